@@ -1,0 +1,49 @@
+# `make demo` and `make test` need Python >= 3.11, make and git; everything else they install into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo install test lint types contract pytest lock clean
+
+help:            ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+$(VENV)/.run: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	@echo "Installing the locked versions into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+install: $(VENV)/.run   ## the connector, with locked versions, in .venv
+
+demo: $(VENV)/.run      ## a practice org, a backfill and a few cycles, in under a minute
+	@$(BIN)/connector demo
+
+test: lint types contract pytest  ## everything CI checks
+
+lint: $(VENV)/.dev      ## ruff, both the rules and the format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev     ## mypy, strict
+	@$(BIN)/mypy
+
+contract: $(VENV)/.dev  ## which layer may import which
+	@$(BIN)/lint-imports
+
+pytest: $(VENV)/.dev    ## the test suite
+	@$(BIN)/python -m pytest
+
+lock:                   ## renew the lock files (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+
+clean:                  ## removes what make made
+	rm -rf $(VENV) .venv-peers dist build .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,182 @@
+"""The values every layer shares: what was observed, what is decided, what is written, what came of it.
+
+Plain frozen values that pickle. Times are aware UTC datetimes, Salesforce ids have 18 characters, e-mail addresses are
+stripped and lower case. A *row* is one Salesforce record as a dict of API field name -> value: str, bool, int, float,
+None; datetimes and dates stay the strings Salesforce sent inside rows (``2026-01-31T23:01:01.000+0000``, ``2026-01-31``)
+and are parsed where they are needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+Row = Mapping[str, Any]
+
+
+class Direction(StrEnum):
+    """Who acted: the person (inbound: engagement) or us (outbound)."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """A marketing or sales event of a person, keyed by (source, id), of a canonical kind (``sources/kinds.py``)."""
+
+    source: str  # "pardot", "files", "salesforce"
+    id: str
+    kind: str  # "email_click", "form_submit", "call" ...
+    direction: Direction
+    occurred_at: datetime
+    name: str = ""  # the form's, mail's, task's name
+    attributes: Mapping[str, Any] = field(default_factory=dict)  # JSON values
+    # How the person is found: the CRM id the source carries, else the source's own person, else the e-mail.
+    crm_id: str | None = None
+    prospect_id: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """A person as a marketing source knows them, keyed by (source, id)."""
+
+    source: str
+    id: str
+    email: str | None = None
+    crm_id: str | None = None  # Contact or Lead id
+    attributes: Mapping[str, Any] = field(default_factory=dict)  # "score", "grade" ...
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePage:
+    """One page of a source. The store commits it together with ``cursor``, from which the next poll goes on.
+
+    ``removed``: ids of activities that the source took back. ``unknown``: type -> how many rows had a type the source's
+    table does not know (they are kept, as kind "other").
+    """
+
+    cursor: Mapping[str, Any]
+    activities: tuple[Activity, ...] = ()
+    prospects: tuple[Prospect, ...] = ()
+    removed: tuple[str, ...] = ()
+    unknown: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OpportunityRole:
+    """An opportunity seen through one contact role of the person."""
+
+    role_id: str
+    opportunity_id: str
+    role: Row  # the OpportunityContactRole row: Role, IsPrimary, CreatedDate ...
+    opportunity: Row  # the Opportunity row: StageName, IsWon, IsClosed, CloseDate ...
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Everything recorded of one human: what ``decide`` looks at.
+
+    ``id`` is the Contact's, the unconverted Lead's, or ``source:id`` of a prospect without a CRM record.
+    ``aliases`` are ids that became this person (converted Leads, merge losers). ``activities`` are in order of
+    ``occurred_at``. ``memory`` is what ``decide`` asked to be remembered the last time: track -> JSON object.
+    """
+
+    id: str
+    object: str  # "Contact" | "Lead" | "Prospect"
+    fields: Row
+    account: Row = field(default_factory=dict)
+    opportunities: tuple[OpportunityRole, ...] = ()
+    activities: tuple[Activity, ...] = ()
+    prospects: tuple[Prospect, ...] = ()
+    aliases: tuple[str, ...] = ()
+    memory: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One fact that a rule rests on. ``ref`` is a record id or ``source:id``; ``text`` is one short line for people."""
+
+    kind: str  # "field" | "opportunity" | "role" | "activity" | "prospect" | "manual" | ...
+    ref: str
+    text: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackDecision:
+    """What one track of a person should be, and why.
+
+    ``value`` is what should stand in Salesforce (None: nothing to say, leave it), ``current`` what stood there when
+    read. ``verdict`` is the gate's word: "moves", "stays", "held" (manual, lock, or backward). ``rule`` names the rule
+    that won, "" when none did. ``memory`` is handed back with the person's facts the next time.
+    """
+
+    track: str
+    value: str | None
+    current: str | None
+    rule: str
+    verdict: str
+    reason: str  # one sentence
+    evidence: tuple[Evidence, ...] = ()
+    memory: Mapping[str, Any] = field(default_factory=dict)  # JSON values
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """All tracks of one person, and the earliest time at which time alone could change the answer (None: never)."""
+
+    person_id: str
+    tracks: tuple[TrackDecision, ...]
+    review_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field write. ``old`` is what was read; a field is only written when it differs."""
+
+    track: str
+    field: str
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True, slots=True)
+class RecordChange:
+    """The changes of one record, written as one row. ``account_id`` orders writes so that rows of one account, which
+    lock each other in Salesforce, travel together."""
+
+    person_id: str
+    object: str
+    id: str
+    changes: tuple[Change, ...]
+    account_id: str = ""
+
+    def values(self) -> dict[str, Any]:
+        return {change.field: change.new for change in self.changes}
+
+
+class Result(StrEnum):
+    APPLIED = "applied"
+    UNCHANGED = "unchanged"
+    SET_ASIDE = (
+        "set_aside"  # Salesforce refused this row; only a new fact, mapping or request retries it
+    )
+    WAITING = "waiting"  # a passing fault outlived its retries, or the cycle stopped: tried again next cycle
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What Salesforce said of one :class:`RecordChange`."""
+
+    change: RecordChange
+    result: Result
+    code: str = ""  # Salesforce's status code, "" when it went well
+    message: str = (
+        ""  # Salesforce's words; may quote the record, so kept in the state, never logged
+    )

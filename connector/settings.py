@@ -1,0 +1,178 @@
+"""The only module that reads the environment. Prefix ``CONNECTOR_``; a ``.env`` in the working directory counts too.
+
+Secrets are :class:`pydantic.SecretStr` and show as ``**********`` wherever they are printed.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from connector.errors import ConfigurationError
+
+LOOPBACK = {"localhost", "::1"}
+
+
+class SignIn(StrEnum):
+    JWT_BEARER = "jwt_bearer"
+    CLIENT_CREDENTIALS = "client_credentials"
+    ACCESS_TOKEN = "access_token"  # noqa: S105 - the name of a way to sign in
+
+
+class Settings(BaseSettings):
+    """Each field is one variable; its description is the reference (``docs/settings.md`` is generated from here)."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CONNECTOR_", env_file=".env", env_ignore_empty=True, extra="ignore"
+    )
+
+    mapping: str = Field(
+        "lead-liaison", description="Mapping file, or the name of one that is shipped."
+    )
+    state: str = Field(
+        "sqlite:///state/connector.sqlite3",
+        description="SQLAlchemy URL of the local state; a plain path means a SQLite file.",
+    )
+    interval: float = Field(60.0, ge=1, description="Seconds from one cycle's start to the next.")
+    log_format: Literal["console", "json"] = Field("console", description="Log lines on stderr.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="")
+    ca_bundle: Path | None = Field(
+        None, description="PEM file of certificate authorities to trust instead of the usual ones."
+    )
+    api_daily_budget: int | None = Field(
+        None, ge=1, description="Salesforce API calls a day (UTC) this connector may make."
+    )
+    overlap: float = Field(
+        600.0, ge=0, description="Seconds re-read behind the cursor, for rows that commit late."
+    )
+    write_pack: int = Field(
+        1000, ge=1, le=1000, description="Rows written in one request (200 a collection)."
+    )
+
+    salesforce_login_url: str = Field(
+        "https://login.salesforce.com", description="Where to sign in."
+    )
+    salesforce_instance_url: str | None = Field(
+        None, description="The org's My Domain; needed with an access token."
+    )
+    salesforce_access_token: SecretStr | None = Field(None, description="A ready access token.")
+    salesforce_client_id: str | None = Field(None, description="Consumer key of the connected app.")
+    salesforce_client_secret: SecretStr | None = Field(
+        None, description="Consumer secret: client credentials flow."
+    )
+    salesforce_username: str | None = Field(None, description="Integration user: JWT bearer flow.")
+    salesforce_private_key_file: Path | None = Field(
+        None, description="PEM private key: JWT bearer flow."
+    )
+    salesforce_api_version: str = Field("67.0", description="At least 62.0.")
+
+    pardot_url: str | None = Field(
+        None, description="Account Engagement host, e.g. https://pi.pardot.com; unset: off."
+    )
+    pardot_business_unit_id: str | None = Field(None, description="18 characters, starts with 0Uv.")
+    activity_folder: Path | None = Field(
+        None, description="Folder where CSV and JSONL files of activities are dropped; unset: off."
+    )
+
+    def sign_in(self) -> SignIn:
+        """Which flow the settings choose. Raises ConfigurationError when none or more than one is set."""
+        has_token = self.salesforce_access_token is not None
+        has_secret = self.salesforce_client_secret is not None
+        has_key = self.salesforce_private_key_file is not None
+        chosen = [
+            flow
+            for flow, is_set in (
+                (SignIn.ACCESS_TOKEN, has_token),
+                (SignIn.CLIENT_CREDENTIALS, has_secret),
+                (SignIn.JWT_BEARER, has_key),
+            )
+            if is_set
+        ]
+        if not chosen:
+            raise ConfigurationError(
+                "no Salesforce credentials are set",
+                "set CONNECTOR_SALESFORCE_CLIENT_ID with CONNECTOR_SALESFORCE_USERNAME and"
+                " CONNECTOR_SALESFORCE_PRIVATE_KEY_FILE (JWT bearer), or with"
+                " CONNECTOR_SALESFORCE_CLIENT_SECRET (client credentials), or"
+                " CONNECTOR_SALESFORCE_ACCESS_TOKEN with CONNECTOR_SALESFORCE_INSTANCE_URL",
+            )
+        if len(chosen) > 1:
+            raise ConfigurationError(
+                "more than one way to sign in is set: " + ", ".join(chosen),
+                "unset all but one of CONNECTOR_SALESFORCE_ACCESS_TOKEN,"
+                " CONNECTOR_SALESFORCE_CLIENT_SECRET and CONNECTOR_SALESFORCE_PRIVATE_KEY_FILE",
+            )
+        needed = {
+            SignIn.ACCESS_TOKEN: ("salesforce_instance_url",),
+            SignIn.CLIENT_CREDENTIALS: ("salesforce_client_id",),
+            SignIn.JWT_BEARER: ("salesforce_client_id", "salesforce_username"),
+        }[chosen[0]]
+        missing = [f"CONNECTOR_{name.upper()}" for name in needed if not getattr(self, name)]
+        if missing:
+            raise ConfigurationError(
+                f"signing in by {chosen[0].replace('_', ' ')} also needs {' and '.join(missing)}",
+                "set " + " and ".join(missing),
+            )
+        return chosen[0]
+
+    def has_credentials(self) -> bool:
+        return any(
+            (
+                self.salesforce_access_token,
+                self.salesforce_client_secret,
+                self.salesforce_private_key_file,
+            )
+        )
+
+
+def load(**overrides: object) -> Settings:
+    """Settings from the environment. Raises ConfigurationError naming each wrong variable, never its value."""
+    try:
+        settings = Settings(**overrides)  # type: ignore[arg-type] - pydantic checks them
+    except ValidationError as error:
+        wrong = [
+            f"CONNECTOR_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
+            for item in error.errors(include_input=False, include_url=False)
+        ]
+        raise ConfigurationError(
+            "settings are wrong: " + "; ".join(wrong), "see docs/settings.md"
+        ) from None
+    _check(settings)
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    for name in ("salesforce_login_url", "salesforce_instance_url", "pardot_url"):
+        if url := getattr(settings, name):
+            check_url(url, f"CONNECTOR_{name.upper()}")
+    if not re.fullmatch(r"\d{2,3}\.0", settings.salesforce_api_version):
+        raise ConfigurationError(
+            f"CONNECTOR_SALESFORCE_API_VERSION is not a version: {settings.salesforce_api_version}",
+            "write it like 67.0",
+        )
+    if bool(settings.pardot_url) != bool(settings.pardot_business_unit_id):
+        raise ConfigurationError(
+            "CONNECTOR_PARDOT_URL and CONNECTOR_PARDOT_BUSINESS_UNIT_ID go together",
+            "set both, or neither",
+        )
+
+
+def check_url(url: str, name: str) -> str:
+    """Returns ``url``; raises ConfigurationError unless it is https, or http to this machine."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    is_loopback = host in LOOPBACK or host.startswith("127.")
+    if parts.scheme not in {"https", "http"} or not host:
+        raise ConfigurationError(f"{name} is not a web address", "write it like https://host")
+    if parts.scheme == "http" and not is_loopback:
+        raise ConfigurationError(
+            f"{name} uses plain http to {host}, which would show the access token to the network",
+            "use https; plain http is accepted for 127.0.0.1 and localhost only",
+        )
+    return url
