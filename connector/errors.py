@@ -58,9 +58,7 @@ class Refused(ConnectorError):
 class LimitReached(Refused):
     """A daily limit or our own budget. ``until`` says when to ask again, None when nobody knows."""
 
-    def __init__(
-        self, what: str, hint: str = "", *, code: str = "", until: datetime | None = None
-    ) -> None:
+    def __init__(self, what: str, hint: str = "", *, code: str = "", until: datetime | None = None) -> None:
         super().__init__(what, hint, code=code)
         self.until = until
 

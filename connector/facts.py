@@ -2,7 +2,7 @@
 
 Plain frozen values that pickle. Times are aware UTC datetimes, Salesforce ids have 18 characters, e-mail addresses are
 stripped and lower case. A *row* is one Salesforce record as a dict of API field name -> value: str, bool, int, float,
-None; datetimes and dates stay the strings Salesforce sent inside rows (``2026-01-31T23:01:01.000+0000``, ``2026-01-31``)
+None; times and dates stay the strings Salesforce sent inside rows (``2026-01-31T23:01:01.000+0000``, ``2026-01-31``)
 and are parsed where they are needed.
 """
 
@@ -164,9 +164,7 @@ class RecordChange:
 class Result(StrEnum):
     APPLIED = "applied"
     UNCHANGED = "unchanged"
-    SET_ASIDE = (
-        "set_aside"  # Salesforce refused this row; only a new fact, mapping or request retries it
-    )
+    SET_ASIDE = "set_aside"  # Salesforce refused this row; only a new fact, mapping or request retries it
     WAITING = "waiting"  # a passing fault outlived its retries, or the cycle stopped: tried again next cycle
 
 
@@ -177,6 +175,4 @@ class Outcome:
     change: RecordChange
     result: Result
     code: str = ""  # Salesforce's status code, "" when it went well
-    message: str = (
-        ""  # Salesforce's words; may quote the record, so kept in the state, never logged
-    )
+    message: str = ""  # Salesforce's words; may quote the record, so kept in the state, never logged

@@ -12,14 +12,10 @@ from typing import Any, Literal
 
 import structlog
 
-SECRET_KEYS = frozenset(
-    {"access_token", "client_secret", "authorization", "assertion", "refresh_token", "password"}
-)
+SECRET_KEYS = frozenset({"access_token", "client_secret", "authorization", "assertion", "refresh_token", "password"})
 
 
-def _hide_secrets(
-    _logger: object, _method: str, event: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
+def _hide_secrets(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key in SECRET_KEYS & event.keys():
         event[key] = "(hidden)"
     return event

@@ -90,7 +90,7 @@ class Salesforce(Protocol):
         ...
 
 
-class LocatorExpired(Exception):  # noqa: N818 - named by what happened; handled by poll, never seen by a user
+class LocatorExpired(Exception):
     """The query locator is no longer known."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError
@@ -28,13 +28,9 @@ class SignIn(StrEnum):
 class Settings(BaseSettings):
     """Each field is one variable; its description is the reference (``docs/settings.md`` is generated from here)."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="CONNECTOR_", env_file=".env", env_ignore_empty=True, extra="ignore"
-    )
+    model_config = SettingsConfigDict(env_prefix="CONNECTOR_", env_file=".env", env_ignore_empty=True, extra="ignore")
 
-    mapping: str = Field(
-        "lead-liaison", description="Mapping file, or the name of one that is shipped."
-    )
+    mapping: str = Field("lead-liaison", description="Mapping file, or the name of one that is shipped.")
     state: str = Field(
         "sqlite:///state/connector.sqlite3",
         description="SQLAlchemy URL of the local state; a plain path means a SQLite file.",
@@ -48,33 +44,19 @@ class Settings(BaseSettings):
     api_daily_budget: int | None = Field(
         None, ge=1, description="Salesforce API calls a day (UTC) this connector may make."
     )
-    overlap: float = Field(
-        600.0, ge=0, description="Seconds re-read behind the cursor, for rows that commit late."
-    )
-    write_pack: int = Field(
-        1000, ge=1, le=1000, description="Rows written in one request (200 a collection)."
-    )
+    overlap: float = Field(600.0, ge=0, description="Seconds re-read behind the cursor, for rows that commit late.")
+    write_pack: int = Field(1000, ge=1, le=1000, description="Rows written in one request (200 a collection).")
 
-    salesforce_login_url: str = Field(
-        "https://login.salesforce.com", description="Where to sign in."
-    )
-    salesforce_instance_url: str | None = Field(
-        None, description="The org's My Domain; needed with an access token."
-    )
+    salesforce_login_url: str = Field("https://login.salesforce.com", description="Where to sign in.")
+    salesforce_instance_url: str | None = Field(None, description="The org's My Domain; needed with an access token.")
     salesforce_access_token: SecretStr | None = Field(None, description="A ready access token.")
     salesforce_client_id: str | None = Field(None, description="Consumer key of the connected app.")
-    salesforce_client_secret: SecretStr | None = Field(
-        None, description="Consumer secret: client credentials flow."
-    )
+    salesforce_client_secret: SecretStr | None = Field(None, description="Consumer secret: client credentials flow.")
     salesforce_username: str | None = Field(None, description="Integration user: JWT bearer flow.")
-    salesforce_private_key_file: Path | None = Field(
-        None, description="PEM private key: JWT bearer flow."
-    )
+    salesforce_private_key_file: Path | None = Field(None, description="PEM private key: JWT bearer flow.")
     salesforce_api_version: str = Field("67.0", description="At least 62.0.")
 
-    pardot_url: str | None = Field(
-        None, description="Account Engagement host, e.g. https://pi.pardot.com; unset: off."
-    )
+    pardot_url: str | None = Field(None, description="Account Engagement host, e.g. https://pi.pardot.com; unset: off.")
     pardot_business_unit_id: str | None = Field(None, description="18 characters, starts with 0Uv.")
     activity_folder: Path | None = Field(
         None, description="Folder where CSV and JSONL files of activities are dropped; unset: off."
@@ -131,18 +113,16 @@ class Settings(BaseSettings):
         )
 
 
-def load(**overrides: object) -> Settings:
+def load(**overrides: Any) -> Settings:
     """Settings from the environment. Raises ConfigurationError naming each wrong variable, never its value."""
     try:
-        settings = Settings(**overrides)  # type: ignore[arg-type] - pydantic checks them
+        settings = Settings(**overrides)
     except ValidationError as error:
         wrong = [
             f"CONNECTOR_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
             for item in error.errors(include_input=False, include_url=False)
         ]
-        raise ConfigurationError(
-            "settings are wrong: " + "; ".join(wrong), "see docs/settings.md"
-        ) from None
+        raise ConfigurationError("settings are wrong: " + "; ".join(wrong), "see docs/settings.md") from None
     _check(settings)
     return settings
 
