@@ -35,6 +35,7 @@ def configure(log_format: Literal["console", "json"], level: str) -> None:
         renderer = structlog.processors.JSONRenderer()
     else:
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=24)
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a cycle longer than the interval is no news
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),

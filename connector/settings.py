@@ -5,14 +5,17 @@ Secrets are :class:`pydantic.SecretStr` and show as ``**********`` wherever they
 
 from __future__ import annotations
 
+import difflib
+import os
 import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from connector.errors import ConfigurationError
 
@@ -37,7 +40,7 @@ class Settings(BaseSettings):
     )
     interval: float = Field(60.0, ge=1, description="Seconds from one cycle's start to the next.")
     log_format: Literal["console", "json"] = Field("console", description="Log lines on stderr.")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least important line shown.")
     ca_bundle: Path | None = Field(
         None, description="PEM file of certificate authorities to trust instead of the usual ones."
     )
@@ -45,6 +48,9 @@ class Settings(BaseSettings):
         None, ge=1, description="Salesforce API calls a day (UTC) this connector may make."
     )
     overlap: float = Field(600.0, ge=0, description="Seconds re-read behind the cursor, for rows that commit late.")
+    max_changes: int | None = Field(
+        None, ge=0, description="A cycle that would change more people than this stops before it writes."
+    )
     write_pack: int = Field(1000, ge=1, le=1000, description="Rows written in one request (200 a collection).")
 
     salesforce_login_url: str = Field("https://login.salesforce.com", description="Where to sign in.")
@@ -115,6 +121,7 @@ class Settings(BaseSettings):
 
 def load(**overrides: Any) -> Settings:
     """Settings from the environment. Raises ConfigurationError naming each wrong variable, never its value."""
+    _check_names()
     try:
         settings = Settings(**overrides)
     except ValidationError as error:
@@ -125,6 +132,20 @@ def load(**overrides: Any) -> Settings:
         raise ConfigurationError("settings are wrong: " + "; ".join(wrong), "see docs/settings.md") from None
     _check(settings)
     return settings
+
+
+def _check_names() -> None:
+    """A misspelt variable would be ignored in silence, so it is a mistake."""
+    prefix = str(Settings.model_config["env_prefix"])
+    known = {f"{prefix}{name.upper()}" for name in Settings.model_fields}
+    given = {*os.environ, *dotenv_values(str(Settings.model_config["env_file"]))}  # noqa: TID251 - the one place
+    for name in sorted(given):
+        if name.upper().startswith(prefix) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, n=1)
+            raise ConfigurationError(
+                f"there is no setting {name}" + (f"; is {near[0]} meant?" if near else ""),
+                "unset it, or see docs/settings.md",
+            )
 
 
 def _check(settings: Settings) -> None:
@@ -143,11 +164,26 @@ def _check(settings: Settings) -> None:
         )
 
 
+def explicit(**values: Any) -> Settings:
+    """Settings from these values and defaults alone, whatever the environment says: for the demo and for tests."""
+    settings = _Explicit(**values)
+    _check(settings)
+    return settings
+
+
+class _Explicit(Settings):
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_others: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
 def check_url(url: str, name: str) -> str:
     """Returns ``url``; raises ConfigurationError unless it is https, or http to this machine."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    is_loopback = host in LOOPBACK or host.startswith("127.")
+    is_loopback = host in LOOPBACK or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
     if parts.scheme not in {"https", "http"} or not host:
         raise ConfigurationError(f"{name} is not a web address", "write it like https://host")
     if parts.scheme == "http" and not is_loopback:

@@ -1,0 +1,218 @@
+"""The commands. Each one opens what it needs, calls one function, prints one report, and ends with its exit code.
+
+Exit codes: 0 done, 1 unexpected, 2 usage, mapping, settings or state wrong, 3 done but records were set aside,
+4 Salesforce or a source refused. With ``--json`` stdout carries one JSON document and nothing else; logs and progress
+go to stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from connector import __version__, logs, render
+from connector.errors import ConfigurationError, ConnectorError
+from connector.settings import Settings
+from connector.settings import load as load_settings
+
+app = typer.Typer(
+    name="connector",
+    help="Keeps the lifecycle stage and lead status of every person in Salesforce true, and says why.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing anywhere.")]
+MaxChanges = Annotated[
+    int | None, typer.Option("--max-changes", min=0, help="Stop before writing if more people than this would change.")
+]
+
+
+class Options:
+    """What the options before the command say."""
+
+    debug = False
+
+
+def main() -> None:
+    """The console script: no traceback reaches a user unless asked for."""
+    try:
+        app()
+    except ConnectorError as error:
+        if Options.debug:
+            raise
+        render.error(error)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(0)  # the reader of our output went away
+    except Exception as error:
+        if Options.debug:
+            raise
+        render.unexpected(error)
+        sys.exit(1)
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and debug logs.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    Options.debug = debug
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def settings_of(**overrides: Any) -> Settings:
+    """Settings with logging set up by them; an override that is None does not count."""
+    settings = load_settings(**{name: value for name, value in overrides.items() if value is not None})
+    logs.configure(settings.log_format, "DEBUG" if Options.debug else settings.log_level)
+    return settings
+
+
+@app.command()
+def demo(as_json: AsJson = False) -> None:
+    """A practice org, a backfill and a few cycles of a living company. Needs no account and no settings."""
+    from connector.demo import run_demo
+
+    logs.configure("console", "DEBUG" if Options.debug else "ERROR")
+    run_demo(as_json=as_json)
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    data: Annotated[Path | None, typer.Option(help="Folder with one <Object>.csv an object.")] = None,
+    sample: Annotated[str | None, typer.Option(help="A generated company: small or large.")] = None,
+    persist: Annotated[Path | None, typer.Option(help="SQLite file that keeps the org.")] = None,
+    live: Annotated[float, typer.Option(min=0, help="Seconds between events of the living company; 0: none.")] = 0,
+) -> None:
+    """Serve a practice org until interrupted. The first line on stdout is JSON: its address and credentials."""
+    from connector.demo import serve_sandbox
+
+    logs.configure("console", "DEBUG" if Options.debug else "INFO")
+    if sample not in {None, "small", "large"}:
+        raise ConfigurationError(f"there is no sample company {sample!r}", "use --sample small or --sample large")
+    serve_sandbox(port=port, data=data, sample=sample, persist=persist, live=live)
+
+
+@app.command()
+def check(as_json: AsJson = False) -> None:
+    """Check the mapping, and with credentials that the org has what it needs."""
+    from connector.check import run_check
+
+    report = run_check(settings_of())
+    render.check(report, as_json=as_json)
+    raise typer.Exit(2 if report.mistakes else 0)
+
+
+@app.command()
+def sync(as_json: AsJson = False, dry_run: DryRun = False, max_changes: MaxChanges = None) -> None:
+    """Run one cycle and exit."""
+    from connector.cycle import run_cycle
+    from connector.wiring import open_pipeline
+
+    settings = settings_of(max_changes=max_changes)
+    with render.progress(as_json) as tell, open_pipeline(settings, tell=tell, dry_run=dry_run) as pipeline:
+        report = run_cycle(pipeline, dry_run=dry_run)
+    render.cycle(report, as_json=as_json)
+    raise typer.Exit(report.exit_code)
+
+
+@app.command()
+def backfill(
+    since: Annotated[str | None, typer.Option(help="Only people with facts since this date (2026-01-31).")] = None,
+    object_name: Annotated[str | None, typer.Option("--object", help="Only Contact, or only Lead.")] = None,
+    ids: Annotated[list[str] | None, typer.Option("--id", help="Only this person; may be repeated.")] = None,
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+    max_changes: MaxChanges = None,
+) -> None:
+    """Read everything, decide everybody from the full history, write what differs. Goes on where it was interrupted."""
+    from connector.backfill import Scope, run_backfill
+    from connector.daemon import Stop
+    from connector.wiring import open_pipeline
+
+    settings = settings_of(max_changes=max_changes)
+    scope = Scope(_date(since), object_name, tuple(ids or ()))
+    stop = Stop()
+    with (
+        stop.on_signals(),
+        render.progress(as_json) as tell,
+        open_pipeline(settings, tell=tell, stop=stop, dry_run=dry_run) as pipeline,
+    ):
+        report = run_backfill(pipeline, scope, dry_run=dry_run)
+    render.cycle(report, as_json=as_json)
+    if stop():
+        render.note("interrupted: run the same command again to go on")
+        raise typer.Exit(130)
+    raise typer.Exit(report.exit_code)
+
+
+@app.command()
+def run() -> None:
+    """The daemon: one cycle every interval. The first signal finishes the step in hand, the second interrupts."""
+    from connector import daemon
+    from connector.wiring import heartbeat_file, open_pipeline
+
+    settings = settings_of()
+    stop = daemon.Stop()
+    with open_pipeline(settings, stop=stop) as pipeline:
+        daemon.run(daemon.Daemon(pipeline, heartbeat=heartbeat_file(settings)), stop, settings.interval)
+
+
+@app.command()
+def status(
+    as_json: AsJson = False,
+    max_age: Annotated[
+        float | None,
+        typer.Option(help="Exit 1 unless the daemon gave a sign of life in this many seconds."),
+    ] = None,
+) -> None:
+    """Cursors, last cycles, people by stage, waiting and set-aside writes, API calls today."""
+    from connector.status import read_status
+
+    report = read_status(settings_of())
+    render.status(report, as_json=as_json)
+    if max_age is not None and (report["heartbeat"] is None or report["heartbeat"]["seconds_ago"] > max_age):
+        raise typer.Exit(1)
+
+
+@app.command()
+def explain(
+    person: Annotated[str, typer.Argument(help="Record id or e-mail address.")], as_json: AsJson = False
+) -> None:
+    """Why a person is where they are: each track, its rule and evidence, and the history."""
+    from connector.status import explain_people
+
+    render.explanations(explain_people(settings_of(), person), as_json=as_json)
+
+
+@app.command()
+def retry(
+    ids: Annotated[list[str] | None, typer.Argument(help="Record ids; without any, all.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let the next cycle try the writes again that were set aside."""
+    from connector.wiring import open_state
+
+    with open_state(settings_of()) as store:
+        count = store.retry_set_aside(ids or None)
+    render.document({"retried": count}, as_json=as_json, text=f"{count} people will be decided and written again")
+
+
+def _date(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(f"{text!r} is not a date", "write it like 2026-01-31") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

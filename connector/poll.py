@@ -1,0 +1,282 @@
+"""Reading: what changed at Salesforce and at the marketing sources becomes facts in the store.
+
+Salesforce objects are read by (SystemModstamp, Id). A cursor says up to which server time an object is known
+(``through``); the next read goes back behind it by the overlap, because Salesforce stamps a row when its transaction
+writes it and shows it when the transaction commits, up to ten minutes later. Re-reads are harmless: the store keeps one
+row an id and marks a person only when the content differs.
+
+A cursor moves in the transaction that stores its page. While a read of many pages is under way the cursor also holds
+the place reached (``at``) and the server time at which the read began (``started``): an interrupted read goes on from
+there, and only its end moves ``through``, to ``started``. A *full* read has no lower bound, stamps what it sees with
+a generation, and removes what it did not see: it is the first read of an object, the backfill's read, and how a field
+that a new mapping needs is fetched.
+
+All first pages travel together: five queries fit one Composite request, and the getDeleted calls ride in the second
+one, so a cycle in which nothing happened costs two API calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from connector.errors import ConnectorError
+from connector.facts import Activity, Row, SourcePage
+from connector.ports import Answers, DeletedSince, LocatorExpired, Page, Read, Salesforce, Source
+from connector.store import Store
+
+log = structlog.get_logger(__name__)
+
+DELETE_LOG = timedelta(days=14)  # getDeleted reaches 15 days back; a day is left for clocks and long polls
+ROLES_PER_QUERY = 300  # opportunities whose roles one query re-reads: a page has 2,000 rows
+QUERIES_AT_ONCE = 5
+
+Cursor = dict[str, Any]
+Tell = Callable[[str, int, int | None], None]  # what, done, total (None: unknown)
+
+
+@dataclass(frozen=True, slots=True)
+class PolledObject:
+    """A Salesforce object to poll. ``fields`` beyond Id, SystemModstamp and IsDeleted; ``to_activity`` for objects
+    whose rows are activities rather than records (Task, Event)."""
+
+    name: str
+    fields: tuple[str, ...]
+    to_activity: Callable[[Row], Activity | None] | None = None
+
+
+@dataclass
+class Polled:
+    """What one poll did: rows read and rows that were new or different, by object or source; ``failed`` sources."""
+
+    read: dict[str, int] = field(default_factory=dict)
+    changed: dict[str, int] = field(default_factory=dict)
+    failed: dict[str, ConnectorError] = field(default_factory=dict)
+    unknown_types: dict[str, int] = field(default_factory=dict)
+    server_time: datetime | None = None
+
+    def add(self, name: str, read: int, changed: int) -> None:
+        self.read[name] = self.read.get(name, 0) + read
+        self.changed[name] = self.changed.get(name, 0) + changed
+
+
+def poll_salesforce(
+    salesforce: Salesforce,
+    store: Store,
+    objects: Sequence[PolledObject],
+    *,
+    now: datetime,
+    overlap: timedelta,
+    tell: Tell,
+) -> Polled:
+    """Brings every object up to date. ``now`` is the local clock's and only bounds the getDeleted window."""
+    polled = Polled()
+    cursors = {each.name: prepare_cursor(store.cursor(each.name), each.fields) for each in objects}
+    deleted = _deleted_reads(cursors, now)
+    reads = [_read(each, cursors[each.name], overlap) for each in objects]
+    answers = salesforce.read(reads, deleted)
+    polled.server_time = answers.server_time
+    touched: set[str] = set()
+    for each in objects:
+        touched |= _take_object(salesforce, store, each, cursors[each.name], answers, overlap, polled, tell)
+    _take_deleted(store, cursors, answers)
+    _reread_roles(salesforce, store, objects, touched, polled)
+    return polled
+
+
+def poll_sources(sources: Iterable[Source], store: Store, polled: Polled, *, now: datetime, tell: Tell) -> None:
+    """Brings every source up to date; one that is down is reported and delays nobody else."""
+    for source in sources:
+        try:
+            for page in source.poll(store.cursor(source.name), now):
+                changed = store.record_page(source.name, page)
+                polled.add(source.name, len(page.activities) + len(page.prospects), changed)
+                for kind, count in page.unknown.items():
+                    polled.unknown_types[kind] = polled.unknown_types.get(kind, 0) + count
+                tell(source.name, polled.read[source.name], None)
+        except ConnectorError as error:
+            polled.failed[source.name] = error
+            log.warning("source failed", source=source.name, error=error.what, code=getattr(error, "code", ""))
+
+
+def prepare_cursor(stored: Mapping[str, Any] | None, fields: Sequence[str]) -> Cursor:
+    """The cursor to read with: the stored one, or a full read when there is none or the mapping needs more fields."""
+    wanted = sorted(fields)
+    if stored is None:
+        return _full(wanted, generation=1)
+    if not set(wanted) <= set(stored["fields"]):
+        return _full(sorted({*wanted, *stored["fields"]}), generation=stored["generation"] + 1)
+    return dict(stored)
+
+
+def full_read(stored: Mapping[str, Any] | None, fields: Sequence[str]) -> Cursor:
+    """A cursor that reads the object from the beginning; a full read already under way goes on instead."""
+    cursor = prepare_cursor(stored, fields)
+    return cursor if cursor["full"] else _full(cursor["fields"], generation=cursor["generation"] + 1)
+
+
+def _full(fields: Sequence[str], generation: int) -> Cursor:
+    return {
+        "fields": list(fields),
+        "full": True,
+        "generation": generation,
+        "through": None,  # server time up to which the object is known
+        "started": None,  # server time at which the read under way began
+        "at": None,  # [SystemModstamp, Id] reached by the read under way
+        "deleted_through": None,  # server time up to which its deletions are known
+    }
+
+
+def _read(each: PolledObject, cursor: Cursor, overlap: timedelta) -> Read:
+    columns = ["Id", "SystemModstamp", "IsDeleted", *(f for f in cursor["fields"] if f not in ALWAYS)]
+    where = ""
+    if cursor["at"]:
+        stamp, last_id = cursor["at"]
+        where = f" WHERE (SystemModstamp > {stamp} OR (SystemModstamp = {stamp} AND Id > '{last_id}'))"
+    elif cursor["through"]:
+        where = f" WHERE SystemModstamp >= {soql_time(_time(cursor['through']) - overlap)}"
+    soql = f"SELECT {', '.join(columns)} FROM {each.name}{where} ORDER BY SystemModstamp, Id"
+    return Read(name=each.name, soql=soql, all_rows=True)
+
+
+ALWAYS = frozenset({"Id", "SystemModstamp", "IsDeleted"})
+
+
+def _take_object(
+    salesforce: Salesforce,
+    store: Store,
+    each: PolledObject,
+    cursor: Cursor,
+    answers: Answers,
+    overlap: timedelta,
+    polled: Polled,
+    tell: Tell,
+) -> set[str]:
+    """Stores all pages of one object; returns the opportunities whose roles must be read again."""
+    page = answers.pages[each.name]
+    cursor["started"] = cursor["started"] or page.server_time.isoformat()
+    touched: set[str] = set()
+    done, total = 0, page.total
+    for page, is_last in _pages(salesforce, each, page, cursor, overlap):
+        done += len(page.rows)
+        if is_last:
+            cursor.update(through=cursor["started"], started=None, at=None)
+        elif page.rows:
+            cursor["at"] = [soql_time(_time(page.rows[-1]["SystemModstamp"])), page.rows[-1]["Id"]]
+        changed = _store_page(store, each, page.rows, cursor)
+        polled.add(each.name, len(page.rows), len(changed))
+        if not cursor["full"]:
+            touched |= _opportunities_of(each.name, page.rows, changed)
+        tell(each.name, done, total)
+    if cursor["full"]:
+        store.sweep(each.name, cursor["generation"])
+        cursor["full"] = False
+        store.set_cursor(each.name, cursor)
+    return touched
+
+
+def _pages(
+    salesforce: Salesforce, each: PolledObject, page: Page, cursor: Cursor, overlap: timedelta
+) -> Iterator[tuple[Page, bool]]:
+    """All pages from the first; a locator that Salesforce forgot is replaced by a read from the place reached."""
+    while True:
+        yield page, page.next is None
+        if page.next is None:
+            return
+        try:
+            page = salesforce.more(page.next)
+        except LocatorExpired:
+            log.info("locator expired", object=each.name)
+            page = salesforce.read([_read(each, cursor, overlap)]).pages[each.name]
+
+
+def _store_page(store: Store, each: PolledObject, rows: Sequence[Row], cursor: Cursor) -> Sequence[str]:
+    generation = cursor["generation"]
+    if each.to_activity is None:
+        return store.record_rows(each.name, rows, cursor=(each.name, cursor), generation=generation)
+    activities, removed = [], []
+    for row in rows:
+        activity = None if row.get("IsDeleted") else each.to_activity(row)
+        if activity is None:
+            removed.append(row["Id"])
+        else:
+            activities.append(activity)
+    page = SourcePage(cursor, tuple(activities), removed=tuple(removed))
+    count = store.record_page(each.name, page, generation=generation)
+    return [""] * count
+
+
+def _opportunities_of(name: str, rows: Sequence[Row], changed: Sequence[str]) -> set[str]:
+    if name == "Opportunity":
+        return set(changed)
+    if name == "OpportunityContactRole":
+        ids = set(changed)
+        return {row["OpportunityId"] for row in rows if row["Id"] in ids}
+    return set()
+
+
+def _deleted_reads(cursors: Mapping[str, Cursor], now: datetime) -> list[DeletedSince]:
+    """Deletions since the last look. Not for an object in a full read, which finds them by itself. Where the last look
+    is longer ago than Salesforce's log reaches, the read becomes a full one."""
+    reads = []
+    for name, cursor in cursors.items():
+        if cursor["full"]:
+            continue
+        start = _time(cursor["deleted_through"] or cursor["through"])
+        if now - start > DELETE_LOG:
+            cursor.update(_full(cursor["fields"], cursor["generation"] + 1))
+            log.info("delete log too old, reading all", object=name)
+            continue
+        reads.append(DeletedSince(name, name, start, max(now, start + timedelta(minutes=1))))
+    return reads
+
+
+def _take_deleted(store: Store, cursors: Mapping[str, Cursor], answers: Answers) -> None:
+    for name, deleted in answers.deleted.items():
+        cursor = cursors[name]
+        cursor["deleted_through"] = deleted.covered_until.isoformat()
+        if not deleted.complete:
+            log.info("delete log incomplete, next poll reads all", object=name)
+            cursor = _full(cursor["fields"], cursor["generation"] + 1)
+        store.remove_rows(name, deleted.ids, cursor=(name, cursor))
+
+
+def _reread_roles(
+    salesforce: Salesforce, store: Store, objects: Sequence[PolledObject], touched: set[str], polled: Polled
+) -> None:
+    """A removed contact role is invisible to queries, so all roles of a touched opportunity are read again."""
+    roles = next((each for each in objects if each.name == "OpportunityContactRole"), None)
+    if roles is None or not touched:
+        return
+    columns = ", ".join(["Id", "SystemModstamp", "IsDeleted", *(f for f in roles.fields if f not in ALWAYS)])
+    for group in chunks(sorted(touched), ROLES_PER_QUERY * QUERIES_AT_ONCE):
+        reads, asked = [], {}
+        for index, ids in enumerate(chunks(group, ROLES_PER_QUERY)):
+            quoted = ", ".join(f"'{each}'" for each in ids)
+            soql = f"SELECT {columns} FROM OpportunityContactRole WHERE OpportunityId IN ({quoted})"
+            reads.append(Read(f"roles{index}", soql))
+            asked[f"roles{index}"] = ids
+        for name, page in salesforce.read(reads).pages.items():
+            rows = list(page.rows)
+            while page.next:
+                page = salesforce.more(page.next)
+                rows += page.rows
+            polled.add("OpportunityContactRole", len(rows), store.replace_roles(asked[name], rows))
+
+
+def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def soql_time(at: datetime) -> str:
+    """A SOQL dateTime literal, to the second, as SystemModstamp is."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,60 @@
+"""What the state knows, for ``connector status`` and ``connector explain``. Reads the state, asks nobody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connector.clock import SystemClock
+from connector.daemon import read_heartbeat
+from connector.errors import ConfigurationError
+from connector.lifecycle import explain
+from connector.settings import Settings
+from connector.wiring import heartbeat_file, load_mapping, open_state
+
+CYCLES_SHOWN = 5
+SET_ASIDE_SHOWN = 20
+
+
+def read_status(settings: Settings) -> dict[str, Any]:
+    """JSON values: the document of ``connector status --json``."""
+    clock = SystemClock()
+    beat = read_heartbeat(heartbeat_file(settings), clock)
+    with open_state(settings, clock) as store:
+        return {
+            "heartbeat": {"status": beat[0], "seconds_ago": round(beat[1], 1)} if beat else None,
+            "mapping": store.mapping_version(),
+            "people": {track: store.people_by(track) for track in ("stage", "status")},
+            "counts": store.counts(),
+            "waiting": store.dirty_count(),
+            "set_aside": store.set_aside(SET_ASIDE_SHOWN),
+            "api_calls_today": store.calls_on(clock.now().date()),
+            "api_daily_budget": settings.api_daily_budget,
+            "cursors": store.cursors(),
+            "cycles": store.cycles(CYCLES_SHOWN),
+        }
+
+
+def explain_people(settings: Settings, query: str) -> list[dict[str, Any]]:
+    """One document a person found. Raises ConfigurationError when nobody is."""
+    mapping = load_mapping(settings)
+    clock = SystemClock()
+    with open_state(settings, clock) as store:
+        ids = store.find_people(query)
+        if not ids:
+            raise ConfigurationError(
+                f"the state knows nobody with the id or e-mail {query}",
+                "check the spelling; a person is known after the first sync or backfill that read them",
+            )
+        return [
+            {
+                "person": person.id,
+                "object": person.object,
+                "name": person.fields.get("Name"),
+                "email": person.fields.get("Email"),
+                "aliases": list(person.aliases),
+                "decided": store.latest(person.id),
+                "now": explain(person, mapping, clock.now()).as_dict(),
+                "history": store.history(person.id),
+            }
+            for person in store.facts_of(ids)
+        ]

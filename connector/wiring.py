@@ -1,0 +1,156 @@
+"""The composition root: settings become a pipeline. Nothing else builds adapters."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from connector import mapping as mappings
+from connector.clock import Clock, SystemClock
+from connector.cycle import SALESFORCE, Pipeline, silent
+from connector.errors import ConfigurationError, StateError
+from connector.facts import Activity, Row
+from connector.mapping import Mapping
+from connector.poll import PolledObject, Tell
+from connector.salesforce import SalesforceClient, open_salesforce
+from connector.salesforce.activities import EVENT_FIELDS, TASK_FIELDS, event_activity, task_activity
+from connector.settings import Settings
+from connector.sources import open_sources
+from connector.store import Store, open_store
+
+# In the order they are read: people first, so that a role never waits for its contact; roles in the second request.
+OBJECTS = ("Account", "Contact", "Lead", "Opportunity", "OpportunityContactRole", "Task", "Event")
+ACTIVITIES: dict[str, tuple[tuple[str, ...], Callable[[Row], Activity | None]]] = {
+    "Task": (TASK_FIELDS, task_activity),
+    "Event": (EVENT_FIELDS, event_activity),
+}
+IDENTITY = {  # what the store needs of an object to know who is who, whatever the mapping says
+    "Contact": ("AccountId", "Email", "MasterRecordId", "Name", "CreatedDate"),
+    "Lead": ("Email", "MasterRecordId", "Name", "CreatedDate", "IsConverted", "ConvertedContactId", "ConvertedDate"),
+    "Opportunity": ("AccountId", "Name", "StageName", "IsWon", "IsClosed", "CloseDate", "CreatedDate"),
+    "OpportunityContactRole": ("OpportunityId", "ContactId", "Role", "IsPrimary", "CreatedDate"),
+}
+
+
+def load_mapping(settings: Settings) -> Mapping:
+    return mappings.load(settings.mapping)
+
+
+def polled_objects(mapping: Mapping) -> list[PolledObject]:
+    """What to read of each object: what identity needs, and what the mapping's rules look at."""
+    objects = []
+    for name in OBJECTS:
+        asked = mapping.reads.get(name, frozenset())
+        if name == "Account" and not asked:
+            continue
+        always, to_activity = ACTIVITIES.get(name, (IDENTITY.get(name, ()), None))
+        objects.append(PolledObject(name, tuple(sorted({*always, *asked})), to_activity))
+    return objects
+
+
+def state_url(settings: Settings) -> str:
+    """The state as a SQLAlchemy URL; a plain path means a SQLite file."""
+    return settings.state if "://" in settings.state else f"sqlite:///{settings.state}"
+
+
+@contextmanager
+def open_pipeline(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    tell: Tell = silent,
+    stop: Callable[[], bool] = lambda: False,
+    dry_run: bool = False,
+) -> Iterator[Pipeline]:
+    """Everything a cycle needs. The mapping and the credentials are checked before the state is touched; a dry run
+    works on a copy of the state that is thrown away."""
+    clock = clock or SystemClock()
+    mapping = load_mapping(settings)
+    with _open_state(settings, clock, dry_run) as store, open_client(settings, clock, store) as salesforce:
+        yield Pipeline(
+            mapping=mapping,
+            store=store,
+            salesforce=salesforce,
+            sources=open_sources(settings, salesforce.auth, clock),
+            objects=polled_objects(mapping),
+            clock=clock,
+            overlap=timedelta(seconds=settings.overlap),
+            pack=settings.write_pack,
+            max_changes=settings.max_changes,
+            tell=tell,
+            stop=stop,
+        )
+
+
+@contextmanager
+def open_client(settings: Settings, clock: Clock, store: Store | None = None) -> Iterator[SalesforceClient]:
+    """A client that signs in when first used. With a store, each call is counted there as it is made, so that the daily
+    budget also holds over restarts and crashes."""
+
+    def left() -> int | None:
+        if settings.api_daily_budget is None or store is None:
+            return None
+        return settings.api_daily_budget - sum(store.calls_on(clock.now().date(), SALESFORCE).values())
+
+    def made(kind: str) -> None:
+        if store is not None:
+            store.add_calls(clock.now().date(), {kind: 1}, source=SALESFORCE)
+
+    settings.sign_in()  # says what is missing before anything is opened
+    salesforce = open_salesforce(settings, clock, budget=left, on_call=made)
+    try:
+        yield salesforce
+    finally:
+        salesforce.close()
+
+
+@contextmanager
+def open_state(settings: Settings, clock: Clock | None = None, *, exclusive: bool = False) -> Iterator[Store]:
+    """The state as it is, for reading it; never creates one."""
+    with open_store(state_url(settings), clock=clock or SystemClock(), exclusive=exclusive, create=False) as store:
+        yield store
+
+
+@contextmanager
+def _open_state(settings: Settings, clock: Clock, dry_run: bool) -> Iterator[Store]:
+    url = state_url(settings)
+    if not dry_run:
+        with open_store(url, clock=clock, exclusive=True) as store:
+            yield store
+        return
+    with tempfile.TemporaryDirectory(prefix="connector-dry-run-") as folder:
+        copy = Path(folder) / "state.sqlite3"
+        _copy_state(url, copy)
+        with open_store(f"sqlite:///{copy}", clock=clock) as store:
+            yield store
+
+
+def _copy_state(url: str, copy: Path) -> None:
+    """A consistent copy of a SQLite state, also while a daemon writes it. Without a state the copy starts empty."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        raise ConfigurationError(
+            "a dry run needs a SQLite state, which it copies", "run it with CONNECTOR_STATE set to a SQLite file"
+        )
+    path = Path(parsed.database or "")
+    if not path.is_file():
+        return
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source, closing(sqlite3.connect(copy)) as to:
+            source.backup(to)
+    except sqlite3.Error as error:
+        raise StateError(f"the state {path} cannot be copied: {error}", "check that it is a connector state") from None
+
+
+def heartbeat_file(settings: Settings) -> Path:
+    """Beside a SQLite state; otherwise in the working directory's state folder."""
+    parsed = make_url(state_url(settings))
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        return Path(parsed.database + ".heartbeat")
+    return Path("state") / "connector.heartbeat"

@@ -1,0 +1,163 @@
+"""Fakes written by hand. Each passes the same suite as the adapter it stands for (``tests/test_ports.py``)."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from connector.errors import Passing
+from connector.facts import Outcome, RecordChange, Result, Row, SourcePage
+from connector.ports import Answers, Deleted, DeletedSince, LocatorExpired, Page, Read
+
+START = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
+
+
+def sf_time(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+
+
+@dataclass
+class FakeSalesforce:
+    """An org in memory: rows by object and id, with a clock of its own. ``refuse`` and ``fail`` inject faults."""
+
+    now: datetime = START
+    page_size: int = 2000
+    rows: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    removed: list[tuple[str, str, datetime]] = field(default_factory=list)  # hard deletes: object, id, when
+    visible_from: dict[str, datetime] = field(default_factory=dict)  # id -> when its transaction commits
+    refuse: dict[str, str] = field(default_factory=dict)  # record id -> status code of the refusal
+    fail: Callable[[str], bool] = lambda _kind: False  # kind of call -> should it fail
+    updates: list[dict[str, Any]] = field(default_factory=list)
+    _calls: Counter[str] = field(default_factory=Counter)
+    _locators: dict[str, list[Row]] = field(default_factory=dict)
+
+    def put(self, object_name: str, row: Mapping[str, Any], *, visible_in: timedelta = timedelta(0)) -> str:
+        """Creates or changes a row now."""
+        table = self.rows.setdefault(object_name, {})
+        record_id = row["Id"]
+        before = table.get(record_id, {"IsDeleted": False, "CreatedDate": sf_time(self.now)})
+        table[record_id] = {**before, **row, "SystemModstamp": sf_time(self.now)}
+        if visible_in:
+            self.visible_from[record_id] = self.now + visible_in
+        return record_id
+
+    def remove(self, object_name: str, record_id: str, *, hard: bool = False) -> None:
+        if hard:
+            del self.rows[object_name][record_id]
+            self.removed.append((object_name, record_id, self.now))
+        else:
+            self.put(object_name, {"Id": record_id, "IsDeleted": True})
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    # -- the port
+
+    def read(self, reads: Sequence[Read], deleted: Sequence[DeletedSince] = ()) -> Answers:
+        self._call("composite")
+        pages = {each.name: self._page(self._select(each)) for each in reads}
+        gone = {
+            each.name: Deleted(
+                tuple(i for name, i, at in self.removed if name == each.object and each.start <= at <= self.now),
+                complete=True,
+                covered_until=min(each.end, self.now),
+            )
+            for each in deleted
+        }
+        return Answers(pages, gone, self.now)
+
+    def more(self, locator: str) -> Page:
+        self._call("query_more")
+        if locator not in self._locators:
+            raise LocatorExpired
+        return self._page(self._locators.pop(locator))
+
+    def update(self, changes: Sequence[RecordChange]) -> Iterator[Sequence[Outcome]]:
+        rest = iter(changes)
+        while pack := list(islice(rest, 1000)):
+            try:
+                self._call("collections")
+            except Passing as error:
+                yield [Outcome(change, Result.WAITING, "", error.what) for change in pack]
+                continue
+            yield [self._write(change) for change in pack]
+
+    def describe(self, object_name: str) -> Mapping[str, Any]:
+        return {"name": object_name, "fields": []}
+
+    def identity(self) -> str:
+        return "00D000000000001AAA"
+
+    def calls(self) -> Mapping[str, int]:
+        return dict(self._calls)
+
+    # -- inside
+
+    def _call(self, kind: str) -> None:
+        self._calls[kind] += 1
+        if self.fail(kind):
+            raise Passing("the fake org fails as it was told to")
+
+    def _select(self, read: Read) -> list[Row]:
+        columns, name, where = re.fullmatch(
+            r"SELECT (.+?) FROM (\w+)(?: WHERE (.+?))?(?: ORDER BY SystemModstamp, Id)?", read.soql
+        ).groups()
+        rows = [
+            row
+            for row in self.rows.get(name, {}).values()
+            if self.visible_from.get(row["Id"], self.now) <= self.now
+            and (read.all_rows or not row["IsDeleted"])
+            and not (name == "OpportunityContactRole" and row["IsDeleted"])  # a removed role is invisible
+            and self._matches(row, where or "")
+        ]
+        rows.sort(key=lambda row: (row["SystemModstamp"], row["Id"]))
+        return [{column: row.get(column) for column in columns.split(", ")} for row in rows]
+
+    def _matches(self, row: Row, where: str) -> bool:
+        stamp = datetime.fromisoformat(row["SystemModstamp"])
+        if not where:
+            return True
+        if listed := re.fullmatch(r"(\w+) IN \((.+)\)", where):
+            return row[listed[1]] in re.findall(r"'(\w+)'", listed[2])
+        if since := re.fullmatch(r"SystemModstamp >= (\S+)", where):
+            return stamp >= datetime.fromisoformat(since[1])
+        keyset = re.fullmatch(r"\(SystemModstamp > (\S+) OR \(SystemModstamp = \1 AND Id > '(\w+)'\)\)", where)
+        return (stamp, row["Id"]) > (datetime.fromisoformat(keyset[1]), keyset[2])
+
+    def _page(self, rows: list[Row]) -> Page:
+        first, rest = rows[: self.page_size], rows[self.page_size :]
+        locator = f"0r8-{len(self._locators)}-{self._calls.total()}" if rest else None
+        if locator:
+            self._locators[locator] = rest
+        return Page(tuple(first), locator, self.now, len(rows))
+
+    def _write(self, change: RecordChange) -> Outcome:
+        if code := self.refuse.get(change.id):
+            return Outcome(change, Result.SET_ASIDE, code, "the fake org refuses this record")
+        self.updates.append({"object": change.object, "Id": change.id, **change.values()})
+        self.put(change.object, {"Id": change.id, **change.values()})
+        return Outcome(change, Result.APPLIED)
+
+
+@dataclass
+class FakeSource:
+    """Pages handed over one by one; the cursor counts them."""
+
+    name: str = "fake"
+    pages: list[SourcePage] = field(default_factory=list)
+    fail: bool = False
+    polled: int = 0
+
+    def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
+        if self.fail:
+            raise Passing("the fake source is down")
+        self.polled += 1
+        done = cursor["pages"] if cursor else 0
+        for index, page in enumerate(self.pages[done:], done + 1):
+            yield SourcePage({"pages": index}, page.activities, page.prospects, page.removed, page.unknown)
+
+    def calls(self) -> Mapping[str, int]:
+        return {"poll": self.polled}

@@ -1,0 +1,51 @@
+"""The documents say what the program does."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import typer.main
+
+from connector.cli import app
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def commands() -> dict[str, typer.main.click.Command]:
+    return dict(typer.main.get_command(app).commands)
+
+
+def generated() -> object:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_readme_lists_exactly_the_commands_there_are():
+    table = README.split("<!-- commands")[1].split("\n\n")[0]
+    assert set(re.findall(r"^\| `connector (\w+)`", table, re.M)) == set(commands())
+
+
+def test_every_option_the_readme_shows_exists():
+    shown = re.findall(r"^\s*connector (\w+)((?: --[\w-]+(?: [^\s#-]\S*)?)*)", README, re.M)
+    assert shown
+    for command, options in shown:
+        known = {name for param in commands()[command].params for name in param.opts}
+        assert set(re.findall(r"--[\w-]+", options)) <= known, command
+
+
+def test_the_settings_page_is_the_generated_one():
+    assert (ROOT / "docs" / "settings.md").read_text() == generated().settings_page()
+
+
+def test_every_setting_the_readme_names_exists():
+    page = generated().settings_page()
+    assert all(name in page for name in re.findall(r"CONNECTOR_[A-Z_]+[A-Z]", README))
+
+
+def test_links_between_the_documents_lead_somewhere():
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} -> {target}"

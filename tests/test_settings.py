@@ -1,0 +1,83 @@
+"""Settings: what is accepted, and that what is wrong is said without showing a value."""
+
+import pytest
+
+from connector import settings
+from connector.errors import ConfigurationError
+
+KEY = {"salesforce_client_id": "id", "salesforce_username": "u@example.com", "salesforce_private_key_file": "/key.pem"}
+SECRET = {"salesforce_client_id": "id", "salesforce_client_secret": "hush"}
+TOKEN = {"salesforce_access_token": "hush", "salesforce_instance_url": "https://acme.example"}
+
+
+@pytest.mark.parametrize(
+    ("given", "flow"), [(KEY, "jwt_bearer"), (SECRET, "client_credentials"), (TOKEN, "access_token")]
+)
+def test_the_way_to_sign_in_follows_from_what_is_set(given, flow):
+    assert settings.explicit(**given).sign_in() == flow
+
+
+@pytest.mark.parametrize("given", [KEY | SECRET, KEY | TOKEN, SECRET | TOKEN])
+def test_two_ways_to_sign_in_are_an_error_that_names_both(given):
+    with pytest.raises(ConfigurationError, match=r"more than one way.*, "):
+        settings.explicit(**given).sign_in()
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({}, "no Salesforce credentials"),
+        ({"salesforce_private_key_file": "/key.pem"}, "CLIENT_ID and CONNECTOR_SALESFORCE_USERNAME"),
+        ({"salesforce_client_secret": "hush"}, "CONNECTOR_SALESFORCE_CLIENT_ID"),
+        ({"salesforce_access_token": "hush"}, "CONNECTOR_SALESFORCE_INSTANCE_URL"),
+    ],
+)
+def test_missing_credentials_are_named(given, missing):
+    with pytest.raises(ConfigurationError, match=missing) as caught:
+        settings.explicit(**given).sign_in()
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://acme.my.salesforce.com", "ftp://acme.example", "acme.example", "http://127.evil.com"]
+)
+def test_plain_http_is_for_this_machine_only(url):
+    with pytest.raises(ConfigurationError):
+        settings.explicit(salesforce_login_url=url)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8123", "http://localhost:1", "http://[::1]:5", "https://acme.example"]
+)
+def test_loopback_and_https_are_accepted(url):
+    assert settings.explicit(salesforce_login_url=url).salesforce_login_url == url
+
+
+def test_a_wrong_value_is_named_by_its_variable_and_not_shown(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CONNECTOR_INTERVAL", "hush-not-a-number")
+    monkeypatch.setenv("CONNECTOR_LOG_FORMAT", "xml")
+    with pytest.raises(ConfigurationError) as caught:
+        settings.load()
+    assert "CONNECTOR_INTERVAL" in str(caught.value)
+    assert "CONNECTOR_LOG_FORMAT" in str(caught.value)
+    assert "hush" not in str(caught.value)
+
+
+def test_secrets_do_not_show_when_settings_are_printed():
+    assert "hush" not in repr(settings.explicit(**SECRET))
+
+
+def test_a_misspelt_variable_is_an_error_with_the_right_name(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CONNECTOR_SALESFORCE_USER", "x")
+    with pytest.raises(ConfigurationError, match=r"CONNECTOR_SALESFORCE_USER.*CONNECTOR_SALESFORCE_USERNAME"):
+        settings.load()
+
+
+def test_a_dotenv_file_counts_and_the_environment_wins(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("CONNECTOR_INTERVAL=5\nCONNECTOR_MAPPING=mine.yaml\nOTHER=1\n")
+    monkeypatch.setenv("CONNECTOR_INTERVAL", "7")
+    loaded = settings.load()
+    assert (loaded.interval, loaded.mapping) == (7, "mine.yaml")
