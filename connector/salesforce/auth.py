@@ -1,0 +1,169 @@
+"""Signing in: JWT bearer, client credentials, or a given access token, and signing in again when a token is stale.
+
+A token lives as long as the org's session time-out says and no answer names that time, so it is kept until the API
+refuses it; then one thread signs in anew under a lock and all others take the new token. The token is shared with
+Account Engagement, which takes the same one. It is never logged and is in no exception.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import jwt
+
+from connector.clock import Clock
+from connector.errors import ConfigurationError, Refused
+from connector.http import Session, is_loopback
+from connector.salesforce.errors import judge_token
+from connector.salesforce.ids import id18
+from connector.settings import Settings, SignIn, check_url
+
+JWT_LIFE = timedelta(minutes=3)  # Salesforce refuses assertions that expire later than that
+JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+T = TypeVar("T")
+LOGIN_HOSTS = frozenset({"login.salesforce.com", "test.salesforce.com"})
+
+
+class Auth:
+    """The sign-in of one org; a :class:`connector.http.Token`. Signs in when first asked for a token."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings, self._clock = settings, clock
+        self._flow = settings.sign_in()
+        self._lock = threading.Lock()
+        self._token = ""
+        self._instance_url = ""
+        self._org_id: str | None = None
+        self._session = Session("Salesforce sign-in", judge_token, clock, ca_bundle=settings.ca_bundle)
+
+    def get(self) -> str:
+        with self._lock:
+            if not self._token:
+                self._sign_in()
+            return self._token
+
+    def renew(self, stale: str) -> str:
+        """Signs in anew unless another thread already replaced ``stale``."""
+        with self._lock:
+            if self._token == stale:
+                if self._flow is SignIn.ACCESS_TOKEN:
+                    raise Refused(
+                        "Salesforce no longer takes the given access token",
+                        "set a new CONNECTOR_SALESFORCE_ACCESS_TOKEN, or sign in by JWT bearer, which renews itself",
+                        code="INVALID_SESSION_ID",
+                    )
+                self._sign_in()
+            return self._token
+
+    def instance_url(self) -> str:
+        """Where the org's API lives, without a trailing slash."""
+        self.get()
+        return self._instance_url
+
+    def org_id(self) -> str | None:
+        """The org's 18 character id where the sign-in gives it away, else None."""
+        self.get()
+        return self._org_id
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _sign_in(self) -> None:
+        if self._flow is SignIn.ACCESS_TOKEN:
+            self._token = _given(self._settings.salesforce_access_token, "ACCESS_TOKEN").get_secret_value()
+            self._instance_url = _given(self._settings.salesforce_instance_url, "INSTANCE_URL").rstrip("/")
+            self._org_id = org_of_token(self._token)
+            return
+        login_url = self._login_url()
+        form = jwt_form(self._settings, login_url, self._clock) if self._flow is SignIn.JWT_BEARER else None
+        form = form or client_credentials_form(self._settings)
+        response = self._session.request("POST", f"{login_url}/services/oauth2/token", data=form)
+        self._take(response.json())
+
+    def _login_url(self) -> str:
+        url = self._settings.salesforce_login_url
+        if self._flow is SignIn.CLIENT_CREDENTIALS and urlsplit(url).hostname in LOGIN_HOSTS:
+            url = self._settings.salesforce_instance_url or ""
+            if not url:
+                raise ConfigurationError(
+                    "the client credentials flow needs the org's own address",
+                    "set CONNECTOR_SALESFORCE_LOGIN_URL to https://<your My Domain>.my.salesforce.com",
+                )
+        return url.rstrip("/")
+
+    def _take(self, answer: Any) -> None:
+        token = answer.get("access_token") if isinstance(answer, Mapping) else None
+        if not token:
+            raise Refused("the sign-in answer holds no access token", "check CONNECTOR_SALESFORCE_LOGIN_URL")
+        instance_url = answer.get("instance_url") or self._settings.salesforce_instance_url
+        if not instance_url:
+            raise Refused("the sign-in answer names no instance", "set CONNECTOR_SALESFORCE_INSTANCE_URL")
+        self._instance_url = check_url(str(instance_url), "the instance_url of the sign-in answer").rstrip("/")
+        self._token = str(token)
+        self._org_id = org_of_identity(str(answer.get("id") or "")) or org_of_token(self._token)
+
+
+def audience(login_url: str) -> str:
+    """The ``aud`` of an assertion. Salesforce wants one of its two login hosts whatever My Domain is used; an
+    address of this machine (the practice org) stands for the production host."""
+    host = urlsplit(login_url).hostname or ""
+    is_sandbox = host == "test.salesforce.com" or ".sandbox." in host
+    if host.endswith(".salesforce.com") or is_loopback(login_url):
+        return "https://test.salesforce.com" if is_sandbox else "https://login.salesforce.com"
+    return login_url.rstrip("/")  # an Experience Cloud site
+
+
+def jwt_form(settings: Settings, login_url: str, clock: Clock) -> dict[str, str]:
+    """The form of the JWT bearer flow. Raises ConfigurationError for a key that cannot be read or used."""
+    path = _given(settings.salesforce_private_key_file, "PRIVATE_KEY_FILE")
+    variable = "CONNECTOR_SALESFORCE_PRIVATE_KEY_FILE"
+    try:
+        key = path.read_text("ascii")
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"the private key {path} cannot be read: {type(error).__name__}", f"check {variable}"
+        ) from None
+    claims = {
+        "iss": settings.salesforce_client_id,
+        "sub": settings.salesforce_username,
+        "aud": audience(login_url),
+        "exp": int((clock.now() + JWT_LIFE).timestamp()),
+    }
+    try:
+        assertion = jwt.encode(claims, key, algorithm="RS256")
+    except (jwt.PyJWTError, ValueError, TypeError):
+        raise ConfigurationError(
+            f"the private key {path} is not an RSA key in PEM form without a passphrase", f"check {variable}"
+        ) from None
+    return {"grant_type": JWT_GRANT, "assertion": assertion}
+
+
+def client_credentials_form(settings: Settings) -> dict[str, str]:
+    return {
+        "grant_type": "client_credentials",
+        "client_id": _given(settings.salesforce_client_id, "CLIENT_ID"),
+        "client_secret": _given(settings.salesforce_client_secret, "CLIENT_SECRET").get_secret_value(),
+    }
+
+
+def _given(value: T | None, variable: str) -> T:
+    if value is None:
+        raise ConfigurationError(f"CONNECTOR_SALESFORCE_{variable} is not set", "set it")
+    return value
+
+
+def org_of_token(token: str) -> str | None:
+    """Access tokens begin with the org's 15 character id and an exclamation mark."""
+    head, mark, _ = token.partition("!")
+    return id18(head) if mark and head.startswith("00D") else None
+
+
+def org_of_identity(url: str) -> str | None:
+    """``https://login.salesforce.com/id/<org>/<user>``"""
+    found = re.search(r"/id/(00D\w{12}(?:\w{3})?)/", url)
+    return id18(found.group(1)) if found else None

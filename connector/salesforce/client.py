@@ -1,0 +1,233 @@
+"""The Salesforce REST API behind :class:`connector.ports.Salesforce`.
+
+Built on simple-salesforce, which is handed our own session (``connector.http``): paths, headers and parsing are its,
+time-outs, retries, sign-in and errors are ours. Its own sign-in and refresh are not used: they lose headers and repeat
+the answer's body in their errors.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from random import SystemRandom
+from typing import Any
+
+import requests
+from simple_salesforce.api import Salesforce as SimpleSalesforce
+
+from connector.clock import Clock
+from connector.errors import LimitReached, Passing, Refused
+from connector.facts import Outcome, RecordChange
+from connector.http import Session, server_time
+from connector.ports import Answers, Deleted, DeletedSince, LocatorExpired, Page, Read
+from connector.salesforce import composite
+from connector.salesforce.auth import Auth
+from connector.salesforce.errors import judge
+from connector.salesforce.ids import id18
+from connector.salesforce.soql import name
+from connector.salesforce.writes import Pack, write
+from connector.settings import Settings
+
+FLOOR = 62.0  # the oldest API version that is tested
+CALL_OPTIONS = {"Sforce-Call-Options": "client=lifecycle-connector"}  # names us in the org's change events
+WRITE_HEADERS = {
+    "Sforce-Auto-Assign": "FALSE",  # else any update of a Lead runs assignment rules and may change its owner
+    "Sforce-Duplicate-Rule-Header": "allowSave=true",  # else an alert for the admin's eyes refuses the write
+    **CALL_OPTIONS,
+}
+
+
+class SalesforceClient:
+    """See :class:`connector.ports.Salesforce` for what each method promises.
+
+    ``budget`` says how many calls are left today (None: no limit) and is asked before each; ``on_call`` is told the
+    kind of each call just before it is made. Calls that Salesforce does not bill (signing in, the list of versions)
+    are neither counted nor limited.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        auth: Auth,
+        clock: Clock,
+        *,
+        budget: Callable[[], int | None] = lambda: None,
+        on_call: Callable[[str], None] = lambda _kind: None,
+    ) -> None:
+        self.auth = auth
+        self._clock, self._budget, self._on_call = clock, budget, on_call
+        self._pinned = settings.salesforce_api_version
+        self._session = Session(
+            "Salesforce", judge, clock, token=auth, ca_bundle=settings.ca_bundle, before=self._before
+        )
+        self._session.headers.update(CALL_OPTIONS)
+        self._pack = Pack(settings.write_pack)
+        self._calls: Counter[str] = Counter()
+        self._usage: tuple[int, int] | None = None
+        self._described: dict[str, Mapping[str, Any]] = {}
+        self._simple: SimpleSalesforce | None = None
+        self._org_id: str | None = None
+
+    def read(self, reads: Sequence[Read], deleted: Sequence[DeletedSince] = ()) -> Answers:
+        pages: dict[str, Page] = {}
+        gone: dict[str, Deleted] = {}
+        at = None
+        for items in composite.groups(reads, deleted):
+            request = composite.read_request(items, self._base())
+            body, response = self._call("composite", "composite", "POST", json=request)
+            now = server_time(response.headers, self._clock.now())
+            at = at or now
+            for item, answer in zip(items, _complete(body, len(items)), strict=True):
+                if isinstance(item, DeletedSince) and (found := composite.deletions(answer, item)):
+                    gone[item.name] = found
+                    continue
+                if refused := composite.problem(answer):
+                    code, what, hint = refused
+                    raise Refused(f"{what} (reading {item.name})", hint, code=code)
+                pages[item.name] = composite.page(answer.body, now)
+        return Answers(pages, gone, at or self._clock.now())
+
+    def more(self, locator: str) -> Page:
+        seen: list[requests.Response] = []
+        try:
+            body = self._salesforce().query_more(
+                locator, identifier_is_url=True, kind="query_more", hooks=_collect(seen)
+            )
+        except Refused as error:
+            if error.code == "INVALID_QUERY_LOCATOR":
+                raise LocatorExpired(locator) from None
+            raise
+        self._note_usage(seen[-1])
+        return composite.page(body, server_time(seen[-1].headers, self._clock.now()))
+
+    def update(self, changes: Sequence[RecordChange]) -> Iterator[Sequence[Outcome]]:
+        return write(self._send_collections, changes, self._pack, self._clock, SystemRandom().random)
+
+    def describe(self, object_name: str) -> Mapping[str, Any]:
+        """Kept for the life of this object."""
+        if object_name not in self._described:
+            body, _ = self._call("describe", f"sobjects/{name(object_name)}/describe")
+            self._described[object_name] = body
+        return self._described[object_name]
+
+    def limits(self) -> Mapping[str, Any]:
+        """The org's limits: name -> {"Max", "Remaining"}. The user needs 'View Setup and Configuration'."""
+        body, _ = self._call("limits", "limits/")
+        return dict(body)
+
+    def identity(self) -> str:
+        """From the sign-in where it says so, which costs no call."""
+        if self._org_id is None:
+            self._org_id = self.auth.org_id() or self._ask_org_id()
+        return self._org_id
+
+    def calls(self) -> Mapping[str, int]:
+        return Counter(self._calls)
+
+    def usage(self) -> tuple[int, int] | None:
+        """(used, allowed) API calls of the whole org in 24 hours, as far as answers told. The counter differs between
+        Salesforce's servers and can go back, so the most ever seen counts."""
+        return self._usage
+
+    def close(self) -> None:
+        self._session.close()
+        self.auth.close()
+
+    def _send_collections(self, parts: Sequence[Sequence[RecordChange]]) -> Sequence[composite.Answer]:
+        request = composite.write_request(parts, self._base(), WRITE_HEADERS)
+        body, _ = self._call(
+            "collections", "composite", "POST", json=request, headers=WRITE_HEADERS, once_timed_out=True
+        )
+        return _complete(body, len(parts))
+
+    def _call(self, kind: str, path: str, method: str = "GET", **kwargs: Any) -> tuple[Any, requests.Response]:
+        seen: list[requests.Response] = []
+        body = self._salesforce().restful(path, method=method, kind=kind, hooks=_collect(seen), **kwargs)
+        self._note_usage(seen[-1])
+        return body, seen[-1]
+
+    def _ask_org_id(self) -> str:
+        page = self.read([Read("Organization", "SELECT Id FROM Organization LIMIT 1")]).pages["Organization"]
+        org_id = id18(str(page.rows[0]["Id"])) if page.rows else None
+        if org_id is None:
+            raise Refused("the org does not tell its id", "let the integration user read Organization")
+        return org_id
+
+    def _salesforce(self) -> SimpleSalesforce:
+        if self._simple is None:
+            instance_url = self.auth.instance_url()
+            self._session.allow_plain_http(instance_url)
+            self._simple = SimpleSalesforce(
+                session_id="",  # the session sets the token as it sends
+                instance_url=instance_url,
+                version=self._version(instance_url),
+                session=self._session,
+                object_pairs_hook=None,
+            )
+            self._simple.headers.pop("X-PrettyPrint")
+        return self._simple
+
+    def _version(self, instance_url: str) -> str:
+        # Outside a version's path, which is all that simple-salesforce can address; Salesforce does not bill it.
+        response = self._session.request("GET", f"{instance_url}/services/data/")
+        return choose_version([str(each["version"]) for each in response.json()], self._pinned)
+
+    def _base(self) -> str:
+        return f"/services/data/v{self._salesforce().sf_version}"
+
+    def _before(self, kind: str) -> None:
+        left = self._budget()
+        if left is not None and left <= 0:
+            raise LimitReached(
+                "the connector's own budget of Salesforce API calls is used up for today",
+                "it goes on after midnight UTC; or raise CONNECTOR_API_DAILY_BUDGET",
+            )
+        self._calls[kind] += 1
+        self._on_call(kind)
+
+    def _note_usage(self, response: requests.Response) -> None:
+        usage = parse_usage(response.headers.get("Sforce-Limit-Info", ""))
+        if usage and (self._usage is None or usage[0] > self._usage[0]):
+            self._usage = usage
+
+
+def open_salesforce(
+    settings: Settings,
+    clock: Clock,
+    *,
+    budget: Callable[[], int | None] = lambda: None,
+    on_call: Callable[[str], None] = lambda _kind: None,
+) -> SalesforceClient:
+    """Sends nothing yet; raises ConfigurationError when the settings do not say how to sign in."""
+    return SalesforceClient(settings, Auth(settings, clock), clock, budget=budget, on_call=on_call)
+
+
+def choose_version(offered: Sequence[str], pinned: str) -> str:
+    """The highest offered version that is not above the pinned one. Raises Refused below :data:`FLOOR`."""
+    fitting = [each for each in offered if FLOOR <= float(each) <= float(pinned)]
+    if not fitting:
+        raise Refused(
+            f"the org offers no API version from {FLOOR} to {pinned}",
+            "set CONNECTOR_SALESFORCE_API_VERSION to one of: " + ", ".join(offered[-5:]),
+            code="UNSUPPORTED_API_VERSION",
+        )
+    return max(fitting, key=float)
+
+
+def parse_usage(header: str) -> tuple[int, int] | None:
+    """``api-usage=25/5000; per-app-api-usage=17/250(appName=x)`` -> (25, 5000); parts come in any order."""
+    found = re.search(r"(?:^|[;,\s])api-usage=(\d+)/(\d+)", header)
+    return (int(found.group(1)), int(found.group(2))) if found else None
+
+
+def _collect(seen: list[requests.Response]) -> dict[str, Any]:
+    """simple-salesforce returns bodies only; this requests hook keeps the answers, for their headers."""
+    return {"response": lambda response, **_kwargs: seen.append(response)}
+
+
+def _complete(body: Any, count: int) -> list[composite.Answer]:
+    answers = composite.answers(body, count)
+    if answers is None:
+        raise Passing("Salesforce's Composite answer is not complete", "it usually passes; the next cycle asks again")
+    return answers

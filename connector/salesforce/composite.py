@@ -1,0 +1,153 @@
+"""Composite requests: many reads, or a thousand rows of writes, in one API call. Building and parsing only.
+
+A Composite request carries up to 25 subrequests, up to five of them queries or collections. It answers 200 whatever
+its parts answer, and its parts' answers come back under the reference ids that the request gave them.
+Source: REST API developer guide, "Composite" and "sObject Collections".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from connector.facts import RecordChange, Row
+from connector.http import Verdict, describe
+from connector.ports import Deleted, DeletedSince, Page, Read
+from connector.salesforce.errors import first_error, judge
+from connector.salesforce.soql import name
+
+SUBREQUESTS = 25
+QUERIES = 5  # queries and collections together
+COLLECTION = 200  # rows of one collection
+
+Body = dict[str, Any]
+Item = Read | DeletedSince
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one subrequest answered."""
+
+    status: int
+    body: Any
+
+
+def groups(reads: Sequence[Read], deleted: Sequence[DeletedSince]) -> list[list[Item]]:
+    """Which reads travel together: as few requests as the limits allow, in order, deletions in the last ones, so that
+    rows are read before it is asked which of them are gone."""
+    together: list[list[Item]] = [list(reads[at : at + QUERIES]) for at in range(0, len(reads), QUERIES)]
+    for each in deleted:
+        if not together or len(together[-1]) == SUBREQUESTS:
+            together.append([])
+        together[-1].append(each)
+    return together
+
+
+def read_request(items: Sequence[Item], base: str) -> Body:
+    """``base`` is ``/services/data/v67.0``."""
+    return _request([{"method": "GET", "url": base + _path(item)} for item in items])
+
+
+def write_request(collections: Sequence[Sequence[RecordChange]], base: str, headers: Mapping[str, str]) -> Body:
+    """``headers`` are repeated on each part: Salesforce documents both places and honours either."""
+    return _request(
+        [
+            {
+                "method": "PATCH",
+                "url": f"{base}/composite/sobjects",
+                "httpHeaders": dict(headers),
+                "body": {"allOrNone": False, "records": [_record(change) for change in rows]},
+            }
+            for rows in collections
+        ]
+    )
+
+
+def collections(changes: Sequence[RecordChange]) -> Iterator[Sequence[RecordChange]]:
+    for start in range(0, len(changes), COLLECTION):
+        yield changes[start : start + COLLECTION]
+
+
+def answers(body: Any, count: int) -> list[Answer] | None:
+    """The parts' answers in the order of the request; None when the answer does not hold all ``count`` of them."""
+    found = body.get("compositeResponse") if isinstance(body, dict) else None
+    if not isinstance(found, list):
+        return None
+    by_reference = {part.get("referenceId"): part for part in found if isinstance(part, dict)}
+    parts = [by_reference.get(_reference(index)) for index in range(count)]
+    return [Answer(int(part["httpStatusCode"]), part.get("body")) for part in parts if part] if all(parts) else None
+
+
+def problem(answer: Answer) -> tuple[str, str, str] | None:
+    """(code, what, hint) of a part that was refused; None when it was answered."""
+    judgement = judge(answer.status, answer.body)
+    if judgement.verdict is Verdict.TAKE:
+        return None
+    return judgement.code, f"Salesforce answered {describe(answer.status, judgement)}", judgement.hint
+
+
+def page(body: Mapping[str, Any], server_time: datetime) -> Page:
+    """A query's answer. Rows are flat: the parent's field is ``Account.Industry``, a parent that is missing is
+    ``Account: None``, an address is ``MailingAddress.city``; the rows of a child subquery are a list."""
+    rows = tuple(flatten(record) for record in body.get("records") or ())
+    return Page(rows, body.get("nextRecordsUrl"), server_time, int(body.get("totalSize") or 0))
+
+
+def flatten(record: Mapping[str, Any]) -> Row:
+    row: dict[str, Any] = {}
+    for key, value in record.items():
+        if not isinstance(value, dict):
+            row[key] = value
+        elif key == "attributes":
+            continue
+        elif "records" in value:
+            row[key] = [flatten(child) for child in value["records"]]
+        else:
+            row.update((f"{key}.{inner}", found) for inner, found in flatten(value).items())
+    return row
+
+
+def deletions(answer: Answer, asked: DeletedSince) -> Deleted | None:
+    """What getDeleted answered; None when it was refused for a reason other than its window, which the caller raises.
+    A window that reaches behind Salesforce's log, or holds too many ids, is incomplete rather than wrong."""
+    if answer.status >= 300:
+        known = first_error(answer.body)[0] in {"INVALID_REPLICATION_DATE", "EXCEEDED_ID_LIMIT"}
+        return Deleted((), complete=False, covered_until=asked.end) if known else None
+    body = answer.body
+    start = asked.start.replace(microsecond=0)  # Salesforce ignores fractions
+    return Deleted(
+        tuple(each["id"] for each in body.get("deletedRecords") or ()),
+        complete=_time(body["earliestDateAvailable"]) <= start,
+        covered_until=_time(body["latestDateCovered"]),
+    )
+
+
+def _request(parts: Sequence[Body]) -> Body:
+    numbered = [{**part, "referenceId": _reference(index)} for index, part in enumerate(parts)]
+    return {"allOrNone": False, "collateSubrequests": True, "compositeRequest": numbered}
+
+
+def _reference(index: int) -> str:
+    return f"part{index}"
+
+
+def _path(item: Item) -> str:
+    if isinstance(item, Read):
+        return f"/{'queryAll' if item.all_rows else 'query'}?q={quote(item.soql, safe='')}"
+    window = f"start={_stamp(item.start)}&end={_stamp(item.end)}"
+    return f"/sobjects/{name(item.object)}/deleted/?{window}"
+
+
+def _stamp(at: datetime) -> str:
+    return quote(at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00"), safe="")
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _record(change: RecordChange) -> Body:
+    return {"attributes": {"type": change.object}, "id": change.id, **change.values()}

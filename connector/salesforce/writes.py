@@ -1,0 +1,178 @@
+"""Writing rows: packs of up to 1,000 in one API call, locked rows sent again, and packs that find their size.
+
+Governor limits count over a whole request, so an org whose own automation is hungry needs smaller ones. A pack
+halves when that automation runs out of its limits, or when the answer takes too long, and grows back after successes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from connector.clock import Clock
+from connector.errors import Passing, Refused
+from connector.facts import Outcome, RecordChange, Result
+from connector.http import TimedOut
+from connector.salesforce.composite import Answer, collections, problem
+from connector.salesforce.errors import GOVERNED_ROW, is_governed_row, is_passing_row
+
+log = structlog.get_logger(__name__)
+
+LOCK_TRIES = 6  # sends of one row that stays locked: about half a minute
+FIRST_WAIT = 0.5  # seconds, doubled each time
+TIMEOUTS = 3  # in a row, before the rest is left for the next cycle
+GROWS_AFTER = 5  # successful requests in a row
+
+Send = Callable[[Sequence[Sequence[RecordChange]]], Sequence[Answer]]
+
+
+class Pack:
+    """How many rows one request may hold now; at most ``largest``."""
+
+    def __init__(self, largest: int) -> None:
+        self.largest = self.size = largest
+        self._successes = 0
+
+    def shrink(self, sent: int) -> None:
+        """``sent`` rows were too many."""
+        self.size = max(1, min(self.size, sent) // 2)
+        self._successes = 0
+
+    def succeeded(self) -> None:
+        self._successes += 1
+        if self._successes >= GROWS_AFTER:
+            self.size = min(self.largest, self.size * 2)
+            self._successes = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    change: RecordChange
+    tries: int = 0  # times it was found locked
+
+
+@dataclass(frozen=True, slots=True)
+class RowAnswer:
+    """What Salesforce said of one row; ``code`` is "" when it was written."""
+
+    code: str = ""
+    message: str = ""
+
+
+def write(
+    send: Send, changes: Iterable[RecordChange], pack: Pack, clock: Clock, jitter: Callable[[], float]
+) -> Iterator[Sequence[Outcome]]:
+    """Sends all changes and yields the outcomes of each request as it is answered. ``send`` takes the collections of
+    one request. Refused and LimitReached pass through: what was not yielded by then was not settled either."""
+    queue = deque(_Job(change) for change in ordered(changes))
+    timeouts = 0
+    while queue:
+        jobs = _next_jobs(queue, pack.size)
+        if jobs[0].tries:
+            clock.sleep(FIRST_WAIT * 2 ** (jobs[0].tries - 1) * (0.5 + jitter()))
+        rows: list[RowAnswer] | None = None
+        try:
+            rows = _send(send, jobs)
+            timeouts = 0
+        except TimedOut:
+            timeouts += 1
+            pack.shrink(len(jobs))
+            if timeouts < TIMEOUTS:
+                queue.extendleft(reversed(jobs))
+                continue
+        except Passing as error:
+            log.warning("write failed", error=error.what)
+        if rows is None:
+            left = [*jobs, *queue]
+            log.warning("writes wait", rows=len(left))
+            yield [Outcome(job.change, Result.WAITING, "", "Salesforce did not answer") for job in left]
+            return
+        if outcomes := _take(jobs, rows, queue, pack):
+            yield outcomes
+
+
+def ordered(changes: Iterable[RecordChange]) -> list[RecordChange]:
+    """By object type (a collection may change types ten times at most), then account, so that rows that lock the same
+    account travel together. A second change of one record goes last: one request must not name a record twice."""
+    first: list[RecordChange] = []
+    again: list[RecordChange] = []
+    seen: set[str] = set()
+    for change in sorted(changes, key=lambda each: (each.object, each.account_id, each.id)):
+        (again if change.id in seen else first).append(change)
+        seen.add(change.id)
+    return first + (ordered(again) if again else [])
+
+
+def row_answers(answer: Answer, count: int) -> list[RowAnswer] | None:
+    """What one collection answered, by position (a failed row carries no id). A collection that was refused as a whole
+    speaks for each of its rows; None when the answer does not fit the question."""
+    if refused := problem(answer):
+        code, what, _hint = refused
+        return [RowAnswer(code or "REFUSED", what)] * count
+    if not isinstance(answer.body, list) or len(answer.body) != count:
+        return None
+    return [_row(each) for each in answer.body]
+
+
+def _row(each: dict[str, Any]) -> RowAnswer:
+    if each.get("success"):
+        return RowAnswer()
+    errors = each.get("errors") or [{}]
+    message = "; ".join(str(error.get("message") or "") for error in errors)
+    return RowAnswer(str(errors[0].get("statusCode") or "UNKNOWN_EXCEPTION"), message)
+
+
+def _next_jobs(queue: deque[_Job], size: int) -> list[_Job]:
+    """The next jobs of the same number of tries, no record twice; at least one."""
+    jobs = [queue.popleft()]
+    ids = {jobs[0].change.id}
+    while queue and len(jobs) < size and queue[0].tries == jobs[0].tries and queue[0].change.id not in ids:
+        jobs.append(queue.popleft())
+        ids.add(jobs[-1].change.id)
+    return jobs
+
+
+def _send(send: Send, jobs: Sequence[_Job]) -> list[RowAnswer] | None:
+    """What Salesforce said of each row; None when nobody knows."""
+    parts = list(collections([job.change for job in jobs]))
+    try:
+        answers = send(parts)
+    except Refused as error:
+        if error.code not in GOVERNED_ROW:
+            raise
+        return [RowAnswer(error.code, error.what)] * len(jobs)
+    rows: list[RowAnswer] = []
+    for part, answer in zip(parts, answers, strict=True):
+        found = row_answers(answer, len(part))
+        if found is None:
+            return None
+        rows += found
+    return rows
+
+
+def _take(jobs: Sequence[_Job], rows: Sequence[RowAnswer], queue: deque[_Job], pack: Pack) -> list[Outcome]:
+    """Outcomes of the rows that are done; the others go back into the queue: locked ones to its end, those that were
+    too many at once to its front."""
+    outcomes, governed = [], []
+    for job, row in zip(jobs, rows, strict=True):
+        if not row.code:
+            outcomes.append(Outcome(job.change, Result.APPLIED))
+        elif is_passing_row(row.code) and job.tries + 1 < LOCK_TRIES:
+            queue.append(replace(job, tries=job.tries + 1))
+        elif is_passing_row(row.code):
+            outcomes.append(Outcome(job.change, Result.WAITING, row.code, row.message))
+        elif is_governed_row(row.code, row.message) and len(jobs) > 1:
+            governed.append(job)
+        else:
+            outcomes.append(Outcome(job.change, Result.SET_ASIDE, row.code, row.message))
+    if governed:
+        pack.shrink(len(jobs))
+        log.warning("smaller packs", rows=pack.size)
+        queue.extendleft(reversed(governed))
+    else:
+        pack.succeeded()
+    return outcomes
