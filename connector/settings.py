@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     activity_folder: Path | None = Field(
         None, description="Folder where CSV and JSONL files of activities are dropped; unset: off."
     )
+    activity_time_zone: str | None = Field(
+        None, description="Zone of times in those files that have no offset, e.g. Europe/Berlin."
+    )
 
     def sign_in(self) -> SignIn:
         """Which flow the settings choose. Raises ConfigurationError when none or more than one is set."""
