@@ -1,0 +1,31 @@
+"""The marketing sources: one file each, behind :class:`connector.ports.Source`. Registered here."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from connector.clock import Clock
+from connector.errors import ConfigurationError
+from connector.http import Token
+from connector.ports import Source
+from connector.settings import Settings
+from connector.sources.files import FilesSource
+
+
+def open_sources(settings: Settings, salesforce_auth: Token, clock: Clock) -> list[Source]:
+    """The sources that the settings turn on, in the order they are polled. Sends nothing yet."""
+    sources: list[Source] = []
+    if settings.activity_folder:
+        sources.append(FilesSource(settings.activity_folder, clock, _zone(settings.activity_time_zone)))
+    return sources
+
+
+def _zone(name: str | None) -> ZoneInfo | None:
+    if name is None:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ConfigurationError(
+            f"CONNECTOR_ACTIVITY_TIME_ZONE is no time zone: {name}", "write it like Europe/Berlin"
+        ) from None

@@ -1,0 +1,153 @@
+"""The connector's own format of an activity, in which files, webhooks and warehouses speak: record -> Activity. Pure.
+
+A record is a mapping of strings to JSON values. Empty values count as missing.
+
+    occurred_at   ISO 8601; with an offset, or else the configured time zone counts
+    type          a canonical kind (``kinds.py``); any other is kept as "other"
+    event_id      what makes the activity one; derived from the rest when missing
+    direction     "inbound" or "outbound"; else as usual for the kind
+    email, crm_id, external_ids.sf_contact_id, external_ids.sf_lead_id    who; at least one
+    name          of the form, mail, page
+    attributes    an object; every key beyond these is an attribute too
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from connector.facts import Activity, Direction
+from connector.salesforce.ids import id18
+from connector.sources.kinds import KINDS, OTHER
+
+CRM_IDS = ("crm_id", "sf_contact_id", "sf_lead_id")
+KNOWN = frozenset({"occurred_at", "type", "event_id", "direction", "email", "name", "attributes", *CRM_IDS})
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A record that is no activity, and why, in words for whoever made it."""
+
+    reason: str
+
+
+def activity(source: str, record: Mapping[str, Any], zone: ZoneInfo | None) -> Activity | Bad:
+    """Never raises. The kind of an unknown type is "other", with the type kept as an attribute."""
+    values = _flat(record)
+    try:
+        kind = _text(values, "type")
+        at = _time(_text(values, "occurred_at"), zone)
+        email = _email(values)
+        crm_id = _crm_id(values)
+        direction = _direction(values, kind)
+        attributes = _attributes(values)
+    except ValueError as error:
+        return Bad(str(error))
+    if email is None and crm_id is None:
+        return Bad("says nobody: give email, crm_id, sf_contact_id or sf_lead_id")
+    if kind not in KINDS:
+        attributes = {**attributes, "type": kind}
+    event_id = str(values.get("event_id") or "") or _derived_id(
+        source, at, kind, email, crm_id, values.get("name"), attributes
+    )
+    return Activity(
+        source=source,
+        id=event_id,
+        kind=kind if kind in KINDS else OTHER,
+        direction=direction,
+        occurred_at=at,
+        name=str(values.get("name") or ""),
+        attributes=attributes,
+        crm_id=crm_id,
+        email=email,
+    )
+
+
+def unknown_type(found: Activity) -> str | None:
+    """The type that :func:`activity` did not know, else None."""
+    return str(found.attributes["type"]) if found.kind == OTHER and "type" in found.attributes else None
+
+
+def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Without empty values; ``external_ids.x`` and ``{"external_ids": {"x": ...}}`` are the same as ``x``."""
+    values: dict[str, Any] = {}
+    for key, value in record.items():
+        if key == "external_ids" and isinstance(value, Mapping):
+            values.update(value)
+        else:
+            values[key.removeprefix("external_ids.")] = value.strip() if isinstance(value, str) else value
+    return {key: value for key, value in values.items() if value not in (None, "")}
+
+
+def _text(values: Mapping[str, Any], key: str) -> str:
+    value = values.get(key)
+    if value is None:
+        raise ValueError(f"{key} is missing")
+    return str(value)
+
+
+def _time(text: str, zone: ZoneInfo | None) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"occurred_at is not an ISO 8601 time: {text[:40]}") from None
+    if at.tzinfo is None:
+        if zone is None:
+            raise ValueError("occurred_at has no offset and no time zone is set for this source")
+        at = at.replace(tzinfo=zone)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"occurred_at is out of range: {text[:40]}") from None
+
+
+def _email(values: Mapping[str, Any]) -> str | None:
+    email = values.get("email")
+    if email is None:
+        return None
+    text = str(email).strip().lower()
+    if "@" not in text:
+        raise ValueError("email is not an e-mail address")
+    return text
+
+
+def _crm_id(values: Mapping[str, Any]) -> str | None:
+    for key in CRM_IDS:
+        if key in values:
+            found = id18(str(values[key]))
+            if found is None:
+                raise ValueError(f"{key} is not a Salesforce record id")
+            return found
+    return None
+
+
+def _direction(values: Mapping[str, Any], kind: str) -> Direction:
+    text = values.get("direction")
+    if text is None:
+        return KINDS.get(kind, KINDS[OTHER])
+    try:
+        return Direction(str(text).lower())
+    except ValueError:
+        raise ValueError("direction is neither inbound nor outbound") from None
+
+
+def _attributes(values: Mapping[str, Any]) -> dict[str, Any]:
+    inner = values.get("attributes", {})
+    if isinstance(inner, str):  # a CSV column
+        try:
+            inner = json.loads(inner)
+        except ValueError:
+            inner = None
+    if not isinstance(inner, Mapping):
+        raise ValueError("attributes is not an object")
+    return {**inner, **{key: value for key, value in values.items() if key not in KNOWN}}
+
+
+def _derived_id(source: str, *parts: Any) -> str:
+    text = json.dumps([source, *parts], sort_keys=True, default=str, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

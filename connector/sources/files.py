@@ -1,0 +1,185 @@
+"""Files of activities dropped into a folder: CSV with a header, or JSONL (``docs/sources.md`` shows the columns).
+
+Write a file under another name (``*.tmp``, ``*.part``) and rename it, or let it rest for two seconds: a file that still
+grows is not read. Files are never changed or deleted. The cursor keeps, for each file, how far it was read and a hash
+of what was read: an appended file goes on behind that place, a replaced one is read from its beginning, and nothing
+is lost or counted twice, because an activity is known by its id. What is no activity goes to
+``quarantine/<file>.jsonl`` with line number and reason, and delays nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from connector.clock import Clock
+from connector.errors import ConfigurationError, ConnectorError, Refused
+from connector.facts import Activity, SourcePage
+from connector.sources.events import Bad, activity, unknown_type
+from connector.sources.lines import Record, records
+
+log = structlog.get_logger(__name__)
+
+SUFFIXES = frozenset({".csv", ".jsonl", ".ndjson"})
+SETTLES = timedelta(seconds=2)  # a file that changed more recently may still be growing
+QUIET = timedelta(hours=1)  # then nobody is going to finish a last line that breaks off
+PAGE = 1000
+LONGEST = 10_000  # characters of a bad line that are kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """How far a file was read: ``sha256`` of its first ``offset`` bytes, which are ``lines`` lines."""
+
+    size: int
+    mtime: int  # ns
+    offset: int = 0
+    lines: int = 0
+    sha256: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "size": self.size,
+            "mtime": self.mtime,
+            "offset": self.offset,
+            "lines": self.lines,
+            "sha256": self.sha256,
+        }
+
+
+@dataclass
+class _Batch:
+    activities: list[Activity] = field(default_factory=list)
+    bad: list[dict[str, Any]] = field(default_factory=list)
+    unknown: dict[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.activities) + len(self.bad)
+
+
+class FilesSource:
+    """See the module. ``zone`` is for times without an offset; without one they are quarantined."""
+
+    name = "files"
+
+    def __init__(self, folder: Path, clock: Clock, zone: ZoneInfo | None = None) -> None:
+        self._folder, self._clock, self._zone = folder, clock, zone
+
+    def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
+        """Raises ConfigurationError without the folder, Refused when a file could not be read; the others were."""
+        del now  # a file's age is measured by this machine's clock
+        known = {name: _Place(**place) for name, place in (cursor or {}).get("files", {}).items()}
+        present = self._present()
+        places = {name: place for name, place in known.items() if name in present}
+        unreadable: ConnectorError | None = None
+        for name, path in present.items():
+            try:
+                yield from self._read(name, path, places)
+            except OSError as error:
+                unreadable = Refused(f"the file {name} cannot be read: {error.strerror}", "check its permissions")
+                log.warning("file unreadable", file=name, error=error.strerror)
+        if unreadable is not None:
+            raise unreadable
+
+    def calls(self) -> Mapping[str, int]:
+        return {}
+
+    def _present(self) -> dict[str, Path]:
+        try:
+            paths = sorted(self._folder.iterdir())
+        except OSError as error:
+            raise ConfigurationError(
+                f"the folder of activities {self._folder} cannot be read: {error.strerror}",
+                "check CONNECTOR_ACTIVITY_FOLDER",
+            ) from None
+        return {path.name: path for path in paths if path.suffix.lower() in SUFFIXES and path.is_file()}
+
+    def _read(self, name: str, path: Path, places: dict[str, _Place]) -> Iterator[SourcePage]:
+        """The pages of one file, which move its place along."""
+        stat = path.stat()
+        known = places.get(name)
+        age = self._clock.now() - datetime.fromtimestamp(stat.st_mtime, self._clock.now().tzinfo)
+        quiet = age >= QUIET
+        if known is not None and (known.size, known.mtime) == (stat.st_size, stat.st_mtime_ns):
+            if known.offset == stat.st_size or not quiet:
+                return
+        elif timedelta(0) <= age < SETTLES:
+            return
+        start = _resume(path, known)
+        quarantine = self._folder / "quarantine" / f"{name}.jsonl"
+        _keep_before(quarantine, start.lines)
+        hasher = _hash_of(path, start.offset)
+        place = _Place(stat.st_size, stat.st_mtime_ns, start.offset, start.lines, hasher.hexdigest())
+        batch = _Batch()
+        with closing(records(path, start.offset, start.lines, stat.st_size)) as found:
+            for record in found:
+                if record.torn and not quiet and isinstance(record.values, str):
+                    break  # half a line: its other half may come
+                self._take(record, batch)
+                if quiet or not record.torn:  # a last line without an end is read again when the file has grown
+                    hasher.update(record.raw)
+                    place = _Place(place.size, place.mtime, record.end, record.line_after, hasher.hexdigest())
+                if len(batch) >= PAGE:
+                    places[name] = place
+                    yield _page(batch, places, quarantine)
+                    batch = _Batch()
+        if known != place or batch:
+            places[name] = place
+            yield _page(batch, places, quarantine)
+
+    def _take(self, record: Record, batch: _Batch) -> None:
+        if record.values is None:
+            return
+        found = Bad(record.values) if isinstance(record.values, str) else activity(self.name, record.values, self._zone)
+        if isinstance(found, Bad):
+            text = record.raw.decode("utf-8", "replace").strip("\r\n")[:LONGEST]
+            batch.bad.append({"line": record.line, "reason": found.reason, "text": text})
+            return
+        batch.activities.append(found)
+        if (unknown := unknown_type(found)) is not None:
+            batch.unknown[unknown] = batch.unknown.get(unknown, 0) + 1
+
+
+def _resume(path: Path, known: _Place | None) -> _Place:
+    """Where to go on: behind what was read if that is still the file's beginning, else at its start."""
+    if known is not None and _hash_of(path, known.offset).hexdigest() == known.sha256:
+        return known
+    return _Place(0, 0)
+
+
+def _hash_of(path: Path, length: int) -> Any:
+    hasher = hashlib.sha256()
+    with path.open("rb") as file:
+        while length > 0 and (chunk := file.read(min(length, 1 << 20))):
+            hasher.update(chunk)
+            length -= len(chunk)
+    return hasher
+
+
+def _page(batch: _Batch, places: Mapping[str, _Place], quarantine: Path) -> SourcePage:
+    if batch.bad:
+        quarantine.parent.mkdir(exist_ok=True)
+        with quarantine.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(bad, ensure_ascii=False) + "\n" for bad in batch.bad)
+        log.warning("lines quarantined", file=quarantine.name, lines=len(batch.bad))
+    cursor = {"files": {name: place.as_json() for name, place in places.items()}}
+    return SourcePage(cursor, tuple(batch.activities), unknown=batch.unknown)
+
+
+def _keep_before(quarantine: Path, line: int) -> None:
+    """Drops what was quarantined behind the place from which reading goes on: it is about to be found again."""
+    if not quarantine.exists():
+        return
+    kept = [
+        each for each in quarantine.read_text("utf-8").splitlines(keepends=True) if json.loads(each)["line"] <= line
+    ]
+    quarantine.write_text("".join(kept), "utf-8")

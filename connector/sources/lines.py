@@ -1,0 +1,151 @@
+"""Reading CSV and JSONL record by record, with the byte where each ends, so that reading can go on from there."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import deque
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+BOM = b"\xef\xbb\xbf"
+SEPARATORS = ",;\t"
+NEEDED = ("occurred_at", "type")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """``values``: the record, the reason why these bytes are none, or None for empty lines at the file's end.
+    ``line`` counts from 1; ``line_after`` is the number of lines up to and with this record. ``torn``: the file ends
+    here without a line end."""
+
+    values: Mapping[str, Any] | str | None
+    raw: bytes
+    line: int
+    line_after: int
+    end: int
+    torn: bool
+
+
+def records(path: Path, offset: int, lines: int, size: int) -> Generator[Record, None, None]:
+    """Records from byte ``offset`` (which is behind ``lines`` lines) to byte ``size``. Empty lines belong
+    to the record behind them."""
+    with path.open("rb") as file:
+        header = file.readline() if path.suffix.lower() == ".csv" else b""
+        if header:
+            yield from _csv_records(file, header, offset, lines, size)
+        else:
+            file.seek(offset)
+            yield from _json_records(_Lines(file, offset, lines, size))
+
+
+class _Lines:
+    """Physical lines, which can be put back, with the place behind the last one taken."""
+
+    def __init__(self, file: BinaryIO, offset: int, lines: int, size: int) -> None:
+        self._file, self._size, self._back = file, size, deque[bytes]()
+        self.offset, self.count = offset, lines
+
+    def take(self) -> bytes:
+        """b"" at the end."""
+        room = self._size - self.offset
+        line = self._back.popleft() if self._back else self._file.readline(max(room, 0))
+        self.offset += len(line)
+        self.count += bool(line)
+        return line
+
+    def put_back(self, lines: list[bytes]) -> None:
+        self._back.extendleft(reversed(lines))
+        self.offset -= sum(map(len, lines))
+        self.count -= len(lines)
+
+
+def _record(values: Mapping[str, Any] | str | None, raw: list[bytes], lines: _Lines, first: int) -> Record:
+    return Record(values, b"".join(raw), first, lines.count, lines.offset, not raw[-1].endswith(b"\n"))
+
+
+def _json_records(lines: _Lines) -> Iterator[Record]:
+    raw: list[bytes] = []
+    while line := lines.take():
+        raw.append(line)
+        if line.strip().removeprefix(BOM):
+            yield _record(_parse_json(line.removeprefix(BOM)), raw, lines, lines.count)
+            raw = []
+    if raw:
+        yield _record(None, raw, lines, lines.count)
+
+
+def _parse_json(line: bytes) -> Mapping[str, Any] | str:
+    try:
+        values = json.loads(line, parse_constant=_no_constant)
+    except UnicodeDecodeError:
+        return "not UTF-8"
+    except (ValueError, RecursionError) as error:
+        return f"not JSON: {error}"
+    return values if isinstance(values, dict) else "not a JSON object"
+
+
+def _no_constant(text: str) -> None:
+    raise ValueError(f"{text} is no JSON value")
+
+
+def _csv_records(file: BinaryIO, header: bytes, offset: int, count: int, size: int) -> Iterator[Record]:
+    if not header.endswith(b"\n"):
+        return  # no record yet
+    names, separator = _header(header)
+    if isinstance(names, str):  # the whole file is one bad record
+        file.seek(offset)
+        if rest := file.read(size - offset):
+            yield Record(names, rest, count + 1, count + rest.count(b"\n"), size, False)
+        return
+    raw = [] if offset else [header]
+    lines = _Lines(file, max(offset, len(header)), max(count, 1), size)
+    file.seek(lines.offset)
+    while line := lines.take():
+        raw.append(line)
+        if not line.strip():
+            continue
+        first, body = lines.count, [line]
+        values = _parse_csv(body, names, separator, lines)
+        if isinstance(values, str) and len(body) > 1:  # a quote that is never closed must not swallow what follows
+            lines.put_back(body[1:])
+            body = body[:1]
+        yield _record(values, raw + body[1:], lines, first)
+        raw = []
+    if raw:
+        yield _record(None, raw, lines, lines.count)
+
+
+def _header(raw: bytes) -> tuple[list[str] | str, str]:
+    """The column names, or why there are none; and the separator, of which the header has most."""
+    try:
+        text = raw.removeprefix(BOM).decode("utf-8")
+    except UnicodeDecodeError:
+        return "not UTF-8", ","
+    separator = max(SEPARATORS, key=text.count)
+    names = [cell.strip() for cell in next(csv.reader([text], delimiter=separator), [])]
+    names = [name.lower() if name.lower() in NEEDED else name for name in names]
+    missing = [name for name in NEEDED if name not in names]
+    return (f"the header has no column {' and '.join(missing)}" if missing else names), separator
+
+
+def _parse_csv(body: list[bytes], names: list[str], separator: str, lines: _Lines) -> Mapping[str, Any] | str:
+    """Parses the record that begins with ``body``'s only line, and adds the lines it goes on over."""
+
+    def text() -> Iterator[str]:
+        yield body[0].decode("utf-8")
+        while line := lines.take():
+            body.append(line)
+            yield line.decode("utf-8")
+
+    try:
+        cells = next(csv.reader(text(), delimiter=separator, strict=True))
+    except UnicodeDecodeError:
+        return "not UTF-8"
+    except csv.Error as error:
+        return f"not CSV: {error}"
+    if len(cells) != len(names):
+        return f"{len(cells)} columns where the header has {len(names)}"
+    return dict(zip(names, cells, strict=True))
