@@ -1,0 +1,15 @@
+"""The checkpoint: facts, marks, decisions and their permanent log, over SQLAlchemy; SQLite by default.
+
+schema      the tables                     migrations  how older files get there
+recording   facts in, people marked        links       who a fact belongs to
+identity    merges and conversions         people      facts out, as connector.facts.Person
+settling    decisions and outcomes in      reading     questions of people
+books       cursors, cycles, calls         dialect     where SQLite and PostgreSQL differ
+opening     open_store                     store       the verbs, each one transaction
+"""
+
+from connector.store.opening import open_store
+from connector.store.settling import Settled
+from connector.store.store import Store
+
+__all__ = ["Settled", "Store", "open_store"]

@@ -1,0 +1,91 @@
+"""What the connector remembers of itself: cursors, cycles, API calls, the mapping and the org in force."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from connector.errors import StateError
+from connector.store.dialect import add_up, upsert
+from connector.store.rows import dumps, iso, loads
+from connector.store.schema import CALLS, CURSOR, CYCLE, MAPPING, SETTING
+
+CYCLES_KEPT = 10_000  # a week of one a minute; the decision log is what is kept for ever
+
+
+def setting(connection: Connection, name: str) -> str | None:
+    value = connection.execute(select(SETTING.c.value).where(SETTING.c.name == name)).scalar()
+    return None if value is None else str(value)
+
+
+def set_setting(connection: Connection, name: str, value: str) -> None:
+    upsert(connection, SETTING, [{"name": name, "value": value}], keep=frozenset())
+
+
+def bind_org(connection: Connection, org_id: str) -> None:
+    known = setting(connection, "org")
+    if known is None:
+        set_setting(connection, "org", org_id)
+    elif known != org_id:
+        raise StateError(
+            f"this state belongs to the Salesforce org {known}, not to {org_id}",
+            "set CONNECTOR_STATE to another file for this org, or sign in to the org of this state",
+        )
+
+
+def cursor(connection: Connection, name: str) -> dict[str, Any] | None:
+    value = connection.execute(select(CURSOR.c.value).where(CURSOR.c.name == name)).scalar()
+    return None if value is None else dict(loads(value))
+
+
+def set_cursor(connection: Connection, name: str, value: Mapping[str, Any] | None) -> None:
+    if value is None:
+        connection.execute(delete(CURSOR).where(CURSOR.c.name == name))
+    else:
+        upsert(connection, CURSOR, [{"name": name, "value": dumps(value)}], keep=frozenset())
+
+
+def cursors(connection: Connection) -> dict[str, dict[str, Any]]:
+    return {name: loads(value) for name, value in connection.execute(select(CURSOR).order_by(CURSOR.c.name))}
+
+
+def set_mapping(connection: Connection, version: str, text: str, now: datetime) -> None:
+    set_setting(connection, "mapping_version", version)
+    known = connection.execute(select(MAPPING.c.version).where(MAPPING.c.version == version)).scalar()
+    if known is None:
+        row = {"version": version, "text": text, "first_used_at": iso(now)}
+        connection.execute(insert(MAPPING), [row])
+
+
+def begin_cycle(connection: Connection, kind: str, now: datetime) -> int:
+    row = {"kind": kind, "started_at": iso(now), "ended_at": None, "report": "{}"}
+    key = connection.execute(insert(CYCLE).values(row)).inserted_primary_key
+    return int(key[0]) if key else 0
+
+
+def end_cycle(connection: Connection, cycle_id: int, now: datetime, report: Mapping[str, Any]) -> None:
+    connection.execute(update(CYCLE).where(CYCLE.c.id == cycle_id).values(ended_at=iso(now), report=dumps(report)))
+    connection.execute(delete(CYCLE).where(CYCLE.c.id <= cycle_id - CYCLES_KEPT))
+
+
+def cycles(connection: Connection, limit: int) -> list[dict[str, Any]]:
+    """Newest first."""
+    rows = connection.execute(select(CYCLE).order_by(CYCLE.c.id.desc()).limit(limit))
+    return [{**row._mapping, "report": loads(row.report)} for row in rows]
+
+
+def add_calls(connection: Connection, day: date, calls: Mapping[str, int], source: str) -> None:
+    for kind, count in calls.items():
+        row = {"day": day.isoformat(), "source": source, "kind": kind, "count": count}
+        add_up(connection, CALLS, row, "count")
+
+
+def calls_on(connection: Connection, day: date, source: str | None) -> dict[str, int]:
+    """By kind; of all sources together when none is named."""
+    query = select(CALLS.c.kind, func.sum(CALLS.c.count)).where(CALLS.c.day == day.isoformat())
+    if source is not None:
+        query = query.where(CALLS.c.source == source)
+    return {kind: int(count) for kind, count in connection.execute(query.group_by(CALLS.c.kind).order_by(CALLS.c.kind))}

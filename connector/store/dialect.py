@@ -1,0 +1,98 @@
+"""The only place where SQLite and PostgreSQL differ: the text type, upserts, and how a connection is set up.
+
+SQLite: WAL so that `status` reads while the daemon writes, synchronous NORMAL (a power cut may lose the last commits,
+never corrupt; what is lost is read again), a busy timeout, and BEGIN IMMEDIATE for transactions that write, because a
+transaction that first reads and then writes cannot be upgraded once somebody else wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, Text, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, Dialect
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+BUSY_SECONDS = 15
+WRITES = "connector_writes"  # execution option of connections whose transaction will write
+
+PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=NORMAL",
+    f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}",
+    "PRAGMA cache_size=-65536",  # KiB, negative by SQLite's convention
+    "PRAGMA temp_store=MEMORY",
+)
+
+
+class Plain(TypeDecorator[str]):
+    """Text that sorts by code point on both: ids are case-sensitive, and times are ISO 8601 texts."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        collation = "C" if dialect.name == "postgresql" else None
+        return dialect.type_descriptor(Text(collation=collation))
+
+
+def make_engine(url: URL) -> Engine:
+    """``hide_parameters`` keeps record values out of tracebacks."""
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, hide_parameters=True)
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves; the driver would begin too late
+        for pragma in PRAGMAS:
+            connection.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, keep: frozenset[str]) -> None:
+    """Inserts, or overwrites by primary key all columns but those in ``keep``. All rows have the same keys."""
+    if rows:
+        connection.execute(_upsert(connection.dialect.name, table, tuple(rows[0]), keep), rows)
+
+
+@cache
+def _upsert(dialect: str, table: Table, columns: tuple[str, ...], keep: frozenset[str]) -> Any:
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    key = [column.name for column in table.primary_key]
+    new = {name: insert.excluded[name] for name in columns if name not in key and name not in keep}
+    return insert.values(dict.fromkeys(columns)).on_conflict_do_update(index_elements=key, set_=new)
+
+
+def add_up(connection: Connection, table: Table, row: Mapping[str, Any], column: str) -> None:
+    """Inserts the row, or adds its ``column`` to the one that is there."""
+    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table).values(**row)
+    key = [each.name for each in table.primary_key]
+    total = {column: table.c[column] + insert.excluded[column]}
+    connection.execute(insert.on_conflict_do_update(index_elements=key, set_=total))
+
+
+def mark_from_select(connection: Connection, table: Table, columns: Sequence[str], select: Any) -> int:
+    """INSERT .. SELECT that overwrites ``seq`` of rows already there; returns how many rows it touched."""
+    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+    statement = insert.from_select(list(columns), select).on_conflict_do_update(
+        index_elements=[each.name for each in table.primary_key], set_={"seq": insert.excluded.seq}
+    )
+    return int(connection.execute(statement).rowcount)
+
+
+ADVISORY_KEY = 0x6C69666563796C65  # any constant of ours
+
+
+def try_advisory_lock(connection: Connection) -> bool:
+    """PostgreSQL's stand-in for the lock file; held as long as the connection is open."""
+    return bool(connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({ADVISORY_KEY})").scalar())

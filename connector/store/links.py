@@ -1,0 +1,140 @@
+"""Who a fact belongs to. Reading a person and marking people use the same relation, stated here once.
+
+A Contact or Lead row belongs to the person at the end of its chain of merges and conversions (``alias_of``, or itself).
+A person has the addresses of all rows that became it. A prospect belongs to the person of its ``crm_id``, or without
+one to everybody with its address; to nobody: then it is a person by itself. An activity belongs to the person of its
+``crm_id`` and to the people of its prospect, or having neither to everybody with its address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, bindparam, exists, func, not_, or_, select, union_all
+from sqlalchemy.sql import ColumnElement, Executable
+
+from connector.store.dialect import mark_from_select, upsert
+from connector.store.rows import PEOPLE
+from connector.store.schema import DIRTY, PROSPECT, RECORD, SETTING
+
+CHUNK = 2000  # values in one IN list; SQLite takes 32,766 in a statement, PostgreSQL 65,535
+
+IDS: Any = bindparam("ids", expanding=True)
+
+FACT = RECORD.alias("fact")  # the Contact or Lead row that something points at
+PERSON = RECORD.alias("person")  # the live person it belongs to
+ROLE_ROW = RECORD.alias("role")
+
+
+def rows_in(connection: Connection, statement: Executable, ids: Iterable[str], **more: Any) -> Iterator[Any]:
+    """Rows of a statement with ``IN :ids``, however many ids there are."""
+    wanted = list(ids)
+    for start in range(0, len(wanted), CHUNK):
+        yield from connection.execute(statement, {"ids": wanted[start : start + CHUNK], **more})
+
+
+def is_person(table: Any) -> ColumnElement[bool]:
+    return and_(table.c.live, table.c.object.in_(PEOPLE))
+
+
+def people_where(condition: ColumnElement[bool]) -> Select[Any]:
+    """Ids of the live people to whom the ``FACT`` rows belong that meet a condition."""
+    join = FACT.join(PERSON, PERSON.c.id == func.coalesce(FACT.c.alias_of, FACT.c.id))
+    return select(PERSON.c.id).select_from(join).where(condition, is_person(PERSON))
+
+
+def is_alone() -> ColumnElement[bool]:
+    """Whether a prospect is a person by itself."""
+    by_id = people_where(FACT.c.id == PROSPECT.c.crm_id).correlate(PROSPECT)
+    by_email = people_where(FACT.c.email == PROSPECT.c.email).correlate(PROSPECT)
+    matched = or_(exists(by_id), and_(PROSPECT.c.crm_id.is_(None), exists(by_email)))
+    return and_(not_(PROSPECT.c.deleted), not_(matched))
+
+
+def everybody(object_name: str | None = None) -> Select[Any]:
+    """Ids of all people, or of those of one object ("Contact", "Lead", "Prospect")."""
+    crm = select(RECORD.c.id.label("id")).where(RECORD.c.live)
+    alone = select(PROSPECT.c.ref.label("id")).where(is_alone())
+    if object_name == "Prospect":
+        return alone
+    if object_name:
+        return crm.where(RECORD.c.object == object_name, RECORD.c.object.in_(PEOPLE))
+    people = union_all(crm.where(RECORD.c.object.in_(PEOPLE)), alone).subquery()
+    return select(people.c.id)
+
+
+BY_ID = people_where(FACT.c.id.in_(IDS))
+BY_EMAIL = people_where(FACT.c.email.in_(IDS))
+BY_ACCOUNT = people_where(and_(FACT.c.account_id.in_(IDS), FACT.c.object.in_(PEOPLE)))
+ALONE = select(PROSPECT.c.ref).where(PROSPECT.c.ref.in_(IDS), is_alone())
+ALONE_BY_EMAIL = select(PROSPECT.c.ref).where(PROSPECT.c.email.in_(IDS), is_alone())
+ALONE_BY_ID = select(PROSPECT.c.ref).where(PROSPECT.c.crm_id.in_(IDS), is_alone())
+OF_PROSPECT = select(PROSPECT.c.ref, PROSPECT.c.crm_id, PROSPECT.c.email).where(PROSPECT.c.ref.in_(IDS))
+CONTACTS_OF = select(ROLE_ROW.c.contact_id).where(
+    ROLE_ROW.c.opportunity_id.in_(IDS), ROLE_ROW.c.contact_id.is_not(None)
+)
+
+
+def affected(
+    connection: Connection,
+    *,
+    ids: Iterable[str | None] = (),
+    emails: Iterable[str | None] = (),
+    prospects: Iterable[str | None] = (),
+) -> set[str]:
+    """The people who exist and to whom something with these record ids, addresses, prospects belongs."""
+    all_ids, all_emails = {each for each in ids if each}, {each for each in emails if each}
+    refs = {each for each in prospects if each}
+    people: set[str] = set()
+    for _, crm_id, email in rows_in(connection, OF_PROSPECT, refs):
+        if crm_id:
+            all_ids.add(crm_id)
+        elif email:
+            all_emails.add(email)
+    for statement, values in ((BY_ID, all_ids), (BY_EMAIL, all_emails), (ALONE, refs), (ALONE_BY_EMAIL, all_emails)):
+        people.update(row[0] for row in rows_in(connection, statement, values))
+    return people
+
+
+def left_alone(connection: Connection, ids: Iterable[str], emails: Iterable[str | None]) -> set[str]:
+    """Prospects with these crm ids or addresses that are people by themselves now."""
+    found = {row[0] for row in rows_in(connection, ALONE_BY_ID, ids)}
+    found.update(row[0] for row in rows_in(connection, ALONE_BY_EMAIL, {email for email in emails if email}))
+    return found
+
+
+def select_ids(connection: Connection, statement: Select[Any], ids: Iterable[str]) -> set[str]:
+    return {row[0] for row in rows_in(connection, statement, ids)}
+
+
+def mark(connection: Connection, people: Iterable[str]) -> None:
+    """Makes people dirty, with a new mark for those who are already."""
+    if wanted := sorted(set(people)):
+        seq = _next_seq(connection)
+        upsert(connection, DIRTY, [{"person_id": each, "seq": seq} for each in wanted], keep=frozenset())
+
+
+def mark_select(connection: Connection, people: Select[Any]) -> int:
+    """As ``mark``, for people that the database finds; returns how many."""
+    found = people.subquery()
+    seq = _next_seq(connection)
+    # "WHERE true" keeps SQLite from reading ON CONFLICT as a join condition
+    statement = select(found.c[0], bindparam("seq", seq, unique=True)).where(found.c[0].is_not(None))
+    return mark_from_select(connection, DIRTY, ("person_id", "seq"), statement)
+
+
+def _next_seq(connection: Connection) -> int:
+    current = connection.execute(select(SETTING.c.value).where(SETTING.c.name == "seq")).scalar()
+    seq = int(current or 0) + 1
+    upsert(connection, SETTING, [{"name": "seq", "value": str(seq)}], keep=frozenset())
+    return seq
+
+
+def people_of_account(connection: Connection, account_ids: Sequence[str]) -> set[str]:
+    return select_ids(connection, BY_ACCOUNT, account_ids)
+
+
+def people_of_opportunities(connection: Connection, opportunity_ids: Sequence[str]) -> set[str]:
+    contacts = {row[0] for row in rows_in(connection, CONTACTS_OF, opportunity_ids)}
+    return select_ids(connection, BY_ID, contacts)

@@ -1,0 +1,151 @@
+"""Opening a state: find it, lock it, look whether it is ours, bring it to the present schema. Never overwrites."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from sqlalchemy import Engine, inspect, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from connector.clock import Clock
+from connector.errors import StateError
+from connector.store import migrations
+from connector.store.dialect import make_engine, try_advisory_lock
+from connector.store.schema import HEAD
+from connector.store.store import Store, translate
+
+SQLITE_MAGIC = b"SQLite format 3\x00"
+
+
+def open_store(url: str, *, clock: Clock, exclusive: bool = False, create: bool = True) -> Store:
+    """Opens the state at a SQLAlchemy URL or path (SQLite), making folder, file and tables when they are missing.
+
+    ``exclusive`` keeps other exclusive openers out until ``close``. Raises StateError when the state is missing
+    (``create=False``), held by another process, newer than this program, corrupt, not ours, or cannot be written."""
+    parsed = _parse(url)
+    where = parsed.render_as_string(hide_password=True)
+    path = _path(parsed)
+    if path is not None:
+        where = str(path)
+        _check_file(path, create)
+    with ExitStack() as held:
+        engine = make_engine(parsed)
+        held.callback(engine.dispose)
+        try:
+            if exclusive:
+                _lock(held, engine, path, where)
+            _migrate(engine, path, where, create=create, locked=exclusive)
+        except SQLAlchemyError as error:
+            raise translate(error, where) from error
+        return Store(engine, where=where, clock=clock, held=held.pop_all())
+    raise AssertionError("unreachable")
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url if "://" in url else f"sqlite:///{url}")
+        parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
+        raise StateError(
+            "CONNECTOR_STATE is not a database address that can be used here",
+            "write a path, or sqlite:///path/to/file, or postgresql+psycopg://user@host/name and install its driver",
+        ) from None
+    return parsed
+
+
+def _path(url: URL) -> Path | None:
+    """The SQLite file; None for a database in memory or on a server."""
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return None
+    return Path(url.database)
+
+
+def _check_file(path: Path, create: bool) -> None:
+    try:
+        if path.is_dir():
+            raise StateError(f"the state {path} is a folder", "name a file in it")
+        if path.exists():
+            with path.open("rb") as file:
+                start = file.read(len(SQLITE_MAGIC))
+            if start and start != SQLITE_MAGIC:
+                raise StateError(
+                    f"{path} is not a SQLite file; it was left as it is",
+                    "set CONNECTOR_STATE to the connector's own state, or to a new file",
+                )
+        elif not create:
+            raise StateError(f"there is no state at {path}", "run connector sync or connector backfill first")
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not os.access(path.parent, os.W_OK):
+                raise PermissionError(13, "the folder may not be written")
+    except OSError as error:
+        raise StateError(
+            f"the state {path} cannot be opened: {error.strerror or error}",
+            "check that the folder exists and that the user running the connector may write it",
+        ) from error
+
+
+def _lock(held: ExitStack, engine: Engine, path: Path | None, where: str) -> None:
+    if path is not None:
+        _lock_file(held, path)
+    elif engine.dialect.name == "postgresql":
+        connection = held.enter_context(engine.connect())
+        if not try_advisory_lock(connection):
+            raise StateError(f"the state {where} is in use by another connector", "stop the other one first")
+        connection.commit()
+
+
+def _lock_file(held: ExitStack, path: Path) -> None:
+    """The operating system drops the lock when the process ends, however it ends."""
+    lock_path = path.with_name(path.name + ".lock")
+    try:
+        holder = lock_path.read_text().strip() if lock_path.exists() else ""
+        lock = FileLock(lock_path, blocking=False)
+        lock.acquire()
+        held.callback(lock.release)
+        lock_path.write_text(str(os.getpid()))
+    except Timeout:
+        raise StateError(
+            f"the state {path} is in use by another connector" + (f" (process {holder})" if holder else ""),
+            "stop that process first; only one may write a state",
+        ) from None
+    except OSError as error:
+        raise StateError(
+            f"the lock {lock_path} cannot be taken: {error.strerror or error}",
+            "check that the user running the connector may write the folder",
+        ) from error
+
+
+def _migrate(engine: Engine, path: Path | None, where: str, *, create: bool, locked: bool) -> None:
+    version = _version(engine, where)
+    if version == HEAD:
+        return
+    if version is not None and not migrations.is_known(version):
+        raise StateError(
+            f"the state {where} was written by a newer connector (its schema is {version}, this one knows {HEAD})",
+            "upgrade the connector, or set CONNECTOR_STATE to another file",
+        )
+    if version is None and not create:
+        raise StateError(f"the state {where} is empty", "run connector sync or connector backfill first")
+    with ExitStack() as held:
+        if not locked:
+            _lock(held, engine, path, where)
+        migrations.upgrade(engine)
+
+
+def _version(engine: Engine, where: str) -> str | None:
+    """The schema version; None for an empty database. Raises StateError for somebody else's database."""
+    with engine.connect() as connection:
+        tables = set(inspect(connection).get_table_names())
+        if "alembic_version" in tables:
+            return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar())
+        if tables:
+            raise StateError(
+                f"{where} is a database, but not a connector state; it was left as it is",
+                "set CONNECTOR_STATE to the connector's own state, or to a new file",
+            )
+    return None

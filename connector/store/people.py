@@ -1,0 +1,203 @@
+"""Reading people: everything recorded of a batch of persons, in about ten statements however many they are.
+
+Which fact belongs to whom is told in ``connector.store.links``. Orders are fixed, so that the same facts always read
+the same: activities by time, the rest by id.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from connector.facts import Activity, OpportunityRole, Person, Prospect, Row
+from connector.store import rows as values
+from connector.store.links import IDS, is_alone, is_person, rows_in
+from connector.store.rows import ROLE, loads
+from connector.store.schema import ACTIVITY, PROSPECT, RECORD, TRACK
+
+_PERSONS = select(RECORD.c.id, RECORD.c.object, RECORD.c.fields, RECORD.c.email, RECORD.c.account_id).where(
+    RECORD.c.id.in_(IDS), is_person(RECORD)
+)
+_ALIASES = select(RECORD.c.id, RECORD.c.alias_of, RECORD.c.email).where(RECORD.c.alias_of.in_(IDS))
+_ACCOUNTS = select(RECORD.c.id, RECORD.c.fields).where(
+    RECORD.c.id.in_(IDS), RECORD.c.object == "Account", RECORD.c.live
+)
+_ALONE = select(PROSPECT).where(PROSPECT.c.ref.in_(IDS), is_alone())
+_PROSPECTS_BY_ID = select(PROSPECT).where(PROSPECT.c.crm_id.in_(IDS))
+_PROSPECTS_BY_EMAIL = select(PROSPECT).where(PROSPECT.c.email.in_(IDS), PROSPECT.c.crm_id.is_(None))
+_ACTIVITIES_BY_ID = select(ACTIVITY).where(ACTIVITY.c.crm_id.in_(IDS))
+_ACTIVITIES_BY_PROSPECT = select(ACTIVITY).where(ACTIVITY.c.prospect.in_(IDS))
+_ACTIVITIES_BY_EMAIL = select(ACTIVITY).where(
+    ACTIVITY.c.email.in_(IDS), ACTIVITY.c.crm_id.is_(None), ACTIVITY.c.prospect.is_(None)
+)
+_OPPORTUNITY = RECORD.alias("opportunity")
+_ROLES = (
+    select(RECORD.c.contact_id, RECORD.c.id, RECORD.c.fields, _OPPORTUNITY.c.id, _OPPORTUNITY.c.fields)
+    .join(_OPPORTUNITY, _OPPORTUNITY.c.id == RECORD.c.opportunity_id)
+    .where(RECORD.c.contact_id.in_(IDS), RECORD.c.object == ROLE, RECORD.c.live, _OPPORTUNITY.c.live)
+)
+_MEMORY = select(TRACK.c.person_id, TRACK.c.track, TRACK.c.memory, TRACK.c.at).where(
+    TRACK.c.person_id.in_(IDS), TRACK.c.memory != "{}"
+)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A person while being put together."""
+
+    object: str
+    fields: Row
+    emails: set[str] = field(default_factory=set)
+    account: Row = field(default_factory=dict)
+    aliases: list[str] = field(default_factory=list)
+    opportunities: list[OpportunityRole] = field(default_factory=list)
+    activities: dict[str, Activity] = field(default_factory=dict)
+    prospects: dict[str, Prospect] = field(default_factory=dict)  # deleted ones too: their activities count
+    memory: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def facts_of(connection: Connection, person_ids: Sequence[str]) -> list[Person]:
+    """In the order asked; people who do not exist (any more) are left out."""
+    refs = [each for each in person_ids if ":" in each]
+    ids = [each for each in person_ids if ":" not in each]
+    drafts = _drafts(connection, ids)
+    owners = _owners(connection, drafts)  # record id -> person
+    by_email = _by_email(drafts)
+    _add_prospects(connection, drafts, owners, by_email)
+    _add_alone(connection, drafts, by_email, refs)
+    _add_activities(connection, drafts, owners, by_email)
+    _add_opportunities(connection, drafts, owners)
+    _add_memory(connection, drafts)
+    return [_person(each, drafts[each]) for each in dict.fromkeys(person_ids) if each in drafts]
+
+
+def _person(person_id: str, draft: _Draft) -> Person:
+    activities = list(draft.activities.values())
+    if len(activities) > 1:
+        activities.sort(key=lambda each: (each.occurred_at, each.source, each.id))
+    draft.opportunities.sort(key=lambda each: each.role_id)
+    prospects = [draft.prospects[each] for each in sorted(draft.prospects)]
+    return Person(
+        id=person_id,
+        object=draft.object,
+        fields=draft.fields,
+        account=draft.account,
+        opportunities=tuple(draft.opportunities),
+        activities=tuple(activities),
+        prospects=tuple(each for each in prospects if not each.deleted),
+        aliases=tuple(sorted(draft.aliases)),
+        memory=draft.memory,
+    )
+
+
+def _drafts(connection: Connection, ids: Iterable[str]) -> dict[str, _Draft]:
+    drafts: dict[str, _Draft] = {}
+    in_account: dict[str, list[_Draft]] = defaultdict(list)
+    for person_id, object_name, fields, email, account_id in rows_in(connection, _PERSONS, ids):
+        draft = drafts[person_id] = _Draft(object_name, loads(fields), {email} if email else set())
+        if account_id:
+            in_account[account_id].append(draft)
+    for account_id, fields in rows_in(connection, _ACCOUNTS, in_account):
+        account = loads(fields)
+        for draft in in_account[account_id]:
+            draft.account = account
+    return drafts
+
+
+def _owners(connection: Connection, drafts: Mapping[str, _Draft]) -> dict[str, str]:
+    owners = {each: each for each in drafts}
+    for alias, person_id, email in rows_in(connection, _ALIASES, drafts):
+        owners[alias] = person_id
+        drafts[person_id].aliases.append(alias)
+        if email:
+            drafts[person_id].emails.add(email)
+    return owners
+
+
+def _by_email(drafts: Mapping[str, _Draft]) -> dict[str, list[_Draft]]:
+    by_email: dict[str, list[_Draft]] = defaultdict(list)
+    for draft in drafts.values():
+        for email in draft.emails:
+            by_email[email].append(draft)
+    return by_email
+
+
+def _add_prospects(
+    connection: Connection,
+    drafts: Mapping[str, _Draft],
+    owners: Mapping[str, str],
+    by_email: Mapping[str, list[_Draft]],
+) -> None:
+    for row in rows_in(connection, _PROSPECTS_BY_ID, owners):
+        drafts[owners[row.crm_id]].prospects[row.ref] = values.prospect(row)
+    for row in rows_in(connection, _PROSPECTS_BY_EMAIL, by_email):
+        for draft in by_email[row.email]:
+            draft.prospects[row.ref] = values.prospect(row)
+
+
+def _add_alone(
+    connection: Connection, drafts: dict[str, _Draft], by_email: dict[str, list[_Draft]], refs: Sequence[str]
+) -> None:
+    """Prospects that are people by themselves: their attributes are their fields."""
+    for row in rows_in(connection, _ALONE, refs):
+        prospect = values.prospect(row)
+        fields = {**prospect.attributes, "Id": row.ref, "Email": prospect.email}
+        draft = drafts[row.ref] = _Draft("Prospect", fields, prospects={row.ref: prospect})
+        if row.email:
+            by_email[row.email].append(draft)
+
+
+def _add_activities(
+    connection: Connection,
+    drafts: Mapping[str, _Draft],
+    owners: Mapping[str, str],
+    by_email: Mapping[str, list[_Draft]],
+) -> None:
+    by_prospect: dict[str, list[_Draft]] = defaultdict(list)
+    for draft in drafts.values():
+        for ref in draft.prospects:
+            by_prospect[ref].append(draft)
+    for row in rows_in(connection, _ACTIVITIES_BY_ID, owners):
+        drafts[owners[row[6]]].activities[row[0]] = values.activity(row)
+    for row in rows_in(connection, _ACTIVITIES_BY_PROSPECT, by_prospect):
+        _give(row, by_prospect[row[7]])
+    for row in rows_in(connection, _ACTIVITIES_BY_EMAIL, by_email):
+        _give(row, by_email[row[8]])
+
+
+def _give(row: Any, drafts: Iterable[_Draft]) -> None:
+    activity = values.activity(row)
+    for draft in drafts:
+        draft.activities[row[0]] = activity
+
+
+def _add_opportunities(connection: Connection, drafts: Mapping[str, _Draft], owners: Mapping[str, str]) -> None:
+    opportunities: dict[str, Row] = {}  # parsed once, however many roles it has
+    for contact_id, role_id, role, opportunity_id, fields in rows_in(connection, _ROLES, owners):
+        opportunity = opportunities.get(opportunity_id)
+        if opportunity is None:
+            opportunity = opportunities[opportunity_id] = loads(fields)
+        drafts[owners[contact_id]].opportunities.append(
+            OpportunityRole(role_id, opportunity_id, loads(role), opportunity)
+        )
+
+
+def _add_memory(connection: Connection, drafts: Mapping[str, _Draft]) -> None:
+    """A person without a memory of its own for a track goes on with the newest of those it used to be."""
+    heirs: dict[str, list[str]] = defaultdict(list)
+    for person_id, draft in drafts.items():
+        for former in {*draft.aliases, *draft.prospects} - {person_id}:
+            heirs[former].append(person_id)
+    inherited: dict[tuple[str, str], tuple[str, str, str]] = {}
+    for former, track, memory, at in rows_in(connection, _MEMORY, heirs):
+        for heir in heirs[former]:
+            key, this = (heir, track), (at, former, memory)
+            inherited[key] = max(this, inherited.get(key, this))
+    for (person_id, track), (_, _, memory) in inherited.items():
+        drafts[person_id].memory[track] = loads(memory)
+    for person_id, track, memory, _ in rows_in(connection, _MEMORY, drafts):
+        drafts[person_id].memory[track] = loads(memory)

@@ -1,0 +1,175 @@
+"""What people ask the state: who is this, why is it so, how many are there, what was refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, func, or_, select, true
+
+from connector.store import links
+from connector.store.links import IDS, affected, everybody, is_alone, is_person, rows_in
+from connector.store.rows import PEOPLE, address, iso
+from connector.store.schema import ACTIVITY, DIRTY, LOG, PROSPECT, RECORD, SET_ASIDE, TRACK
+
+PAGE = 5000  # facts looked at in one go when all are
+
+
+def people_by(connection: Connection, track: str) -> dict[str, int]:
+    """People by the value that stands, "" for nothing; the most frequent first."""
+    stands = func.coalesce(TRACK.c.stands, "")
+    of_track = and_(TRACK.c.track == track)
+    crm = (
+        select(stands.label("value"), func.count().label("people"))
+        .select_from(RECORD.outerjoin(TRACK, and_(TRACK.c.person_id == RECORD.c.id, of_track)))
+        .where(is_person(RECORD))
+        .group_by(stands)
+    )
+    alone = (
+        select(stands, func.count())
+        .select_from(PROSPECT.outerjoin(TRACK, and_(TRACK.c.person_id == PROSPECT.c.ref, of_track)))
+        .where(is_alone())
+        .group_by(stands)
+    )
+    counted: dict[str, int] = {}
+    for value, count in [*connection.execute(crm), *connection.execute(alone)]:
+        counted[value] = counted.get(value, 0) + count
+    return dict(sorted(counted.items(), key=lambda each: (-each[1], each[0])))
+
+
+def find_people(connection: Connection, query: str) -> list[str]:
+    """People by record id of 15 or 18 characters (also one that was converted or merged), ``source:id``, or address."""
+    asked = query.strip()
+    if ":" in asked:
+        return sorted(affected(connection, prospects=[asked]))
+    if "@" in asked:
+        return sorted(affected(connection, emails=[address(asked)]))
+    if len(asked) == 15:  # the 18 character form has three more, of which only one is right
+        longer = select(RECORD.c.id).where(RECORD.c.id.between(asked, asked + "~"), func.length(RECORD.c.id) == 18)
+        return sorted(affected(connection, ids=[row[0] for row in connection.execute(longer)]))
+    return sorted(affected(connection, ids=[asked]))
+
+
+def people_in(connection: Connection, object_name: str | None, since: datetime | None) -> list[str]:
+    """People of one object, and with a fact stamped at or after ``since``."""
+    if since is None:
+        return sorted(row[0] for row in connection.execute(everybody(object_name)))
+    found: set[str] = set()
+    for people in _touched_since(connection, iso(since)):
+        found |= people
+    if object_name == "Prospect":
+        found = {each for each in found if ":" in each}
+    elif object_name:
+        of_object = select(RECORD.c.id).where(RECORD.c.id.in_(IDS), RECORD.c.object == object_name)
+        found = links.select_ids(connection, of_object, found)
+    return sorted(found)
+
+
+def _touched_since(connection: Connection, since: str) -> Iterator[set[str]]:
+    """The people of all facts since then, a page of facts at a time. A record counts by its SystemModstamp, an activity
+    by when it happened, a prospect, which has no time of its own, by when it was recorded."""
+    records = select(RECORD.c.id, RECORD.c.object, RECORD.c.contact_id).where(RECORD.c.stamp >= since)
+    for rows in _pages(connection, records, RECORD.c.id):
+        by_object: dict[str, list[str]] = {}
+        for row in rows:
+            by_object.setdefault(row.object, []).append(row.id)
+        people = affected(connection, ids=[each for name in PEOPLE for each in by_object.get(name, ())])
+        people |= links.people_of_account(connection, by_object.get("Account", []))
+        people |= links.people_of_opportunities(connection, by_object.get("Opportunity", []))
+        yield people | affected(connection, ids=[row.contact_id for row in rows])
+    activities = select(ACTIVITY.c.ref, ACTIVITY.c.crm_id, ACTIVITY.c.prospect, ACTIVITY.c.email)
+    for rows in _pages(connection, activities.where(ACTIVITY.c.occurred_at >= since), ACTIVITY.c.ref):
+        yield affected(
+            connection,
+            ids=[row.crm_id for row in rows],
+            prospects=[row.prospect for row in rows],
+            emails=[row.email for row in rows if not row.crm_id and not row.prospect],
+        )
+    prospects = select(PROSPECT.c.ref).where(PROSPECT.c.recorded_at >= since)
+    for rows in _pages(connection, prospects, PROSPECT.c.ref):
+        yield affected(connection, prospects=[row.ref for row in rows])
+
+
+def _pages(connection: Connection, query: Select[Any], key: Any) -> Iterator[Sequence[Any]]:
+    after: Any = true()
+    while rows := connection.execute(query.where(after).order_by(key).limit(PAGE)).all():
+        yield rows
+        after = key > rows[-1][0]
+
+
+def latest(connection: Connection, person_id: str) -> list[dict[str, Any]]:
+    """The latest decision of each track, as JSON values."""
+    query = select(TRACK).where(TRACK.c.person_id.in_(IDS)).order_by(TRACK.c.track)
+    return [_read(row) for row in rows_in(connection, query, _ends(connection, person_id))]
+
+
+def history(connection: Connection, person_id: str, limit: int | None) -> list[dict[str, Any]]:
+    """The permanent log of a person and of everybody who became it, newest first."""
+    ends = _ends(connection, person_id)
+    became = select(RECORD.c.id).where(RECORD.c.alias_of.in_(IDS))
+    records = {person_id, *ends, *links.select_ids(connection, became, ends)}
+    emails = links.select_ids(
+        connection, select(RECORD.c.email).where(RECORD.c.id.in_(IDS), RECORD.c.email.is_not(None)), records
+    )
+    by_id = select(PROSPECT.c.ref).where(PROSPECT.c.crm_id.in_(IDS))
+    by_email = select(PROSPECT.c.ref).where(PROSPECT.c.email.in_(IDS), PROSPECT.c.crm_id.is_(None))
+    prospects = links.select_ids(connection, by_id, records) | links.select_ids(connection, by_email, emails)
+    query = select(LOG).where(LOG.c.person_id.in_(sorted(records | prospects))).order_by(LOG.c.id.desc())
+    return [_read(row) for row in connection.execute(query.limit(limit) if limit is not None else query)]
+
+
+def _ends(connection: Connection, person_id: str) -> list[str]:
+    """Who this record is now."""
+    end = connection.execute(select(RECORD.c.alias_of).where(RECORD.c.id == person_id)).scalar()
+    return [str(end or person_id)]
+
+
+def _read(row: Any) -> dict[str, Any]:
+    """A table row as JSON values: JSON texts are parsed."""
+    parsed = {
+        name: json.loads(row._mapping[name]) for name in ("evidence", "memory", "changes") if name in row._mapping
+    }
+    return {**row._mapping, **parsed}
+
+
+def _still_people() -> Any:
+    crm = select(RECORD.c.id).where(RECORD.c.id == SET_ASIDE.c.person_id, is_person(RECORD))
+    alone = select(PROSPECT.c.ref).where(PROSPECT.c.ref == SET_ASIDE.c.person_id)
+    return or_(crm.exists(), alone.exists())
+
+
+def set_aside(connection: Connection, limit: int) -> list[dict[str, Any]]:
+    """Refused writes of people who still exist, the latest first."""
+    query = select(SET_ASIDE).where(_still_people()).order_by(SET_ASIDE.c.last_at.desc(), SET_ASIDE.c.person_id)
+    return [_read(row) for row in connection.execute(query.limit(limit))]
+
+
+def refused_people(connection: Connection, ids: Sequence[str] | None) -> list[str]:
+    """People with a refused write; of these only, when ids are given."""
+    query = select(SET_ASIDE.c.person_id).where(_still_people()).distinct()
+    people = {row[0] for row in connection.execute(query)}
+    return sorted(people if ids is None else people & set(ids))
+
+
+def counts(connection: Connection) -> dict[str, Any]:
+    """Rows by kind, for the status page."""
+    records = select(RECORD.c.object, func.count()).where(RECORD.c.live).group_by(RECORD.c.object)
+    by_object = {row[0]: row[1] for row in connection.execute(records.order_by(RECORD.c.object))}
+
+    def count(query: Select[Any]) -> int:
+        return int(connection.execute(query).scalar() or 0)
+
+    alone = count(select(func.count()).select_from(PROSPECT).where(is_alone()))
+    return {
+        "people": sum(by_object.get(name, 0) for name in PEOPLE) + alone,
+        "records": by_object,
+        "prospects": count(select(func.count()).select_from(PROSPECT)),
+        "prospects_alone": alone,
+        "activities": count(select(func.count()).select_from(ACTIVITY)),
+        "aliases": count(select(func.count()).select_from(RECORD).where(RECORD.c.alias_of.is_not(None))),
+        "dirty": count(select(func.count()).select_from(DIRTY)),
+        "set_aside": count(select(func.count()).select_from(SET_ASIDE).where(_still_people())),
+        "logged_changes": count(select(func.count()).select_from(LOG)),
+    }

@@ -1,0 +1,261 @@
+"""Recording facts: upserts in batches, and marks for exactly those whose facts became different.
+
+Everything is idempotent and does not care for order: a Salesforce row never overwrites a newer one, the same content
+marks nobody, and whom a fact belongs to is found when it is read, not when it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Row as Found
+
+from connector.facts import Row, SourcePage
+from connector.store import identity, links
+from connector.store.dialect import upsert
+from connector.store.links import IDS, rows_in
+from connector.store.rows import (
+    PEOPLE,
+    ROLE,
+    activity_row,
+    prospect_row,
+    record_row,
+    ref,
+    same_fact,
+)
+from connector.store.schema import ACTIVITY, PROSPECT, RECORD
+
+SALESFORCE = "salesforce"
+# Objects whose rows are recorded as activities, under the source "salesforce" and the feed of their name.
+ACTIVITY_OBJECTS = frozenset({"Task", "Event", "CampaignMember", "EmailMessage"})
+
+_RECORDS = select(RECORD).where(RECORD.c.id.in_(IDS))
+_ACTIVITIES = select(ACTIVITY).where(ACTIVITY.c.ref.in_(IDS))
+_PROSPECTS = select(PROSPECT).where(PROSPECT.c.ref.in_(IDS))
+_SEEN = update(RECORD).where(RECORD.c.id.in_(IDS)).values(generation=bindparam("seen_in"))
+_SEEN_ACTIVITY = update(ACTIVITY).where(ACTIVITY.c.ref.in_(IDS)).values(generation=bindparam("seen_in"))
+_BURY = update(RECORD).where(RECORD.c.id.in_(IDS)).values(live=False)
+_REMOVE_ACTIVITIES = delete(ACTIVITY).where(ACTIVITY.c.ref.in_(IDS))
+_ROLES_OF = select(RECORD.c.id).where(RECORD.c.opportunity_id.in_(IDS), RECORD.c.object == ROLE, RECORD.c.live)
+_ALIASES = select(RECORD.c.id).where(RECORD.c.alias_of.in_(IDS))
+_EMAILS = select(RECORD.c.email).where(RECORD.c.id.in_(IDS), RECORD.c.email.is_not(None))
+
+KEEP_ALIAS = frozenset({"alias_of"})
+SWEEP_CHUNK = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A record row before (None: it is new) and after."""
+
+    before: Any
+    after: dict[str, Any]
+
+
+def record_rows(connection: Connection, object_name: str, rows: Iterable[Row], generation: int | None) -> list[str]:
+    """Upserts rows by Id; returns the ids of those that were new or different."""
+    incoming = _newest(record_row(object_name, row, generation or 0) for row in rows)
+    old = {row.id: row for row in rows_in(connection, _RECORDS, incoming)}
+    stored, seen, changed = [], [], []
+    for row_id, new in incoming.items():
+        before = old.get(row_id)
+        if before is not None and not _overwrites(before, new):
+            seen.append(before)
+            continue
+        if before is not None:
+            new["stamp"] = new["stamp"] or before.stamp
+            new["generation"] = before.generation if generation is None else generation
+        stored.append(new)
+        if before is None or before.live != new["live"] or not same_fact(before.fields, new["fields"]):
+            changed.append(Changed(before, new))
+    upsert(connection, RECORD, stored, keep=KEEP_ALIAS)
+    _touch(connection, _SEEN, {row.id: row.generation for row in seen}, generation)
+    _mark(connection, object_name, changed)
+    return [each.after["id"] for each in changed]
+
+
+def _newest(rows: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    newest: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        known = newest.get(row["id"])
+        if known is None or row["stamp"] >= known["stamp"] or not row["stamp"]:
+            newest[row["id"]] = row
+    return newest
+
+
+def _overwrites(before: Found[Any], new: dict[str, Any]) -> bool:
+    """Not when it is older, and not when it is what is there already."""
+    if new["stamp"] and new["stamp"] < before.stamp:
+        return False
+    return bool(new["fields"] != before.fields or new["live"] != before.live)
+
+
+def _touch(connection: Connection, statement: Any, seen: dict[str, int], generation: int | None) -> None:
+    """Notes that a full read saw these, without rewriting them."""
+    if generation is None:
+        return
+    stale = [name for name, seen_in in seen.items() if seen_in != generation]
+    for start in range(0, len(stale), links.CHUNK):
+        connection.execute(statement, {"ids": stale[start : start + links.CHUNK], "seen_in": generation})
+
+
+def _mark(connection: Connection, object_name: str, changed: Sequence[Changed]) -> None:
+    if not changed:
+        return
+    ids = [each.after["id"] for each in changed]
+    if object_name in PEOPLE:
+        people = _people_changed(connection, changed)
+    elif object_name == "Account":
+        people = links.people_of_account(connection, ids)
+    elif object_name == "Opportunity":
+        people = links.people_of_opportunities(connection, ids)
+    else:  # a role, a campaign member: whoever it named before and names now
+        contacts = {each.after["contact_id"] for each in changed}
+        contacts |= {each.before.contact_id for each in changed if each.before is not None}
+        people = links.affected(connection, ids=contacts)
+    links.mark(connection, people)
+
+
+def _people_changed(connection: Connection, changed: Sequence[Changed]) -> set[str]:
+    """Those whose rows changed, those at the old and new ends of their chains, and prospects that lost their person."""
+    moved = [
+        each.after["id"]
+        for each in changed
+        if each.after["moved_to"] != (each.before.moved_to if each.before is not None else None)
+    ]
+    touched = {each.after["id"] for each in changed} | identity.resolve(connection, moved)
+    people = links.affected(connection, ids=touched)
+    lost = [each.before for each in changed if each.before is not None and _may_lose(each)]
+    if lost or moved:
+        ids = touched | links.select_ids(connection, _ALIASES, touched)
+        emails = links.select_ids(connection, _EMAILS, ids) | {row.email for row in lost}
+        people |= links.left_alone(connection, ids, emails)
+    return people
+
+
+def _may_lose(change: Changed) -> bool:
+    """Whether a row may no longer hold the prospects that it held."""
+    before, after = change.before, change.after
+    return bool(before.email != after["email"] or (before.live and not after["live"]))
+
+
+def record_page(connection: Connection, name: str, page: SourcePage, generation: int | None, now: datetime) -> int:
+    """Upserts a page's prospects and activities and removes what the source took back; returns how many differed."""
+    feed = name if name in ACTIVITY_OBJECTS else None
+    prospects = _record_prospects(connection, page, now)
+    activities = _record_activities(connection, page, feed, generation)
+    removed = _remove_activities(connection, [ref(SALESFORCE if feed else name, each) for each in page.removed])
+    return prospects + activities + removed
+
+
+def _record_prospects(connection: Connection, page: SourcePage, now: datetime) -> int:
+    new = {row["ref"]: row for row in (prospect_row(each, now) for each in page.prospects)}
+    old = {row.ref: row for row in rows_in(connection, _PROSPECTS, new)}
+    columns = ("email", "crm_id", "attributes", "deleted")
+    changed = [row for name, row in new.items() if name not in old or _differs(old[name], row, columns)]
+    upsert(connection, PROSPECT, changed, keep=frozenset())
+    before = [old[row["ref"]] for row in changed if row["ref"] in old]
+    ids = {row["crm_id"] for row in changed} | {row.crm_id for row in before}
+    emails = {row["email"] for row in changed if not row["crm_id"]} | {row.email for row in before if not row.crm_id}
+    refs = [row["ref"] for row in changed]
+    links.mark(connection, links.affected(connection, ids=ids, emails=emails, prospects=refs))
+    return len(changed)
+
+
+def _record_activities(connection: Connection, page: SourcePage, feed: str | None, generation: int | None) -> int:
+    new = {row["ref"]: row for row in (activity_row(each, feed, generation or 0) for each in page.activities)}
+    old = {row.ref: row for row in rows_in(connection, _ACTIVITIES, new)}
+    columns = tuple(column.name for column in ACTIVITY.columns if column.name not in {"ref", "generation"})
+    changed, seen = [], {}
+    for name, row in new.items():
+        before = old.get(name)
+        if before is not None and not _differs(before, row, columns):
+            seen[name] = before.generation
+            continue
+        if before is not None and generation is None:
+            row["generation"] = before.generation
+        changed.append(row)
+    upsert(connection, ACTIVITY, changed, keep=frozenset())
+    _touch(connection, _SEEN_ACTIVITY, seen, generation)
+    before_rows = [old[row["ref"]]._mapping for row in changed if row["ref"] in old]
+    _mark_of_activities(connection, [*changed, *before_rows])
+    return len(changed)
+
+
+def _differs(before: Any, row: dict[str, Any], columns: Sequence[str]) -> bool:
+    known = before._mapping
+    return any(known[name] != row[name] for name in columns)
+
+
+def _mark_of_activities(connection: Connection, rows: Sequence[Any]) -> None:
+    people = links.affected(
+        connection,
+        ids=(row["crm_id"] for row in rows),
+        emails=(row["email"] for row in rows if not row["crm_id"] and not row["prospect"]),
+        prospects=(row["prospect"] for row in rows),
+    )
+    links.mark(connection, people)
+
+
+def _remove_activities(connection: Connection, refs: Sequence[str]) -> int:
+    found = [row._mapping for row in rows_in(connection, _ACTIVITIES, refs)]
+    for start in range(0, len(found), links.CHUNK):
+        connection.execute(_REMOVE_ACTIVITIES, {"ids": [row["ref"] for row in found[start : start + links.CHUNK]]})
+    _mark_of_activities(connection, found)
+    return len(found)
+
+
+def replace_roles(connection: Connection, opportunity_ids: Iterable[str], rows: Sequence[Row]) -> int:
+    """The roles of these opportunities are exactly ``rows``; returns how many are new, different or gone."""
+    changed = record_rows(connection, ROLE, rows, None)
+    kept = {row["Id"] for row in rows}
+    gone = links.select_ids(connection, _ROLES_OF, opportunity_ids) - kept
+    return len(changed) + bury(connection, ROLE, gone)
+
+
+def remove(connection: Connection, object_name: str, ids: Sequence[str]) -> int:
+    """Rows that Salesforce says were deleted; returns how many of them were there."""
+    gone = bury(connection, object_name, ids)
+    if object_name in ACTIVITY_OBJECTS:
+        gone += _remove_activities(connection, [ref(SALESFORCE, each) for each in ids])
+    return gone
+
+
+def bury(connection: Connection, object_name: str, ids: Iterable[str]) -> int:
+    """Makes records not live. They keep their stamp, so that an older page that comes late does not revive them."""
+    changed = []
+    for row in rows_in(connection, _RECORDS, ids):
+        if row.live and row.object == object_name:
+            changed.append(Changed(row, {**row._mapping, "live": False}))
+    for start in range(0, len(changed), links.CHUNK):
+        chunk = changed[start : start + links.CHUNK]
+        connection.execute(_BURY, {"ids": [each.after["id"] for each in chunk]})
+    _mark(connection, object_name, changed)
+    return len(changed)
+
+
+def sweep(connection: Connection, object_name: str, generation: int) -> int:
+    """What a full read did not see is gone; in chunks, so that memory stays flat."""
+    unseen = select(RECORD.c.id).where(RECORD.c.object == object_name, RECORD.c.live, RECORD.c.generation < generation)
+    total = 0
+    while gone := [row[0] for row in connection.execute(unseen.limit(SWEEP_CHUNK))]:
+        total += bury(connection, object_name, gone)
+    if object_name in ACTIVITY_OBJECTS:
+        total += _sweep_activities(connection, object_name, generation)
+    return total
+
+
+def _sweep_activities(connection: Connection, feed: str, generation: int) -> int:
+    unseen = select(ACTIVITY.c.ref).where(
+        ACTIVITY.c.ref.between(f"{SALESFORCE}:", f"{SALESFORCE};"),  # all of Salesforce's, by the primary key
+        ACTIVITY.c.feed == feed,
+        ACTIVITY.c.generation < generation,
+    )
+    total = 0
+    while gone := [row[0] for row in connection.execute(unseen.limit(SWEEP_CHUNK))]:
+        total += _remove_activities(connection, gone)
+    return total

@@ -1,0 +1,149 @@
+"""Facts as table rows and back: the only place that knows how a value is written down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from connector.facts import Activity, Direction, Prospect, Row
+
+PEOPLE = ("Contact", "Lead")
+ROLE = "OpportunityContactRole"
+# Columns that move with every write, ours too: a row that differs in these alone is the same fact.
+ECHO = frozenset({"SystemModstamp", "LastModifiedDate", "LastModifiedById"})
+
+_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+_SALESFORCE_UTC = frozenset({".000+0000", ".000Z", "Z"})
+
+
+def dumps(value: Any) -> str:
+    return _encode(value)
+
+
+def loads(text: str) -> Any:
+    return {} if text == "{}" else json.loads(text)
+
+
+def iso(at: datetime) -> str:
+    """Texts of UTC times sort as the times do."""
+    return at.astimezone(UTC).isoformat()
+
+
+def time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def stamp_of(row: Row) -> str:
+    """SystemModstamp as an ISO text, "" when the row has none that can be read."""
+    text = row.get("SystemModstamp") or ""
+    if text[19:] in _SALESFORCE_UTC:
+        return f"{text[:19]}+00:00"
+    try:
+        return iso(datetime.fromisoformat(text))
+    except ValueError:
+        return ""
+
+
+def address(email: Any) -> str | None:
+    """As e-mail addresses are compared: stripped and lower case; None for nothing."""
+    return (str(email).strip().lower() or None) if email else None
+
+
+def record_row(object_name: str, row: Row, generation: int) -> dict[str, Any]:
+    """A Salesforce record as a ``record`` row. ``alias_of`` is found afterwards (``connector.store.identity``)."""
+    is_person = object_name in PEOPLE
+    moved_to = _moved_to(row) if is_person else None
+    is_gone = bool(row.get("IsDeleted") or row.get("MasterRecordId") or (is_person and row.get("IsConverted")))
+    return {
+        "id": row["Id"],
+        "object": object_name,
+        "stamp": stamp_of(row),
+        "fields": _encode(row),
+        "live": not is_gone,
+        "generation": generation,
+        "email": address(row.get("Email")) if is_person else None,
+        "moved_to": moved_to,
+        "alias_of": None,
+        "account_id": row.get("AccountId") or None,
+        "contact_id": None if is_person else row.get("ContactId") or row.get("LeadId") or None,
+        "opportunity_id": row.get("OpportunityId") or None,
+    }
+
+
+def _moved_to(row: Row) -> str | None:
+    """The record that this one became: the winner of a merge, or the contact of a converted lead."""
+    if master := row.get("MasterRecordId"):
+        return str(master)
+    if row.get("IsConverted") and (contact := row.get("ConvertedContactId")):
+        return str(contact)
+    return None
+
+
+def same_fact(old: str, new: str) -> bool:
+    """Whether two ``fields`` texts tell the same but for the columns that our own writes move."""
+    return old == new or _without_echo(json.loads(old)) == _without_echo(json.loads(new))
+
+
+def _without_echo(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in ECHO}
+
+
+def ref(source: str, name: str) -> str:
+    return f"{source}:{name}"
+
+
+def activity_row(activity: Activity, feed: str | None, generation: int) -> dict[str, Any]:
+    return {
+        "ref": f"{activity.source}:{activity.id}",
+        "kind": activity.kind,
+        "direction": activity.direction.value,
+        "occurred_at": iso(activity.occurred_at),
+        "name": activity.name,
+        "attributes": _encode(activity.attributes) if activity.attributes else "{}",
+        "crm_id": activity.crm_id or None,
+        "prospect": f"{activity.source}:{activity.prospect_id}" if activity.prospect_id else None,
+        "email": address(activity.email),
+        "feed": feed,
+        "generation": generation,
+    }
+
+
+_DIRECTIONS = {each.value: each for each in Direction}
+
+
+def activity(row: Any) -> Activity:
+    """From the columns of an ``activity`` row, in the order of the table."""
+    name, kind, direction, occurred_at, title, attributes, crm_id, prospect, email = row[:9]
+    source, _, own_id = name.partition(":")
+    return Activity(
+        source,
+        own_id,
+        kind,
+        _DIRECTIONS[direction],
+        datetime.fromisoformat(occurred_at),
+        title,
+        loads(attributes),
+        crm_id,
+        prospect.partition(":")[2] if prospect else None,
+        email,
+    )
+
+
+def prospect_row(prospect: Prospect, now: datetime) -> dict[str, Any]:
+    return {
+        "ref": f"{prospect.source}:{prospect.id}",
+        "email": address(prospect.email),
+        "crm_id": prospect.crm_id or None,
+        "attributes": _encode(prospect.attributes) if prospect.attributes else "{}",
+        "deleted": prospect.deleted,
+        "recorded_at": iso(now),
+    }
+
+
+def prospect(row: Any) -> Prospect:
+    """From the columns of a ``prospect`` row, in the order of the table."""
+    name, email, crm_id, attributes, deleted = row[:5]
+    source, _, own_id = name.partition(":")
+    return Prospect(source, own_id, email, crm_id, loads(attributes), bool(deleted))

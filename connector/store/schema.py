@@ -1,0 +1,229 @@
+"""The tables. Migrations under ``migrations/`` bring an older file here; a test holds the two together.
+
+Times are ISO 8601 texts in UTC, JSON is text with sorted keys: both can be read in any SQLite shell. Names of records:
+an *id* is Salesforce's, a *ref* is ``source:id`` of something a marketing source told us.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Index, Table
+from sqlalchemy.sql import text
+from sqlmodel import Field, SQLModel
+
+from connector.store.dialect import Plain
+
+HEAD = "0001"  # the newest migration; a file with another one unknown to us is newer than this program
+
+
+def _where(column: str) -> dict[str, Any]:
+    """Most rows have no such link; they stay out of the index."""
+    return {"sqlite_where": text(f"{column} IS NOT NULL"), "postgresql_where": text(f"{column} IS NOT NULL")}
+
+
+class StoredRecord(SQLModel, table=True):
+    """One Salesforce record as last read. Never removed: what was deleted, merged or converted is not ``live``."""
+
+    __tablename__ = "record"
+    __table_args__ = (
+        Index("record_object", "object", "live"),
+        *(
+            Index(f"record_{name}", name, **_where(name))
+            for name in ("email", "alias_of", "account_id", "contact_id", "opportunity_id")
+        ),
+    )
+
+    id: str = Field(sa_type=Plain, primary_key=True)
+    object: str = Field(sa_type=Plain)
+    stamp: str = Field(sa_type=Plain)  # SystemModstamp; "" when the row came without one
+    fields: str = Field(sa_type=Plain)  # JSON of the whole row, with our own writes folded in
+    live: bool  # neither deleted nor merged nor a converted Lead
+    generation: int  # the full read that saw it last
+    email: str | None = Field(sa_type=Plain)  # people only; stripped, lower case
+    moved_to: str | None = Field(sa_type=Plain)  # people only: MasterRecordId, or ConvertedContactId
+    alias_of: str | None = Field(sa_type=Plain)  # end of the chain of moved_to, which may not have been read yet
+    account_id: str | None = Field(sa_type=Plain)
+    contact_id: str | None = Field(sa_type=Plain)  # of a role: the contact; of a campaign member: contact or lead
+    opportunity_id: str | None = Field(sa_type=Plain)  # of a role
+
+
+class StoredActivity(SQLModel, table=True):
+    __tablename__ = "activity"
+    __table_args__ = (
+        Index("activity_crm_id", "crm_id", **_where("crm_id")),
+        Index("activity_prospect", "prospect", **_where("prospect")),
+        Index(  # an e-mail address counts only where the source says nothing better
+            "activity_email",
+            "email",
+            sqlite_where=text("email IS NOT NULL AND crm_id IS NULL AND prospect IS NULL"),
+            postgresql_where=text("email IS NOT NULL AND crm_id IS NULL AND prospect IS NULL"),
+        ),
+    )
+
+    ref: str = Field(sa_type=Plain, primary_key=True)
+    kind: str = Field(sa_type=Plain)
+    direction: str = Field(sa_type=Plain)
+    occurred_at: str = Field(sa_type=Plain)
+    name: str = Field(sa_type=Plain)
+    attributes: str = Field(sa_type=Plain)  # JSON object
+    crm_id: str | None = Field(sa_type=Plain)
+    prospect: str | None = Field(sa_type=Plain)  # ref of the prospect
+    email: str | None = Field(sa_type=Plain)
+    feed: str | None = Field(sa_type=Plain)  # Salesforce object it was read from, None for marketing sources
+    generation: int  # as in record
+
+
+class StoredProspect(SQLModel, table=True):
+    """A prospect that belongs to no live Contact or Lead is a person by itself, called by its ref."""
+
+    __tablename__ = "prospect"
+    __table_args__ = (
+        Index("prospect_crm_id", "crm_id", **_where("crm_id")),
+        Index("prospect_email", "email", **_where("email")),
+    )
+
+    ref: str = Field(sa_type=Plain, primary_key=True)
+    email: str | None = Field(sa_type=Plain)
+    crm_id: str | None = Field(sa_type=Plain)
+    attributes: str = Field(sa_type=Plain)  # JSON object
+    deleted: bool  # its activities still count, it does not
+    recorded_at: str = Field(sa_type=Plain)
+
+
+class DirtyPerson(SQLModel, table=True):
+    """People to be decided. ``seq`` tells a mark from a later one that came while the person was being written."""
+
+    __tablename__ = "dirty"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    person_id: str = Field(sa_type=Plain, primary_key=True)
+    seq: int
+
+
+class SettledPerson(SQLModel, table=True):
+    __tablename__ = "settled"
+    __table_args__ = (Index("settled_review_at", "review_at", **_where("review_at")),)
+
+    person_id: str = Field(sa_type=Plain, primary_key=True)
+    review_at: str | None = Field(sa_type=Plain)  # when time alone may change the answer; None once it was marked
+    settled_at: str = Field(sa_type=Plain)
+    cycle_id: int
+    mapping_version: str = Field(sa_type=Plain)
+
+
+class SettledTrack(SQLModel, table=True):
+    """The latest decision of a person's track. Written only when something in it changed."""
+
+    __tablename__ = "track"
+    __table_args__ = (Index("track_stands", "track", "stands"),)
+
+    person_id: str = Field(sa_type=Plain, primary_key=True)
+    track: str = Field(sa_type=Plain, primary_key=True)
+    value: str | None = Field(sa_type=Plain)
+    current: str | None = Field(sa_type=Plain)  # what stood in Salesforce when it was decided
+    stands: str = Field(sa_type=Plain)  # what stands there now, as far as we know; "" for nothing
+    rule: str = Field(sa_type=Plain)
+    verdict: str = Field(sa_type=Plain)
+    reason: str = Field(sa_type=Plain)
+    evidence: str = Field(sa_type=Plain)  # JSON list
+    memory: str = Field(sa_type=Plain)  # JSON object; of the last decision that Salesforce has, not of refused ones
+    at: str = Field(sa_type=Plain)
+    cycle_id: int
+    mapping_version: str = Field(sa_type=Plain)
+
+
+class LoggedChange(SQLModel, table=True):
+    """The permanent decision log: why every value is what it is. Rows are never changed and never removed."""
+
+    __tablename__ = "log"
+    __table_args__ = (Index("log_person", "person_id", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    person_id: str = Field(sa_type=Plain)  # as the person was called then
+    track: str = Field(sa_type=Plain)
+    at: str = Field(sa_type=Plain)
+    cycle_id: int
+    mapping_version: str = Field(sa_type=Plain)
+    result: str = Field(sa_type=Plain)  # applied | set_aside
+    old: str | None = Field(sa_type=Plain)
+    new: str | None = Field(sa_type=Plain)
+    rule: str = Field(sa_type=Plain)
+    reason: str = Field(sa_type=Plain)
+    evidence: str = Field(sa_type=Plain)
+    object: str = Field(sa_type=Plain)
+    record_id: str = Field(sa_type=Plain)
+    changes: str = Field(sa_type=Plain)  # JSON list of {field, old, new}
+    code: str = Field(sa_type=Plain)  # Salesforce's reply
+    message: str = Field(sa_type=Plain)
+
+
+class PutAside(SQLModel, table=True):
+    """Records whose write Salesforce refused, until it takes one or nothing is left to write."""
+
+    __tablename__ = "set_aside"
+
+    person_id: str = Field(sa_type=Plain, primary_key=True)
+    record_id: str = Field(sa_type=Plain, primary_key=True)
+    object: str = Field(sa_type=Plain)
+    changes: str = Field(sa_type=Plain)  # JSON list of {track, field, old, new}
+    code: str = Field(sa_type=Plain)
+    message: str = Field(sa_type=Plain)
+    since: str = Field(sa_type=Plain)
+    last_at: str = Field(sa_type=Plain)
+    attempts: int
+
+
+class Cycle(SQLModel, table=True):
+    __tablename__ = "cycle"
+
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str = Field(sa_type=Plain)
+    started_at: str = Field(sa_type=Plain)
+    ended_at: str | None = Field(sa_type=Plain)  # None: under way, or the process died in it
+    report: str = Field(sa_type=Plain)  # JSON object
+
+
+class CountedCalls(SQLModel, table=True):
+    __tablename__ = "calls"
+
+    day: str = Field(sa_type=Plain, primary_key=True)  # UTC
+    source: str = Field(sa_type=Plain, primary_key=True)
+    kind: str = Field(sa_type=Plain, primary_key=True)
+    count: int
+
+
+class UsedMapping(SQLModel, table=True):
+    """Every mapping that was ever in force, so that a log entry's version can be read."""
+
+    __tablename__ = "mapping"
+
+    version: str = Field(sa_type=Plain, primary_key=True)
+    text: str = Field(sa_type=Plain)
+    first_used_at: str = Field(sa_type=Plain)
+
+
+class Setting(SQLModel, table=True):
+    """What there is one of: ``org``, ``mapping_version``, ``seq`` (the last dirty mark)."""
+
+    __tablename__ = "setting"
+
+    name: str = Field(sa_type=Plain, primary_key=True)
+    value: str = Field(sa_type=Plain)
+
+
+class Cursor(SQLModel, table=True):
+    __tablename__ = "cursor"
+
+    name: str = Field(sa_type=Plain, primary_key=True)  # an object's or a source's
+    value: str = Field(sa_type=Plain)  # JSON object
+
+
+def _table(name: str) -> Table:
+    return SQLModel.metadata.tables[name]
+
+
+RECORD, ACTIVITY, PROSPECT, DIRTY = _table("record"), _table("activity"), _table("prospect"), _table("dirty")
+SETTLED, TRACK, LOG, SET_ASIDE = _table("settled"), _table("track"), _table("log"), _table("set_aside")
+CYCLE, CALLS, MAPPING = _table("cycle"), _table("calls"), _table("mapping")
+SETTING, CURSOR = _table("setting"), _table("cursor")

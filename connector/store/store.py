@@ -1,0 +1,275 @@
+"""The store: the verbs of the domain, each one transaction.
+
+SQLAlchemy's and the driver's exceptions end here: a busy or locked file, a full disk, a read-only or corrupt file, a
+database that went away become :class:`connector.errors.StateError`, because a person must look. They are never retried
+by us (SQLite itself waits for a lock). The texts keep the driver's reason and never the values of a statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import date, datetime
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, Engine, and_, func, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from connector.clock import Clock
+from connector.errors import StateError
+from connector.facts import Person, Row, SourcePage
+from connector.store import books, links, people, reading, recording, settling
+from connector.store.dialect import WRITES
+from connector.store.rows import iso
+from connector.store.schema import DIRTY, PROSPECT, RECORD, SETTLED
+from connector.store.settling import Settled
+
+Cursor = tuple[str, Mapping[str, Any]]  # name, value
+
+HINTS = {  # part of the driver's message -> what to try
+    "locked": "another process writes this state; stop it, or wait until it is done",
+    "full": "make room on the disk; nothing was lost",
+    "readonly": "give the user that runs the connector write permission on the file and its folder",
+    "malformed": "the file is damaged: restore a copy, or move it away and run a backfill",
+    "not a database": "this file is something else; set CONNECTOR_STATE to the connector's own state",
+    "disk i/o": "check the disk",
+    "unable to open": "check that the folder exists and may be written",
+}
+
+
+def translate(error: SQLAlchemyError, where: str) -> StateError:
+    """``where`` names the state."""
+    reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    hint = next((hint for part, hint in HINTS.items() if part in reason.lower()), "see the log with --debug")
+    return StateError(f"the state {where} cannot be used: {reason}", hint)
+
+
+class Store:
+    """Made by ``connector.store.open_store``. May be used from any thread; writes wait for each other."""
+
+    def __init__(self, engine: Engine, *, where: str, clock: Clock, held: ExitStack) -> None:
+        self._engine, self._where, self._clock, self._held = engine, where, clock, held
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Releases the file and the lock; twice does no harm."""
+        self._engine.dispose()
+        self._held.close()
+
+    @contextmanager
+    def _transaction(self, *, writes: bool) -> Iterator[Connection]:
+        try:
+            with self._engine.connect().execution_options(**{WRITES: writes}) as connection, connection.begin():
+                yield connection
+        except SQLAlchemyError as error:
+            raise translate(error, self._where) from error
+
+    def _read(self) -> Any:
+        return self._transaction(writes=False)
+
+    def _write(self) -> Any:
+        return self._transaction(writes=True)
+
+    # -- the org ------------------------------------------------------------------------------------------------
+
+    def bind_org(self, org_id: str) -> None:
+        """Remembers the org; raises StateError when this state is another org's."""
+        with self._write() as connection:
+            books.bind_org(connection, org_id)
+
+    # -- facts: rows, marks and cursor in one transaction ----------------------------------------------------------
+
+    def record_rows(
+        self, object_name: str, rows: Sequence[Row], *, cursor: Cursor | None = None, generation: int | None = None
+    ) -> list[str]:
+        """Upserts Salesforce rows by Id; returns the ids of those that were new or different.
+
+        A row older (SystemModstamp) than what is stored is not taken; deleted, merged and converted rows become
+        tombstones. ``generation`` notes that a full read saw these rows (see ``sweep``)."""
+        with self._write() as connection:
+            changed = recording.record_rows(connection, object_name, rows, generation)
+            if cursor:
+                books.set_cursor(connection, *cursor)
+            return changed
+
+    def record_page(self, name: str, page: SourcePage, *, generation: int | None = None) -> int:
+        """A source's page and its cursor under ``name``: a source, or the Salesforce object (Task, Event) that its
+        activities were read from. Returns how many facts were new, different or taken back."""
+        with self._write() as connection:
+            changed = recording.record_page(connection, name, page, generation, self._clock.now())
+            books.set_cursor(connection, name, page.cursor)
+            return changed
+
+    def replace_roles(self, opportunity_ids: Sequence[str], rows: Sequence[Row]) -> int:
+        """The contact roles of these opportunities are exactly ``rows``; returns how many differ or are gone."""
+        with self._write() as connection:
+            return recording.replace_roles(connection, opportunity_ids, rows)
+
+    def remove_rows(self, object_name: str, ids: Sequence[str], *, cursor: Cursor | None = None) -> int:
+        """Records, or activities of Task and Event, that were deleted; returns how many were there."""
+        with self._write() as connection:
+            gone = recording.remove(connection, object_name, ids)
+            if cursor:
+                books.set_cursor(connection, *cursor)
+            return gone
+
+    def sweep(self, object_name: str, generation: int) -> int:
+        """After a full read: what has an older generation is gone; returns how many."""
+        with self._write() as connection:
+            return recording.sweep(connection, object_name, generation)
+
+    def cursor(self, name: str) -> dict[str, Any] | None:
+        with self._read() as connection:
+            return books.cursor(connection, name)
+
+    def set_cursor(self, name: str, value: Mapping[str, Any] | None) -> None:
+        """None forgets it."""
+        with self._write() as connection:
+            books.set_cursor(connection, name, value)
+
+    def cursors(self) -> dict[str, dict[str, Any]]:
+        with self._read() as connection:
+            return books.cursors(connection)
+
+    # -- who must be decided ---------------------------------------------------------------------------------------
+
+    def mark_dirty(self, person_ids: Iterable[str]) -> None:
+        with self._write() as connection:
+            links.mark(connection, person_ids)
+
+    def mark_all_dirty(self, *, object_name: str | None = None, since: datetime | None = None) -> int:
+        """Everybody, or the people of ``people_in``; returns how many."""
+        with self._write() as connection:
+            if since is None:
+                return links.mark_select(connection, links.everybody(object_name))
+            found = reading.people_in(connection, object_name, since)
+            links.mark(connection, found)
+            return len(found)
+
+    def people_in(self, *, object_name: str | None = None, since: datetime | None = None) -> list[str]:
+        """Ids of the people of one object, and with a fact at or after ``since``: a record by its SystemModstamp, an
+        activity by when it happened, a prospect by when it was recorded."""
+        with self._read() as connection:
+            return reading.people_in(connection, object_name, since)
+
+    def mark_due(self, now: datetime) -> int:
+        """People whose time to be looked at again has come; returns how many."""
+        with self._write() as connection:
+            is_due = SETTLED.c.review_at <= iso(now)
+            lives = select(RECORD.c.id).where(RECORD.c.id == SETTLED.c.person_id, links.is_person(RECORD)).exists()
+            alone = select(PROSPECT.c.ref).where(PROSPECT.c.ref == SETTLED.c.person_id, links.is_alone()).exists()
+            due = select(SETTLED.c.person_id).where(and_(is_due, or_(lives, alone)))
+            count = links.mark_select(connection, due)
+            connection.execute(update(SETTLED).where(is_due).values(review_at=None))
+            return count
+
+    def dirty_count(self) -> int:
+        with self._read() as connection:
+            return int(connection.execute(select(func.count()).select_from(DIRTY)).scalar() or 0)
+
+    def next_dirty(self, limit: int, after: str = "") -> list[tuple[str, int]]:
+        """(person id, mark) in order of id, from behind ``after``."""
+        query = select(DIRTY).where(DIRTY.c.person_id > after).order_by(DIRTY.c.person_id).limit(limit)
+        with self._read() as connection:
+            return [(row.person_id, row.seq) for row in connection.execute(query)]
+
+    def facts_of(self, person_ids: Sequence[str]) -> list[Person]:
+        """Everything recorded of these people, in this order; those who do not exist are left out."""
+        with self._read() as connection:
+            return people.facts_of(connection, person_ids)
+
+    # -- settle ----------------------------------------------------------------------------------------------------
+
+    def settle(self, settled: Sequence[Settled], *, cycle_id: int, mapping_version: str, now: datetime) -> None:
+        """Stores decisions, folds in what Salesforce took, logs it, and clears the marks these decisions answer;
+        people with a WAITING outcome stay dirty."""
+        with self._write() as connection:
+            settling.settle(connection, settled, cycle_id=cycle_id, mapping_version=mapping_version, now=now)
+
+    def drop_dirty(self, marks: Sequence[tuple[str, int]]) -> None:
+        """Clears (person id, mark) of people who do not exist."""
+        with self._write() as connection:
+            settling.clear(connection, marks)
+
+    # -- the mapping -----------------------------------------------------------------------------------------------
+
+    def mapping_version(self) -> str | None:
+        with self._read() as connection:
+            return books.setting(connection, "mapping_version")
+
+    def set_mapping_version(self, version: str, text: str = "") -> None:
+        """The mapping in force from now on. Its text is kept, so that log entries stay readable."""
+        with self._write() as connection:
+            books.set_mapping(connection, version, text, self._clock.now())
+
+    # -- accounting ------------------------------------------------------------------------------------------------
+
+    def begin_cycle(self, kind: str, now: datetime) -> int:
+        with self._write() as connection:
+            return books.begin_cycle(connection, kind, now)
+
+    def end_cycle(self, cycle_id: int, now: datetime, report: Mapping[str, Any]) -> None:
+        with self._write() as connection:
+            books.end_cycle(connection, cycle_id, now, report)
+
+    def cycles(self, limit: int = 10) -> list[dict[str, Any]]:
+        """id, kind, started_at, ended_at (None: under way, or it died), report; newest first."""
+        with self._read() as connection:
+            return books.cycles(connection, limit)
+
+    def add_calls(self, day: date, calls: Mapping[str, int], source: str = "salesforce") -> None:
+        with self._write() as connection:
+            books.add_calls(connection, day, calls, source)
+
+    def calls_on(self, day: date, source: str | None = None) -> dict[str, int]:
+        """API calls of a UTC day by kind; of all sources together when none is named."""
+        with self._read() as connection:
+            return books.calls_on(connection, day, source)
+
+    # -- reading for people ----------------------------------------------------------------------------------------
+
+    def people_by(self, track: str) -> dict[str, int]:
+        """Number of people by the value that stands, "" for none."""
+        with self._read() as connection:
+            return reading.people_by(connection, track)
+
+    def find_people(self, query: str) -> list[str]:
+        """By record id (15 or 18 characters; also of converted leads and merge losers), ``source:id``, or e-mail."""
+        with self._read() as connection:
+            return reading.find_people(connection, query)
+
+    def latest(self, person_id: str) -> list[dict[str, Any]]:
+        """Latest decision of each track: track, value, current, stands, rule, verdict, reason, evidence, memory, at,
+        cycle_id, mapping_version."""
+        with self._read() as connection:
+            return reading.latest(connection, person_id)
+
+    def history(self, person_id: str, limit: int | None = None) -> list[dict[str, Any]]:
+        """The permanent log of a person and of those who became it, newest first: at, track, old, new, rule, reason,
+        evidence, result, code, message, object, record_id, changes, cycle_id, mapping_version."""
+        with self._read() as connection:
+            return reading.history(connection, person_id, limit)
+
+    def set_aside(self, limit: int = 100) -> list[dict[str, Any]]:
+        """Refused writes: person_id, object, record_id, changes, code, message, since, last_at, attempts."""
+        with self._read() as connection:
+            return reading.set_aside(connection, limit)
+
+    def retry_set_aside(self, ids: Sequence[str] | None = None) -> int:
+        """Marks these (None: all) people with refused writes, so that the next cycle tries again; returns how many."""
+        with self._write() as connection:
+            found = reading.refused_people(connection, ids)
+            links.mark(connection, found)
+            return len(found)
+
+    def counts(self) -> dict[str, Any]:
+        with self._read() as connection:
+            return reading.counts(connection)

@@ -1,0 +1,164 @@
+"""Opening a state: what is made, what is refused, and that nothing is ever overwritten."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from connector.clock import FrozenClock
+from connector.errors import StateError
+from connector.store import open_store
+
+
+def test_a_missing_folder_and_file_are_made(path: Path, clock: FrozenClock) -> None:
+    with open_store(str(path), clock=clock) as store:
+        assert store.cursors() == {}
+    assert path.read_bytes().startswith(b"SQLite format 3")
+
+
+def test_a_url_and_a_plain_path_open_the_same_file(path: Path, clock: FrozenClock) -> None:
+    with open_store(f"sqlite:///{path}", clock=clock) as store:
+        store.set_cursor("Contact", {"at": 1})
+    with open_store(str(path), clock=clock) as store:
+        assert store.cursor("Contact") == {"at": 1}
+
+
+def test_a_missing_state_is_not_made_for_a_reader(path: Path, clock: FrozenClock) -> None:
+    with pytest.raises(StateError, match="there is no state at"):
+        open_store(str(path), clock=clock, create=False)
+    assert not path.parent.exists()
+
+
+def test_an_empty_file_is_a_new_state_but_nothing_to_read(path: Path, clock: FrozenClock) -> None:
+    path.parent.mkdir()
+    path.touch()
+    with pytest.raises(StateError, match="is empty"):
+        open_store(str(path), clock=clock, create=False)
+    with open_store(str(path), clock=clock) as store:
+        assert store.dirty_count() == 0
+
+
+def test_a_file_that_is_not_sqlite_is_left_as_it_is(path: Path, clock: FrozenClock) -> None:
+    path.parent.mkdir()
+    path.write_text("the only copy of my thesis")
+    with pytest.raises(StateError, match="not a SQLite file"):
+        open_store(str(path), clock=clock)
+    assert path.read_text() == "the only copy of my thesis"
+
+
+def test_a_damaged_file_is_left_as_it_is(path: Path, clock: FrozenClock) -> None:
+    path.parent.mkdir()
+    damaged = b"SQLite format 3\x00" + b"\x07" * 5000
+    path.write_bytes(damaged)
+    with pytest.raises(StateError, match=r"connector\.sqlite3 cannot be used"):
+        open_store(str(path), clock=clock)
+    assert path.read_bytes() == damaged
+
+
+def test_somebody_elses_database_is_left_as_it_is(path: Path, clock: FrozenClock) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE invoices (id)")
+    with pytest.raises(StateError, match="not a connector state"):
+        open_store(str(path), clock=clock)
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("invoices",)]
+
+
+def test_a_state_of_a_newer_connector_is_refused(path: Path, clock: FrozenClock) -> None:
+    open_store(str(path), clock=clock).close()
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("UPDATE alembic_version SET version_num = '9999'")
+        other.commit()
+    with pytest.raises(StateError, match="newer connector.*9999"):
+        open_store(str(path), clock=clock)
+
+
+def test_a_folder_is_not_a_state(tmp_path: Path, clock: FrozenClock) -> None:
+    with pytest.raises(StateError, match="is a folder"):
+        open_store(str(tmp_path), clock=clock)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, clock: FrozenClock) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StateError, match="cannot be opened"):
+        open_store(str(tmp_path / "file" / "state.sqlite3"), clock=clock)
+
+
+@pytest.mark.parametrize("url", ["nonsense://x", "postgresql+nodriver://host/db", "://"])
+def test_an_address_nobody_understands_is_named(url: str, clock: FrozenClock) -> None:
+    with pytest.raises(StateError, match="CONNECTOR_STATE"):
+        open_store(url, clock=clock)
+
+
+def test_a_second_exclusive_opener_is_told_who_holds_the_state(path: Path, clock: FrozenClock) -> None:
+    with (
+        open_store(str(path), clock=clock, exclusive=True),
+        pytest.raises(StateError, match=rf"in use by another connector \(process {os.getpid()}\)"),
+    ):
+        open_store(str(path), clock=clock, exclusive=True)
+    with open_store(str(path), clock=clock, exclusive=True) as store:
+        assert store.dirty_count() == 0
+
+
+def test_a_reader_may_look_while_a_daemon_holds_the_state(path: Path, clock: FrozenClock) -> None:
+    with open_store(str(path), clock=clock, exclusive=True) as daemon:
+        daemon.set_cursor("Contact", {"at": 1})
+        with open_store(str(path), clock=clock, create=False) as reader:
+            assert reader.cursor("Contact") == {"at": 1}
+
+
+HOLDER = """
+import sys
+from connector.clock import SystemClock
+from connector.store import open_store
+store = open_store(sys.argv[1], clock=SystemClock(), exclusive=True)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_killed_process_leaves_no_lock_behind(path: Path, clock: FrozenClock) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(StateError, match=rf"process {holder.pid}\)"):
+            open_store(str(path), clock=clock, exclusive=True)
+        holder.send_signal(signal.SIGKILL)
+    with open_store(str(path), clock=clock, exclusive=True) as store:
+        assert store.dirty_count() == 0
+
+
+def test_a_busy_file_is_said_plainly(path: Path, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connector.store.dialect.PRAGMAS", ("PRAGMA journal_mode=WAL", "PRAGMA busy_timeout=1"))
+    with open_store(str(path), clock=clock) as store, closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StateError, match="locked") as caught:
+            store.set_cursor("Contact", {})
+        assert "another process" in caught.value.hint
+
+
+def test_what_the_driver_says_never_shows_values(store: object, path: Path, clock: FrozenClock) -> None:
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("DROP TABLE cursor")
+    with open_store(str(path), clock=clock) as broken, pytest.raises(StateError) as caught:
+        broken.set_cursor("Contact", {"secret": "anna@example.com"})
+    assert "anna" not in str(caught.value)
+    assert "anna" not in str(caught.value.__cause__)
+
+
+def test_a_state_belongs_to_one_org(path: Path, clock: FrozenClock) -> None:
+    with open_store(str(path), clock=clock) as store:
+        store.bind_org("00D000000000001AAA")
+        store.bind_org("00D000000000001AAA")
+        with pytest.raises(StateError, match="00D000000000001AAA, not to 00D000000000002AAA"):
+            store.bind_org("00D000000000002AAA")
