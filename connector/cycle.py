@@ -71,8 +71,9 @@ class Pipeline:
 def run_cycle(
     pipeline: Pipeline, *, kind: str = "sync", scope: Scope = everybody, dry_run: bool = False
 ) -> CycleReport:
-    """One cycle. ``scope`` may mark people once the facts are read, and says who is decided. ``dry_run`` stops before the first write:
-    the caller hands it a pipeline over a copy of the store. Raises what stops everybody (see ``connector.errors``)."""
+    """One cycle. ``scope`` may mark people once the facts are read, and says who is decided. ``dry_run`` stops before
+    the first write: the caller hands it a pipeline over a copy of the store. Raises what stops everybody (see
+    ``connector.errors``)."""
     store, clock = pipeline.store, pipeline.clock
     report = CycleReport(kind=kind, dry_run=dry_run, started_at=clock.now(), mapping=pipeline.mapping.version)
     calls = _calls(pipeline)
@@ -137,13 +138,14 @@ def planned(pipeline: Pipeline, now: datetime, only: Sequence[str] | None, what:
 
 
 def preview(pipeline: Pipeline, now: datetime, only: Sequence[str] | None, report: CycleReport) -> None:
-    """Counts the whole plan before the first write. Raises ConfigurationError when it moves more people than allowed."""
+    """Counts the whole plan before the first write. Raises ConfigurationError when it moves too many people."""
     for batch in planned(pipeline, now, only, "deciding"):
         report.plan(batch)
     limit = pipeline.max_changes
     if limit is not None and report.people_to_change > limit and not report.dry_run:
         raise ConfigurationError(
-            f"this cycle would change {report.people_to_change} people, more than the limit of {limit}; nothing was written",
+            f"this cycle would change {report.people_to_change} people, more than the limit of {limit};"
+            " nothing was written",
             "look at the plan with --dry-run, then allow it with --max-changes or CONNECTOR_MAX_CHANGES",
         )
 

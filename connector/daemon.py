@@ -2,8 +2,8 @@
 
 The first SIGTERM or SIGINT lets the step in hand finish (a batch is decided, a pack written and settled) and ends with
 exit code 0; the second ends the process at once, which loses nothing: what was not settled is still dirty. A cycle that
-fails is reported and tried again at the next interval; a limit that was reached parks the daemon until it may ask again.
-Only what a person must change (settings, mapping, state) ends it.
+fails is reported and tried again at the next interval; a limit that was reached parks the daemon until it may ask
+again. Only what a person must change (settings, mapping, state) ends it.
 """
 
 from __future__ import annotations

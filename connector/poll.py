@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 DELETE_LOG = timedelta(days=14)  # getDeleted reaches 15 days back; a day is left for clocks and long polls
 ROLES_PER_QUERY = 300  # opportunities whose roles one query re-reads: a page has 2,000 rows
 QUERIES_AT_ONCE = 5
+ROLES = "OpportunityContactRole"
+ALWAYS = ("Id", "SystemModstamp", "IsDeleted")
 
 Cursor = dict[str, Any]
 Tell = Callable[[str, int, int | None], None]  # what, done, total (None: unknown)
@@ -74,18 +76,19 @@ def poll_salesforce(
     tell: Tell,
 ) -> Polled:
     """Brings every object up to date. ``now`` is the local clock's and only bounds the getDeleted window."""
-    polled = Polled()
+    reader = _Reader(salesforce, store, overlap, tell, Polled())
     cursors = {each.name: prepare_cursor(store.cursor(each.name), each.fields) for each in objects}
     deleted = _deleted_reads(cursors, now)
-    reads = [_read(each, cursors[each.name], overlap) for each in objects]
-    answers = salesforce.read(reads, deleted)
-    polled.server_time = answers.server_time
+    answers = salesforce.read([reader.ask(each, cursors[each.name]) for each in objects], deleted)
+    reader.polled.server_time = answers.server_time
     touched: set[str] = set()
     for each in objects:
-        touched |= _take_object(salesforce, store, each, cursors[each.name], answers, overlap, polled, tell)
+        touched |= reader.take(each, cursors[each.name], answers.pages[each.name])
     _take_deleted(store, cursors, answers)
-    _reread_roles(salesforce, store, objects, touched, polled)
-    return polled
+    roles = next((each for each in objects if each.name == ROLES), None)
+    if roles and touched:
+        reader.reread_roles(roles, sorted(touched))
+    return reader.polled
 
 
 def poll_sources(sources: Iterable[Source], store: Store, polled: Polled, *, now: datetime, tell: Tell) -> None:
@@ -131,67 +134,80 @@ def _full(fields: Sequence[str], generation: int) -> Cursor:
     }
 
 
-def _read(each: PolledObject, cursor: Cursor, overlap: timedelta) -> Read:
-    columns = ["Id", "SystemModstamp", "IsDeleted", *(f for f in cursor["fields"] if f not in ALWAYS)]
-    where = ""
-    if cursor["at"]:
-        stamp, last_id = cursor["at"]
-        where = f" WHERE (SystemModstamp > {stamp} OR (SystemModstamp = {stamp} AND Id > '{last_id}'))"
-    elif cursor["through"]:
-        where = f" WHERE SystemModstamp >= {soql_time(_time(cursor['through']) - overlap)}"
-    soql = f"SELECT {', '.join(columns)} FROM {each.name}{where} ORDER BY SystemModstamp, Id"
-    return Read(name=each.name, soql=soql, all_rows=True)
+@dataclass(frozen=True)
+class _Reader:
+    """Reads objects to their end and stores each page with its cursor."""
+
+    salesforce: Salesforce
+    store: Store
+    overlap: timedelta
+    tell: Tell
+    polled: Polled
+
+    def ask(self, each: PolledObject, cursor: Cursor) -> Read:
+        """What is new of an object, or all of it, or the rest of a read under way."""
+        where = ""
+        if cursor["at"]:
+            stamp, last_id = cursor["at"]
+            where = f" WHERE (SystemModstamp > {stamp} OR (SystemModstamp = {stamp} AND Id > '{last_id}'))"
+        elif cursor["through"]:
+            where = f" WHERE SystemModstamp >= {soql_time(_time(cursor['through']) - self.overlap)}"
+        soql = f"SELECT {_columns(cursor['fields'])} FROM {each.name}{where} ORDER BY SystemModstamp, Id"
+        return Read(name=each.name, soql=soql, all_rows=True)
+
+    def take(self, each: PolledObject, cursor: Cursor, first: Page) -> set[str]:
+        """Stores all pages of one object; returns the opportunities whose roles must be read again."""
+        cursor["started"] = cursor["started"] or first.server_time.isoformat()
+        touched: set[str] = set()
+        done = 0
+        for page in self.pages(each, cursor, first):
+            done += len(page.rows)
+            if page.next is None:
+                cursor.update(through=cursor["started"], started=None, at=None)
+            elif page.rows:
+                cursor["at"] = [soql_time(_time(page.rows[-1]["SystemModstamp"])), page.rows[-1]["Id"]]
+            changed = _store_page(self.store, each, page.rows, cursor)
+            self.polled.add(each.name, len(page.rows), len(changed))
+            if not cursor["full"]:
+                touched |= _opportunities_of(each.name, page.rows, changed)
+            self.tell(each.name, done, first.total)
+        if cursor["full"]:
+            self.store.sweep(each.name, cursor["generation"])
+            cursor["full"] = False
+            self.store.set_cursor(each.name, cursor)
+        return touched
+
+    def pages(self, each: PolledObject, cursor: Cursor, page: Page) -> Iterator[Page]:
+        """From the first page on; a locator that Salesforce forgot is replaced by a read from the place reached."""
+        yield page
+        while page.next is not None:
+            try:
+                page = self.salesforce.more(page.next)
+            except LocatorExpired:
+                log.info("locator expired", object=each.name)
+                page = self.salesforce.read([self.ask(each, cursor)]).pages[each.name]
+            yield page
+
+    def reread_roles(self, roles: PolledObject, opportunities: Sequence[str]) -> None:
+        """A removed contact role is invisible to queries, so all roles of a touched opportunity are read again."""
+        for group in chunks(opportunities, ROLES_PER_QUERY * QUERIES_AT_ONCE):
+            asked = {f"roles{index}": ids for index, ids in enumerate(chunks(group, ROLES_PER_QUERY))}
+            reads = [Read(name, _roles_of(roles, ids)) for name, ids in asked.items()]
+            for name, first in self.salesforce.read(reads).pages.items():
+                page, rows = first, list(first.rows)
+                while page.next is not None:
+                    page = self.salesforce.more(page.next)
+                    rows += page.rows
+                self.polled.add(ROLES, len(rows), self.store.replace_roles(asked[name], rows))
 
 
-ALWAYS = frozenset({"Id", "SystemModstamp", "IsDeleted"})
+def _columns(fields: Sequence[str]) -> str:
+    return ", ".join([*ALWAYS, *(name for name in fields if name not in ALWAYS)])
 
 
-def _take_object(
-    salesforce: Salesforce,
-    store: Store,
-    each: PolledObject,
-    cursor: Cursor,
-    answers: Answers,
-    overlap: timedelta,
-    polled: Polled,
-    tell: Tell,
-) -> set[str]:
-    """Stores all pages of one object; returns the opportunities whose roles must be read again."""
-    page = answers.pages[each.name]
-    cursor["started"] = cursor["started"] or page.server_time.isoformat()
-    touched: set[str] = set()
-    done, total = 0, page.total
-    for page, is_last in _pages(salesforce, each, page, cursor, overlap):
-        done += len(page.rows)
-        if is_last:
-            cursor.update(through=cursor["started"], started=None, at=None)
-        elif page.rows:
-            cursor["at"] = [soql_time(_time(page.rows[-1]["SystemModstamp"])), page.rows[-1]["Id"]]
-        changed = _store_page(store, each, page.rows, cursor)
-        polled.add(each.name, len(page.rows), len(changed))
-        if not cursor["full"]:
-            touched |= _opportunities_of(each.name, page.rows, changed)
-        tell(each.name, done, total)
-    if cursor["full"]:
-        store.sweep(each.name, cursor["generation"])
-        cursor["full"] = False
-        store.set_cursor(each.name, cursor)
-    return touched
-
-
-def _pages(
-    salesforce: Salesforce, each: PolledObject, page: Page, cursor: Cursor, overlap: timedelta
-) -> Iterator[tuple[Page, bool]]:
-    """All pages from the first; a locator that Salesforce forgot is replaced by a read from the place reached."""
-    while True:
-        yield page, page.next is None
-        if page.next is None:
-            return
-        try:
-            page = salesforce.more(page.next)
-        except LocatorExpired:
-            log.info("locator expired", object=each.name)
-            page = salesforce.read([_read(each, cursor, overlap)]).pages[each.name]
+def _roles_of(roles: PolledObject, opportunities: Sequence[str]) -> str:
+    ids = ", ".join(f"'{each}'" for each in opportunities)
+    return f"SELECT {_columns(roles.fields)} FROM {ROLES} WHERE OpportunityId IN ({ids})"
 
 
 def _store_page(store: Store, each: PolledObject, rows: Sequence[Row], cursor: Cursor) -> Sequence[str]:
@@ -213,7 +229,7 @@ def _store_page(store: Store, each: PolledObject, rows: Sequence[Row], cursor: C
 def _opportunities_of(name: str, rows: Sequence[Row], changed: Sequence[str]) -> set[str]:
     if name == "Opportunity":
         return set(changed)
-    if name == "OpportunityContactRole":
+    if name == ROLES:
         ids = set(changed)
         return {row["OpportunityId"] for row in rows if row["Id"] in ids}
     return set()
@@ -243,29 +259,6 @@ def _take_deleted(store: Store, cursors: Mapping[str, Cursor], answers: Answers)
             log.info("delete log incomplete, next poll reads all", object=name)
             cursor = _full(cursor["fields"], cursor["generation"] + 1)
         store.remove_rows(name, deleted.ids, cursor=(name, cursor))
-
-
-def _reread_roles(
-    salesforce: Salesforce, store: Store, objects: Sequence[PolledObject], touched: set[str], polled: Polled
-) -> None:
-    """A removed contact role is invisible to queries, so all roles of a touched opportunity are read again."""
-    roles = next((each for each in objects if each.name == "OpportunityContactRole"), None)
-    if roles is None or not touched:
-        return
-    columns = ", ".join(["Id", "SystemModstamp", "IsDeleted", *(f for f in roles.fields if f not in ALWAYS)])
-    for group in chunks(sorted(touched), ROLES_PER_QUERY * QUERIES_AT_ONCE):
-        reads, asked = [], {}
-        for index, ids in enumerate(chunks(group, ROLES_PER_QUERY)):
-            quoted = ", ".join(f"'{each}'" for each in ids)
-            soql = f"SELECT {columns} FROM OpportunityContactRole WHERE OpportunityId IN ({quoted})"
-            reads.append(Read(f"roles{index}", soql))
-            asked[f"roles{index}"] = ids
-        for name, page in salesforce.read(reads).pages.items():
-            rows = list(page.rows)
-            while page.next:
-                page = salesforce.more(page.next)
-                rows += page.rows
-            polled.add("OpportunityContactRole", len(rows), store.replace_roles(asked[name], rows))
 
 
 def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:

@@ -187,8 +187,10 @@ def status(report: Mapping[str, Any], *, as_json: bool) -> None:
     ]
     console.print(grid("Last cycles", ("started", "kind", "decided", "written", "calls", "result"), cycles, (2, 3, 4)))
     if report["set_aside"]:
-        rows = [(each["person_id"], each["code"], each["message"]) for each in report["set_aside"]]
-        console.print(grid("Set aside (connector retry tries them again)", ("person", "code", "Salesforce said"), rows))
+        refused = [(each["person_id"], each["code"], each["message"]) for each in report["set_aside"]]
+        console.print(
+            grid("Set aside (connector retry tries them again)", ("person", "code", "Salesforce said"), refused)
+        )
     budget = report["api_daily_budget"]
     calls = sum(report["api_calls_today"].values())
     console.print(f"waiting {report['waiting']:,}; API calls today {calls:,}" + (f" of {budget:,}" if budget else ""))

@@ -15,8 +15,8 @@ def settings_page() -> str:
         "",
         "<!-- made by docs/generate.py from connector/settings.py -->",
         "",
-        "From the environment, or from a `.env` file in the working directory. Secrets belong here, or in a file named here,",
-        "and nowhere else: never in a mapping, never in a log line, never in the state.",
+        "From the environment, or from a `.env` file in the working directory. Secrets belong here, or in a file named",
+        "here, and nowhere else: never in a mapping, never in a log line, never in the state.",
         "",
         "| variable | default | what |",
         "|---|---|---|",
@@ -27,9 +27,9 @@ def settings_page() -> str:
         lines.append(f"| `CONNECTOR_{name.upper()}` | {default} | {each.description} |")
     lines += [
         "",
-        "Signing in takes exactly one of: a private key file with client id and username (JWT bearer), a client secret with",
-        "client id (client credentials, on your My Domain), or an access token with the instance URL. Plain `http` is",
-        "accepted for this machine only.",
+        "Signing in takes exactly one of: a private key file with client id and username (JWT bearer), a client secret",
+        "with client id (client credentials, on your My Domain), or an access token with the instance URL. Plain",
+        "`http` is accepted for this machine only.",
         "",
     ]
     return "\n".join(lines)
