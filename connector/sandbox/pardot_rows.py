@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from connector.sandbox.pardot_query import Query
@@ -104,11 +104,6 @@ def newest_change(db: sqlite3.Connection, query: Query, horizon: int) -> int:
     return int(row[0] or 0)
 
 
-def one(db: sqlite3.Connection, name: str, record_id: int, horizon: int) -> Body | None:
-    """A record by id, deleted or not."""
-    return many(db, name, [record_id], horizon).get(record_id)
-
-
 def many(db: sqlite3.Connection, name: str, ids: Iterable[int], horizon: int) -> dict[int, Body]:
     """Records by id, for related fields."""
     rows = db.execute(
@@ -140,7 +135,3 @@ def count(db: sqlite3.Connection, name: str) -> int:
         f"SELECT count(*) FROM pardot_row r WHERE {' AND '.join(where)}", {**values, "horizon": 2**62}
     ).fetchone()
     return int(found)
-
-
-def without_none(row: Mapping[str, Any]) -> Body:
-    return {key: value for key, value in row.items() if value is not None}
