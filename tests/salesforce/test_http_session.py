@@ -1,0 +1,205 @@
+"""The session acts on what the judge says: it takes, asks again, signs in anew, or raises one of our errors."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+from http_player import Player, Reply
+
+from connector.clock import FrozenClock
+from connector.errors import ConnectorError, LimitReached, Passing, Refused
+from connector.http import TAKEN, Judgement, Policy, Session, TimedOut, Verdict, describe, retry_after, server_time
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def judge(status: int, body: Any) -> Judgement:
+    verdicts = {401: Verdict.RENEW, 403: Verdict.LIMIT, 503: Verdict.AGAIN, 429: Verdict.AGAIN}
+    return TAKEN if status < 300 else Judgement(verdicts.get(status, Verdict.REFUSE), str(status), "words", "a hint")
+
+
+class Tokens:
+    def __init__(self) -> None:
+        self.number = 1
+
+    def get(self) -> str:
+        return f"token-{self.number}"
+
+    def renew(self, stale: str) -> str:
+        assert stale == self.get()
+        self.number += 1
+        return self.get()
+
+
+def session(clock: FrozenClock, **more: Any) -> Session:
+    return Session("The API", judge, clock, **more)
+
+
+def test_a_good_answer_is_taken_at_once(player: Player, clock: FrozenClock) -> None:
+    player.play(Reply({"a": 1}))
+    with session(clock) as http:
+        assert http.request("GET", player.url).json() == {"a": 1}
+    assert clock.now() == NOW
+    assert player.asked[0].headers["User-Agent"].startswith("lifecycle-connector/")
+
+
+def test_a_packed_answer_is_unpacked(player: Player, clock: FrozenClock) -> None:
+    player.play(Reply(gzip.compress(json.dumps({"a": 1}).encode()), headers={"Content-Encoding": "gzip"}))
+    with session(clock) as http:
+        assert http.request("GET", player.url).json() == {"a": 1}
+    assert player.asked[0].headers["Accept-Encoding"] == "gzip"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Reply({}, status=503),
+        Reply({"rows": [1, 2]}, cut=True),
+        Reply(b'{"rows": [1, 2'),
+        Reply(b"<html>we are setting things up</html>", headers={"Content-Type": "text/html"}),
+        Reply(b"not packed", headers={"Content-Encoding": "gzip"}),
+    ],
+    ids=["5xx", "cut off", "half JSON", "HTML", "damaged gzip"],
+)
+def test_a_fault_that_passes_is_asked_again_after_a_wait(player: Player, clock: FrozenClock, fault: Reply) -> None:
+    player.play(fault, fault, Reply({"a": 1}))
+    with session(clock) as http:
+        assert http.request("GET", player.url).json() == {"a": 1}
+    assert len(player.asked) == 3
+    assert clock.now() > NOW
+
+
+def test_a_fault_that_stays_is_given_up_within_bounds(player: Player, clock: FrozenClock) -> None:
+    player.play(Reply({}, status=503))
+    with session(clock, policy=Policy(attempts=50, patience=100)) as http, pytest.raises(Passing, match="failed"):
+        http.request("GET", player.url)
+    assert clock.now() - NOW <= timedelta(seconds=100)
+    assert 4 < len(player.asked) < 50
+
+
+def test_nobody_listening_is_a_passing_fault(clock: FrozenClock) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        with session(clock) as http, pytest.raises(Passing, match="no connection"):
+            http.request("GET", url)
+
+
+def test_retry_after_sets_the_wait(player: Player, clock: FrozenClock) -> None:
+    player.play(Reply({}, status=429, headers={"Retry-After": "17"}), Reply({}))
+    with session(clock) as http:
+        http.request("GET", player.url)
+    assert clock.now() == NOW + timedelta(seconds=17)
+
+
+def test_a_retry_after_beyond_patience_gives_up_at_once(player: Player, clock: FrozenClock) -> None:
+    player.play(Reply({}, status=429, headers={"Retry-After": "7200"}))
+    with session(clock) as http, pytest.raises(Passing):
+        http.request("GET", player.url)
+    assert len(player.asked) == 1
+    assert clock.now() == NOW
+
+
+def test_a_stale_token_is_renewed_once_and_the_request_replayed(player: Player, clock: FrozenClock) -> None:
+    player.play(Reply([], status=401), Reply({"a": 1}))
+    with session(clock, token=Tokens()) as http:
+        http.request("POST", player.url, json={"x": 1})
+    assert [asked.headers["Authorization"] for asked in player.asked] == ["Bearer token-1", "Bearer token-2"]
+    assert player.asked[0].body == player.asked[1].body
+
+
+def test_a_token_that_is_refused_twice_is_refused(player: Player, clock: FrozenClock) -> None:
+    player.play(Reply([], status=401))
+    with session(clock, token=Tokens()) as http, pytest.raises(Refused) as caught:
+        http.request("GET", player.url)
+    assert len(player.asked) == 2
+    assert "token-" not in str(caught.value)
+
+
+def test_limits_and_refusals_carry_code_words_and_hint(player: Player, clock: FrozenClock) -> None:
+    with session(clock) as http:
+        for status, error in ((403, LimitReached), (404, Refused)):
+            player.play(Reply({}, status=status))
+            with pytest.raises(error) as caught:
+                http.request("GET", player.url)
+            assert (caught.value.code, caught.value.hint) == (str(status), "a hint")
+            assert caught.value.what == f"The API answered {status} {status}: words"
+
+
+def test_a_redirect_is_not_followed(player: Player, clock: FrozenClock) -> None:
+    player.play(Reply({}, status=302, headers={"Location": "http://elsewhere.invalid/"}))
+    with session(clock, token=Tokens()) as http, pytest.raises(Refused):
+        http.request("GET", player.url)
+
+
+def test_each_request_sent_is_announced_by_kind(player: Player, clock: FrozenClock) -> None:
+    kinds: list[str] = []
+    player.play(Reply({}, status=503), Reply({}))
+    with session(clock, before=kinds.append) as http:
+        http.request("GET", player.url, kind="query")
+        http.request("GET", player.url)
+    assert kinds == ["query", "query"]
+
+
+def test_what_the_announcement_raises_prevents_the_sending(player: Player, clock: FrozenClock) -> None:
+    def no(_kind: str) -> None:
+        raise LimitReached("no calls left")
+
+    with session(clock, before=no) as http, pytest.raises(LimitReached):
+        http.request("GET", player.url, kind="query")
+    assert player.asked == []
+
+
+def test_a_time_out_can_be_asked_for_at_once(clock: FrozenClock) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, session(clock) as http, pytest.raises(TimedOut):
+        http.request("GET", f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=(1, 0.05), once_timed_out=True)
+
+
+def test_what_simple_salesforce_takes_for_https_goes_out_as_allowed(player: Player, clock: FrozenClock) -> None:
+    with session(clock) as http:
+        http.allow_plain_http(player.url)
+        http.request("GET", player.url.replace("http:", "https:"))
+    assert len(player.asked) == 1
+
+
+def test_an_unusable_address_is_no_traceback(clock: FrozenClock) -> None:
+    with session(clock) as http, pytest.raises(ConnectorError):
+        http.request("GET", "http://")
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("5", 5.0),
+        (" 5 ", 5.0),
+        ("Fri, 01 May 2026 12:00:30 GMT", 30.0),
+        ("Fri, 01 May 2026 11:00:00 GMT", 0.0),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(header: str, seconds: float | None) -> None:
+    assert retry_after({"Retry-After": header}, NOW) == seconds
+
+
+def test_the_servers_time_is_its_date_header() -> None:
+    assert server_time({"Date": "Fri, 01 May 2026 12:00:30 GMT"}, NOW) == NOW + timedelta(seconds=30)
+    assert server_time({}, NOW) == NOW
+    assert server_time({"Date": "?"}, NOW) == NOW
+
+
+def test_what_is_said_of_an_answer_is_one_short_line() -> None:
+    assert describe(403, Judgement(Verdict.REFUSE, "CODE", "a\n b" + "c" * 900)).startswith("403 CODE: a bccc")
+    assert len(describe(403, Judgement(Verdict.REFUSE, "CODE", "c" * 900))) < 320
+    assert describe(0, Judgement(Verdict.REFUSE)) == "an unknown fault"
+
+
+def test_the_session_is_a_requests_session(clock: FrozenClock) -> None:
+    with session(clock) as http:
+        assert isinstance(http, requests.Session)

@@ -1,0 +1,214 @@
+"""Writing: every change gets exactly one outcome, locked rows are sent again, packs find their size."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.clock import FrozenClock
+from connector.errors import LimitReached, Passing, Refused
+from connector.facts import Change, Outcome, RecordChange, Result
+from connector.http import TimedOut
+from connector.salesforce.composite import Answer
+from connector.salesforce.writes import GROWS_AFTER, LOCK_TRIES, Pack, ordered, write
+
+NO_LIMIT = 10_000
+
+
+def change(number: int, account: str = "", object_name: str = "Contact") -> RecordChange:
+    return RecordChange(f"p{number}", object_name, f"id{number:05}", (Change("stage", "Stage__c", None, "x"),), account)
+
+
+def refused(code: str, message: str = "") -> dict[str, Any]:
+    return {"success": False, "errors": [{"statusCode": code, "message": message, "fields": []}]}
+
+
+@dataclass
+class Org:
+    """Answers collections; ``says`` maps an id to codes it answers before it succeeds; more than ``bears`` rows in a
+    request are too many for its automation."""
+
+    says: dict[str, list[str]] = field(default_factory=dict)
+    bears: int = NO_LIMIT
+    sent: list[list[str]] = field(default_factory=list)
+    parts: list[list[int]] = field(default_factory=list)
+
+    def __call__(self, collections: Sequence[Sequence[RecordChange]]) -> Sequence[Answer]:
+        ids = [row.id for rows in collections for row in rows]
+        assert len(ids) == len(set(ids)), "a request must not name a record twice"
+        self.sent.append(ids)
+        self.parts.append([len(rows) for rows in collections])
+        return [Answer(200, [self._row(row.id, len(ids)) for row in rows]) for rows in collections]
+
+    def _row(self, record_id: str, size: int) -> dict[str, Any]:
+        if size > self.bears:
+            return refused(
+                "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "T: System.LimitException: Too many SOQL queries: 101"
+            )
+        codes = self.says.get(record_id)
+        return refused(codes.pop(0), "words") if codes else {"id": record_id, "success": True, "errors": []}
+
+
+def run(org: Any, changes: Sequence[RecordChange], clock: FrozenClock, size: int | Pack = 1000) -> list[Outcome]:
+    pack = size if isinstance(size, Pack) else Pack(size)
+    return [outcome for outcomes in write(org, changes, pack, clock, lambda: 0.5) for outcome in outcomes]
+
+
+def results(outcomes: Sequence[Outcome]) -> dict[str, tuple[str, str]]:
+    return {outcome.change.id: (outcome.result, outcome.code) for outcome in outcomes}
+
+
+def test_a_thousand_rows_are_one_request_of_five_collections(clock: FrozenClock) -> None:
+    org = Org()
+    outcomes = run(org, [change(i) for i in range(1000)], clock)
+    assert org.parts == [[200] * 5]
+    assert {outcome.result for outcome in outcomes} == {Result.APPLIED}
+    assert len(outcomes) == 1000
+
+
+def test_rows_travel_by_type_and_account() -> None:
+    changes = [change(3, "B"), change(2, "A", "Lead"), change(1, "B"), change(0, "A")]
+    assert [each.id for each in ordered(changes)] == ["id00000", "id00001", "id00003", "id00002"]
+
+
+def test_one_record_is_never_named_twice_in_a_request(clock: FrozenClock) -> None:
+    org = Org()
+    outcomes = run(org, [change(1), change(1), change(2), change(1)], clock)
+    assert len(outcomes) == 4
+    assert org.sent == [["id00001", "id00002"], ["id00001"], ["id00001"]]
+
+
+def test_only_the_locked_rows_are_sent_again_after_a_wait(clock: FrozenClock) -> None:
+    org = Org({"id00001": ["UNABLE_TO_LOCK_ROW"] * 2})
+    began = clock.now()
+    outcomes = run(org, [change(i) for i in range(3)], clock)
+    assert org.sent == [["id00000", "id00001", "id00002"], ["id00001"], ["id00001"]]
+    assert {outcome.result for outcome in outcomes} == {Result.APPLIED}
+    assert (clock.now() - began).total_seconds() == 1.5
+
+
+def test_a_row_that_stays_locked_waits_for_the_next_cycle(clock: FrozenClock) -> None:
+    org = Org({"id00001": ["UNABLE_TO_LOCK_ROW"] * 99})
+    outcomes = run(org, [change(0), change(1)], clock)
+    assert results(outcomes) == {"id00000": ("applied", ""), "id00001": ("waiting", "UNABLE_TO_LOCK_ROW")}
+    assert len(org.sent) == LOCK_TRIES
+
+
+def test_a_refused_row_is_set_aside_with_code_and_words_and_delays_nobody(clock: FrozenClock) -> None:
+    org = Org({"id00001": ["FIELD_CUSTOM_VALIDATION_EXCEPTION"]})
+    outcomes = run(org, [change(i) for i in range(3)], clock)
+    [aside] = [outcome for outcome in outcomes if outcome.result is Result.SET_ASIDE]
+    assert (aside.change.id, aside.code, aside.message) == ("id00001", "FIELD_CUSTOM_VALIDATION_EXCEPTION", "words")
+    assert len(org.sent) == 1
+
+
+def test_several_errors_of_one_row_are_kept_together(clock: FrozenClock) -> None:
+    row = {"success": False, "errors": [{"statusCode": "A", "message": "one"}, {"statusCode": "B", "message": "two"}]}
+    [outcome] = run(lambda _parts: [Answer(200, [row])], [change(1)], clock)
+    assert (outcome.code, outcome.message) == ("A", "one; two")
+
+
+def test_a_pack_halves_until_the_orgs_automation_bears_it_and_grows_back(clock: FrozenClock) -> None:
+    org, pack = Org(bears=130), Pack(1000)
+    outcomes = run(org, [change(i) for i in range(1000)], clock, pack)
+    assert {outcome.result for outcome in outcomes} == {Result.APPLIED}
+    assert [len(ids) for ids in org.sent[:4]] == [1000, 500, 250, 125]
+    org.bears = NO_LIMIT
+    for _ in range(4 * GROWS_AFTER):
+        run(org, [change(1)], clock, pack)
+    assert pack.size == 1000
+
+
+def test_a_row_that_is_too_much_by_itself_is_set_aside(clock: FrozenClock) -> None:
+    outcomes = run(Org(bears=0), [change(i) for i in range(3)], clock)
+    assert {outcome.result for outcome in outcomes} == {Result.SET_ASIDE}
+
+
+def test_an_answer_that_takes_too_long_makes_the_pack_smaller(clock: FrozenClock) -> None:
+    org = Org()
+
+    def slow(parts: Sequence[Sequence[RecordChange]]) -> Sequence[Answer]:
+        if sum(map(len, parts)) > 300:
+            raise TimedOut("no answer in time")
+        return org(parts)
+
+    outcomes = run(slow, [change(i) for i in range(1000)], clock)
+    assert len(outcomes) == 1000
+    assert {outcome.result for outcome in outcomes} == {Result.APPLIED}
+    assert max(map(len, org.sent)) == 250
+
+
+@pytest.mark.parametrize("fault", [TimedOut("no answer in time"), Passing("down")])
+def test_what_nobody_answered_waits(clock: FrozenClock, fault: Exception) -> None:
+    calls = 0
+
+    def down(_parts: Any) -> Sequence[Answer]:
+        nonlocal calls
+        calls += 1
+        raise fault
+
+    outcomes = run(down, [change(i) for i in range(2500)], clock)
+    assert len(outcomes) == 2500
+    assert {outcome.result for outcome in outcomes} == {Result.WAITING}
+    assert calls <= 3
+
+
+def test_an_answer_that_does_not_fit_the_question_counts_as_none(clock: FrozenClock) -> None:
+    outcomes = run(lambda _parts: [Answer(200, [{"success": True}])], [change(i) for i in range(3)], clock)
+    assert [outcome.result for outcome in outcomes] == [Result.WAITING] * 3
+
+
+def test_a_collection_refused_as_a_whole_speaks_for_its_rows_only(clock: FrozenClock) -> None:
+    def half(parts: Sequence[Sequence[RecordChange]]) -> Sequence[Answer]:
+        whole = Answer(400, [{"errorCode": "INVALID_TYPE", "message": "no such object"}])
+        return [whole, *(Answer(200, [{"success": True} for _ in rows]) for rows in parts[1:])]
+
+    outcomes = run(half, [change(i) for i in range(300)], clock)
+    assert [outcome.result for outcome in outcomes] == [Result.SET_ASIDE] * 200 + [Result.APPLIED] * 100
+    assert outcomes[0].code == "INVALID_TYPE"
+
+
+@pytest.mark.parametrize("error", [Refused("no", code="API_DISABLED_FOR_ORG"), LimitReached("used up")])
+def test_a_refusal_of_the_whole_request_stops_the_writing(clock: FrozenClock, error: Exception) -> None:
+    def no(_parts: Any) -> Sequence[Answer]:
+        raise error
+
+    with pytest.raises(type(error)):
+        run(no, [change(1)], clock)
+
+
+def test_a_transaction_that_runs_too_long_makes_the_pack_smaller(clock: FrozenClock) -> None:
+    org = Org()
+
+    def long(parts: Sequence[Sequence[RecordChange]]) -> Sequence[Answer]:
+        if sum(map(len, parts)) > 400:
+            raise Refused("too long", code="REQUEST_RUNNING_TOO_LONG")
+        return org(parts)
+
+    assert {outcome.result for outcome in run(long, [change(i) for i in range(900)], clock)} == {Result.APPLIED}
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.sampled_from(["Contact", "Lead"])), max_size=80),
+    st.integers(1, 50),
+    st.integers(1, 60),
+    st.randoms(use_true_random=False),
+)
+def test_every_change_gets_exactly_one_outcome(
+    rows: list[tuple[int, str]], size: int, bears: int, chance: random.Random
+) -> None:
+    clock = FrozenClock(datetime(2026, 5, 1, tzinfo=UTC))
+    codes = ["UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "STRING_TOO_LONG"]
+    says = {f"id{n:05}": chance.choices(codes, k=chance.randint(0, 9)) for n, _ in rows}
+    changes = [change(n, object_name=kind) for n, kind in rows]
+    org = Org(says, bears=bears)
+    outcomes = run(org, changes, clock, size)
+    assert sorted(id(outcome.change) for outcome in outcomes) == sorted(map(id, changes))
+    assert all(len(ids) <= size for ids in org.sent)
