@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, Text, create_engine, event
@@ -62,7 +63,26 @@ def make_engine(url: URL) -> Engine:
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, keep: frozenset[str]) -> None:
     """Inserts, or overwrites by primary key all columns but those in ``keep``. All rows have the same keys."""
     if rows:
-        connection.execute(_upsert(connection.dialect.name, table, tuple(rows[0]), keep), rows)
+        run_many(connection, _upsert(connection.dialect.name, table, tuple(rows[0]), keep), rows)
+
+
+def run_many(connection: Connection, statement: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The driver's executemany on our rows. SQLAlchemy's own walks every parameter of every row in Python, which is
+    half the time of a batch; our values are texts, ints, bools and None, which need no conversion."""
+    if rows:
+        text, order = _compiled(connection.dialect, statement)
+        if order is None:
+            connection.exec_driver_sql(text, [dict(row) for row in rows])
+        else:
+            pick = itemgetter(*order)
+            connection.exec_driver_sql(text, [pick(row) for row in rows])
+
+
+@cache
+def _compiled(dialect: Dialect, statement: Any) -> tuple[str, tuple[str, ...] | None]:
+    """The statement's text, and the order of its parameters where they have no names."""
+    compiled: Any = statement.compile(dialect=dialect)
+    return str(compiled), tuple(compiled.positiontup) if compiled.positional else None
 
 
 @cache

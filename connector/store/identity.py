@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from connector.store.dialect import run_many
 from connector.store.links import IDS, rows_in
 from connector.store.schema import RECORD
 
@@ -35,7 +36,7 @@ def resolve(connection: Connection, moved: Iterable[str]) -> set[str]:
     moves = [{"row_id": each, "root": end if end != each else None} for each, end in new.items()]
     moves = [move for move in moves if move["root"] != old[str(move["row_id"])]]
     if moves:
-        connection.execute(_SET, moves)
+        run_many(connection, _SET, moves)
     touched = {str(move["row_id"]) for move in moves}
     return touched | {new[each] for each in touched} | {old[each] or each for each in touched}
 

@@ -31,7 +31,7 @@ def rows_in(connection: Connection, statement: Executable, ids: Iterable[str], *
     """Rows of a statement with ``IN :ids``, however many ids there are."""
     wanted = list(ids)
     for start in range(0, len(wanted), CHUNK):
-        yield from connection.execute(statement, {"ids": wanted[start : start + CHUNK], **more})
+        yield from connection.execute(statement, {"ids": wanted[start : start + CHUNK], **more}).all()
 
 
 def is_person(table: Any) -> ColumnElement[bool]:

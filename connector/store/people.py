@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -44,6 +45,8 @@ _MEMORY = select(TRACK.c.person_id, TRACK.c.track, TRACK.c.memory, TRACK.c.at).w
     TRACK.c.person_id.in_(IDS), TRACK.c.memory != "{}"
 )
 
+_BY_TIME = attrgetter("occurred_at", "source", "id")
+
 
 @dataclass(slots=True)
 class _Draft:
@@ -78,7 +81,7 @@ def facts_of(connection: Connection, person_ids: Sequence[str]) -> list[Person]:
 def _person(person_id: str, draft: _Draft) -> Person:
     activities = list(draft.activities.values())
     if len(activities) > 1:
-        activities.sort(key=lambda each: (each.occurred_at, each.source, each.id))
+        activities.sort(key=_BY_TIME)
     draft.opportunities.sort(key=lambda each: each.role_id)
     prospects = [draft.prospects[each] for each in sorted(draft.prospects)]
     return Person(

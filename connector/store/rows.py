@@ -13,8 +13,14 @@ PEOPLE = ("Contact", "Lead")
 ROLE = "OpportunityContactRole"
 # Columns that move with every write, ours too: a row that differs in these alone is the same fact.
 ECHO = frozenset({"SystemModstamp", "LastModifiedDate", "LastModifiedById"})
+# Columns that say whose a record is. Never folded in by us: their change must be seen coming from Salesforce.
+LINKS = frozenset(
+    {"Email", "MasterRecordId", "IsDeleted", "IsConverted", "ConvertedContactId"}
+    | {"AccountId", "ContactId", "LeadId", "OpportunityId"}
+)
 
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+_decode = json.JSONDecoder().raw_decode  # our own texts: nothing stands before or behind the value
 _SALESFORCE_UTC = frozenset({".000+0000", ".000Z", "Z"})
 
 
@@ -23,7 +29,7 @@ def dumps(value: Any) -> str:
 
 
 def loads(text: str) -> Any:
-    return {} if text == "{}" else json.loads(text)
+    return {} if text == "{}" else _decode(text)[0]
 
 
 def iso(at: datetime) -> str:
@@ -83,7 +89,7 @@ def _moved_to(row: Row) -> str | None:
 
 def same_fact(old: str, new: str) -> bool:
     """Whether two ``fields`` texts tell the same but for the columns that our own writes move."""
-    return old == new or _without_echo(json.loads(old)) == _without_echo(json.loads(new))
+    return old == new or _without_echo(loads(old)) == _without_echo(loads(new))
 
 
 def _without_echo(row: Mapping[str, Any]) -> dict[str, Any]:

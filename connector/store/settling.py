@@ -6,17 +6,18 @@ time it refused it so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from connector.facts import Change, Decision, Evidence, Outcome, Result, TrackDecision
-from connector.store.dialect import upsert
+from connector.store.dialect import run_many, upsert
 from connector.store.links import IDS, rows_in
-from connector.store.rows import dumps, iso, loads, record_row
+from connector.store.rows import LINKS, dumps, iso, loads
 from connector.store.schema import DIRTY, LOG, RECORD, SET_ASIDE, SETTLED, TRACK
 
 TAKEN = frozenset({Result.APPLIED, Result.UNCHANGED})  # Salesforce has the value now
@@ -42,20 +43,18 @@ class Books:
     at: str
 
 
-_TRACKS = select(TRACK).where(TRACK.c.person_id.in_(IDS))
-_SETTLED = select(SETTLED.c.person_id, SETTLED.c.review_at).where(SETTLED.c.person_id.in_(IDS))
+SAID = ("value", "current", "stands", "rule", "verdict", "reason", "evidence", "memory")
+_said = itemgetter(*SAID)
+_TRACKS = select(TRACK.c.person_id, TRACK.c.track, *(TRACK.c[name] for name in SAID)).where(TRACK.c.person_id.in_(IDS))
 _ASIDE = select(SET_ASIDE).where(SET_ASIDE.c.person_id.in_(IDS))
-_RECORDS = select(RECORD).where(RECORD.c.id.in_(IDS))
-_FIELDS = (
-    update(RECORD)
-    .where(RECORD.c.id == bindparam("row_id"))
-    .values(fields=bindparam("text"), email=bindparam("address"))
-)
+_RECORDS = select(RECORD.c.id, RECORD.c.fields).where(RECORD.c.id.in_(IDS))
+_FIELDS = update(RECORD).where(RECORD.c.id == bindparam("row_id")).values(fields=bindparam("text"))
+_LOG = insert(LOG).values({each.name: bindparam(each.name) for each in LOG.columns if each.name != "id"})
 _CLEAR = delete(DIRTY).where(DIRTY.c.person_id == bindparam("person"), DIRTY.c.seq == bindparam("mark"))
 _CLEAR_ASIDE = delete(SET_ASIDE).where(
     SET_ASIDE.c.person_id == bindparam("person"), SET_ASIDE.c.record_id == bindparam("record")
 )
-_SAID = ("value", "current", "stands", "rule", "verdict", "reason", "evidence", "memory")
+Tracks = dict[tuple[str, str], dict[str, Any]]  # (person, track) -> row of the table
 
 
 def settle(
@@ -64,10 +63,10 @@ def settle(
     books = Books(cycle_id, mapping_version, iso(now))
     ids = [each.person_id for each in settled]
     aside = {(row.person_id, row.record_id): row for row in rows_in(connection, _ASIDE, ids)}
-    _store_tracks(connection, settled, ids, books)
+    tracks = _store_tracks(connection, settled, ids, books)
     _store_people(connection, settled, ids, books)
     _fold_in(connection, [outcome for each in settled for outcome in each.outcomes if outcome.result in TAKEN])
-    _log(connection, settled, aside, books)
+    _log(connection, settled, tracks, aside, books)
     _store_aside(connection, settled, aside, books)
     done = [each for each in settled if all(outcome.result is not Result.WAITING for outcome in each.outcomes)]
     clear(connection, [(each.person_id, each.seq) for each in done])
@@ -75,27 +74,27 @@ def settle(
 
 def clear(connection: Connection, marks: Sequence[tuple[str, int]]) -> None:
     """Takes these marks away; a person marked again meanwhile stays dirty."""
-    if marks:
-        connection.execute(_CLEAR, [{"person": person_id, "mark": seq} for person_id, seq in marks])
+    run_many(connection, _CLEAR, [{"person": person_id, "mark": seq} for person_id, seq in marks])
 
 
-def _store_tracks(connection: Connection, settled: Sequence[Settled], ids: Sequence[str], books: Books) -> None:
-    old = {(row.person_id, row.track): row for row in rows_in(connection, _TRACKS, ids)}
-    changed = []
+def _store_tracks(connection: Connection, settled: Sequence[Settled], ids: Sequence[str], books: Books) -> Tracks:
+    """Writes the decisions that differ from the last ones; returns all, by person and track."""
+    old = {(row[0], row[1]): tuple(row[2:]) for row in rows_in(connection, _TRACKS, ids)}
+    rows: Tracks = {}
     for each in settled:
         taken = {change.track for change in _changes(each.outcomes, TAKEN)}
         refused = {change.track for change in _changes(each.outcomes, OPEN)}
         is_alone = ":" in each.person_id  # a prospect: nothing stands in Salesforce
         for track in each.decision.tracks:
-            before = old.get((each.person_id, track.track))
+            key = (each.person_id, track.track)
             memory = dumps(track.memory) if track.memory else "{}"
             if track.track in refused:
-                memory = before.memory if before is not None else "{}"
+                memory = old[key][-1] if key in old else "{}"
             stands = track.value if track.track in taken or (is_alone and track.value) else track.current
-            row = _track_row(each.person_id, track, stands or "", memory, books)
-            if before is None or any(getattr(before, name) != row[name] for name in _SAID):
-                changed.append(row)
+            rows[key] = _track_row(each.person_id, track, stands or "", memory, books)
+    changed = [row for key, row in rows.items() if old.get(key) != _said(row)]
     upsert(connection, TRACK, changed, keep=frozenset())
+    return rows
 
 
 def _track_row(person_id: str, track: TrackDecision, stands: str, memory: str, books: Books) -> dict[str, Any]:
@@ -108,7 +107,7 @@ def _track_row(person_id: str, track: TrackDecision, stands: str, memory: str, b
         "rule": track.rule,
         "verdict": track.verdict,
         "reason": track.reason,
-        "evidence": evidence_json(track.evidence),
+        "evidence": _evidence(track.evidence),
         "memory": memory,
         "at": books.at,
         "cycle_id": books.cycle_id,
@@ -116,7 +115,7 @@ def _track_row(person_id: str, track: TrackDecision, stands: str, memory: str, b
     }
 
 
-def evidence_json(evidence: Iterable[Evidence]) -> str:
+def _evidence(evidence: Iterable[Evidence]) -> str:
     found = [
         {"kind": each.kind, "ref": each.ref, "text": each.text, "at": iso(each.at) if each.at else None}
         for each in evidence
@@ -138,7 +137,7 @@ def _store_people(connection: Connection, settled: Sequence[Settled], ids: Seque
     upsert(connection, SETTLED, rows, keep=frozenset())
 
 
-def _changes(outcomes: Iterable[Outcome], results: frozenset[Result]) -> Iterable[Change]:
+def _changes(outcomes: Iterable[Outcome], results: frozenset[Result]) -> Iterator[Change]:
     return (change for outcome in outcomes if outcome.result in results for change in outcome.change.changes)
 
 
@@ -146,17 +145,20 @@ def _fold_in(connection: Connection, taken: Sequence[Outcome]) -> None:
     """What we wrote becomes part of the record as read, so that its echo in the next poll is no news."""
     written = {outcome.change.id: outcome.change.values() for outcome in taken}
     rows = []
-    for row in rows_in(connection, _RECORDS, written):
-        fields = {**loads(row.fields), **written[row.id]}
-        after = record_row(row.object, fields, row.generation)
-        if after["fields"] != row.fields:
-            rows.append({"row_id": row.id, "text": after["fields"], "address": after["email"]})
-    if rows:
-        connection.execute(_FIELDS, rows)
+    for row_id, text in rows_in(connection, _RECORDS, written):
+        fields = loads(text)
+        new = {name: value for name, value in written[row_id].items() if name not in LINKS}
+        if any(name not in fields or fields[name] != value for name, value in new.items()):
+            rows.append({"row_id": row_id, "text": dumps({**fields, **new})})
+    run_many(connection, _FIELDS, rows)
 
 
 def _log(
-    connection: Connection, settled: Sequence[Settled], aside: Mapping[tuple[str, str], Any], books: Books
+    connection: Connection,
+    settled: Sequence[Settled],
+    tracks: Tracks,
+    aside: Mapping[tuple[str, str], Any],
+    books: Books,
 ) -> None:
     entries: list[dict[str, Any]] = []
     for each in settled:
@@ -164,9 +166,8 @@ def _log(
             if outcome.result is Result.APPLIED or (
                 outcome.result is Result.SET_ASIDE and not _is_known(outcome, aside)
             ):
-                entries += _entries(each, outcome, books)
-    if entries:
-        connection.execute(insert(LOG), entries)
+                entries += _entries(each.person_id, outcome, tracks, books)
+    run_many(connection, _LOG, entries)
 
 
 def _is_known(outcome: Outcome, aside: Mapping[tuple[str, str], Any]) -> bool:
@@ -179,26 +180,25 @@ def _is_known(outcome: Outcome, aside: Mapping[tuple[str, str], Any]) -> bool:
     )
 
 
-def _entries(settled: Settled, outcome: Outcome, books: Books) -> Iterable[dict[str, Any]]:
-    """One entry a track that the write was about."""
-    decided = {track.track: track for track in settled.decision.tracks}
+def _entries(person_id: str, outcome: Outcome, tracks: Tracks, books: Books) -> Iterator[dict[str, Any]]:
+    """One entry a track that the write was about. A field that belongs to no decided track speaks for itself."""
     by_track: dict[str, list[Change]] = {}
     for change in outcome.change.changes:
         by_track.setdefault(change.track, []).append(change)
     for name, changes in by_track.items():
-        track = decided.get(name)
+        track = tracks.get((person_id, name), {})
         yield {
-            "person_id": settled.person_id,
+            "person_id": person_id,
             "track": name,
             "at": books.at,
             "cycle_id": books.cycle_id,
             "mapping_version": books.mapping_version,
             "result": outcome.result.value,
-            "old": _text(track.current if track else changes[0].old),
-            "new": _text(track.value if track else changes[0].new),
-            "rule": track.rule if track else "",
-            "reason": track.reason if track else "",
-            "evidence": evidence_json(track.evidence) if track else "[]",
+            "old": track["current"] if track else _text(changes[0].old),
+            "new": track["value"] if track else _text(changes[0].new),
+            "rule": track.get("rule", ""),
+            "reason": track.get("reason", ""),
+            "evidence": track.get("evidence", "[]"),
             "object": outcome.change.object,
             "record_id": outcome.change.id,
             "changes": dumps([{"field": each.field, "old": each.old, "new": each.new} for each in changes]),
@@ -228,8 +228,7 @@ def _store_aside(
                 kept.add(key)
                 rows.append(_aside_row(key, outcome, aside.get(key), books))
     over = [{"person": person_id, "record": record_id} for person_id, record_id in aside.keys() - kept]
-    if over:
-        connection.execute(_CLEAR_ASIDE, over)
+    run_many(connection, _CLEAR_ASIDE, over)
     upsert(connection, SET_ASIDE, rows, keep=frozenset())
 
 

@@ -77,7 +77,7 @@ def test_a_state_of_a_newer_connector_is_refused(path: Path, clock: FrozenClock)
     with closing(sqlite3.connect(path)) as other:
         other.execute("UPDATE alembic_version SET version_num = '9999'")
         other.commit()
-    with pytest.raises(StateError, match="newer connector.*9999"):
+    with pytest.raises(StateError, match=r"newer connector.*9999"):
         open_store(str(path), clock=clock)
 
 
