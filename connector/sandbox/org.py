@@ -1,0 +1,231 @@
+"""The Python handle of a practice org: what a loader, a test or a living company works with.
+
+The same rows are served over HTTP by ``server``. Through this handle everything is trusted: ids, audit fields and
+derived fields may be given, and no validation, field-level security or assignment rule applies.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from connector.clock import Clock, SystemClock
+from connector.sandbox import dml, founding, ids, removal, soql_run, values
+from connector.sandbox.automation import Row
+from connector.sandbox.faults import Faults
+from connector.sandbox.problems import Problem, no_such_field
+from connector.sandbox.schema import FieldSpec, ObjectSpec, Schema, Value, completed
+from connector.sandbox.storage import Statement, Storage, quoted
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A validation rule: refuses a write for which ``when(old, new)`` holds; ``old`` is None on create."""
+
+    message: str
+    when: Callable[[Mapping[str, Any] | None, Mapping[str, Any]], bool]
+    field: str | None = None
+
+    def broken(self, old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> str | None:
+        return self.message if self.when(old, new) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """The rows of OpportunityStage, LeadStatus or TaskStatus by lower case label."""
+
+    rows: Mapping[str, Row]
+    default: str | None
+
+    def first(self, flag: str) -> str | None:
+        return next((row["MasterLabel"] for row in self.rows.values() if row[flag]), None)
+
+
+class PracticeOrg:
+    """``path`` keeps the org in an SQLite file; reopening it goes on where it stopped. ``seed`` makes ids of secrets
+    and everything random repeatable."""
+
+    def __init__(self, path: str = ":memory:", *, clock: Clock | None = None, seed: int = 0) -> None:
+        self.clock = clock or SystemClock()
+        self.db = Storage(path, self.clock)
+        self.schema = Schema()
+        self.faults = Faults()
+        self.calls: Counter[str] = Counter()
+        self.random = random.Random(seed)
+        self.rules: dict[str, list[Rule]] = defaultdict(list)
+        self.assignment: dict[str, str] = {}  # object -> the owner its active assignment rule gives
+        self.role_removals_listed = True  # getDeleted lists removed contact roles (UNCONFIRMED on a live org)
+        self.daily_limit = 15000
+        self._numbers: Counter[str] = Counter()
+        self._metadata: dict[str, Metadata] = {}
+        self._open()
+
+    # -- rows ----------------------------------------------------------------------------------------------------
+
+    def create(self, object_name: str, rows: Sequence[Mapping[str, Any]], *, at: datetime | None = None) -> list[str]:
+        """The ids of the new rows, in order. One transaction, one stamp (``at``, else now). Raises the first problem
+        of any row, and then nothing is written."""
+        results = dml.create(self, self.schema.get(object_name), rows, self._trusted(at))
+        return [result.id or "" for result in self._all(results)]
+
+    def update(self, object_name: str, rows: Sequence[Mapping[str, Any]], *, at: datetime | None = None) -> None:
+        """Each row with its Id and the fields to set."""
+        self._all(dml.update(self, self.schema.get(object_name), rows, self._trusted(at)))
+
+    def delete(self, object_name: str, wanted: Sequence[str], *, hard: bool = False) -> None:
+        self._all(removal.delete(self, self.schema.get(object_name), wanted, hard=hard))
+
+    def undelete(self, object_name: str, wanted: Sequence[str]) -> None:
+        removal.undelete(self, self.schema.get(object_name), wanted)
+
+    def merge(self, object_name: str, winner: str, losers: Sequence[str]) -> None:
+        removal.merge(self, self.schema.get(object_name), winner, losers)
+
+    def convert_lead(
+        self,
+        lead_id: str,
+        *,
+        opportunity: bool | Mapping[str, Any] = True,
+        account_id: str | None = None,
+        contact_id: str | None = None,
+    ) -> dict[str, str | None]:
+        """See :func:`connector.sandbox.removal.convert_lead`."""
+        return removal.convert_lead(
+            self, lead_id, opportunity=opportunity, account_id=account_id, contact_id=contact_id
+        )
+
+    def rows(self, text: str, *, all_rows: bool = False) -> list[dict[str, Any]]:
+        """The records of a SOQL query, all of them, without their ``attributes`` at the top level."""
+        result = soql_run.run(self, text, all_rows=all_rows, trusted=True, page=1 << 40)
+        return [{key: value for key, value in record.items() if key != "attributes"} for record in result.first]
+
+    @staticmethod
+    def _trusted(at: datetime | None) -> dml.Options:
+        return dml.Options(trusted=True, auto_assign=False, all_or_none=True, at=at)
+
+    @staticmethod
+    def _all(results: list[dml.RowResult]) -> list[dml.RowResult]:
+        problems = [problem for result in results for problem in result.problems]
+        real = [problem for problem in problems if problem.code != "ALL_OR_NONE_OPERATION_ROLLED_BACK"]
+        if problems:
+            raise (real or problems)[0]
+        return results
+
+    # -- schema and rules ----------------------------------------------------------------------------------------
+
+    def define(self, object_name: str, fields: Iterable[FieldSpec] = (), *, prefix: str = "") -> ObjectSpec:
+        """Adds fields to an object; an unknown name ending in ``__c`` becomes a custom object. Kept with the org."""
+        made = tuple(fields)
+        if self.schema.find(object_name) is None and not object_name.endswith("__c"):
+            raise Problem(400, "INVALID_TYPE", f"a new object's name must end in __c: {object_name}")
+        spec = self._apply(object_name, made, prefix)
+        position = self.db.read("SELECT COUNT(*) FROM _custom WHERE object = ?", (spec.name,))[0][0]
+        rows = [(spec.name, position, json.dumps({"prefix": spec.prefix, "fields": [asdict(f) for f in made]}))]
+        self.db.write([("INSERT INTO _custom VALUES (?, ?, ?)", rows)])
+        return spec
+
+    def _apply(self, object_name: str, fields: Iterable[FieldSpec], prefix: str) -> ObjectSpec:
+        spec = self.schema.define(object_name, fields, prefix=prefix)
+        self.db.table(spec)
+        return spec
+
+    def set_field_access(self, object_name: str, field: str, *, visible: bool = True, updateable: bool = True) -> None:
+        """Field-level security of the user the API runs as."""
+        spec = self.schema.get(object_name)
+        found = spec.find(field)
+        if found is None:
+            raise no_such_field(field, spec.name)
+        spec.add(replace(found, visible=visible, updateable=updateable, createable=updateable))
+
+    def set_picklist(self, object_name: str, field: str, labels: Sequence[str], *, restricted: bool = False) -> None:
+        spec = self.schema.get(object_name)
+        found = spec.find(field)
+        if found is None:
+            raise no_such_field(field, spec.name)
+        self.define(object_name, [replace(found, values=tuple(Value(v, v) for v in labels), restricted=restricted)])
+
+    def set_validation(self, object_name: str, rule: Rule) -> None:
+        """Adds a validation rule; several may refuse one row."""
+        self.rules[self.schema.get(object_name).name].append(rule)
+
+    # -- what the other modules of the practice org use ------------------------------------------------------------
+
+    def stamp(self, at: datetime | None = None) -> str:
+        return values.stamp(at or self.clock.now())
+
+    def number(self, name: str) -> int:
+        self._numbers[name] += 1
+        return self._numbers[name]
+
+    def new_id(self, object_name: str) -> str:
+        prefix = self.schema.get(object_name).prefix
+        return ids.generate(prefix, self.number(prefix))
+
+    def seen_id(self, id18: str) -> str:
+        """A given id; one of this org's own making moves the counter past it."""
+        number = ids.number_of(id18)
+        if number is not None and number > self._numbers[id18[:3]]:
+            self._numbers[id18[:3]] = number
+        return id18
+
+    def commit(self, spec: ObjectSpec, statements: list[Statement]) -> None:
+        """One transaction; later, when commits are late."""
+        late = self.faults.take("late_commits") if statements else None
+        due = self.clock.now() + timedelta(seconds=late.values.get("seconds", 60)) if late else None
+        counters = self.db.set_meta("numbers", json.dumps(self._numbers))
+        try:
+            self.db.write([*statements, counters], due=due)
+        except sqlite3.IntegrityError as error:
+            raise Problem(400, "DUPLICATE_VALUE", f"duplicate id in {spec.name}: {error}", ()) from error
+        self._metadata.pop(spec.name, None)
+
+    def metadata(self, object_name: str) -> Metadata:
+        found = self._metadata.get(object_name)
+        if found is None:
+            spec = self.schema.get(object_name)
+            names = [f.name for f in spec.fields.values()]
+            sql = f"SELECT {', '.join(map(quoted, names))} FROM {quoted(spec.name)} WHERE IsDeleted = 0 ORDER BY SortOrder"
+            rows = [dict(zip(names, row, strict=True)) for row in self.db.read(sql)]
+            default = next(
+                (r["MasterLabel"] for r in rows if r.get("IsDefault")), rows[0]["MasterLabel"] if rows else None
+            )
+            found = Metadata({str(r["MasterLabel"]).lower(): r for r in rows}, default)
+            self._metadata[object_name] = found
+        return found
+
+    def reset_calls(self) -> None:
+        self.calls.clear()
+
+    def close(self) -> None:
+        self.db.commit_due(everything=True)
+        self.db.close()
+
+    # -- opening ---------------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        for spec in self.schema.objects.values():
+            self.db.table(spec)
+        sql = "SELECT object, definition FROM _custom ORDER BY rowid"
+        for name, definition in self.db.read(sql):
+            kept = json.loads(definition)
+            self._apply(name, (_field_of(one) for one in kept["fields"]), kept["prefix"])
+        self._numbers.update(json.loads(self.db.meta("numbers") or "{}"))
+        self.user_id = ids.generate("005", 1)
+        if not self.db.read("SELECT Id FROM Organization"):
+            founding.found(self)
+        self.organization_id = str(self.db.read("SELECT Id FROM Organization")[0][0])
+        queue = self.db.read("SELECT Id FROM \"Group\" WHERE DeveloperName = 'Inbound_Leads'")
+        self.assignment["Lead"] = str(queue[0][0])
+            self.db.read("SELECT Id FROM \"Group\" WHERE DeveloperName = 'Inbound_Leads'")[0][0]
+        )
+
+
+def _field_of(kept: Mapping[str, Any]) -> FieldSpec:
+    """A kept definition as the FieldSpec it was."""
+    known = {**kept, "values": tuple(Value(**value) for value in kept["values"])}
+    return completed(FieldSpec(**{**known, "reference_to": tuple(kept["reference_to"])}))

@@ -1,0 +1,118 @@
+"""The select list of a query: which columns are read and where each value goes in the record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from connector.sandbox import soql
+from connector.sandbox.problems import Problem, malformed_query
+from connector.sandbox.schema import FieldSpec, ObjectSpec
+from connector.sandbox.soql_sql import Child, Compiler, Node, Slot
+
+
+def child_relationship(child: ObjectSpec, reference: FieldSpec, parent: ObjectSpec) -> str | None:
+    """The plural name a parent knows its children by: ``OpportunityContactRoles``, ``Visits__r``; None: no name."""
+    plural = child.plural.replace(" ", "")
+    if reference.custom or child.custom:
+        return plural.replace("_", "") + "__r"
+    if reference.name in (f"{parent.name}Id", "WhoId", "WhatId"):
+        return plural
+    if reference.name == "ParentId" and child is parent:
+        return f"Child{plural}"
+    return None
+
+
+def selected(compiler: Compiler, root: Node, *, grouped: bool) -> None:
+    """Fills ``root`` and the compiler's columns. Raises the problem Salesforce would."""
+    unnamed = 0
+    for one in compiler.query.select:
+        if isinstance(one, soql.AllFields):
+            _all_fields(compiler, root, one.kind)
+        elif isinstance(one, soql.Query):
+            _subquery(compiler, root, one)
+        elif isinstance(one, soql.TypeOf):
+            _typeof(compiler, root, one)
+        elif grouped:
+            unnamed = _aggregate(compiler, root, one, unnamed)
+        elif isinstance(one.of, soql.Path):
+            _path(compiler, root, one.of)
+        else:
+            target = compiler.operand(one.of)
+            root.keys.append((one.alias or target.spec.name, Slot(compiler.add(target.sql), target.spec)))
+
+
+def _aggregate(compiler: Compiler, root: Node, one: soql.Item, unnamed: int) -> int:
+    target = compiler.operand(one.of)
+    if isinstance(one.of, soql.Path):
+        if one.of not in [replace(g, column=one.of.column) for g in compiler.query.group]:
+            names = ".".join(one.of.names)
+            raise malformed_query(
+                f"{soql.where(compiler.text, one.of.column)}Field must be grouped or aggregated: {names}"
+            )
+        key = one.alias or target.spec.name
+    else:
+        key = one.alias or f"expr{unnamed}"
+        unnamed += not one.alias
+    root.keys.append((key, Slot(compiler.add(target.sql), target.spec)))
+    return unnamed
+
+
+def _path(compiler: Compiler, root: Node, path: soql.Path) -> None:
+    """Puts the value into the record of its relationship, made where it is new."""
+    names = compiler.names(path)
+    node = root
+    for depth in range(1, len(names)):
+        known = next((value for key, value in node.keys if key.lower() == names[depth - 1].lower()), None)
+        if not isinstance(known, Node):
+            tables, _ = compiler.walk(soql.Path((*names[:depth], "Id"), path.column))
+            holder = compiler.walk(soql.Path(names[:depth], path.column))[0]
+            relation = next(found for _, spec in holder if (found := spec.by_relationship(names[depth - 1])))
+            joined = (
+                tables[0][0] + ".Id" if len(tables) == 1 else f"COALESCE({', '.join(a + '.Id' for a, _ in tables)})"
+            )
+            known = Node(tables[0][1] if len(tables) == 1 else None, compiler.add(joined))
+            node.keys.append((relation.relationship or names[depth - 1], known))
+        node = known
+    target = compiler.find(path)
+    if any(key == target.spec.name for key, _ in node.keys):
+        return
+    node.keys.append((target.spec.name, _slot(compiler, node, target.sql, target.spec)))
+
+
+def _slot(compiler: Compiler, node: Node, sql: str, spec: FieldSpec) -> Slot:
+    if spec.type == "address":
+        first, *_ = [compiler.add(part) for part in sql.split(", ")]
+        return Slot(first, spec)
+    return Slot(node.id_at if spec.name == "Id" and node.id_at >= 0 else compiler.add(sql), spec)
+
+
+def _all_fields(compiler: Compiler, root: Node, kind: str) -> None:
+    wanted = {"ALL": (True, False), "STANDARD": (False,), "CUSTOM": (True,)}.get(kind)
+    if wanted is None:
+        raise malformed_query(f"FIELDS({kind}) is not one of ALL, STANDARD, CUSTOM")
+    if kind != "STANDARD" and not (compiler.query.limit is not None and compiler.query.limit <= 200):
+        text = "The SOQL FIELDS function must have a LIMIT of at most 200"
+        raise Problem(400, "MALFORMED_QUERY", text)
+    for found in compiler.spec.fields.values():
+        if found.custom in wanted and compiler.seen(found):
+            _path(compiler, root, soql.Path((found.name,)))
+
+
+def _subquery(compiler: Compiler, root: Node, query: soql.Query) -> None:
+    name = query.source.names[-1].lower()
+    for child, reference in compiler.org.schema.children(compiler.spec.name):
+        relationship = child_relationship(child, reference, compiler.spec)
+        if relationship is not None and relationship.lower() == name:
+            inner = replace(query, source=soql.Path((child.name,), query.source.column))
+            root.keys.append((relationship, Child(inner, child, reference)))
+            return
+    text = f"Didn't understand relationship '{query.source.names[-1]}' in FROM part of query call."
+    raise Problem(400, "INVALID_TYPE", soql.where(compiler.text, query.source.column) + text)
+
+
+def _typeof(compiler: Compiler, root: Node, one: soql.TypeOf) -> None:
+    """Every branch's fields are read; the answer keeps those of the branch that the record's object chose."""
+    paths = {path.names[-1].lower(): path for _, group in one.branches for path in group}
+    paths |= {path.names[-1].lower(): path for path in one.otherwise}
+    for path in paths.values():
+        _path(compiler, root, soql.Path((*one.path.names, *path.names), path.column))
