@@ -10,11 +10,18 @@ from connector.http import Token
 from connector.ports import Source
 from connector.settings import Settings
 from connector.sources.files import FilesSource
+from connector.sources.pardot import PardotSource
 
 
 def open_sources(settings: Settings, salesforce_auth: Token, clock: Clock) -> list[Source]:
     """The sources that the settings turn on, in the order they are polled. Sends nothing yet."""
     sources: list[Source] = []
+    if settings.pardot_url and settings.pardot_business_unit_id:
+        sources.append(
+            PardotSource(
+                settings.pardot_url, settings.pardot_business_unit_id, salesforce_auth, clock, settings.ca_bundle
+            )
+        )
     if settings.activity_folder:
         sources.append(FilesSource(settings.activity_folder, clock, _zone(settings.activity_time_zone)))
     return sources

@@ -1,8 +1,8 @@
 """The canonical kinds of activities, with the direction each usually has. Every source maps its own types to these.
 
 Inbound is what a person does, and counts as engagement where the mapping says so; outbound is what was done to them.
-Bounces, unsubscribes and complaints are outbound: they say something of our mail, and are no engagement. Opens are
-inbound but weak, because mail scanners open too.
+Bounces, unsubscribes, preferences and complaints are outbound: they say something of our mail, and are no engagement.
+Opens are inbound but weak, because mail scanners open too; by default rules that ask for no kind ignore them.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ KINDS: dict[str, Direction] = {
     "email_reply": IN,
     "email_bounce": OUT,
     "unsubscribe": OUT,
-    "resubscribe": IN,
+    "resubscribe": OUT,
     "spam_complaint": OUT,
-    "email_preferences": IN,
+    "email_preferences": OUT,
     "form_view": IN,
     "form_submit": IN,
-    "form_error": IN,
+    "form_error": OUT,
     "page_view": IN,
     "visit": IN,
     "link_click": IN,
