@@ -1,30 +1,39 @@
-"""A real SQLite state in a temporary folder, and facts in as few words as a test needs."""
+"""A real SQLite state in a temporary folder. Its empty tables are made once and copied, which is faster."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from store_facts import START
 
 from connector.clock import FrozenClock
 from connector.store import Store, open_store
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
 
 @pytest.fixture
 def clock() -> FrozenClock:
-    return FrozenClock(NOW)
+    return FrozenClock(START)
+
+
+@pytest.fixture(scope="session")
+def empty_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("empty") / "state.sqlite3"
+    open_store(str(path), clock=FrozenClock(START)).close()
+    return path
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
+    """Where no state is yet."""
     return tmp_path / "state" / "connector.sqlite3"
 
 
 @pytest.fixture
-def store(path: Path, clock: FrozenClock) -> Iterator[Store]:
+def store(path: Path, empty_state: Path, clock: FrozenClock) -> Iterator[Store]:
+    path.parent.mkdir()
+    shutil.copyfile(empty_state, path)
     with open_store(str(path), clock=clock) as opened:
         yield opened

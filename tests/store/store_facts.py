@@ -1,0 +1,100 @@
+"""Facts in as few words as a test needs, and steps that read as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from connector.facts import (
+    Activity,
+    Change,
+    Decision,
+    Direction,
+    Evidence,
+    Outcome,
+    Person,
+    Prospect,
+    RecordChange,
+    Result,
+    SourcePage,
+    TrackDecision,
+)
+from connector.store import Settled, Store
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def row(record_id: str, at: int = 0, **fields: Any) -> dict[str, Any]:
+    """A Salesforce row stamped ``at`` seconds after the start."""
+    stamp = (START + timedelta(seconds=at)).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+    return {"Id": record_id, "SystemModstamp": stamp, "IsDeleted": False, **fields}
+
+
+def role(role_id: str, opportunity_id: str, contact_id: str, at: int = 0, **fields: Any) -> dict[str, Any]:
+    return row(role_id, at, OpportunityId=opportunity_id, ContactId=contact_id, **fields)
+
+
+def click(name: str, source: str = "pardot", at: int = 0, **who: Any) -> Activity:
+    return Activity(source, name, "email_click", Direction.INBOUND, START + timedelta(seconds=at), "Mail", **who)
+
+
+def prospect(name: str, email: str | None = None, crm_id: str | None = None, **more: Any) -> Prospect:
+    return Prospect("pardot", name, email, crm_id, **more)
+
+
+def page(*facts: Activity | Prospect, removed: Sequence[str] = (), at: int = 0) -> SourcePage:
+    return SourcePage(
+        {"at": at},
+        tuple(each for each in facts if isinstance(each, Activity)),
+        tuple(each for each in facts if isinstance(each, Prospect)),
+        tuple(removed),
+    )
+
+
+def dirty(store: Store) -> list[str]:
+    return [person_id for person_id, _ in store.next_dirty(1000)]
+
+
+def settle_all(store: Store) -> None:
+    """Everybody was decided, and there was nothing to write."""
+    marks = store.next_dirty(1000)
+    settle(store, *(Settled(person_id, seq, Decision(person_id, ())) for person_id, seq in marks))
+
+
+def settle(store: Store, *settled: Settled, cycle_id: int = 1, version: str = "v1", now: datetime = START) -> None:
+    store.settle(settled, cycle_id=cycle_id, mapping_version=version, now=now)
+
+
+def one(store: Store, person_id: str) -> Person:
+    [person] = store.facts_of([person_id])
+    return person
+
+
+def activity_ids(store: Store, person_id: str) -> list[str]:
+    return [each.id for each in one(store, person_id).activities]
+
+
+def decided(
+    value: str | None, current: str | None = None, *, track: str = "stage", verdict: str = "moves", **more: Any
+) -> TrackDecision:
+    evidence = (Evidence("activity", "pardot:1", "clicked the mail", START),)
+    return TrackDecision(track, value, current, "the rule", verdict, "because", evidence, **more)
+
+
+def answered(
+    store: Store,
+    person_id: str,
+    *tracks: TrackDecision,
+    result: Result | None = None,
+    code: str = "",
+    message: str = "",
+    review_at: datetime | None = None,
+) -> Settled:
+    """A person's decision, and Salesforce's answer to writing all its tracks (None: nothing was written)."""
+    marks = dict(store.next_dirty(1000))
+    outcomes: tuple[Outcome, ...] = ()
+    if result is not None:
+        changes = tuple(Change(each.track, f"{each.track}__c", each.current, each.value) for each in tracks)
+        outcomes = (Outcome(RecordChange(person_id, "Contact", person_id, changes), result, code, message),)
+    return Settled(person_id, marks.get(person_id, 0), Decision(person_id, tracks, review_at), outcomes)

@@ -1,0 +1,65 @@
+"""Older states are brought to the present schema when they are opened."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import make_url
+from sqlmodel import SQLModel
+
+from connector.clock import FrozenClock
+from connector.errors import StateError
+from connector.store import migrations, open_store, schema
+from connector.store.dialect import make_engine
+
+FOLDER = Path(migrations.__file__).parent
+
+
+def test_the_head_in_the_schema_is_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    assert ScriptDirectory.from_config(config).get_heads() == [schema.HEAD]
+    assert migrations.is_known(schema.HEAD)
+    assert not migrations.is_known("9999")
+
+
+def test_migrations_make_exactly_the_tables_of_the_schema(empty_state: Path, tmp_path: Path) -> None:
+    copy = shutil.copyfile(empty_state, tmp_path / "copy.sqlite3")
+    engine = make_engine(make_url(f"sqlite:///{copy}"))
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, SQLModel.metadata) == []
+    engine.dispose()
+
+
+def test_a_state_made_by_the_first_migration_opens_with_its_facts(tmp_path: Path, clock: FrozenClock) -> None:
+    path = tmp_path / "old.sqlite3"
+    engine = make_engine(make_url(f"sqlite:///{path}"))
+    migrations.upgrade(engine, "0001")
+    engine.dispose()
+    with closing(sqlite3.connect(path)) as other:
+        other.execute(
+            "INSERT INTO record (id, object, stamp, fields, live, generation)"
+            """ VALUES ('C1', 'Contact', '2026-01-01T00:00:00+00:00', '{"Id":"C1"}', 1, 1)"""
+        )
+        other.commit()
+    with open_store(str(path), clock=clock, create=False) as store:
+        assert [each.id for each in store.facts_of(["C1"])] == ["C1"]
+
+
+def test_a_state_is_not_migrated_under_a_running_connector(
+    empty_state: Path, tmp_path: Path, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = shutil.copyfile(empty_state, tmp_path / "state.sqlite3")
+    with open_store(str(path), clock=clock, exclusive=True):
+        monkeypatch.setattr("connector.store.opening.HEAD", "0002")
+        with pytest.raises(StateError, match="in use by another connector"):
+            open_store(str(path), clock=clock)
