@@ -1,4 +1,4 @@
-"""What every new practice org starts with: itself, its first user, a queue, statuses, stages, the connector's fields."""
+"""What every new practice org has: itself, its first user, a queue, statuses, stages and the connector's fields."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from connector.sandbox.problems import Problem, no_such_field
 from connector.sandbox.schema import FieldSpec, ObjectSpec, Schema, Value, completed
 from connector.sandbox.storage import Statement, Storage, quoted
 
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A validation rule: refuses a write for which ``when(old, new)`` holds; ``old`` is None on create."""
@@ -189,8 +190,8 @@ class PracticeOrg:
         if found is None:
             spec = self.schema.get(object_name)
             names = [f.name for f in spec.fields.values()]
-            sql = f"SELECT {', '.join(map(quoted, names))} FROM {quoted(spec.name)} WHERE IsDeleted = 0 ORDER BY SortOrder"
-            rows = [dict(zip(names, row, strict=True)) for row in self.db.read(sql)]
+            sql = f"SELECT {', '.join(map(quoted, names))} FROM {quoted(spec.name)} WHERE IsDeleted = 0"
+            rows = [dict(zip(names, row, strict=True)) for row in self.db.read(f"{sql} ORDER BY SortOrder")]
             default = next(
                 (r["MasterLabel"] for r in rows if r.get("IsDefault")), rows[0]["MasterLabel"] if rows else None
             )
@@ -221,8 +222,6 @@ class PracticeOrg:
         self.organization_id = str(self.db.read("SELECT Id FROM Organization")[0][0])
         queue = self.db.read("SELECT Id FROM \"Group\" WHERE DeveloperName = 'Inbound_Leads'")
         self.assignment["Lead"] = str(queue[0][0])
-            self.db.read("SELECT Id FROM \"Group\" WHERE DeveloperName = 'Inbound_Leads'")[0][0]
-        )
 
 
 def _field_of(kept: Mapping[str, Any]) -> FieldSpec:

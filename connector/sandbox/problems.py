@@ -12,6 +12,9 @@ from typing import Any
 from connector.errors import ConfigurationError
 
 
+_SEE = "Please reference your WSDL or the describe call for the appropriate names."
+
+
 class Problem(ConfigurationError):
     """``fields`` is None where Salesforce leaves the key out (everything but DML)."""
 
@@ -52,7 +55,7 @@ def no_such_object(name: str) -> Problem:
         400,
         "INVALID_TYPE",
         f"sObject type '{name}' is not supported. If you are attempting to use a custom object, be sure to append "
-        "the '__c' after the entity name. Please reference your WSDL or the describe call for the appropriate names.",
+        "the '__c' after the entity name. " + _SEE,
     )
 
 
@@ -73,18 +76,16 @@ def rolled_back() -> Problem:
 def no_such_column(field: str, entity: str) -> Problem:
     """As a query says it."""
     text = (
-        f"No such column '{field}' on entity '{entity}'. If you are attempting to use a custom field, be sure to append "
-        "the '__c' after the custom field name. Please reference your WSDL or the describe call for the appropriate "
-        "names."
+        f"No such column '{field}' on entity '{entity}'. If you are attempting to use a custom field, be sure to "
+        "append the '__c' after the custom field name. " + _SEE
     )
     return Problem(400, "INVALID_FIELD", text)
 
 
 def no_such_relationship(name: str) -> Problem:
     text = (
-        f"Didn't understand relationship '{name}' in field path. If you are attempting to use a custom relationship, be "
-        "sure to append the '__r' after the custom relationship name. Please reference your WSDL or the describe call "
-        "for the appropriate names."
+        f"Didn't understand relationship '{name}' in field path. If you are attempting to use a custom relationship, "
+        "be sure to append the '__r' after the custom relationship name. " + _SEE
     )
     return Problem(400, "INVALID_FIELD", text)
 

@@ -120,7 +120,7 @@ _STRING = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
 
 
 def unescape(text: str, *, like: bool = False) -> str:
-    """The value of a quoted string's inside. In LIKE, ``\\_`` and ``\\%`` keep their backslash: they are no wildcards."""
+    """The value of a quoted string's inside. In LIKE, ``\\_`` and ``\\%`` keep their backslash: no wildcards."""
 
     def one(match: re.Match[str]) -> str:
         char = match[1]
