@@ -138,10 +138,12 @@ def _read_token(token: str, kind: ObjectType, now: datetime) -> Query:
         issued = datetime.fromtimestamp(content.pop("issued"), UTC)
         content["filters"] = tuple((field, operator, value) for field, operator, value in content["filters"])
         content["after"] = tuple(content["after"])
+        numbers = [content["limit"], content["served"], *content["after"], *(each[2] for each in content["filters"])]
+        is_whole = len(content["after"]) == 2 and all(isinstance(number, int) for number in numbers)
         query = Query(**content)
     except (binascii.Error, ValueError, TypeError, KeyError, AttributeError):
         raise PardotError(211, "nextPageToken is invalid") from None
-    if not {query.order, *(field for field, _, _ in query.filters)} <= kind.equals | kind.ranges:
+    if not is_whole or not {query.order, *(field for field, _, _ in query.filters)} <= kind.equals | kind.ranges:
         raise PardotError(211, "nextPageToken is invalid")
     if query.object != kind.name:
         raise PardotError(211, "nextPageToken belongs to another object")
