@@ -57,7 +57,7 @@ class Player:
                 rule = player.replies.pop(0) if len(player.replies) > 1 else player.replies[0]
                 reply = rule if isinstance(rule, Reply) else rule(asked)
                 payload = reply.payload()
-                self.send_response(reply.status)
+                self.send_response_only(reply.status)
                 for key, value in {"Content-Type": "application/json", **reply.headers}.items():
                     self.send_header(key, value)
                 self.send_header("Content-Length", str(len(payload) + (10 if reply.cut else 0)))
