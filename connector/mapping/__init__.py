@@ -1,0 +1,14 @@
+"""YAML -> checked, compiled, frozen mapping; every mistake at once, with file and line.
+
+tree         YAML text to values that know their line          include   several files to one tree
+shape        what a key may hold                               comparison, language, sections   the table of keys
+names build  what the sections mean together                   load      from a file or a text to the mapping
+org          whether an org has what the mapping needs
+"""
+
+from connector.lifecycle.mapping import Mapping
+from connector.mapping.load import load, loads
+from connector.mapping.mistakes import MappingInvalid, Mistake
+from connector.mapping.org import check_org
+
+__all__ = ["Mapping", "MappingInvalid", "Mistake", "check_org", "load", "loads"]

@@ -1,0 +1,205 @@
+"""The condition on what a person did, and what was done to reach them.
+
+An activity counts from the moment it happened; one dated in the future (a meeting next week) counts then, and until
+then only for a condition that asks for ``upcoming`` ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from connector.facts import Activity, Evidence
+from connector.lifecycle.compare import Comparison
+from connector.lifecycle.conditions import Condition, Finding, Test
+from connector.lifecycle.values import show_duration
+from connector.lifecycle.view import View
+
+SHOWN = 3  # activities named as evidence
+ANCHORS: dict[str, Callable[[View], datetime | None]] = {
+    "stage": lambda view: view.stage_since,
+    "status": lambda view: view.status_since,
+    "handoff": lambda view: view.handed_off,
+    "start": lambda view: view.started,
+}
+Matches = Callable[[Activity, View], bool]
+
+
+@dataclass(frozen=True)
+class HasActivity(Condition):
+    """At least ``count`` activities that fit all that is said. Without ``kinds``, ``ignored`` kinds do not count.
+    ``since``: only after the person got the present stage or status, was handed off, or last started afresh.
+    ``latest_of``: the newest activity of these kinds must be the one. ``after_quiet``: it came after a pause."""
+
+    kinds: tuple[str, ...] = ()
+    direction: str = "any"  # "inbound" | "outbound" | "any"
+    ignored: frozenset[str] = frozenset()
+    name: Comparison | None = None
+    source: Comparison | None = None
+    where: tuple[tuple[str, Comparison], ...] = ()
+    within: timedelta | None = None
+    since: str = ""  # one of ANCHORS
+    count: int = 1
+    latest_of: tuple[str, ...] = ()
+    after_quiet: timedelta | None = None
+    upcoming: bool = False
+
+    def compile(self, object_name: str) -> Test:
+        if self.after_quiet is not None:
+            return lambda view: bool(self.found(view))
+        candidates, matches = self._candidates(), self._matches()
+        if self.upcoming:
+            return _upcoming_test(candidates, matches, self.count)
+        within, anchor, count, newest_only = self.within, ANCHORS.get(self.since), self.count, bool(self.latest_of)
+
+        def test(view: View) -> bool:
+            found = candidates(view)
+            if not found:
+                return False
+            now = view.now
+            cutoff = now - within if within is not None else None
+            start = anchor(view) if anchor is not None else None
+            seen = 0
+            for activity in reversed(found):
+                at = activity.occurred_at
+                if at > now:
+                    view.look_again(at)
+                    continue
+                if (cutoff is not None and at <= cutoff) or (start is not None and at < start):
+                    return False
+                if matches is None or matches(activity, view):
+                    seen += 1
+                    if seen == count:
+                        if within is not None:
+                            view.look_again(at + within)
+                        return True
+                elif newest_only:
+                    return False
+            return False
+
+        return test
+
+    def _candidates(self) -> Callable[[View], Sequence[Activity]]:
+        kinds = frozenset(self.kinds) | frozenset(self.latest_of)
+        if len(kinds) == 1:
+            (kind,) = kinds
+            return lambda view: view.of_kind(kind)
+        if kinds:
+            return lambda view: view.of_kinds(kinds)
+        direction, ignored = self.direction, self.ignored
+        return lambda view: view.engagement(direction, ignored)
+
+    def _matches(self) -> Matches | None:
+        """What a candidate must still pass; None: nothing."""
+        checks: list[Matches] = []
+        if self.latest_of:
+            kinds = frozenset(self.kinds)
+            checks.append(lambda activity, _view: activity.kind in kinds)
+        if self.direction != "any" and (self.kinds or self.latest_of):
+            direction = self.direction
+            checks.append(lambda activity, _view: activity.direction == direction)
+        if self.name is not None:
+            check_name = self.name.compile()
+            checks.append(lambda activity, view: check_name(activity.name, view))
+        if self.source is not None:
+            check_source = self.source.compile()
+            checks.append(lambda activity, view: check_source(activity.source, view))
+        for name, compare in self.where:
+            checks.append(_attribute_check(name, compare))
+        if not checks:
+            return None
+        if len(checks) == 1:
+            return checks[0]
+        return lambda activity, view: all(check(activity, view) for check in checks)
+
+    def found(self, view: View) -> list[Activity]:
+        """Every activity that fits, oldest first; [] when they are fewer than ``count``."""
+        matches = self._matches()
+        happened = [a for a in self._candidates()(view) if (a.occurred_at > view.now) == self.upcoming]
+        for activity in self._candidates()(view):
+            view.look_again(activity.occurred_at)
+        if self.latest_of:
+            happened = happened[-1:]
+        fitting = [a for a in happened if matches is None or matches(a, view)]
+        if self.after_quiet is not None:
+            pause = self.after_quiet
+            fitting = [b for a, b in pairwise(fitting) if b.occurred_at - a.occurred_at >= pause]
+        anchor = ANCHORS.get(self.since)
+        if anchor is not None and (start := anchor(view)) is not None:
+            fitting = [a for a in fitting if a.occurred_at >= start]
+        if self.within is not None:
+            fitting = [a for a in fitting if a.occurred_at > view.now - self.within]
+            for activity in fitting:
+                view.look_again(activity.occurred_at + self.within)
+        return fitting if len(fitting) >= self.count else []
+
+    def look(self, view: View) -> Finding:
+        found = self.found(view)
+        if not found:
+            return Finding(self.words(), False, found=self._near(view), lacks=self._lacks(view))
+        moving = self.within is not None or self.latest_of or self.after_quiet is not None
+        telling = found[-self.count :] if moving else found[: self.count]
+        since = telling[0].occurred_at if moving else telling[-1].occurred_at
+        evidence = tuple(_evidence(activity) for activity in telling[:SHOWN])
+        return Finding(self.words(), True, f"{len(found)} found", "", evidence, since)
+
+    def _near(self, view: View) -> str:
+        count = len(self._candidates()(view))
+        return f"{count} of the kind, none that fit" if count else "none"
+
+    def _lacks(self, view: View) -> str:
+        have = 0
+        if self.count > 1:
+            have = len(HasActivity(**{**self.__dict__, "count": 1}).found(view))
+        return f"{self.count - have} more: {self.words()}" if have else self.words()
+
+    def words(self) -> str:
+        kinds = " or ".join(kind.replace("_", " ") for kind in self.kinds)
+        direction = "" if self.direction == "any" else self.direction
+        number = "" if self.count == 1 else f"at least {self.count}"
+        parts = [number, "upcoming" if self.upcoming else "", direction, kinds or "activity"]
+        parts += [f"named {self.name.words()}"] if self.name else []
+        parts += [f"from {self.source.words()}"] if self.source else []
+        parts += [f"with {name} {compare.words()}" for name, compare in self.where]
+        parts += [f"within the last {show_duration(self.within)}"] if self.within else []
+        parts += [SINCE_WORDS[self.since]] if self.since else []
+        parts += ["as the latest of " + ", ".join(self.latest_of)] if self.latest_of else []
+        parts += [f"after a pause of {show_duration(self.after_quiet)}"] if self.after_quiet else []
+        return " ".join(part for part in parts if part)
+
+
+SINCE_WORDS = {
+    "stage": "since the present stage began",
+    "status": "since the present status began",
+    "handoff": "since the hand-off",
+    "start": "since the last fresh start",
+}
+
+
+def _upcoming_test(candidates: Callable[[View], Sequence[Activity]], matches: Matches | None, count: int) -> Test:
+    def test(view: View) -> bool:
+        seen = 0
+        for activity in reversed(candidates(view)):
+            if activity.occurred_at <= view.now:
+                return False
+            view.look_again(activity.occurred_at)
+            if matches is None or matches(activity, view):
+                seen += 1
+                if seen == count:
+                    return True
+        return False
+
+    return test
+
+
+def _attribute_check(name: str, compare: Comparison) -> Matches:
+    check = compare.compile()
+    return lambda activity, view: check(activity.attributes.get(name), view)
+
+
+def _evidence(activity: Activity) -> Evidence:
+    name = f" {activity.name!r}" if activity.name else ""
+    text = f"{activity.direction} {activity.kind.replace('_', ' ')}{name}"
+    return Evidence("activity", f"{activity.source}:{activity.id}", text, activity.occurred_at)

@@ -1,0 +1,283 @@
+"""The gate: the one place that decides whether a track may move. Nothing else knows about order.
+
+The rules' answer is the furthest step whose rule holds. It is reached
+
+- forward only: never below the value that stands (a track may instead follow its rules both ways);
+- but for moves: named exceptions lead out of a step, back or forward, once their grace period is over;
+- not while a value is held: one that a person set stays as long as the mapping says, and so does one that a move
+  gave, until the rules' answer rises above what it was then.
+
+A move also caps the rules: while its condition holds, a rule that leads to where it starts leads to where it ends. So
+nobody goes back and forth between the two on the same facts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from connector.facts import Evidence, TrackDecision
+from connector.lifecycle.ladder import FIRST_ANSWER, NO_MEMORY, NOWHERE, UNKNOWN, Ladder, Memory, Standing
+from connector.lifecycle.model import Move, Rule
+from connector.lifecycle.values import show_duration, show_time, time_of
+from connector.lifecycle.view import View
+
+
+@dataclass(slots=True)
+class Course:
+    """What is being decided of one track: filled on the way."""
+
+    target: int
+    answer: int  # the rules' answer, capped by moves
+    verdict: str = "stays"
+    reason: str = ""
+    rule: Rule | None = None
+    move: Move | None = None
+    hold: Memory | None = None
+    pending: dict[str, str] = field(default_factory=dict)  # move -> since when its condition has held
+
+
+def decide_track(view: View, ladder: Ladder, start: str | None = None) -> tuple[TrackDecision, Move | None]:
+    """One track of one person, and the move that was taken. ``start``: a hand-off or a move of another track puts the
+    person at this step first. Leaves the view showing the decided step."""
+    memory = view.memory.get(ladder.name, NO_MEMORY)
+    current = ladder.current(view, memory)
+    if ladder.scope is not None and view.stage not in ladder.scope:
+        return _outside(view, ladder, current, memory), None
+    standing = ladder.stand(view, current, memory)
+    if start is not None:
+        standing = Standing(ladder.positions[start], view.now)
+    elif standing.position == UNKNOWN:
+        reason = f"{current!r} is not a {ladder.name} of the mapping"
+        return TrackDecision(ladder.name, None, current, "", "held", reason, memory=memory), None
+    ladder.tell(view, standing)
+    course = _course(view, ladder, standing, memory)
+    evidence, since = _why(view, course)
+    decision = _decision(view, ladder, standing, course, current, memory, evidence, since)
+    return decision, course.move
+
+
+def _course(view: View, ladder: Ladder, standing: Standing, memory: Memory) -> Course:
+    position = standing.position
+    answer, rule = ladder.answer(view)
+    course = Course(position, answer, rule=rule)
+    if answer in ladder.moves_from and answer != position:
+        _cap(view, ladder, standing, memory, course)
+    hold = _hold(view, ladder, standing, course)
+    wanted = _wanted(ladder, position, course.answer)
+    if hold is not None:
+        course.hold = hold
+        if wanted != position:
+            course.verdict, course.reason = "held", _hold_reason(view, ladder, hold)
+    elif wanted != position:
+        course.target, course.verdict = wanted, "moves"
+        return course
+    if position in ladder.moves_from and _moves_apply(ladder, position, course):
+        _leave(view, ladder, standing, memory, course)
+    if course.verdict == "stays" and ladder.track.forward and course.answer < position:
+        course.verdict = "held"
+        course.reason = "forward only: " + (
+            f"the rules say {ladder.name_at(course.answer)}" if course.answer >= 0 else "no rule says more"
+        )
+    return course
+
+
+def _wanted(ladder: Ladder, position: int, answer: int) -> int:
+    """Where the rules lead from a position."""
+    if position >= 0 and ladder.steps[position].terminal:
+        return position
+    if ladder.track.forward:
+        return max(position, answer)
+    return answer if answer >= 0 else position
+
+
+def _cap(view: View, ladder: Ladder, standing: Standing, memory: Memory, course: Course) -> None:
+    """The rules lead to a step that a move leads out of."""
+    target, move, _ = _follow(view, ladder, course.answer, None, memory, course.pending)
+    ladder.tell(view, standing)
+    if move is not None:
+        course.answer, course.move = target, move
+
+
+def _leave(view: View, ladder: Ladder, standing: Standing, memory: Memory, course: Course) -> None:
+    """A move leads out of where the person stands."""
+    target, move, is_circle = _follow(view, ladder, standing.position, standing.since, memory, course.pending)
+    ladder.tell(view, standing)
+    if is_circle:
+        course.verdict, course.reason = "held", "the moves of the mapping lead round in a circle"
+    elif move is not None:
+        if move.restart:
+            view.restart()
+            course.answer, _ = ladder.answer(view)
+        course.target, course.move, course.verdict, course.reason = target, move, "moves", ""
+        pulls_away = course.answer > target or (not ladder.track.forward and course.answer not in (NOWHERE, target))
+        course.hold = (
+            {"by": "move", "since": view.now.isoformat(), "answer": ladder.name_at(course.answer)}
+            if pulls_away
+            else None
+        )
+
+
+def _follow(
+    view: View, ladder: Ladder, position: int, since: datetime | None, memory: Memory, pending: dict[str, str]
+) -> tuple[int, Move | None, bool]:
+    """Where the moves lead from a position, the last of them, and whether they lead round in a circle."""
+    start, last = position, None
+    seen = {start}
+    while True:
+        for move, test in ladder.moves_from.get(position, ()):
+            if _is_ripe(view, move, test(view), since, memory, pending):
+                break
+        else:
+            return position, last, False
+        position, last = ladder.positions[move.to], move
+        if position in seen:
+            return start, None, True
+        seen.add(position)
+        since = view.now
+        ladder.show(view, position, since)
+
+
+def _is_ripe(
+    view: View, move: Move, holds: bool, since: datetime | None, memory: Memory, pending: dict[str, str]
+) -> bool:
+    if not holds:
+        return False
+    if move.cool_off is not None:
+        end = (since or view.now) + move.cool_off
+        if view.now < end:
+            view.look_again(end)
+            return False
+    if move.after is None:
+        return True
+    remembered = time_of(memory.get("pending", NO_MEMORY).get(move.name))
+    held_since = remembered or min(move.when.look(view).since or view.now, view.now)
+    pending[move.name] = held_since.isoformat()
+    if view.now < held_since + move.after:
+        view.look_again(held_since + move.after)
+        return False
+    return True
+
+
+def _hold(view: View, ladder: Ladder, standing: Standing, course: Course) -> Memory | None:
+    """The hold that still stands, with what it now waits for; None when the value is free."""
+    hold = standing.hold
+    if hold is None:
+        return None
+    manual = ladder.track.manual
+    if hold["by"] == "person" and manual.kind in {"forever", "span"}:
+        end = (time_of(hold["since"]) or view.now) + manual.span if manual.span else None
+        if end is not None:
+            view.look_again(end)
+        return hold if end is None or view.now < end else None
+    if hold["answer"] == FIRST_ANSWER:
+        return {**hold, "answer": ladder.name_at(course.answer)}
+    baseline = ladder.positions.get(hold["answer"] or "", NOWHERE)
+    if ladder.track.forward:
+        if course.answer > baseline:
+            return None
+        return hold if course.answer == baseline else {**hold, "answer": ladder.name_at(course.answer)}
+    return hold if course.answer == baseline else None
+
+
+def _hold_reason(view: View, ladder: Ladder, hold: Memory) -> str:
+    since = time_of(hold["since"])
+    on = f" on {show_time(since)}" if since else ""
+    if hold["by"] == "move":
+        return f"returned{on}, and stays until the rules say more than they did then"
+    manual = ladder.track.manual
+    if manual.kind == "forever":
+        return f"set by a person{on}, and stays"
+    if manual.span is not None:
+        return f"set by a person{on}, and stays for {show_duration(manual.span)}"
+    return f"set by a person{on}, and stays until the next promotion"
+
+
+def _moves_apply(ladder: Ladder, position: int, course: Course) -> bool:
+    """Moves also lead out of a value that a person set, because the mapping names them; but not out of one that stays
+    for ever or for some days, unless only people can set it."""
+    if course.hold is None or course.hold["by"] == "move" or ladder.steps[position].set_by == "people":
+        return True
+    return ladder.track.manual.kind == "until_promotion"
+
+
+def _why(view: View, course: Course) -> tuple[tuple[Evidence, ...], datetime | None]:
+    winner = course.move or course.rule
+    if winner is None or course.verdict == "held":
+        return (), None
+    finding = winner.when.look(view)
+    return finding.evidence, finding.since
+
+
+def _decision(
+    view: View,
+    ladder: Ladder,
+    standing: Standing,
+    course: Course,
+    current: str | None,
+    memory: Memory,
+    evidence: tuple[Evidence, ...],
+    since: datetime | None,
+) -> TrackDecision:
+    target = course.target
+    entered = standing.since
+    if target != standing.position or standing.is_new:
+        entered = _entered(view, standing, course, since)
+    value, name = ladder.value_at(target), ladder.name_at(target)
+    if current is not None and ladder.position_of(current, memory) == target:
+        value = current
+    remembered: dict[str, Any] = {
+        "written": value,
+        "at": name,
+        "since": entered.isoformat() if entered else None,
+        "answer": ladder.name_at(course.answer),
+        "record": view.person.id,
+    }
+    if course.hold is not None:
+        remembered["hold"] = course.hold
+    if course.pending:
+        remembered["pending"] = course.pending
+    ladder.show(view, target, entered)
+    winner = course.move or course.rule
+    is_held = course.verdict == "held" and value == current
+    return TrackDecision(
+        track=ladder.name,
+        value=value,
+        current=current,
+        rule=winner.name if winner is not None and not is_held else "",
+        verdict="moves" if value != current else "held" if is_held else "stays",
+        reason=course.reason or _reason(ladder, course, name),
+        evidence=evidence,
+        memory=remembered,
+    )
+
+
+def _entered(view: View, standing: Standing, course: Course, since: datetime | None) -> datetime | None:
+    """When the person came to the step: when the evidence says, not before they came to the last one."""
+    if course.target < 0:
+        return None
+    if course.move is not None or since is None or since > view.now:
+        return view.now
+    if standing.is_new or standing.since is None:
+        return since if course.target == course.answer else view.now
+    return max(since, standing.since)
+
+
+def _reason(ladder: Ladder, course: Course, name: str | None) -> str:
+    if course.move is not None:
+        return f"{course.move.name}: {course.move.when.words()}"
+    if course.rule is None:
+        return "no rule holds" if name is None else f"stands at {name}; no rule says more"
+    return f"{course.rule.name}: {course.rule.when.words()}"
+
+
+def _outside(view: View, ladder: Ladder, current: str | None, memory: Memory) -> TrackDecision:
+    """The track is not decided for people at this stage."""
+    is_clear = ladder.track.outside == "clear" and current is not None and ladder.object_name != "Lead"
+    remembered = {"written": None if is_clear else current, "record": view.person.id}
+    ladder.show(view, NOWHERE, None)
+    reason = f"people at the stage {view.stage or '(none)'} have no {ladder.name}"
+    value = "" if is_clear else current
+    verdict = "moves" if is_clear else "stays"
+    return TrackDecision(ladder.name, value, current, "", verdict, reason, memory=remembered)

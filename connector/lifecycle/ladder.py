@@ -1,0 +1,134 @@
+"""A track made ready for one object: tests compiled, steps by position, Salesforce's values by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from connector.lifecycle.conditions import Test
+from connector.lifecycle.model import Move, Rule, Step, Track
+from connector.lifecycle.values import fold, time_of
+from connector.lifecycle.view import View
+
+NOWHERE = -1  # the field is empty
+UNKNOWN = -2  # the field has a value that the mapping does not know
+Memory = Mapping[str, Any]
+NO_MEMORY: Memory = {}
+FIRST_ANSWER = "?"  # a hold's answer when the person is seen for the first time: whatever the rules say now
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a person stands before anything is decided. ``hold`` keeps a value that a person or a move set."""
+
+    position: int
+    since: datetime | None
+    hold: Memory | None = None
+    is_new: bool = False  # no memory of this record yet
+
+
+@dataclass
+class Ladder:
+    """One track for one object. Positions count from 0, in the order of the mapping."""
+
+    track: Track
+    object_name: str
+    steps: tuple[Step, ...] = field(init=False)
+    values: tuple[str, ...] = field(init=False)
+    rules: tuple[tuple[int, Rule, Test], ...] = field(init=False)  # the furthest step's first
+
+    def __post_init__(self) -> None:
+        self.name = self.track.name
+        self.steps = self.track.steps
+        self.field = self.track.fields.get(self.object_name)
+        self.positions = {step.name: position for position, step in enumerate(self.steps)}
+        self.values = tuple(step.value(self.object_name) for step in self.steps)
+        self._by_value: dict[str, int] = {}
+        for position, value in enumerate(self.values):
+            self._by_value.setdefault(fold(value), position)
+        self.rules = tuple(
+            (position, rule, rule.when.compile(self.object_name))
+            for position, step in reversed(list(enumerate(self.steps)))
+            for rule in step.rules
+        )
+        self.scope = None if self.track.stages is None else frozenset(self.track.stages)
+        self.moves_from: dict[int, tuple[tuple[Move, Test], ...]] = {}
+        compiled = [(move, move.when.compile(self.object_name)) for move in self.track.moves]
+        for step in self.steps:
+            leaving = [
+                pair
+                for pair in compiled
+                if (step.name in pair[0].origins or not pair[0].origins) and pair[0].to != step.name
+            ]
+            if leaving:
+                self.moves_from[self.positions[step.name]] = tuple(leaving)
+
+    def current(self, view: View, memory: Memory) -> str | None:
+        """The value that stands; somebody without a CRM record stands where we left them."""
+        value = view.fields.get(self.field) if self.field else memory.get("written")
+        return None if value is None or value == "" else str(value)
+
+    def position_of(self, value: str | None, memory: Memory) -> int:
+        """The step a Salesforce value stands for. Steps that share a value are told apart by memory."""
+        if value is None:
+            return NOWHERE
+        remembered = self.positions.get(memory.get("at", ""), UNKNOWN)
+        if remembered >= 0 and self.values[remembered] == value:
+            return remembered
+        return self._by_value.get(fold(value), UNKNOWN)
+
+    def name_at(self, position: int) -> str | None:
+        return self.steps[position].name if position >= 0 else None
+
+    def value_at(self, position: int) -> str | None:
+        return self.values[position] if position >= 0 else None
+
+    def answer(self, view: View) -> tuple[int, Rule | None]:
+        """The furthest step with a rule that holds."""
+        for position, rule, test in self.rules:
+            if test(view):
+                return position, rule
+        return NOWHERE, None
+
+    def stand(self, view: View, current: str | None, memory: Memory) -> Standing:
+        """Where the person stands, from the value as read and what was remembered. A value that is not the one we
+        left there was set by a person."""
+        position = self.position_of(current, memory)
+        if not memory:
+            return self._first_seen(view, position)
+        since, hold = time_of(memory.get("since")), memory.get("hold")
+        if memory.get("record") != view.person.id:  # a converted lead or a merged record: goes on from the furthest
+            before = self.positions.get(memory.get("at", ""), NOWHERE)
+            return Standing(before, since, hold) if before >= position > UNKNOWN else Standing(position, view.now)
+        if current == memory.get("written"):
+            return Standing(position, since, hold)
+        if position < 0:  # cleared by hand: the rules decide afresh
+            return Standing(position, None)
+        return Standing(position, view.now, self._held_by_hand(view, memory.get("answer")))
+
+    def _first_seen(self, view: View, position: int) -> Standing:
+        """The value that stands is where the person starts. One that only people set stays, also on a track that
+        follows its rules both ways."""
+        if position < 0:
+            return Standing(position, None, is_new=True)
+        hold = None
+        if self.steps[position].set_by == "people" and not self.track.forward:
+            hold = self._held_by_hand(view, FIRST_ANSWER)
+        return Standing(position, view.now, hold, is_new=True)
+
+    def _held_by_hand(self, view: View, answer: str | None) -> Memory | None:
+        if self.track.manual.kind == "ignored":
+            return None
+        return {"by": "person", "since": view.now.isoformat(), "answer": answer}
+
+    def tell(self, view: View, standing: Standing) -> None:
+        """Lets conditions see where the person stands."""
+        self.show(view, standing.position, standing.since)
+
+    def show(self, view: View, position: int, since: datetime | None) -> None:
+        if self.name == "stage":
+            view.stage, view.stage_since = self.name_at(position), since
+        else:
+            view.status, view.status_since = self.name_at(position), since

@@ -1,0 +1,83 @@
+"""What a mapping is once it is checked: frozen values, without a line of YAML.
+
+A :class:`Track` is something with ordered steps that a person stands at: the stage, the lead status. Both are decided
+by the same code (``gate.py``); what differs is in these values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from connector.lifecycle.conditions import Condition
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Says that a person belongs to a step when a condition holds. ``line`` is where the mapping says so."""
+
+    name: str
+    when: Condition
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage or status. ``values``: object -> what Salesforce calls it there (its name, unless said otherwise).
+    ``terminal``: rules move nobody out of it. ``reports`` and ``funnel`` are for what reports show."""
+
+    name: str
+    rules: tuple[Rule, ...] = ()
+    values: Mapping[str, str] = field(default_factory=dict)
+    set_by: str = "rules"  # "rules" | "people"
+    reports: str = "shown"  # "shown" | "hidden"
+    funnel: bool = True
+    terminal: bool = False
+    description: str = ""
+
+    def value(self, object_name: str) -> str:
+        return self.values.get(object_name, self.name)
+
+
+@dataclass(frozen=True)
+class Manual:
+    """How long a value that a person set stays: ``until_promotion``, ``forever``, ``ignored`` (not at all), or for
+    ``span``."""
+
+    kind: str = "until_promotion"
+    span: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class Move:
+    """A named exception of the gate: from one of ``origins`` (empty: from anywhere) to ``to`` while ``when`` holds,
+    once it has held for ``after`` and the person has stood there for ``cool_off``. ``status``: the lead status that
+    goes with it. ``restart``: the score counts from then on."""
+
+    name: str
+    origins: tuple[str, ...]
+    to: str
+    when: Condition
+    after: timedelta | None = None
+    cool_off: timedelta | None = None
+    status: str | None = None
+    restart: bool = False
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Track:
+    """Ordered steps. ``forward``: rules never move anybody back, but for ``moves``. ``stages``: it is only decided for
+    people at one of these stages (None: for all); ``outside`` says what happens to the value of the others."""
+
+    name: str  # "stage" | "status"
+    steps: tuple[Step, ...]
+    fields: Mapping[str, str]  # object -> API field name
+    forward: bool = True
+    manual: Manual = Manual()
+    moves: tuple[Move, ...] = ()
+    stages: tuple[str, ...] | None = None
+    outside: str = "leave"  # "leave" | "clear"

@@ -1,0 +1,149 @@
+"""The condition on a person's opportunities, seen through their contact roles.
+
+Several roles on one opportunity, and several primaries, are normal in real orgs: what counts is the opportunity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from connector.facts import Evidence, OpportunityRole, Row
+from connector.lifecycle.compare import Comparison
+from connector.lifecycle.conditions import Condition, Finding, Reads, Test
+from connector.lifecycle.values import show, time_of
+from connector.lifecycle.view import View
+
+SHOWN = 3  # opportunities named as evidence
+STATES: dict[str, Callable[[Row], bool]] = {
+    "any": lambda _row: True,
+    "open": lambda row: not row.get("IsClosed"),
+    "closed": lambda row: bool(row.get("IsClosed")),
+    "won": lambda row: bool(row.get("IsWon")),
+    "lost": lambda row: bool(row.get("IsClosed")) and not row.get("IsWon"),
+}
+WHOLE = ("all_lost", "none")  # said of all opportunities together
+STATE_WORDS = {
+    "any": "an opportunity",
+    "open": "an open opportunity",
+    "closed": "a closed opportunity",
+    "won": "a won opportunity",
+    "lost": "a lost opportunity",
+    "all_lost": "opportunities, all of them lost",
+    "none": "no opportunity",
+}
+Matches = Callable[[OpportunityRole, View], bool]
+FIELDS = ("Name", "StageName", "IsWon", "IsClosed", "CloseDate", "CreatedDate")
+ROLE_FIELDS = ("Role", "IsPrimary", "CreatedDate")
+
+
+@dataclass(frozen=True)
+class HasOpportunity(Condition):
+    """At least ``count`` opportunities in the state, whose fields and contact role fit. ``all_lost``: there is one,
+    and each that fits is lost; ``none``: none fits."""
+
+    state: str = "any"
+    where: tuple[tuple[str, Comparison], ...] = ()
+    role: tuple[tuple[str, Comparison], ...] = ()
+    count: int = 1
+
+    def compile(self, object_name: str) -> Test:
+        fits, count = self._fits(), self.count
+        if self.state == "none":
+            return lambda view: not any(fits(each, view) for each in view.opportunities)
+        if self.state == "all_lost":
+            return lambda view: bool(view.opportunities) and bool(self.found(view))
+        if count > 1:
+            return lambda view: bool(view.opportunities) and bool(self.found(view))
+
+        def test(view: View) -> bool:
+            for each in view.opportunities:  # noqa: SIM110 - a loop is twice as fast as any() over a generator
+                if fits(each, view):
+                    return True
+            return False
+
+        return test
+
+    def _fits(self) -> Matches:
+        in_state = STATES.get(self.state, STATES["any"])
+        filters = [(name, compare.compile()) for name, compare in self.where]
+        role_filters = [(name, compare.compile()) for name, compare in self.role]
+        if not filters and not role_filters:
+            return lambda each, _view: in_state(each.opportunity)
+
+        def fits(each: OpportunityRole, view: View) -> bool:
+            return (
+                in_state(each.opportunity)
+                and all(check(each.opportunity.get(name), view) for name, check in filters)
+                and all(check(each.role.get(name), view) for name, check in role_filters)
+            )
+
+        return fits
+
+    def found(self, view: View) -> list[OpportunityRole]:
+        """One role of each opportunity that fits; [] when the condition does not hold."""
+        fits = self._fits()
+        by_opportunity: dict[str, OpportunityRole] = {}
+        for each in sorted(view.opportunities, key=lambda role: role.role_id):
+            if fits(each, view):
+                by_opportunity.setdefault(each.opportunity_id, each)
+        found = [by_opportunity[each] for each in sorted(by_opportunity)]
+        if self.state == "all_lost":
+            return found if all(STATES["lost"](each.opportunity) for each in found) else []
+        return found if len(found) >= self.count else []
+
+    def look(self, view: View) -> Finding:
+        words, matched = self.words(), self.holds(view)
+        if self.state == "none":
+            if matched:
+                absent = Evidence("absent", view.person.id, "no such opportunity")
+                return Finding(words, True, "none", "", (absent,))
+            return Finding(words, False, _summary(view.opportunities), lacks=words)
+        if not matched:
+            return Finding(words, False, _summary(view.opportunities), lacks=self._lacks(view))
+        found = self.found(view)
+        times = sorted(at for each in found if (at := self._since(each, view.now)))
+        evidence = tuple(_evidence(each, self._since(each, view.now)) for each in found[:SHOWN])
+        last = self.state == "all_lost" or self.count > len(times)
+        since = (times[-1] if last else times[self.count - 1]) if times else None
+        return Finding(words, True, _summary(found), "", evidence, since)
+
+    def _since(self, each: OpportunityRole, now: datetime) -> datetime | None:
+        """When it became so: won and lost since the close date, otherwise since the role was created."""
+        if self.state in {"won", "lost", "closed", "all_lost"}:
+            at = time_of(each.opportunity.get("CloseDate"))
+            if at is not None and at <= now:
+                return at
+        return time_of(each.role.get("CreatedDate")) or time_of(each.opportunity.get("CreatedDate"))
+
+    def _lacks(self, view: View) -> str:
+        if not view.opportunities:
+            return f"a contact role on {self.words()}"
+        return self.words()
+
+    def words(self) -> str:
+        number = f"at least {self.count} times " if self.count > 1 else ""
+        parts = [number + STATE_WORDS[self.state]]
+        parts += [f"with {name} {compare.words()}" for name, compare in self.where]
+        parts += [f"in the role with {name} {compare.words()}" for name, compare in self.role]
+        return " ".join(parts)
+
+    def reads(self) -> Reads:
+        yield from (("Opportunity", name) for name in (*FIELDS, *(name for name, _ in self.where)))
+        yield from (("OpportunityContactRole", name) for name in (*ROLE_FIELDS, *(name for name, _ in self.role)))
+
+
+def _summary(roles: Sequence[OpportunityRole]) -> str:
+    ids = {each.opportunity_id: str(each.opportunity.get("StageName") or "?") for each in roles}
+    if not ids:
+        return "no contact role on any opportunity"
+    shown = ", ".join(f"{key} ({stage})" for key, stage in sorted(ids.items())[:SHOWN])
+    return shown if len(ids) <= SHOWN else f"{shown} and {len(ids) - SHOWN} more"
+
+
+def _evidence(each: OpportunityRole, since: datetime | None) -> Evidence:
+    role = each.role.get("Role")
+    name, stage = show(each.opportunity.get("Name")), show(each.opportunity.get("StageName"))
+    text = f"{role or 'contact role'} on the opportunity {name} ({stage})"
+    return Evidence("opportunity", each.opportunity_id, text, since)

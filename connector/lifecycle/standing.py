@@ -1,0 +1,71 @@
+"""Conditions on where a person stands: stage, status, and for how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from connector.facts import Evidence
+from connector.lifecycle.conditions import Condition, Finding, Test
+from connector.lifecycle.values import show_duration, show_time
+from connector.lifecycle.view import View
+
+
+@dataclass(frozen=True)
+class StandsAt(Condition):
+    """The stage or status is one of these. In the rules of a track itself: the one that stands; in what is decided
+    after it: the decided one."""
+
+    track: str  # "stage" | "status"
+    names: tuple[str, ...]
+
+    def compile(self, object_name: str) -> Test:
+        names = frozenset(self.names)
+        if self.track == "stage":
+            return lambda view: view.stage in names
+        return lambda view: view.status in names
+
+    def look(self, view: View) -> Finding:
+        value, since = (view.stage, view.stage_since) if self.track == "stage" else (view.status, view.status_since)
+        found = f"{self.track} is {value or 'empty'}"
+        if value not in self.names:
+            return Finding(self.words(), False, found, f"{self.words()} ({found})")
+        return Finding(self.words(), True, found, "", (Evidence(self.track, view.person.id, found, since),), since)
+
+    def words(self) -> str:
+        return f"{self.track} is " + " or ".join(self.names)
+
+
+@dataclass(frozen=True)
+class StandsFor(Condition):
+    """In the present stage or status for at least so long. Nobody is anywhere for long on the day they are first
+    seen: the clock starts when the connector first sees the value."""
+
+    track: str
+    span: timedelta
+
+    def compile(self, object_name: str) -> Test:
+        span, is_stage = self.span, self.track == "stage"
+
+        def test(view: View) -> bool:
+            since = view.stage_since if is_stage else view.status_since
+            if since is None:
+                return False
+            if view.now < since + span:
+                view.look_again(since + span)
+                return False
+            return True
+
+        return test
+
+    def look(self, view: View) -> Finding:
+        since = view.stage_since if self.track == "stage" else view.status_since
+        found = f"since {show_time(since)}" if since else "not known since when"
+        if not self.holds(view):
+            return Finding(self.words(), False, found, f"{self.words()} ({found})")
+        assert since is not None  # noqa: S101 - holds says so
+        evidence = Evidence(self.track, view.person.id, f"{self.track} unchanged since {show_time(since)}", since)
+        return Finding(self.words(), True, found, "", (evidence,), since + self.span)
+
+    def words(self) -> str:
+        return f"in the {self.track} for {show_duration(self.span)}"

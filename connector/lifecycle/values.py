@@ -1,0 +1,69 @@
+"""Values as Salesforce and marketing systems send them, read for comparing: texts without case, times in UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+DAY = timedelta(days=1)
+
+
+def fold(text: str) -> str:
+    """Texts are compared as Salesforce compares them: without case, without spaces around them."""
+    return text.strip().casefold()
+
+
+def is_missing(value: Any) -> bool:
+    return value is None or value == ""
+
+
+def number_of(value: Any) -> float | None:
+    """The number a value stands for; None when it is none. A checkbox is not a number."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return float(value)
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return None
+    return None
+
+
+def time_of(value: Any) -> datetime | None:
+    """A Salesforce date (its start in UTC) or date and time; None when it is neither."""
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def show(value: Any) -> str:
+    """A value for people."""
+    if is_missing(value):
+        return "empty"
+    if isinstance(value, bool):
+        return "ticked" if value else "not ticked"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def show_time(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d") if at.hour == at.minute == at.second == 0 else at.strftime("%Y-%m-%d %H:%M")
+
+
+def show_duration(span: timedelta) -> str:
+    """30 days, 12 hours, 10 minutes: the largest unit that divides it."""
+    seconds = int(span.total_seconds())
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds % size == 0 and seconds >= size:
+            count = seconds // size
+            return f"{count} {unit}" + ("" if count == 1 else "s")
+    return f"{seconds} seconds"

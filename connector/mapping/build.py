@@ -1,0 +1,121 @@
+"""From the read sections to the model: what only makes sense once all of them are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from connector.lifecycle.model import Manual, Move, Rule, Step, Track
+from connector.lifecycle.program import Model
+from connector.mapping.sections import FIELDS
+from connector.mapping.shape import Reading
+
+NO_GATE: dict[str, Any] = {"direction": None, "manual": Manual(), "stages": None, "outside": "leave"}
+
+
+def build(values: Mapping[str, Any], reading: Reading) -> Model:
+    """The model; what does not fit together is noted."""
+    fields = values["fields"] or {key: spec.default for key, spec in FIELDS.keys.items()}
+    gate = values["gate"] or {"stage": None, "status": None, "lock": None}
+    stage = _track("stage", values["stages"], values, fields, gate["stage"] or NO_GATE, reading)
+    status = None
+    if values["statuses"]:
+        status = _track("status", values["statuses"], values, fields, gate["status"] or NO_GATE, reading)
+    return Model(stage=stage, status=status, lock=gate["lock"])
+
+
+def _track(
+    name: str,
+    steps: Iterable[Mapping[str, Any]],
+    values: Mapping[str, Any],
+    fields: Mapping[str, Any],
+    gate: Mapping[str, Any],
+    reading: Reading,
+) -> Track:
+    more: dict[str, list[Rule]] = {}
+    for rule in values["rules"]:
+        target = rule["then"][name]
+        if target is not None:
+            place = rule["place"]
+            more.setdefault(target, []).append(Rule(rule["name"] or target, rule["when"], place.file, place.line))
+        elif rule["then"]["stage"] is None and rule["then"]["status"] is None and name == "stage":
+            reading.bad(rule["place"], "the rule leads nowhere", "say then: {stage: ...} or {status: ...}")
+    direction = gate["direction"] or ("forward" if name == "stage" else "both")
+    built = tuple(_step(name, step, more.get(step["name"], []), reading) for step in steps)
+    _check_values(name, built, fields[name], reading)
+    return Track(
+        name=name,
+        steps=built,
+        fields=fields[name],
+        forward=direction == "forward",
+        manual=gate["manual"],
+        moves=tuple(_moves(name, values["moves"], reading)),
+        stages=gate.get("stages"),
+        outside=gate.get("outside", "leave"),
+    )
+
+
+def _step(kind: str, step: Mapping[str, Any], more: list[Rule], reading: Reading) -> Step:
+    place, name = step["place"], step["name"]
+    rules = [Rule(name, step["when"], place.file, place.line)] if step["when"] else []
+    rules += more
+    if step["set_by"] == "people" and rules:
+        where = rules[0].line
+        reading.bad(
+            place, f"{name} is set by people, but the rule in line {where} leads there", "drop set_by, or the rule"
+        )
+    return Step(
+        name=name,
+        rules=tuple(rules),
+        values=step["value"] or {},
+        set_by=step["set_by"],
+        reports=step.get("reports", "shown"),
+        funnel=step.get("funnel", True),
+        terminal=step["terminal"],
+        description=step["description"],
+    )
+
+
+def _check_values(kind: str, steps: Iterable[Step], fields: Mapping[str, str], reading: Reading) -> None:
+    """Two stages with one value could not be read back; statuses with one value are told apart by memory."""
+    if kind != "stage":
+        return
+    for object_name in fields:
+        seen: dict[str, str] = {}
+        for step in steps:
+            value = step.value(object_name).casefold()
+            if value in seen and seen[value] != step.name:
+                place = reading.names["stage"][step.name]
+                reading.bad(
+                    place, f"{seen[value]} and {step.name} have the same value on {object_name}", "give each its own"
+                )
+            seen.setdefault(value, step.name)
+
+
+def _moves(track: str, moves: Iterable[Mapping[str, Any]], reading: Reading) -> Iterable[Move]:
+    known, other = reading.names[track], reading.names["status" if track == "stage" else "stage"]
+    used: set[str] = set()
+    for move in moves:
+        names = [*(move["from"] or ()), move["to"]]
+        if any(name not in known for name in names):
+            if track == "stage" and any(name not in other for name in names):
+                reading.bad(
+                    move["place"], "the move leads from stages to statuses", "give it stages only, or statuses only"
+                )
+            continue
+        name = move["name"] or f"{' or '.join(move['from'] or ('anywhere',))} to {move['to']}"
+        while name in used:
+            name += " (again)"
+        used.add(name)
+        if move["to"] in (move["from"] or ()):
+            reading.bad(move["place"], f"the move leads from {move['to']} to itself", "name another stage")
+        yield Move(
+            name=name,
+            origins=tuple(move["from"] or ()),
+            to=move["to"],
+            when=move["when"],
+            after=move["after"],
+            cool_off=move["cool_off"],
+            file=move["place"].file,
+            line=move["place"].line,
+        )

@@ -1,0 +1,120 @@
+"""Loading: from a file, a shipped mapping's name or a text to the compiled mapping, or to all its mistakes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping as Map
+from pathlib import Path
+from typing import Any
+
+from connector.lifecycle.mapping import Mapping
+from connector.mapping.build import build
+from connector.mapping.include import gather
+from connector.mapping.mistakes import MappingInvalid, Mistake, Notes, Place, did_you_mean
+from connector.mapping.names import collect
+from connector.mapping.sections import ROOT
+from connector.mapping.shape import BAD, Reading
+from connector.mapping.tree import Map as TreeMap
+from connector.mapping.tree import plain
+
+LANGUAGE = 1  # raised when the same mapping comes to mean something else
+NOT_DECIDING = ("name", "description", "tests", "include")  # sections that do not change a decision
+PACKAGE = Path(__file__).resolve().parent.parent
+SHIPPED = (PACKAGE / "shipped_mappings", PACKAGE.parent / "mappings")  # in the wheel, in a checkout
+
+
+def load(name_or_path: str | Path) -> Mapping:
+    """The mapping in a file, or the shipped one of that name. Raises MappingInvalid with every mistake."""
+    path = find(name_or_path)
+    texts: dict[str, str | bytes] = {}
+
+    def read(file: str, notes: Notes, place: Place) -> str | bytes | None:
+        if file not in texts:
+            try:
+                texts[file] = find(file, Path(place.file).parent if place.file else None).read_bytes()
+            except (MappingInvalid, OSError) as error:
+                hint = (
+                    error.mistakes[0].hint
+                    if isinstance(error, MappingInvalid)
+                    else "check the path and its permissions"
+                )
+                notes.add(place, f"cannot read {file}", hint)
+                return None
+        return texts[file]
+
+    return _compile(str(path), read)
+
+
+def loads(text: str | bytes, file: str = "<text>", included: Map[str, str | bytes] | None = None) -> Mapping:
+    """The mapping in a text. ``included``: file -> text of what it includes; shipped mappings are found by name."""
+    texts: dict[str, str | bytes] = {file: text, **(included or {})}
+
+    def read(name: str, notes: Notes, place: Place) -> str | bytes | None:
+        if name not in texts:
+            found = shipped(name)
+            if found is None:
+                notes.add(place, f"cannot read {name}", did_you_mean(name, [*texts, *shipped_names()]))
+                return None
+            texts[name] = found.read_bytes()
+        return texts[name]
+
+    return _compile(file, read)
+
+
+def from_texts(texts: Map[str, str]) -> Mapping:
+    """The mapping that was made of these texts, again; the first one includes the others."""
+    file = next(iter(texts))
+    return loads(texts[file], file, {name: text for name, text in texts.items() if name != file})
+
+
+def _compile(file: str, read: Any) -> Mapping:
+    notes = Notes()
+    tree, texts = gather(file, read, notes)
+    if tree is None:
+        raise MappingInvalid(notes.mistakes)
+    reading = Reading(notes)
+    collect(tree, reading)
+    values = ROOT.read(tree, reading)
+    model = build(values, reading) if values is not BAD and values["stages"] else None
+    if notes.mistakes or model is None:
+        raise MappingInvalid(notes.mistakes)
+    name = values["name"] or Path(file).stem
+    return Mapping(name, version_of(tree), model, texts, from_texts)
+
+
+def version_of(tree: TreeMap) -> str:
+    """Changes with what may be decided, not with comments, layout, names of the file or tests."""
+    deciding = {key: value for key, value in plain(tree).items() if key not in NOT_DECIDING}
+    text = json.dumps([LANGUAGE, deciding], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def find(name_or_path: str | Path, folder: Path | None = None) -> Path:
+    """The file. Raises MappingInvalid when there is none."""
+    path = Path(name_or_path)
+    if folder is not None and not path.is_absolute() and (folder / path).is_file():
+        return folder / path
+    if path.is_file():
+        return path
+    if found := shipped(str(name_or_path)):
+        return found
+    hint = did_you_mean(str(name_or_path), shipped_names()) or "give the path of a YAML file"
+    if path.is_dir():
+        hint = "this is a folder; name a YAML file in it"
+    raise MappingInvalid([Mistake(str(name_or_path), 0, "there is no such mapping", hint)])
+
+
+def shipped(name: str) -> Path | None:
+    """The shipped mapping of a bare name."""
+    if Path(name).name != name:
+        return None
+    for folder in SHIPPED:
+        for file in (folder / name, folder / f"{name}.yaml"):
+            if file.suffix == ".yaml" and file.is_file():
+                return file
+    return None
+
+
+def shipped_names() -> list[str]:
+    return sorted({file.stem for folder in SHIPPED if folder.is_dir() for file in folder.glob("*.yaml")})

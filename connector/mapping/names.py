@@ -1,0 +1,71 @@
+"""The names a mapping defines, collected before anything refers to them."""
+
+from __future__ import annotations
+
+from connector.lifecycle.program import OBJECTS
+from connector.mapping.language import ATTRIBUTES, CONDITIONS
+from connector.mapping.mistakes import Place
+from connector.mapping.shape import FIELD, Reading
+from connector.mapping.tree import Map, Scalar, Seq, Tree
+from connector.sources.kinds import KINDS
+
+DEFAULT_IGNORED = ("email_open",)
+NAMED_LISTS = {"stages": "stage", "statuses": "status"}
+
+
+def collect(tree: Map, reading: Reading) -> None:
+    """Fills ``reading`` with names; two of one name are a mistake."""
+    for section, kind in NAMED_LISTS.items():
+        reading.names[kind] = _names(tree.items.get(section), kind, reading)
+    reading.names["stage or status"] = reading.names["stage"] | reading.names["status"]
+    conditions = tree.items.get("conditions")
+    if isinstance(conditions, Map):
+        reading.named = dict(conditions.items)
+        reading.names["condition"] = {name: conditions.at(name) for name in conditions.items}
+    _attributes(tree.items.get("attributes"), reading)
+    _kinds(tree.items.get("activities"), reading)
+
+
+def _names(tree: Tree | None, kind: str, reading: Reading) -> dict[str, Place]:
+    found: dict[str, Place] = {}
+    for item in tree.items if isinstance(tree, Seq) else ():
+        name = item.items.get("name") if isinstance(item, Map) else item
+        if not isinstance(name, Scalar) or name.value is None:
+            continue
+        text = name.text.strip()
+        if text in found:
+            line = found[text].line
+            reading.bad(name.place, f"two {kind} entries are called {text} (the first in line {line})", "rename one")
+        found.setdefault(text, name.place)
+    return found
+
+
+def _attributes(tree: Tree | None, reading: Reading) -> None:
+    reading.attributes = {name: dict(fields) for name, fields in ATTRIBUTES.items()}
+    for name, fields in tree.items.items() if isinstance(tree, Map) else ():
+        if name in CONDITIONS:
+            place = tree.at(name) if isinstance(tree, Map) else tree.place if tree else Place("", 0)
+            reading.bad(place, f"{name} is a word of the language already", "give the attribute another name")
+        elif isinstance(fields, Map):
+            reading.attributes[name] = {
+                key: value.text
+                for key, value in fields.items.items()
+                if key in OBJECTS and isinstance(value, Scalar) and FIELD.fullmatch(value.text)
+            }
+
+
+def _kinds(tree: Tree | None, reading: Reading) -> None:
+    kinds = dict.fromkeys(KINDS, Place("", 0))
+    ignored: tuple[str, ...] = DEFAULT_IGNORED
+    if isinstance(tree, Map):
+        for kind in _texts(tree.items.get("kinds")):
+            kinds[kind] = tree.at("kinds")
+        if "ignore" in tree.items:
+            ignored = tuple(each for each in _texts(tree.items["ignore"]) if each != "none")
+    reading.names["activity kind"] = kinds
+    reading.ignored_kinds = frozenset(ignored)
+
+
+def _texts(tree: Tree | None) -> list[str]:
+    items = tree.items if isinstance(tree, Seq) else (tree,)
+    return [item.text.strip() for item in items if isinstance(item, Scalar) and item.value is not None]

@@ -1,0 +1,89 @@
+"""Whether an org has what a mapping needs: objects, fields to read, fields to write, picklist values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Mapping as Map
+from typing import Any
+
+from connector.lifecycle.mapping import Mapping
+from connector.lifecycle.model import Track
+from connector.mapping.mistakes import Mistake, did_you_mean
+
+PICKLISTS = ("picklist", "multipicklist")
+Describe = Map[str, Any]
+
+
+def check_org(mapping: Mapping, describes: Map[str, Describe | None]) -> list[Mistake]:
+    """Everything the org lacks. ``describes``: object -> its describe answer, None for one that the user cannot see."""
+    file = next(iter(mapping.texts), mapping.name)
+    fields = {
+        name: {each["name"]: each for each in describe["fields"]} if describe else None
+        for name, describe in describes.items()
+    }
+    found = [*_reads(mapping, fields), *_writes(mapping, fields)]
+    for track in mapping.model.tracks:
+        found += _values(track, fields)
+    return sorted({Mistake(file, 0, what, hint) for what, hint in found})
+
+
+Fields = Map[str, dict[str, Describe] | None]
+Found = Iterator[tuple[str, str]]
+
+
+def _reads(mapping: Mapping, fields: Fields) -> Found:
+    for name, wanted in mapping.reads.items():
+        if name not in fields:
+            continue
+        known = fields[name]
+        if known is None:
+            yield (
+                f"the org has no object {name}, or the integration user cannot see it",
+                f"give the integration user's permission set Read on {name}",
+            )
+            continue
+        for field in sorted(wanted - known.keys()):
+            hint = did_you_mean(field, known, "") if field not in _written(mapping, name) else ""
+            yield (
+                f"{name} has no field {field}, or the integration user cannot see it",
+                hint or f"create the field, or give the integration user's permission set access to {name}.{field}",
+            )
+
+
+def _written(mapping: Mapping, name: str) -> set[str]:
+    return {fields[name] for fields in mapping.writes.values() if name in fields}
+
+
+def _writes(mapping: Mapping, fields: Fields) -> Found:
+    for track, targets in mapping.writes.items():
+        for name, field in targets.items():
+            described = (fields.get(name) or {}).get(field)
+            if described is not None and not described.get("updateable"):
+                yield (
+                    f"{name}.{field} ({track}) cannot be written by the integration user",
+                    f"give the permission set Edit access to {name}.{field}; formulas and system fields never can",
+                )
+
+
+def _values(track: Track, fields: Fields) -> Found:
+    for name, field in track.fields.items():
+        described = (fields.get(name) or {}).get(field)
+        if described is None:
+            continue
+        wanted = [step.value(name) for step in track.steps]
+        if described.get("type") in PICKLISTS:
+            active = {
+                each["value"]: each["value"] for each in described.get("picklistValues", ()) if each.get("active")
+            }
+            for value in dict.fromkeys(wanted):
+                if value not in active:
+                    hint = did_you_mean(value, active, "") if value.casefold() in map(str.casefold, active) else ""
+                    yield (
+                        f"the picklist {name}.{field} has no active value {value}",
+                        hint
+                        or f"add {value} to the picklist, or say in the {track.name}'s value: what the org calls it",
+                    )
+        longest = described.get("length") or 0
+        for value in wanted:
+            if longest and len(value) > longest:
+                yield f"{value} is longer than {name}.{field} ({longest} characters)", "shorten it with value:"

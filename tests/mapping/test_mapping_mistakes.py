@@ -1,0 +1,120 @@
+"""A wrong mapping gets one message a mistake, all at once, with file and line; never a traceback."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from connector.mapping import MappingInvalid, load, loads
+
+GOOD = "stages:\n  - {name: A, when: {email: missing}}\n  - {name: B, when: {email: present}}\n"
+
+
+def mistakes(text):
+    with pytest.raises(MappingInvalid) as caught:
+        loads(text, "my.yaml")
+    return [(each.line, each.what, each.hint) for each in caught.value.mistakes]
+
+
+def test_ten_mistakes_get_ten_messages_at_once():
+    found = mistakes(
+        """\
+stages:
+  - name: Suspect
+    wen: {email: present}
+  - name: Engaged
+    when: {activty: inbound}
+  - name: Engaged
+    when: {opportunity: wonn}
+  - {name: Hot, when: {condition: hot}}
+conditions:
+  hot: {condition: warm}
+  warm: {condition: hot}
+fields:
+  stage: {Contact: Lifecycle Stage, Lead: Lifecycle_Stage__c}
+moves:
+  - {from: Nowhere, to: Suspect, when: {email: missing}, after: 3 months}
+gate:
+  stage: {direction: sideways}
+stagez: 1
+"""
+    )
+    assert [line for line, _, _ in found] == [3, 5, 6, 7, 11, 13, 15, 15, 17, 18]
+    assert found[0] == (3, "stage has no key wen", "did you mean when?")
+    assert "hot -> warm -> hot" in found[4][1]
+    assert all(hint for _, _, hint in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "the file is empty"),
+        ("# nothing\n", "the file is empty"),
+        ("- a\n", "a list of keys with values"),
+        ("just text", "a list of keys with values"),
+        ("stages: [", "not valid YAML"),
+        ("stages:\n\t- a", "not valid YAML"),
+        (b"stages: \xff", "not UTF-8"),
+        (GOOD + "stages: [C]\n", "said twice"),
+        (GOOD + "---\nstages: [C]\n", "one document"),
+        ("a: " + "[" * 5000, "nested too deeply"),
+        ("stages:\n" + "".join(f"{' ' * 2 * n}- \n" for n in range(1, 200)), "nested too deeply"),
+        ("a: " + "x" * 1_100_000, "larger than"),
+        (GOOD + "name: !!python/object:os.system x\n", "the tag"),
+        ("stages: []\n", "an empty list"),
+        ("stages: 7\n", "7 is not a list"),
+        ("stages:\n  - {name: A, when: [{email: missing}]}\n", "neither any nor all"),
+        ("stages:\n  - {name: A, when: {email: }}\n", "email has no value"),
+        ("stages:\n  - {name: A, when: {activity: {kind: form_submitt}}}\n", "no activity kind form_submitt"),
+        ("stages:\n  - {name: A, when: {activity: {kind: call, within: soon}}}\n", "not a length of time"),
+        ("stages:\n  - {name: A, when: {field: {Annual Revenue: 5}}}\n", "not the API name of a field"),
+        ("stages:\n  - {name: A, when: {email: '>= many'}}\n", "needs a number or a date"),
+        ("stages:\n  - {name: A, when: {email: missing}, set_by: people}\n", "set by people"),
+        ("stages: [A, {name: B, value: a}]\n", "same value"),
+        ("include: nothing.yaml\n" + GOOD, "cannot read nothing.yaml"),
+        ("include: my.yaml\n" + GOOD, "include each other"),
+    ],
+)
+def test_each_of_these_gets_a_message(text, says):
+    found = mistakes(text)
+    assert any(says in what for _, what, _ in found), found
+    assert all(line >= 0 for line, _, _ in found)
+
+
+def test_a_bomb_of_aliases_is_refused_quickly():
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    assert any("too large" in what for _, what, _ in mistakes("\n".join(lines)))
+
+
+def test_a_missing_file_says_what_is_shipped(tmp_path):
+    with pytest.raises(MappingInvalid) as caught:
+        load("lead-liasion")
+    assert "did you mean lead-liaison?" in str(caught.value)
+    with pytest.raises(MappingInvalid):
+        load(tmp_path / "none.yaml")
+    with pytest.raises(MappingInvalid):
+        load(tmp_path)
+
+
+def test_the_version_follows_what_is_decided_and_not_the_layout():
+    version = loads(GOOD).version
+    assert loads("# a comment\n" + GOOD + "description: words\n").version == version
+    assert loads(GOOD.replace("missing", "present", 1)).version != version
+
+
+def test_a_mapping_pickles_as_its_text():
+    mapping = load("lead-liaison")
+    again = pickle.loads(pickle.dumps(mapping))  # noqa: S301 - our own value
+    assert (again.name, again.version, again.texts) == (mapping.name, mapping.version, mapping.texts)
+
+
+def test_a_file_that_includes_another_adds_to_it_and_overrides_it(tmp_path):
+    (tmp_path / "mine.yaml").write_text(
+        "include: lead-liaison\nstages:\n  - {name: Engaged, when: {activity: form_submit}}\n  - name: Alumni\n"
+    )
+    mapping = load(tmp_path / "mine.yaml")
+    names = [stage.name for stage in mapping.stages]
+    assert (names[2], names[-1]) == ("Engaged", "Alumni")
+    assert mapping.stages[2].rules[0].when.words() == "form submit"

@@ -1,0 +1,74 @@
+"""The mapping is checked against the org's describe before anything is written."""
+
+from __future__ import annotations
+
+from connector.mapping import check_org, loads
+
+MAPPING = loads(
+    """
+fields: {stage: {Contact: Stage__c}}
+stages:
+  - {name: Suspect, when: {field: {Rating: Hot}}}
+  - {name: Customer, when: {opportunity: won}}
+"""
+)
+
+
+def field(name, **more):
+    return {"name": name, "type": "string", "updateable": True, "length": 255, **more}
+
+
+def picklist(*active, inactive=()):
+    values = [{"value": each, "active": True} for each in active] + [
+        {"value": each, "active": False} for each in inactive
+    ]
+    return field("Stage__c", type="picklist", picklistValues=values)
+
+
+OTHERS = {
+    "Lead": {"fields": [field("Rating")]},
+    "Opportunity": {"fields": [field(each) for each in sorted(MAPPING.reads["Opportunity"])]},
+    "OpportunityContactRole": {"fields": [field(each) for each in sorted(MAPPING.reads["OpportunityContactRole"])]},
+}
+
+
+def whats(**contact_fields):
+    contact = {"fields": [field("Rating"), *contact_fields.values()]}
+    return [each.what for each in check_org(MAPPING, {"Contact": contact, **OTHERS})]
+
+
+def test_an_org_that_has_everything_is_right():
+    assert whats(stage=picklist("Suspect", "Customer")) == []
+
+
+def test_a_missing_field_says_what_to_create_or_grant():
+    (found,) = check_org(MAPPING, {"Contact": {"fields": [field("Rating")]}, **OTHERS})
+    assert "Contact has no field Stage__c" in found.what
+    assert "permission set" in found.hint
+
+
+def test_a_misspelt_field_names_the_nearest():
+    contact = {"fields": [field("Ratings"), picklist("Suspect", "Customer")]}
+    (found,) = check_org(MAPPING, {"Contact": contact, **OTHERS})
+    assert found.hint == "did you mean Ratings?"
+
+
+def test_a_field_that_cannot_be_written_is_found():
+    assert whats(stage=picklist("Suspect", "Customer") | {"updateable": False}) == [
+        "Contact.Stage__c (stage) cannot be written by the integration user"
+    ]
+
+
+def test_a_missing_or_inactive_picklist_value_is_found():
+    assert whats(stage=picklist("Suspect", inactive=("Customer",))) == [
+        "the picklist Contact.Stage__c has no active value Customer"
+    ]
+
+
+def test_a_value_too_long_for_its_field_is_found():
+    assert whats(stage=field("Stage__c", length=7)) == ["Customer is longer than Contact.Stage__c (7 characters)"]
+
+
+def test_an_object_that_cannot_be_seen_is_found():
+    found = check_org(MAPPING, {**OTHERS, "Contact": None})
+    assert any("no object Contact" in each.what for each in found)
