@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,14 @@ SUFFIXES = frozenset({".csv", ".jsonl", ".ndjson"})
 SETTLES = timedelta(seconds=2)  # a file that changed more recently may still be growing
 QUIET = timedelta(hours=1)  # then nobody is going to finish a last line that breaks off
 PAGE = 1000
+UNFINISHED = -1
 LONGEST = 10_000  # characters of a bad line that are kept
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """How far a file was read: ``sha256`` of its first ``offset`` bytes, which are ``lines`` lines."""
+    """How far a file was read: ``sha256`` of its first ``offset`` bytes, which are ``lines`` lines. ``size`` is the
+    file's when all of it was looked at, UNFINISHED before."""
 
     size: int
     mtime: int  # ns
@@ -85,7 +87,10 @@ class FilesSource:
             try:
                 yield from self._read(name, path, places)
             except OSError as error:
-                unreadable = Refused(f"the file {name} cannot be read: {error.strerror}", "check its permissions")
+                unreadable = Refused(
+                    f"the file {name} cannot be read: {error.strerror}",
+                    "check its permissions, and those of the folder quarantine beside it",
+                )
                 log.warning("file unreadable", file=name, error=error.strerror)
         if unreadable is not None:
             raise unreadable
@@ -114,11 +119,10 @@ class FilesSource:
                 return
         elif timedelta(0) <= age < SETTLES:
             return
-        start = _resume(path, known)
+        start, hasher = _resume(path, known)
         quarantine = self._folder / "quarantine" / f"{name}.jsonl"
         _keep_before(quarantine, start.lines)
-        hasher = _hash_of(path, start.offset)
-        place = _Place(stat.st_size, stat.st_mtime_ns, start.offset, start.lines, hasher.hexdigest())
+        place = _Place(UNFINISHED, stat.st_mtime_ns, start.offset, start.lines, hasher.hexdigest())
         batch = _Batch()
         with closing(records(path, start.offset, start.lines, stat.st_size)) as found:
             for record in found:
@@ -132,6 +136,7 @@ class FilesSource:
                     places[name] = place
                     yield _page(batch, places, quarantine)
                     batch = _Batch()
+        place = replace(place, size=stat.st_size)
         if known != place or batch:
             places[name] = place
             yield _page(batch, places, quarantine)
@@ -149,11 +154,12 @@ class FilesSource:
             batch.unknown[unknown] = batch.unknown.get(unknown, 0) + 1
 
 
-def _resume(path: Path, known: _Place | None) -> _Place:
-    """Where to go on: behind what was read if that is still the file's beginning, else at its start."""
-    if known is not None and _hash_of(path, known.offset).hexdigest() == known.sha256:
-        return known
-    return _Place(0, 0)
+def _resume(path: Path, known: _Place | None) -> tuple[_Place, Any]:
+    """Where to go on, and the hash up to there: behind what was read if that is still the file's beginning, else at
+    its start."""
+    if known is not None and (hasher := _hash_of(path, known.offset)).hexdigest() == known.sha256:
+        return known, hasher
+    return _Place(UNFINISHED, 0), hashlib.sha256()
 
 
 def _hash_of(path: Path, length: int) -> Any:
