@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Sample = Literal["small", "large"]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing anywhere.")]
 MaxChanges = Annotated[
     int | None, typer.Option("--max-changes", min=0, help="Stop before writing if more people than this would change.")
@@ -90,17 +91,26 @@ def demo(as_json: AsJson = False) -> None:
 def sandbox(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
     data: Annotated[Path | None, typer.Option(help="Folder with one <Object>.csv an object.")] = None,
-    sample: Annotated[str | None, typer.Option(help="A generated company: small or large.")] = None,
+    sample: Annotated[Sample | None, typer.Option(help="A generated company.")] = None,
     persist: Annotated[Path | None, typer.Option(help="SQLite file that keeps the org.")] = None,
     live: Annotated[float, typer.Option(min=0, help="Seconds between events of the living company; 0: none.")] = 0,
+    mapping: Annotated[list[str] | None, typer.Option(help="Add the fields that this mapping writes.")] = None,
 ) -> None:
     """Serve a practice org until interrupted. The first line on stdout is JSON: its address and credentials."""
-    from connector.demo import serve_sandbox
+    from connector import practice
+    from connector.daemon import Stop
+    from connector.mapping import load as load_mapping
 
     logs.configure("console", "DEBUG" if Options.debug else "INFO")
-    if sample not in {None, "small", "large"}:
-        raise ConfigurationError(f"there is no sample company {sample!r}", "use --sample small or --sample large")
-    serve_sandbox(port=port, data=data, sample=sample, persist=persist, live=live)
+    stop = Stop()
+    with stop.on_signals(), practice.serve(port=port, persist=persist) as served:
+        for name in mapping or ["lead-liaison"]:
+            practice.add_fields(served.org, load_mapping(name))
+        loaded = practice.fill(served, sample=sample, data=data)
+        practice.announce(served)
+        for line in practice.told(served, loaded):
+            render.note(line)
+        practice.serve_until(served, every=live, stop=stop, tell=render.note)
 
 
 @app.command()

@@ -44,9 +44,12 @@ class Stop:
     def set(self) -> None:
         self._event.set()
 
-    def wait(self) -> None:
-        while not self._event.wait(1.0):  # in slices, so that signals are handled meanwhile
-            pass
+    def wait(self, seconds: float | None = None) -> bool:
+        """Whether it was set within ``seconds`` (None: waits for it). In slices, so that signals are handled."""
+        left = float("inf") if seconds is None else seconds
+        while left > 0 and not self._event.wait(min(left, 1.0)):
+            left -= 1.0
+        return self._event.is_set()
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +78,24 @@ def progress(as_json: bool) -> Iterator[Tell]:
             bars.update(tasks[what], completed=done, total=total)
 
         yield tell
+
+
+@contextmanager
+def steps(as_json: bool) -> Iterator[Callable[[str], None]]:
+    """Says each step as it begins: a spinner on a terminal's stderr, lines in a pipe, nothing with --json."""
+    console = err()
+    if as_json:
+        yield lambda _what: None
+    elif console.is_terminal:
+        with console.status("Starting") as spinner:
+
+            def step(what: str) -> None:
+                console.print(f"[green]*[/green] {escape(what)}")
+                spinner.update(what)
+
+            yield step
+    else:
+        yield lambda what: console.print(f"* {escape(what)}", soft_wrap=True)
 
 
 def grid(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[int] = ()) -> Table:

@@ -4,7 +4,7 @@ import importlib.util
 import re
 from pathlib import Path
 
-import typer.main
+import typer
 
 from connector.cli import app
 
@@ -12,11 +12,11 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-def commands() -> dict[str, typer.main.click.Command]:
+def commands():
     return dict(typer.main.get_command(app).commands)
 
 
-def generated() -> object:
+def generated():
     spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

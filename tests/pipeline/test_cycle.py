@@ -242,7 +242,7 @@ fields:
   stage: {Contact: Lifecycle_Stage__c, Lead: Lifecycle_Stage__c}
 stages:
   - {name: Suspect, when: {email: present}}
-  - {name: Chief, when: {field: Title, is: Chief}}
+  - {name: Chief, when: {field: {Title: Chief}}}
 """
     report = world.cycle()
     assert world.stage(ada) == "Chief", report

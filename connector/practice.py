@@ -1,0 +1,127 @@
+"""A practice org ready for use: served, filled, with the fields that a mapping writes, and settings that reach it."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from connector import settings as settings_module
+from connector.clock import SystemClock
+from connector.daemon import Stop
+from connector.mapping import Mapping as CompiledMapping
+from connector.sandbox.company import Size, build_company
+from connector.sandbox.life import live
+from connector.sandbox.loader import LoadReport, load_folder
+from connector.sandbox.org import PracticeOrg
+from connector.sandbox.pardot import Pardot
+from connector.sandbox.schema import FieldSpec, Value
+from connector.sandbox.server import Server
+from connector.settings import Settings
+
+
+@dataclass(frozen=True)
+class Practice:
+    """A served practice org."""
+
+    org: PracticeOrg
+    pardot: Pardot
+    url: str
+
+    def credentials(self) -> dict[str, str]:
+        """What a client needs: the first line that ``connector sandbox`` prints."""
+        given = self.org.credentials
+        return {
+            "url": self.url,
+            "access_token": given.access_token,
+            "client_id": given.client_id,
+            "client_secret": given.client_secret,
+            "username": given.username,
+            "private_key_file": str(given.private_key_file),
+            "pardot_business_unit_id": self.pardot.business_unit_id,
+        }
+
+    def environment(self) -> dict[str, str]:
+        """The variables that let the connector sign in by JWT bearer and read both APIs."""
+        given = self.credentials()
+        return {
+            "CONNECTOR_SALESFORCE_LOGIN_URL": self.url,
+            "CONNECTOR_SALESFORCE_CLIENT_ID": given["client_id"],
+            "CONNECTOR_SALESFORCE_USERNAME": given["username"],
+            "CONNECTOR_SALESFORCE_PRIVATE_KEY_FILE": given["private_key_file"],
+            "CONNECTOR_PARDOT_URL": self.url,
+            "CONNECTOR_PARDOT_BUSINESS_UNIT_ID": given["pardot_business_unit_id"],
+        }
+
+    def settings(self, **others: Any) -> Settings:
+        """Settings that reach this org, whatever the environment says."""
+        variables = {name.removeprefix("CONNECTOR_").lower(): value for name, value in self.environment().items()}
+        return settings_module.explicit(**variables | others)
+
+
+@contextmanager
+def serve(*, port: int = 0, persist: Path | None = None) -> Iterator[Practice]:
+    """A practice org on a loopback port, closed at the end."""
+    org = PracticeOrg(str(persist) if persist else ":memory:")
+    try:
+        pardot = Pardot(org)
+        with Server(org, port=port, extra_routes=pardot.routes) as server:
+            yield Practice(org, pardot, server.url)
+    finally:
+        org.close()
+
+
+def add_fields(org: PracticeOrg, mapping: CompiledMapping) -> None:
+    """The fields that a mapping writes, where the org lacks them, with the mapping's stages and statuses as values."""
+    labels = {"stage": [stage.name for stage in mapping.stages], "status": [each.name for each in mapping.model.statuses]}
+    for track, fields in mapping.writes.items():
+        for object_name, field in fields.items():
+            known = org.schema.get(object_name).find(field)
+            values = labels.get(track, [])
+            if known is None:
+                spec = FieldSpec(field, "picklist", values=tuple(Value(each, each) for each in values))
+                org.define(object_name, [spec])
+            elif known.type == "picklist":
+                had = [value.value for value in known.values]
+                org.set_picklist(object_name, field, had + [each for each in values if each not in had])
+
+
+def fill(practice: Practice, *, sample: Size | None = None, data: Path | None = None) -> Mapping[str, int]:
+    """Rows by object of what was loaded."""
+    counts: dict[str, int] = {}
+    if data:
+        report: LoadReport = load_folder(practice.org, data)
+        counts.update(report.loaded)
+    if sample:
+        counts.update(build_company(practice.org, practice.pardot, now=SystemClock().now(), size=sample))
+    return counts
+
+
+def serve_until(practice: Practice, *, every: float, stop: Stop, tell: Callable[[str], None]) -> None:
+    """Lets the company live, one event every ``every`` seconds (0: none), until ``stop``."""
+    dice = random.Random()  # noqa: S311 - a believable company, nothing to guard
+    clock = SystemClock()
+    while not stop.wait(every or None):
+        for line in live(practice.org, practice.pardot, dice, clock.now(), events=1):
+            tell(line)
+
+
+def told(practice: Practice, loaded: Mapping[str, int]) -> Iterator[str]:
+    """For the person who started it: what is there, and how to reach it."""
+    if loaded:
+        yield "loaded " + ", ".join(f"{count:,} {name}" for name, count in loaded.items())
+    yield f"practice org at {practice.url}; end it with Ctrl-C. To work with it, in another shell:"
+    for name, value in practice.environment().items():
+        yield f"  export {name}={value}"
+    yield "  connector backfill"
+
+
+def announce(practice: Practice) -> None:
+    """The one line on stdout: JSON."""
+    sys.stdout.write(json.dumps(practice.credentials()) + "\n")
+    sys.stdout.flush()
