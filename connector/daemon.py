@@ -22,7 +22,7 @@ import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from connector.clock import Clock
+from connector.clock import Clock, SystemClock
 from connector.cycle import Pipeline, run_cycle
 from connector.errors import ConfigurationError, ConnectorError, LimitReached
 from connector.report import CycleReport
@@ -131,7 +131,7 @@ def run(daemon: Daemon, stop: Stop, interval: float) -> None:
         tick,
         "interval",
         seconds=interval,
-        next_run_time=daemon.now(),  # the first one now, not after an interval
+        next_run_time=SystemClock().now(),  # the first one now, not after an interval
         max_instances=1,
         coalesce=True,
         misfire_grace_time=None,
