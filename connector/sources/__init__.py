@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connector.clock import Clock
@@ -13,8 +14,11 @@ from connector.sources.files import FilesSource
 from connector.sources.pardot import PardotSource
 
 
-def open_sources(settings: Settings, salesforce_auth: Token, clock: Clock) -> list[Source]:
-    """The sources that the settings turn on, in the order they are polled. Sends nothing yet."""
+def open_sources(
+    settings: Settings, salesforce_auth: Token, clock: Clock, declared_kinds: Collection[str] = ()
+) -> list[Source]:
+    """The sources that the settings turn on, in the order they are polled. Sends nothing yet. ``declared_kinds``: the
+    mapping's own kinds of activity, beyond the canonical ones."""
     sources: list[Source] = []
     if settings.pardot_url and settings.pardot_business_unit_id:
         sources.append(
@@ -23,7 +27,7 @@ def open_sources(settings: Settings, salesforce_auth: Token, clock: Clock) -> li
             )
         )
     if settings.activity_folder:
-        sources.append(FilesSource(settings.activity_folder, clock, _zone(settings.activity_time_zone)))
+        sources.append(FilesSource(settings.activity_folder, clock, _zone(settings.activity_time_zone), declared_kinds))
     return sources
 
 

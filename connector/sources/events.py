@@ -3,7 +3,7 @@
 A record is a mapping of strings to JSON values. Empty values count as missing.
 
     occurred_at   ISO 8601; with an offset, or else the configured time zone counts
-    type          a canonical kind (``kinds.py``); any other is kept as "other"
+    type          a canonical kind (``kinds.py``), or a word of your own, which the mapping may declare as a kind
     event_id      what makes the activity one; derived from the rest when missing
     direction     "inbound" or "outbound"; else as usual for the kind
     email, crm_id, external_ids.sf_contact_id, external_ids.sf_lead_id    who; at least one
@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +27,7 @@ from connector.salesforce.ids import id18
 from connector.sources.kinds import KINDS, OTHER
 
 CRM_IDS = ("crm_id", "sf_contact_id", "sf_lead_id")
+_WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
 KNOWN = frozenset({"occurred_at", "type", "event_id", "direction", "email", "name", "attributes", *CRM_IDS})
 
 
@@ -37,7 +39,7 @@ class Bad:
 
 
 def activity(source: str, record: Mapping[str, Any], zone: ZoneInfo | None) -> Activity | Bad:
-    """Never raises. The kind of an unknown type is "other", with the type kept as an attribute."""
+    """Never raises. A type that is not one lower case word is kept as an attribute; its kind is "other"."""
     values = _flat(record)
     try:
         kind = _text(values, "type")
@@ -50,15 +52,15 @@ def activity(source: str, record: Mapping[str, Any], zone: ZoneInfo | None) -> A
         return Bad(str(error))
     if email is None and crm_id is None:
         return Bad("says nobody: give email, crm_id, sf_contact_id or sf_lead_id")
-    if kind not in KINDS:
-        attributes = {**attributes, "type": kind}
+    if not _WORD.fullmatch(kind):
+        kind, attributes = OTHER, {**attributes, "type": kind}
     event_id = str(values.get("event_id") or "") or _derived_id(
         source, at, kind, email, crm_id, values.get("name"), attributes
     )
     return Activity(
         source=source,
         id=event_id,
-        kind=kind if kind in KINDS else OTHER,
+        kind=kind,
         direction=direction,
         occurred_at=at,
         name=str(values.get("name") or ""),
@@ -68,9 +70,11 @@ def activity(source: str, record: Mapping[str, Any], zone: ZoneInfo | None) -> A
     )
 
 
-def unknown_type(found: Activity) -> str | None:
-    """The type that :func:`activity` did not know, else None."""
-    return str(found.attributes["type"]) if found.kind == OTHER and "type" in found.attributes else None
+def unknown_type(found: Activity, declared: Collection[str]) -> str | None:
+    """The type of an activity that is neither canonical nor ``declared`` by the mapping, else None."""
+    if found.kind == OTHER:
+        return str(found.attributes.get("type", OTHER))
+    return None if found.kind in KINDS or found.kind in declared else found.kind
 
 
 def _flat(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -69,12 +69,15 @@ class _Batch:
 
 
 class FilesSource:
-    """See the module. ``zone`` is for times without an offset; without one they are quarantined."""
+    """See the module. ``zone`` is for times without an offset; without one they are quarantined. ``declared``: kinds
+    beyond the canonical ones that the mapping knows; others are kept too, and counted as unknown."""
 
     name = "files"
 
-    def __init__(self, folder: Path, clock: Clock, zone: ZoneInfo | None = None) -> None:
-        self._folder, self._clock, self._zone = folder, clock, zone
+    def __init__(
+        self, folder: Path, clock: Clock, zone: ZoneInfo | None = None, declared: Collection[str] = ()
+    ) -> None:
+        self._folder, self._clock, self._zone, self._declared = folder, clock, zone, declared
 
     def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
         """Raises ConfigurationError without the folder, Refused when a file could not be read; the others were."""
@@ -150,7 +153,7 @@ class FilesSource:
             batch.bad.append({"line": record.line, "reason": found.reason, "text": text})
             return
         batch.activities.append(found)
-        if (unknown := unknown_type(found)) is not None:
+        if (unknown := unknown_type(found, self._declared)) is not None:
             batch.unknown[unknown] = batch.unknown.get(unknown, 0) + 1
 
 

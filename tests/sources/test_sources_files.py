@@ -214,11 +214,20 @@ def test_a_time_without_offset_is_of_the_configured_zone(tmp_path: Path) -> None
     assert folder.poll()[0].occurred_at == datetime(2026, 7, 1, 10, tzinfo=UTC)
 
 
-def test_an_unknown_type_is_kept_and_counted(folder: Folder) -> None:
+def test_an_unknown_type_is_kept_as_it_is_and_counted(folder: Folder) -> None:
+    folder.write("a.jsonl", event("e1", type="fax") + event("e2", type="Fax received"))
+    first, second = folder.poll()
+    assert (first.kind, first.direction, first.attributes) == ("fax", Direction.OUTBOUND, {})
+    assert (second.kind, second.attributes) == ("other", {"type": "Fax received"})
+    assert folder.unknown == {"fax": 1, "Fax received": 1}
+
+
+def test_a_kind_that_the_mapping_declares_is_not_unknown(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.source = FilesSource(tmp_path, folder.clock, None, {"fax"})
     folder.write("a.jsonl", event("e1", type="fax"))
-    [found] = folder.poll()
-    assert (found.kind, found.attributes) == ("other", {"type": "fax"})
-    assert folder.unknown == {"fax": 1}
+    assert folder.poll()[0].kind == "fax"
+    assert folder.unknown == {}
 
 
 def test_a_missing_event_id_is_derived_and_stable(folder: Folder) -> None:
