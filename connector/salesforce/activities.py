@@ -1,7 +1,8 @@
-"""Tasks and Events of Salesforce as canonical activities. Pure: one table, two functions.
+"""Tasks, Events and CampaignMembers of Salesforce as canonical activities. Pure: a table and a function each.
 
-Both take a row as :mod:`connector.salesforce.composite` gives it and return None for a row that is nobody's activity:
-one without a person (WhoId), the template of a recurring series, an invitee's copy of an Event.
+They take a row as :mod:`connector.salesforce.composite` gives it and return None for a row that is nobody's activity:
+one without a person, the template of a recurring series, an invitee's copy of an Event, a campaign's member who did not
+respond.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from connector.facts import Activity, Direction, Row
 
@@ -22,11 +24,15 @@ EVENT_FIELDS = (
     "WhoId", "WhatId", "Subject", "ActivityDate", "ActivityDateTime", "StartDateTime", "EndDateTime", "OwnerId",
     "AccountId", "IsChild", "IsRecurrence", "ShowAs", "CreatedDate",
 )  # fmt: skip
+CAMPAIGN_MEMBER_FIELDS = (
+    "CampaignId", "Campaign.Name", "Campaign.Type", "ContactId", "LeadId", "Status", "HasResponded",
+    "FirstRespondedDate", "CreatedDate",
+)  # fmt: skip
 # Read too where describe lists them: newer fields, and ones that an org can hide.
 TASK_OPTIONAL_FIELDS = ("CompletedDateTime", "Type")
 EVENT_OPTIONAL_FIELDS = ("EventSubtype", "Type")
 
-_NOT_ATTRIBUTES = frozenset({"Id", "SystemModstamp", "IsDeleted", "WhoId"})
+_NOT_ATTRIBUTES = frozenset({"Id", "SystemModstamp", "IsDeleted", "WhoId", "ContactId", "LeadId"})
 
 # Salesforce has no field for "they did not come" or "they wrote to us", so the subject decides. UNCONFIRMED: these are
 # the wordings of common tools; an admin who uses another word writes a rule on the attribute Subject.
@@ -87,6 +93,24 @@ def event_activity(row: Row) -> Activity | None:
     )
 
 
+def campaign_member_activity(row: Row) -> Activity | None:
+    """A response to a campaign. A converted lead's member carries both ids: the contact's counts."""
+    crm_id = row.get("ContactId") or row.get("LeadId")
+    at = row.get("FirstRespondedDate") or row.get("CreatedDate")
+    if not crm_id or not at or not row.get("HasResponded"):
+        return None
+    return Activity(
+        source=SOURCE,
+        id=row["Id"],
+        kind="campaign_response",
+        direction=IN,
+        occurred_at=_time(at),
+        name=str(row.get("Campaign.Name") or ""),
+        attributes=_attributes(row),
+        crm_id=crm_id,
+    )
+
+
 def _activity(row: Row, kinds: tuple[Rule, ...], subtype: str, stamps: tuple[str, ...]) -> Activity | None:
     at = next((row[key] for key in stamps if row.get(key)), None)
     if at is None:
@@ -100,9 +124,13 @@ def _activity(row: Row, kinds: tuple[Rule, ...], subtype: str, stamps: tuple[str
         direction=direction,
         occurred_at=_time(at),
         name=str(row.get("Subject") or ""),
-        attributes={key: value for key, value in row.items() if key not in _NOT_ATTRIBUTES and value is not None},
+        attributes=_attributes(row),
         crm_id=row["WhoId"],
     )
+
+
+def _attributes(row: Row) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key not in _NOT_ATTRIBUTES and value is not None}
 
 
 def _time(text: str) -> datetime:

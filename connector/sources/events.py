@@ -26,6 +26,7 @@ from connector.facts import Activity, Direction
 from connector.salesforce.ids import id18
 from connector.sources.kinds import KINDS, OTHER
 
+DEAL = "deal"
 CRM_IDS = ("crm_id", "sf_contact_id", "sf_lead_id")
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
 KNOWN = frozenset({"occurred_at", "type", "event_id", "direction", "email", "name", "attributes", *CRM_IDS})
@@ -50,6 +51,8 @@ def activity(source: str, record: Mapping[str, Any], zone: ZoneInfo | None) -> A
         attributes = _attributes(values)
     except ValueError as error:
         return Bad(str(error))
+    if kind == DEAL:
+        attributes = {**attributes, "state": deal_state(attributes)}
     if email is None and crm_id is None:
         return Bad("says nobody: give email, crm_id, sf_contact_id or sf_lead_id")
     if not _WORD.fullmatch(kind):
@@ -68,6 +71,18 @@ def activity(source: str, record: Mapping[str, Any], zone: ZoneInfo | None) -> A
         crm_id=crm_id,
         email=email,
     )
+
+
+def deal_state(attributes: Mapping[str, Any]) -> str:
+    """ "open", "won" or "lost", from whichever of state, is_won, is_closed and stage a deal has."""
+    said = str(attributes.get("state") or attributes.get("stage") or "").lower()
+    if _is_true(attributes.get("is_won")) or re.search(r"\bwon\b", said):
+        return "won"
+    return "lost" if _is_true(attributes.get("is_closed")) or re.search(r"\b(lost|closed)\b", said) else "open"
+
+
+def _is_true(value: Any) -> bool:
+    return str(value).lower() in {"true", "1", "yes"}
 
 
 def unknown_type(found: Activity, declared: Collection[str]) -> str | None:

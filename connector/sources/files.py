@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 SUFFIXES = frozenset({".csv", ".jsonl", ".ndjson"})
 SETTLES = timedelta(seconds=2)  # a file that changed more recently may still be growing
-QUIET = timedelta(hours=1)  # then nobody is going to finish a last line that breaks off
+QUIET = timedelta(minutes=15)  # then nobody is going to finish a last line that breaks off
 PAGE = 1000
 UNFINISHED = -1
 LONGEST = 10_000  # characters of a bad line that are kept

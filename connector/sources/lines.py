@@ -19,7 +19,7 @@ NEEDED = ("occurred_at", "type")
 class Record:
     """``values``: the record, the reason why these bytes are none, or None for empty lines at the file's end.
     ``line`` counts from 1; ``line_after`` is the number of lines up to and with this record. ``torn``: the file ends
-    here without a line end."""
+    here without a line end, or within a quoted cell."""
 
     values: Mapping[str, Any] | str | None
     raw: bytes
@@ -62,8 +62,11 @@ class _Lines:
         self.count -= len(lines)
 
 
-def _record(values: Mapping[str, Any] | str | None, raw: list[bytes], lines: _Lines, first: int) -> Record:
-    return Record(values, b"".join(raw), first, lines.count, lines.offset, not raw[-1].endswith(b"\n"))
+def _record(
+    values: Mapping[str, Any] | str | None, raw: list[bytes], lines: _Lines, first: int, torn: bool = False
+) -> Record:
+    torn = torn or not raw[-1].endswith(b"\n")
+    return Record(values, b"".join(raw), first, lines.count, lines.offset, torn)
 
 
 def _json_records(lines: _Lines) -> Iterator[Record]:
@@ -108,11 +111,11 @@ def _csv_records(file: BinaryIO, header: bytes, offset: int, count: int, size: i
         if not line.strip():
             continue
         first, body = lines.count, [line]
-        values = _parse_csv(body, names, separator, lines)
+        values, torn = _parse_csv(body, names, separator, lines)
         if isinstance(values, str) and len(body) > 1:  # a quote that is never closed must not swallow what follows
             lines.put_back(body[1:])
             body = body[:1]
-        yield _record(values, raw + body[1:], lines, first)
+        yield _record(values, raw + body[1:], lines, first, torn)
         raw = []
     if raw:
         yield _record(None, raw, lines, lines.count)
@@ -131,21 +134,27 @@ def _header(raw: bytes) -> tuple[list[str] | str, str]:
     return (f"the header has no column {' and '.join(missing)}" if missing else names), separator
 
 
-def _parse_csv(body: list[bytes], names: list[str], separator: str, lines: _Lines) -> Mapping[str, Any] | str:
-    """Parses the record that begins with ``body``'s only line, and adds the lines it goes on over."""
+def _parse_csv(
+    body: list[bytes], names: list[str], separator: str, lines: _Lines
+) -> tuple[Mapping[str, Any] | str, bool]:
+    """Parses the record that begins with ``body``'s only line, and adds the lines it goes on over. Also says whether
+    the file ended before the record did."""
+    ended = False
 
     def text() -> Iterator[str]:
+        nonlocal ended
         yield body[0].decode("utf-8")
         while line := lines.take():
             body.append(line)
             yield line.decode("utf-8")
+        ended = True
 
     try:
         cells = next(csv.reader(text(), delimiter=separator, strict=True))
     except UnicodeDecodeError:
-        return "not UTF-8"
+        return "not UTF-8", False
     except csv.Error as error:
-        return f"not CSV: {error}"
+        return f"not CSV: {error}", ended
     if len(cells) != len(names):
-        return f"{len(cells)} columns where the header has {len(names)}"
-    return dict(zip(names, cells, strict=True))
+        return f"{len(cells)} columns where the header has {len(names)}", False
+    return dict(zip(names, cells, strict=True)), False

@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 
 from connector.facts import Activity
-from connector.salesforce.activities import EVENT_KINDS, TASK_KINDS, event_activity, task_activity
+from connector.salesforce.activities import (
+    EVENT_KINDS,
+    TASK_KINDS,
+    campaign_member_activity,
+    event_activity,
+    task_activity,
+)
 from connector.sources.kinds import KINDS
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -109,6 +115,42 @@ def test_a_row_of_nobody_or_of_no_time_is_no_activity(more: dict[str, Any]) -> N
 
 def test_an_invitees_copy_of_an_event_is_no_activity() -> None:
     assert event_activity({**ROW, "IsChild": True}) is None
+
+
+MEMBER = {
+    "Id": "00v000000000001AAA",
+    "LeadId": "00Q000000000001EAA",
+    "ContactId": None,
+    "Campaign.Name": "Webinar",
+    "Status": "Attended",
+    "HasResponded": True,
+    "FirstRespondedDate": "2026-04-02",
+    "CreatedDate": "2026-04-01T08:00:00.000+0000",
+}
+
+
+def test_a_campaign_member_who_responded_is_a_response() -> None:
+    found = campaign_member_activity(MEMBER)
+    assert found is not None
+    assert (found.kind, found.direction, found.name, found.crm_id) == (
+        "campaign_response",
+        "inbound",
+        "Webinar",
+        "00Q000000000001EAA",
+    )
+    assert found.occurred_at == datetime(2026, 4, 2, tzinfo=UTC)
+    assert found.attributes["Status"] == "Attended"
+
+
+def test_the_contact_of_a_converted_leads_membership_counts() -> None:
+    found = campaign_member_activity({**MEMBER, "ContactId": "003000000000001AAA", "FirstRespondedDate": None})
+    assert found is not None
+    assert (found.crm_id, found.occurred_at.hour) == ("003000000000001AAA", 8)
+
+
+@pytest.mark.parametrize("more", [{"HasResponded": False}, {"HasResponded": None}, {"LeadId": None}])
+def test_a_member_who_did_not_respond_or_is_nobody_is_no_activity(more: dict[str, Any]) -> None:
+    assert campaign_member_activity({**MEMBER, **more}) is None
 
 
 def test_every_kind_in_the_tables_is_canonical() -> None:

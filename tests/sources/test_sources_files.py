@@ -196,6 +196,8 @@ def test_a_bad_line_is_quarantined_with_line_and_reason_and_delays_nobody(
 def test_a_quote_that_is_never_closed_does_not_swallow_the_rows_behind_it(folder: Folder) -> None:
     rows = 'x,"oops,call,a@example.com\ne1,2026-04-30T10:00:00Z,call,a@example.com\nshort\n'
     folder.write("a.csv", "event_id,occurred_at,type,email\n" + rows)
+    assert folder.ids() == []
+    folder.clock.sleep(900)
     assert folder.ids() == ["e1"]
     assert [line for line, _ in folder.quarantined("a.csv")] == [2, 4]
 
@@ -264,3 +266,23 @@ def test_however_a_file_grows_each_record_is_read(
     wanted = [f"e{i}" for i, shape in enumerate(shapes) if shape == "good"]
     assert sorted(set(seen)) == sorted(wanted)
     assert len(folder.quarantined(f"a{suffix}")) == shapes.count("bad")
+
+
+@pytest.mark.parametrize(
+    ("columns", "state"),
+    [
+        ({"stage": "Closed Won"}, "won"),
+        ({"stage": "Closed Lost"}, "lost"),
+        ({"stage": "closed"}, "lost"),
+        ({"stage": "Proposal"}, "open"),
+        ({"stage": "Wondering"}, "open"),
+        ({"state": "won", "stage": "7"}, "won"),
+        ({"is_won": True}, "won"),
+        ({"is_won": "false", "is_closed": "TRUE"}, "lost"),
+        ({}, "open"),
+    ],
+)
+def test_a_deal_is_open_won_or_lost(folder: Folder, columns: dict[str, Any], state: str) -> None:
+    folder.write("deals.jsonl", event("deal-7", type="deal", **columns))
+    [deal] = folder.poll()
+    assert (deal.id, deal.kind, deal.direction, deal.attributes["state"]) == ("deal-7", "deal", "outbound", state)
