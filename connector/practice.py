@@ -78,7 +78,7 @@ def serve(*, port: int = 0, persist: Path | None = None) -> Iterator[Practice]:
 
 def add_fields(org: PracticeOrg, mapping: CompiledMapping) -> None:
     """The fields that a mapping writes, where the org lacks them, with the mapping's stages and statuses as values."""
-    labels = {"stage": [stage.name for stage in mapping.stages], "status": [each.name for each in mapping.model.statuses]}
+    labels = {track.name: [step.name for step in track.steps] for track in mapping.model.tracks}
     for track, fields in mapping.writes.items():
         for object_name, field in fields.items():
             known = org.schema.get(object_name).find(field)

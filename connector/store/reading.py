@@ -39,6 +39,21 @@ def people_by(connection: Connection, track: str) -> dict[str, int]:
     return dict(sorted(counted.items(), key=lambda each: (-each[1], each[0])))
 
 
+def moved_to(connection: Connection, track: str, value: str, limit: int) -> list[str]:
+    """People who were last moved to this value of a track and still stand there, the latest first."""
+    still = and_(TRACK.c.person_id == LOG.c.person_id, TRACK.c.track == track, TRACK.c.stands == value)
+    newest = func.max(LOG.c.id)
+    query = (
+        select(LOG.c.person_id, newest)
+        .join(TRACK, still)
+        .where(LOG.c.track == track, LOG.c.new == value, LOG.c.result == "applied")
+        .group_by(LOG.c.person_id)
+        .order_by(newest.desc())
+        .limit(limit)
+    )
+    return [row.person_id for row in connection.execute(query)]
+
+
 def find_people(connection: Connection, query: str) -> list[str]:
     """People by record id of 15 or 18 characters (also one that was converted or merged), ``source:id``, or address."""
     asked = query.strip()

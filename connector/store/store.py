@@ -260,6 +260,11 @@ class Store:
         with self._read() as connection:
             return reading.find_people(connection, query)
 
+    def moved_to(self, track: str, value: str, limit: int = 10) -> list[str]:
+        """People who were moved to this value and stand there, the latest first."""
+        with self._read() as connection:
+            return reading.moved_to(connection, track, value, limit)
+
     def latest(self, person_id: str) -> list[dict[str, Any]]:
         """Latest decision of each track: track, value, current, stands, rule, verdict, reason, evidence, memory, at,
         cycle_id, mapping_version."""
