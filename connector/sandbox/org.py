@@ -9,16 +9,17 @@ from __future__ import annotations
 import json
 import random
 import sqlite3
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connector.clock import Clock, SystemClock
 from connector.sandbox import dml, founding, ids, removal, soql_run, values
 from connector.sandbox.automation import Row
 from connector.sandbox.faults import Faults
+from connector.sandbox.oauth import Credentials
 from connector.sandbox.problems import Problem, no_such_field
 from connector.sandbox.schema import FieldSpec, ObjectSpec, Schema, Value, completed
 from connector.sandbox.storage import Statement, Storage, quoted
@@ -62,9 +63,13 @@ class PracticeOrg:
         self.assignment: dict[str, str] = {}  # object -> the owner its active assignment rule gives
         self.role_removals_listed = True  # getDeleted lists removed contact roles (UNCONFIRMED on a live org)
         self.daily_limit = 15000
+        self.deleted_log_from = datetime.min.replace(tzinfo=UTC)  # getDeleted knows nothing from before
+        self.locators: dict[str, Any] = {}
+        self._used: deque[datetime] = deque()
         self._numbers: Counter[str] = Counter()
         self._metadata: dict[str, Metadata] = {}
         self._open()
+        self.credentials = Credentials(self)
 
     # -- rows ----------------------------------------------------------------------------------------------------
 
@@ -198,6 +203,29 @@ class PracticeOrg:
             found = Metadata({str(r["MasterLabel"]).lower(): r for r in rows}, default)
             self._metadata[object_name] = found
         return found
+
+    def accepts(self, token: str) -> bool:
+        """Whether an access token holds; using it extends the session."""
+        return self.credentials.accepts(token)
+
+    def count(self, resource: str) -> None:
+        """One API call."""
+        self.calls[resource] += 1
+        self.calls["total"] += 1
+        self._used.append(self.clock.now())
+
+    def used_today(self) -> int:
+        """API calls of the last 24 hours."""
+        horizon = self.clock.now() - timedelta(hours=24)
+        while self._used and self._used[0] < horizon:
+            self._used.popleft()
+        return len(self._used)
+
+    def limit_info(self) -> str:
+        """``Sforce-Limit-Info``: servers of one org do not agree on the count, and further parts may follow."""
+        used = self.used_today()
+        text = f"api-usage={max(0, used - (9 if used % 4 == 3 else 0))}/{self.daily_limit}"
+        return text if used % 5 else f"{text}; per-app-api-usage={used}/{self.daily_limit}(appName=practice)"
 
     def reset_calls(self) -> None:
         self.calls.clear()

@@ -11,7 +11,6 @@ from typing import Any
 
 from connector.errors import ConfigurationError
 
-
 _SEE = "Please reference your WSDL or the describe call for the appropriate names."
 
 
