@@ -60,7 +60,7 @@ def run_demo(*, as_json: bool) -> None:
             "changes": _changes(reports),
             "explained": documents,
             "cycles": [report.as_dict() for report in reports],
-            "org_counted_calls": practice.org.calls.total(),
+            "org_counted_calls": practice.org.calls["total"],
             "state": str(state),
         }
         if as_json:

@@ -188,13 +188,13 @@ def status(report: Mapping[str, Any], *, as_json: bool) -> None:
         if rows:
             console.print(grid(f"People by {track}", (track, "people"), rows, right=(1,)))
     cursors = [
-        (name, "reading all" if cursor.get("full") else cursor.get("through") or json.dumps(cursor)[:60])
+        (name, "reading all" if cursor.get("full") else cursor.get("through") or _flat_text(cursor))
         for name, cursor in report["cursors"].items()
     ]
     console.print(grid("Known up to", ("object or source", "server time"), cursors))
     cycles = [
         (
-            each["started_at"],
+            str(each["started_at"])[:19],
             each["kind"],
             each.get("people_decided", ""),
             each.get("written", ""),
@@ -210,11 +210,21 @@ def status(report: Mapping[str, Any], *, as_json: bool) -> None:
             grid("Set aside (connector retry tries them again)", ("person", "code", "Salesforce said"), refused)
         )
     budget = report["api_daily_budget"]
-    calls = sum(report["api_calls_today"].values())
-    console.print(f"waiting {report['waiting']:,}; API calls today {calls:,}" + (f" of {budget:,}" if budget else ""))
+    calls = {source: sum(kinds.values()) for source, kinds in report["api_calls_today"].items()}
+    said = ", ".join(f"{source} {count:,}" for source, count in calls.items()) or "none"
+    console.print(
+        f"waiting {report['waiting']:,}; API calls today: {said}" + (f" (budget {budget:,})" if budget else "")
+    )
     beat = report["heartbeat"]
     said = f"{beat['status']}, {beat['seconds_ago']} s ago" if beat else "no sign of one"
     console.print(f"daemon: {said}; mapping version {report['mapping']}")
+
+
+def _flat_text(value: Any, name: str = "") -> str:
+    """``{"a": {"b": 1}}`` -> ``a.b 1``"""
+    if isinstance(value, Mapping):
+        return ", ".join(_flat_text(each, f"{name}.{key}" if name else key) for key, each in value.items())
+    return f"{name} {value}"
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:

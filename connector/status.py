@@ -23,7 +23,7 @@ def read_status(settings: Settings) -> dict[str, Any]:
         return {
             "heartbeat": {"status": beat[0], "seconds_ago": round(beat[1], 1)} if beat else None,
             "mapping": store.mapping_version(),
-            "people": {track: store.people_by(track) for track in ("stage", "status")},
+            "people": {track: _in_order(store.people_by(track), order) for track, order in _tracks(settings).items()},
             "counts": store.counts(),
             "waiting": store.dirty_count(),
             "set_aside": store.set_aside(SET_ASIDE_SHOWN),
@@ -32,6 +32,19 @@ def read_status(settings: Settings) -> dict[str, Any]:
             "cursors": store.cursors(),
             "cycles": store.cycles(CYCLES_SHOWN),
         }
+
+
+def _tracks(settings: Settings) -> dict[str, list[str]]:
+    """Tracks with their values in the mapping's order; a mapping that does not load is ``check``'s to report."""
+    try:
+        return {track.name: [step.name for step in track.steps] for track in load_mapping(settings).model.tracks}
+    except ConfigurationError:
+        return {"stage": [], "status": []}
+
+
+def _in_order(counts: dict[str, int], order: list[str]) -> dict[str, int]:
+    known = {value: counts[value] for value in order if value in counts}
+    return known | {value: count for value, count in counts.items() if value not in known}
 
 
 def explain_people(settings: Settings, query: str) -> list[dict[str, Any]]:

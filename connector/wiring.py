@@ -72,6 +72,7 @@ def open_pipeline(
     works on a copy of the state that is thrown away."""
     clock = clock or SystemClock()
     mapping = load_mapping(settings)
+    settings.sign_in()  # says what is missing before anything is opened
     with _open_state(settings, clock, dry_run) as store, open_client(settings, clock, store) as salesforce:
         yield Pipeline(
             mapping=mapping,
@@ -96,13 +97,12 @@ def open_client(settings: Settings, clock: Clock, store: Store | None = None) ->
     def left() -> int | None:
         if settings.api_daily_budget is None or store is None:
             return None
-        return settings.api_daily_budget - sum(store.calls_on(clock.now().date(), SALESFORCE).values())
+        return settings.api_daily_budget - sum(store.calls_on(clock.now().date()).get(SALESFORCE, {}).values())
 
     def made(kind: str) -> None:
         if store is not None:
             store.add_calls(clock.now().date(), {kind: 1}, source=SALESFORCE)
 
-    settings.sign_in()  # says what is missing before anything is opened
     salesforce = open_salesforce(settings, clock, budget=left, on_call=made)
     try:
         yield salesforce

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from connector.errors import StateError
 from connector.store.dialect import add_up, upsert
@@ -83,9 +83,10 @@ def add_calls(connection: Connection, day: date, calls: Mapping[str, int], sourc
         add_up(connection, CALLS, row, "count")
 
 
-def calls_on(connection: Connection, day: date, source: str | None) -> dict[str, int]:
-    """By kind; of all sources together when none is named."""
-    query = select(CALLS.c.kind, func.sum(CALLS.c.count)).where(CALLS.c.day == day.isoformat())
-    if source is not None:
-        query = query.where(CALLS.c.source == source)
-    return {kind: int(count) for kind, count in connection.execute(query.group_by(CALLS.c.kind).order_by(CALLS.c.kind))}
+def calls_on(connection: Connection, day: date) -> dict[str, dict[str, int]]:
+    """Source -> kind -> calls."""
+    query = select(CALLS.c.source, CALLS.c.kind, CALLS.c.count).where(CALLS.c.day == day.isoformat())
+    made: dict[str, dict[str, int]] = {}
+    for source, kind, count in connection.execute(query.order_by(CALLS.c.source, CALLS.c.kind)):
+        made.setdefault(source, {})[kind] = int(count)
+    return made

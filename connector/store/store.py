@@ -243,10 +243,10 @@ class Store:
         with self._write() as connection:
             books.add_calls(connection, day, calls, source)
 
-    def calls_on(self, day: date, source: str | None = None) -> dict[str, int]:
-        """API calls of a UTC day by kind; of all sources together when none is named."""
+    def calls_on(self, day: date) -> dict[str, dict[str, int]]:
+        """API calls of a UTC day: source -> kind -> count."""
         with self._read() as connection:
-            return books.calls_on(connection, day, source)
+            return books.calls_on(connection, day)
 
     # -- reading for people ----------------------------------------------------------------------------------------
 

@@ -59,8 +59,9 @@ def test_calls_add_up_by_day_source_and_kind(store: Store) -> None:
     store.add_calls(today, {"query": 1})
     store.add_calls(today, {"query": 5}, source="pardot")
     store.add_calls(today, {})
-    assert store.calls_on(today, "salesforce") == {"composite": 1, "query": 3}
-    assert store.calls_on(today) == {"composite": 1, "query": 8}
+    calls = store.calls_on(today)
+    assert calls.pop("salesforce") == {"composite": 1, "query": 3}
+    assert [*calls.values()] == [{"query": 5}]
     assert store.calls_on(date(2026, 3, 3)) == {}
 
 

@@ -1,0 +1,44 @@
+"""What it costs, as the practice org counts it."""
+
+import pytest
+
+from connector.cycle import run_cycle
+from connector.errors import LimitReached
+
+
+def test_an_idle_cycle_costs_at_most_two_calls(site):
+    site.contacts(20)
+    site.org.create("Lead", [{"LastName": "Lea", "Company": "Acme", "Email": "lea@example.com"}])
+    site.backfill()
+    site.sync()
+    with site.pipeline() as pipeline:
+        assert site.calls_of(lambda: run_cycle(pipeline)) <= 2
+    assert site.calls_of(site.sync) <= 2  # and also as a process of its own
+
+
+def test_a_thousand_changed_people_cost_one_call(site):
+    site.contacts(1000)
+    with site.pipeline() as pipeline:
+        pipeline.store.bind_org(pipeline.salesforce.identity())
+        report = run_cycle(pipeline)
+    assert report.written == 1000
+    assert report.api_calls["collections"] == 1
+    assert site.org.calls["total"] == 3  # two to read, one to write
+    assert set(site.stages().values()) == {"Suspect"}
+
+
+def test_our_count_of_calls_is_the_org_s(site):
+    site.contacts(2500)
+    with site.pipeline() as pipeline:
+        run_cycle(pipeline)
+        today = pipeline.store.calls_on(pipeline.clock.now().date())["salesforce"]
+    assert sum(today.values()) == site.org.calls["total"]
+
+
+def test_a_spent_budget_stops_before_the_next_call(site):
+    site.contacts(5)
+    site.sync()
+    spent = site.org.calls["total"]
+    with pytest.raises(LimitReached):
+        site.sync(api_daily_budget=spent)
+    assert site.org.calls["total"] == spent
