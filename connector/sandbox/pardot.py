@@ -18,7 +18,8 @@ from starlette.routing import Route
 
 from connector.errors import ConfigurationError
 from connector.sandbox import ids, pardot_rows
-from connector.sandbox.pardot_http import Gate, routes
+from connector.sandbox.pardot_gate import Gate, Switches
+from connector.sandbox.pardot_http import routes
 from connector.sandbox.pardot_objects import ACTIVITY_TYPES, BOOLEANS, DEFAULT_STAGES, OBJECTS, TIME_FIELDS
 from connector.sandbox.pardot_query import Query
 
@@ -34,16 +35,14 @@ Row = Mapping[str, Any]
 class Pardot:
     """The Python handle. Rows use the API's field names; times are datetimes or ISO text, now when not given.
 
-    Switches: ``zone`` is the API user's time zone, ``stale`` how old the copy is that reads come from (the real one:
-    up to a minute), ``chain_limit`` how many records a chain of pages may have; limits on calls are in ``gate``.
+    ``zone`` is the API user's time zone; ``switches`` are its limits: ``pardot.switches = Switches(stale_seconds=60)``.
     """
 
     def __init__(self, org: PracticeOrg) -> None:
         self.org = org
         self.business_unit_id = BUSINESS_UNIT
         self.zone: tzinfo = timezone(timedelta(hours=-5))
-        self.stale = timedelta(0)
-        self.chain_limit = 100_000
+        self.switches = Switches()
         self.gate = Gate()
         with org.db.lock:
             pardot_rows.create(org.db.connection)
