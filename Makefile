@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test lint types contract pytest lock clean
+.PHONY: help demo install test lint types contract pytest wheel lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -41,9 +41,16 @@ contract: $(VENV)/.dev  ## which layer may import which
 pytest: $(VENV)/.dev    ## the test suite
 	@$(BIN)/python -m pytest
 
+wheel: $(VENV)/.dev     ## builds the wheel and runs its demo from a clean environment, in another directory
+	@rm -rf dist .venv-wheel && $(BIN)/pyproject-build --wheel --outdir dist . >/dev/null
+	@$(PYTHON) -m venv .venv-wheel
+	@.venv-wheel/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@.venv-wheel/bin/python -m pip install --quiet --disable-pip-version-check --no-deps dist/*.whl
+	@cd "$$(mktemp -d)" && "$(CURDIR)/.venv-wheel/bin/connector" demo --json >/dev/null && echo "the wheel's demo works"
+
 lock:                   ## renew the lock files (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 
 clean:                  ## removes what make made
-	rm -rf $(VENV) .venv-peers dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-peers .venv-wheel dist build .mypy_cache .ruff_cache .pytest_cache
