@@ -85,6 +85,11 @@ class Person:
     ``id`` is the Contact's, the unconverted Lead's, or ``source:id`` of a prospect without a CRM record.
     ``aliases`` are ids that became this person (converted Leads, merge losers). ``activities`` are in order of
     ``occurred_at``. ``memory`` is what ``decide`` asked to be remembered the last time: track -> JSON object.
+
+    ``account_opportunities`` are opportunities without any contact role that may concern this person, with ``role_id``
+    "": those of the account (``role`` is ``{"Via": "account"}``) and those made by converting one of the person's leads
+    (``{"Via": "conversion"}``). ``account_stage`` is the furthest stage that the other people of the account reached by
+    rules of their own. Both are only looked at where a mapping asks for them.
     """
 
     id: str
@@ -96,6 +101,8 @@ class Person:
     prospects: tuple[Prospect, ...] = ()
     aliases: tuple[str, ...] = ()
     memory: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    account_opportunities: tuple[OpportunityRole, ...] = ()
+    account_stage: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

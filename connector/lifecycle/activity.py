@@ -24,6 +24,7 @@ ANCHORS: dict[str, Callable[[View], datetime | None]] = {
     "handoff": lambda view: view.handed_off,
     "start": lambda view: view.started,
 }
+Candidates = Callable[[View], Sequence[Activity]]
 Matches = Callable[[Activity, View], bool]
 
 
@@ -48,7 +49,8 @@ class HasActivity(Condition):
 
     def compile(self, object_name: str) -> Test:
         if self.after_quiet is not None:
-            return lambda view: bool(self.found(view))
+            every, least = self.compile_all(), self.count
+            return lambda view: len(every(view)) >= least
         candidates, matches = self._candidates(), self._matches()
         if self.upcoming:
             return _upcoming_test(candidates, matches, self.count)
@@ -81,7 +83,7 @@ class HasActivity(Condition):
 
         return test
 
-    def _candidates(self) -> Callable[[View], Sequence[Activity]]:
+    def _candidates(self) -> Candidates:
         kinds = frozenset(self.kinds) | frozenset(self.latest_of)
         if len(kinds) == 1:
             (kind,) = kinds
@@ -106,34 +108,46 @@ class HasActivity(Condition):
         if self.source is not None:
             check_source = self.source.compile()
             checks.append(lambda activity, view: check_source(activity.source, view))
-        for name, compare in self.where:
-            checks.append(_attribute_check(name, compare))
-        if not checks:
-            return None
-        if len(checks) == 1:
-            return checks[0]
+        checks += [_attribute_check(name, compare) for name, compare in self.where]
+        if len(checks) <= 1:
+            return checks[0] if checks else None
         return lambda activity, view: all(check(activity, view) for check in checks)
 
-    def found(self, view: View) -> list[Activity]:
-        """Every activity that fits, oldest first; [] when they are fewer than ``count``."""
-        matches = self._matches()
-        happened = [a for a in self._candidates()(view) if (a.occurred_at > view.now) == self.upcoming]
-        for activity in self._candidates()(view):
-            view.look_again(activity.occurred_at)
-        if self.latest_of:
-            happened = happened[-1:]
-        fitting = [a for a in happened if matches is None or matches(a, view)]
-        if self.after_quiet is not None:
-            pause = self.after_quiet
-            fitting = [b for a, b in pairwise(fitting) if b.occurred_at - a.occurred_at >= pause]
-        anchor = ANCHORS.get(self.since)
-        if anchor is not None and (start := anchor(view)) is not None:
-            fitting = [a for a in fitting if a.occurred_at >= start]
-        if self.within is not None:
-            fitting = [a for a in fitting if a.occurred_at > view.now - self.within]
-            for activity in fitting:
-                view.look_again(activity.occurred_at + self.within)
-        return fitting if len(fitting) >= self.count else []
+    def compile_all(self) -> Candidates:
+        """Every activity that fits, oldest first, however many."""
+        candidates, matches = self._candidates(), self._matches()
+        upcoming, within, anchor = self.upcoming, self.within, ANCHORS.get(self.since)
+        latest, pause = bool(self.latest_of), self.after_quiet
+
+        def every(view: View) -> Sequence[Activity]:
+            found = candidates(view)
+            if not found:
+                return found
+            now = view.now
+            if upcoming or found[-1].occurred_at > now:
+                for activity in found:
+                    view.look_again(activity.occurred_at)
+                found = [a for a in found if (a.occurred_at > now) == upcoming]
+            if latest:
+                found = found[-1:]
+            if matches is not None:
+                found = [a for a in found if matches(a, view)]
+            if pause is not None:
+                found = [b for a, b in pairwise(found) if b.occurred_at - a.occurred_at >= pause]
+            if anchor is not None and (start := anchor(view)) is not None:
+                found = [a for a in found if a.occurred_at >= start]
+            if within is not None:
+                found = [a for a in found if a.occurred_at > now - within]
+                for activity in found:
+                    view.look_again(activity.occurred_at + within)
+            return found
+
+        return every
+
+    def found(self, view: View) -> Sequence[Activity]:
+        """Every activity that fits; none when they are fewer than ``count``."""
+        found = self.compile_all()(view)
+        return found if len(found) >= self.count else ()
 
     def look(self, view: View) -> Finding:
         found = self.found(view)
@@ -152,7 +166,7 @@ class HasActivity(Condition):
     def _lacks(self, view: View) -> str:
         have = 0
         if self.count > 1:
-            have = len(HasActivity(**{**self.__dict__, "count": 1}).found(view))
+            have = len(self.compile_all()(view))
         return f"{self.count - have} more: {self.words()}" if have else self.words()
 
     def words(self) -> str:

@@ -84,6 +84,18 @@ class Always(Condition):
 
 
 @dataclass(frozen=True)
+class Never(Condition):
+    def compile(self, object_name: str) -> Test:
+        return lambda _view: False
+
+    def look(self, view: View) -> Finding:
+        return Finding(self.words(), False)
+
+    def words(self) -> str:
+        return "never"
+
+
+@dataclass(frozen=True)
 class All(Condition):
     items: tuple[Condition, ...]
 

@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Any
 
 from connector.facts import Evidence, TrackDecision
+from connector.lifecycle.dates import stage_dates
 from connector.lifecycle.ladder import FIRST_ANSWER, NO_MEMORY, NOWHERE, UNKNOWN, Ladder, Memory, Standing
 from connector.lifecycle.model import Move, Rule
 from connector.lifecycle.values import show_duration, show_time, time_of
@@ -238,6 +239,12 @@ def _decision(
         remembered["hold"] = course.hold
     if course.pending:
         remembered["pending"] = course.pending
+    if view.restarted is not None and ladder.name == "stage":
+        remembered["restarted"] = view.restarted.isoformat()
+    if ladder.keeps_highest:
+        remembered["highest"] = _highest(ladder, standing.position, target, memory)
+    if ladder.keeps_dates:
+        remembered |= stage_dates(view, ladder, memory, standing.position, target, entered)
     ladder.show(view, target, entered)
     winner = course.move or course.rule
     is_held = course.verdict == "held" and value == current
@@ -251,6 +258,12 @@ def _decision(
         evidence=evidence,
         memory=remembered,
     )
+
+
+def _highest(ladder: Ladder, position: int, target: int, memory: Memory) -> str | None:
+    """The furthest stage of the funnel ever stood at."""
+    stood = {position, target, ladder.positions.get(memory.get("highest") or "", NOWHERE)}
+    return ladder.name_at(max((each for each in stood if each >= 0 and ladder.steps[each].funnel), default=NOWHERE))
 
 
 def _entered(view: View, standing: Standing, course: Course, since: datetime | None) -> datetime | None:

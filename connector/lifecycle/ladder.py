@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -35,20 +35,19 @@ class Ladder:
 
     track: Track
     object_name: str
-    steps: tuple[Step, ...] = field(init=False)
-    values: tuple[str, ...] = field(init=False)
-    rules: tuple[tuple[int, Rule, Test], ...] = field(init=False)  # the furthest step's first
+    keeps_dates: bool = False
+    keeps_highest: bool = False
 
     def __post_init__(self) -> None:
         self.name = self.track.name
-        self.steps = self.track.steps
+        self.steps: tuple[Step, ...] = self.track.steps
         self.field = self.track.fields.get(self.object_name)
         self.positions = {step.name: position for position, step in enumerate(self.steps)}
         self.values = tuple(step.value(self.object_name) for step in self.steps)
         self._by_value: dict[str, int] = {}
         for position, value in enumerate(self.values):
             self._by_value.setdefault(fold(value), position)
-        self.rules = tuple(
+        self.rules: tuple[tuple[int, Rule, Test], ...] = tuple(  # the furthest step's first
             (position, rule, rule.when.compile(self.object_name))
             for position, step in reversed(list(enumerate(self.steps)))
             for rule in step.rules

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from collections.abc import Mapping as Map
 from functools import cached_property
 
-from connector.lifecycle.model import Step
+from connector.lifecycle.allocation import Desk
+from connector.lifecycle.model import Identity, Step
 from connector.lifecycle.program import Model, Program, compile_programs
 
 
 class Mapping:
     """Frozen. ``version`` changes when what is decided may change, not with comments or layout. ``texts`` (file ->
-    text, the first one includes the others) is all that pickles: it compiles again in any process."""
+    text, the first one includes the others) and the desk are all that pickles: it compiles again in any process."""
 
     def __init__(
         self,
@@ -22,20 +23,35 @@ class Mapping:
         texts: Map[str, str],
         from_texts: Callable[[Map[str, str]], Mapping],
         warnings: tuple[str, ...] = (),
+        desk: Desk | None = None,
     ) -> None:
         self.name = name
         self.version = version
         self.model = model
         self.texts = texts
         self.warnings = warnings
+        self.desk = desk or Desk()
         self._from_texts = from_texts
 
-    def __reduce__(self) -> tuple[Callable[[Map[str, str]], Mapping], tuple[dict[str, str]]]:
-        return self._from_texts, (dict(self.texts),)
+    def __reduce__(self) -> tuple[Callable[..., Mapping], tuple[object, ...]]:
+        return _again, (self._from_texts, dict(self.texts), self.desk)
+
+    def at_desk(self, desk: Desk) -> Mapping:
+        """The same mapping for an org with these owners. Without one, nobody is handed to anybody."""
+        return Mapping(self.name, self.version, self.model, self.texts, self._from_texts, self.warnings, desk)
 
     @property
     def stages(self) -> tuple[Step, ...]:
-        return self.model.stages
+        return self.model.stage.steps
+
+    @property
+    def identity(self) -> Identity:
+        return self.model.identity
+
+    @cached_property
+    def owners(self) -> Map[str, bool]:
+        """Every owner people may be handed to, as the mapping names it -> whether it is a queue."""
+        return self.model.owners()
 
     @cached_property
     def reads(self) -> Map[str, frozenset[str]]:
@@ -50,7 +66,11 @@ class Mapping:
     @cached_property
     def programs(self) -> Map[str, Program]:
         """Object -> the program that decides its people."""
-        return compile_programs(self.model)
+        return compile_programs(self.model, self.desk)
 
     def __repr__(self) -> str:
         return f"Mapping({self.name!r}, version={self.version!r})"
+
+
+def _again(from_texts: Callable[[Map[str, str]], Mapping], texts: Map[str, str], desk: Desk) -> Mapping:
+    return from_texts(texts).at_desk(desk)

@@ -81,3 +81,13 @@ class Track:
     moves: tuple[Move, ...] = ()
     stages: tuple[str, ...] | None = None
     outside: str = "leave"  # "leave" | "clear"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """When records are one human besides conversion and merge. ``by_email``: records with the same e-mail address are;
+    the one of the first object in ``prefer`` leads, and among those the ``oldest`` or ``newest``."""
+
+    by_email: bool = False
+    prefer: tuple[str, ...] = ("Contact", "Lead")
+    then: str = "oldest"

@@ -49,7 +49,7 @@ class HasOpportunity(Condition):
     count: int = 1
 
     def compile(self, object_name: str) -> Test:
-        fits, count = self._fits(), self.count
+        fits, count = self.fits(), self.count
         if self.state == "none":
             return lambda view: not any(fits(each, view) for each in view.opportunities)
         if self.state == "all_lost":
@@ -65,7 +65,7 @@ class HasOpportunity(Condition):
 
         return test
 
-    def _fits(self) -> Matches:
+    def fits(self) -> Matches:
         in_state = STATES.get(self.state, STATES["any"])
         filters = [(name, compare.compile()) for name, compare in self.where]
         role_filters = [(name, compare.compile()) for name, compare in self.role]
@@ -83,7 +83,7 @@ class HasOpportunity(Condition):
 
     def found(self, view: View) -> list[OpportunityRole]:
         """One role of each opportunity that fits; [] when the condition does not hold."""
-        fits = self._fits()
+        fits = self.fits()
         by_opportunity: dict[str, OpportunityRole] = {}
         for each in sorted(view.opportunities, key=lambda role: role.role_id):
             if fits(each, view):

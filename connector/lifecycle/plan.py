@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from connector.facts import Change, Decision, Person, RecordChange
+from collections.abc import Iterator
+from typing import Any
+
+from connector.facts import Change, Decision, Person, RecordChange, TrackDecision
+from connector.lifecycle.dates import date_values
+from connector.lifecycle.decide import LOCKED
 from connector.lifecycle.mapping import Mapping
+from connector.lifecycle.values import number_of
 
 PROSPECT = "Prospect"
+NUMBERS = ("score", "fit")
 
 
 def plan(person: Person, decision: Decision, mapping: Mapping) -> RecordChange | None:
@@ -13,14 +20,42 @@ def plan(person: Person, decision: Decision, mapping: Mapping) -> RecordChange |
     if person.object == PROSPECT:
         return None
     changes = []
-    for track in decision.tracks:
-        field = mapping.writes.get(track.track, {}).get(person.object)
-        if field is None or track.value is None:
-            continue
-        old, new = person.fields.get(field), track.value or None
-        if (old or None) != new:
-            changes.append(Change(track.track, field, old, new))
+    for track, field, new in _wanted(person, decision, mapping):
+        old = person.fields.get(field)
+        if (None if old == "" else old) != new:
+            changes.append(Change(track, field, old, new))
     if not changes:
         return None
     account_id = str(person.fields.get("AccountId") or "")
     return RecordChange(person.id, person.object, person.id, tuple(changes), account_id)
+
+
+def _wanted(person: Person, decision: Decision, mapping: Mapping) -> Iterator[tuple[str, str, Any]]:
+    """Track, field and the value that should stand there."""
+    for track in decision.tracks:
+        field = mapping.writes.get(track.track, {}).get(person.object)
+        if field is not None and track.value is not None:
+            yield track.track, field, _typed(track)
+        if track.track == "stage" and track.reason != LOCKED:
+            yield from _beside_the_stage(person, track, mapping)
+
+
+def _typed(track: TrackDecision) -> Any:
+    if track.track in NUMBERS:
+        number = number_of(track.value)
+        return int(number) if number is not None and number.is_integer() else number
+    return track.value or None
+
+
+def _beside_the_stage(person: Person, track: TrackDecision, mapping: Mapping) -> Iterator[tuple[str, str, Any]]:
+    """The highest stage and the stage dates, as the stage's memory has them."""
+    highest, field = track.memory.get("highest"), mapping.model.highest.get(person.object)
+    if highest and field:
+        step = next(step for step in mapping.stages if step.name == highest)
+        yield "highest_stage", field, step.value(person.object)
+    if mapping.model.dates is not None and person.object in mapping.model.stage.fields:
+        values = date_values(mapping.model.dates, track.memory)
+        for name, fields in mapping.writes.items():
+            date_field = fields.get(person.object)
+            if date_field in values and name.split(" ")[0] in {"entered", "exited", "days", "how"}:
+                yield name, date_field, values[date_field]

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 
+from connector.lifecycle.allocation import Dealer, Desk, Handoff
 from connector.lifecycle.conditions import PEOPLE, Condition, Test, everything_read
+from connector.lifecycle.dates import DateFields
+from connector.lifecycle.deals import DealPolicy
 from connector.lifecycle.ladder import Ladder
-from connector.lifecycle.model import Step, Track
+from connector.lifecycle.model import Identity, Track
+from connector.lifecycle.score import Score, Scorer, Threshold
+from connector.lifecycle.tags import Labeller, Tag
 
 OBJECTS = (*PEOPLE, "Prospect")
+OWNER_FIELDS = dict.fromkeys(PEOPLE, "OwnerId")
 
 
 @dataclass(frozen=True)
@@ -19,33 +26,66 @@ class Model:
     stage: Track
     status: Track | None = None
     lock: Condition | None = None
+    scores: tuple[Score, ...] = ()
+    thresholds: tuple[Threshold, ...] = ()
+    handoffs: tuple[Handoff, ...] = ()
+    tags: tuple[Tag, ...] = ()
+    tag_fields: Map[str, str] = field(default_factory=dict)
+    tag_separator: str = ";"
+    deals: DealPolicy = field(default_factory=DealPolicy)
+    dates: DateFields | None = None
+    highest: Map[str, str] = field(default_factory=dict)
+    account_field: str | None = None  # of Account, for the furthest stage of its people
+    identity: Identity = field(default_factory=Identity)
 
     @property
     def tracks(self) -> tuple[Track, ...]:
         return (self.stage,) if self.status is None else (self.stage, self.status)
 
-    @property
-    def stages(self) -> tuple[Step, ...]:
-        return self.stage.steps
-
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> Iterator[Condition]:
         """Every condition, outermost only."""
-        found = [self.lock] if self.lock else []
+        optional = [self.lock, self.deals.counts]
         for track in self.tracks:
-            found += [rule.when for step in track.steps for rule in step.rules]
-            found += [move.when for move in track.moves]
-        return found
+            yield from (rule.when for step in track.steps for rule in step.rules)
+            yield from (move.when for move in track.moves)
+        yield from (points.when for score in self.scores for points in score.points)
+        for handoff in self.handoffs:
+            yield handoff.when
+            optional += [handoff.unless, *(rule.when for rule in handoff.owners)]
+        yield from (tag.when for tag in self.tags)
+        yield from (each for each in optional if each is not None)
 
     def reads(self) -> dict[str, frozenset[str]]:
         """Object -> API field names that deciding looks at or writes."""
         pairs = {pair for condition in self.conditions() for pair in everything_read(condition)}
         pairs |= {(name, each) for fields in self.writes().values() for name, each in fields.items()}
+        for score in self.scores:
+            if score.source is not None and score.source.fields is not None:
+                pairs |= {(name, each) for name, each in score.source.fields.items() if name in PEOPLE}
+        if self.deals.primary_contact_field:
+            pairs |= {("Account", self.deals.primary_contact_field), ("Contact", "AccountId")}
         names = sorted({name for name, _ in pairs})
         return {name: frozenset(each for owner, each in pairs if owner == name) for name in names}
 
     def writes(self) -> dict[str, dict[str, str]]:
-        """Track -> object -> the field it is written to."""
-        return {track.name: dict(track.fields) for track in self.tracks if track.fields}
+        """Track -> object -> the field it is written to. Stage dates are tracks of their own, one a field."""
+        found = {track.name: dict(track.fields) for track in self.tracks}
+        found |= {score.name: dict(score.fields) for score in self.scores if score.fields}
+        if any(handoff.owners for handoff in self.handoffs):
+            found["owner"] = dict(OWNER_FIELDS)
+        found |= {"tags": dict(self.tag_fields), "highest_stage": dict(self.highest)}
+        if self.dates is not None:
+            for step in self.stage.steps:
+                for what, name in self.dates.fields(step.name).items():
+                    found[f"{what} {step.name}"] = dict.fromkeys(self.stage.fields, name)
+        if self.account_field:
+            found["account_stage"] = {"Account": self.account_field}
+        return {track: fields for track, fields in found.items() if fields}
+
+    def owners(self) -> dict[str, bool]:
+        """Name of every owner people can go to -> whether it is a queue."""
+        rules = [rule for handoff in self.handoffs for rule in handoff.owners]
+        return {owner: rule.is_queue for rule in rules for owner, _ in rule.shares}
 
 
 @dataclass
@@ -54,13 +94,23 @@ class Program:
 
     model: Model
     object_name: str
-    ladders: tuple[Ladder, ...] = field(init=False)
-    lock: Test | None = field(init=False)
+    desk: Desk
 
     def __post_init__(self) -> None:
-        self.ladders = tuple(Ladder(track, self.object_name) for track in self.model.tracks)
-        self.lock = self.model.lock.compile(self.object_name) if self.model.lock else None
+        model, name = self.model, self.object_name
+        self.stage = Ladder(model.stage, name, model.dates is not None, bool(model.highest))
+        self.status = Ladder(model.status, name) if model.status else None
+        self.ladders = (self.stage,) if self.status is None else (self.stage, self.status)
+        self.lock: Test | None = model.lock.compile(name) if model.lock else None
+        self.scorers = tuple(
+            Scorer(score, tuple(each for each in model.thresholds if each.of == score.name), name)
+            for score in model.scores
+        )
+        self.dealer = Dealer(model.handoffs, name, self.desk, OWNER_FIELDS.get(name)) if model.handoffs else None
+        tag_field = model.tag_fields.get(name)
+        self.labeller = Labeller(model.tags, name, tag_field, model.tag_separator) if model.tags else None
+        self.deals = None if model.deals.is_default else model.deals
 
 
-def compile_programs(model: Model) -> Map[str, Program]:
-    return {name: Program(model, name) for name in OBJECTS}
+def compile_programs(model: Model, desk: Desk) -> Map[str, Program]:
+    return {name: Program(model, name, desk) for name in OBJECTS}

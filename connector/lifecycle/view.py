@@ -10,23 +10,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from connector.facts import Activity, OpportunityRole, Person, Row
+from connector.lifecycle.values import time_of
 
 NO_ACTIVITIES: Sequence[Activity] = ()
+NOTHING: Mapping[str, Any] = {}
+
+
+class Rater(Protocol):
+    is_fit: bool
+
+    def rate(self, view: View) -> None: ...
 
 
 class View:
     """``stage`` and ``status`` are names of the mapping: while a track is decided the one that stands, afterwards the
-    decided one. ``*_since`` say since when, ``started`` when the last hand-off or return gave the person a fresh
-    start, ``handed_off`` when sales got the person; None where nobody knows."""
+    decided one, with ``*_since``. ``handed_off`` is when sales got the person, ``restarted`` when a move last let the
+    score start afresh, ``started`` the later of the two; None where nobody knows."""
 
     __slots__ = (
         "_by_direction",
         "_by_kind",
         "_by_kinds",
+        "_is_restarted",
         "account",
+        "bases",
         "fields",
         "fit",
         "handed_off",
@@ -36,6 +46,8 @@ class View:
         "object",
         "opportunities",
         "person",
+        "raters",
+        "restarted",
         "review",
         "score",
         "stage",
@@ -58,14 +70,24 @@ class View:
         self.status: str | None = None
         self.stage_since: datetime | None = None
         self.status_since: datetime | None = None
-        self.started: datetime | None = None
-        self.handed_off: datetime | None = None
+        self.handed_off = time_of(self.memory.get("owner", NOTHING).get("at"))
+        self.restarted = time_of(self.memory.get("stage", NOTHING).get("restarted"))
+        self.started = max((at for at in (self.handed_off, self.restarted) if at), default=None)
         self.score: int | None = None
         self.fit: int | None = None
-        self.latched: Mapping[str, bool] = {}
+        self.latched: dict[str, bool] = {}
+        self.bases: dict[str, float] = {}
+        self.raters: Sequence[Rater] = ()
+        self._is_restarted = False
         self._by_kind: dict[str, list[Activity]] | None = None
         self._by_kinds: dict[frozenset[str], list[Activity]] = {}
         self._by_direction: dict[str, list[Activity]] | None = None
+
+    def rate(self, raters: Sequence[Rater]) -> None:
+        """Lets the scores be counted."""
+        self.raters = raters
+        for rater in raters:
+            rater.rate(self)
 
     def look_again(self, at: datetime) -> None:
         """Something looked at changes at ``at``."""
@@ -74,6 +96,25 @@ class View:
 
     def restart(self) -> None:
         """The person starts afresh: the score counts from now."""
+        self.restarted = self.started = self.now
+        self._is_restarted = True
+        for rater in self.raters:
+            if not rater.is_fit:
+                rater.rate(self)
+
+    def hand_off(self) -> None:
+        self.handed_off = self.started = self.now
+
+    def was_on(self, track: str) -> Sequence[str]:
+        """Thresholds of a score that were on the last time."""
+        on: Sequence[str] = () if self._is_restarted else self.memory.get(track, NOTHING).get("on", ())
+        return on
+
+    def score_base(self, track: str, raw: float) -> float:
+        """What a number from elsewhere was when the person last started afresh; it counts from there."""
+        remembered = self.memory.get(track, NOTHING).get("base", 0)
+        self.bases[track] = base = raw if self._is_restarted and track == "score" else float(remembered)
+        return base
 
     def of_kind(self, kind: str) -> Sequence[Activity]:
         """Activities of one kind, oldest first."""
@@ -104,7 +145,7 @@ class View:
             outbound = [a for a in self.person.activities if a.direction == "outbound" and a.kind not in ignored]
             by_direction = self._by_direction = {"inbound": inbound, "outbound": outbound}
         if direction == "any":
-            return in_order(list(by_direction.values()))
+            return in_order(by_direction.values())
         return by_direction[direction]
 
 

@@ -7,6 +7,9 @@ from typing import Any
 
 from connector.lifecycle.model import Manual, Move, Rule, Step, Track
 from connector.lifecycle.program import Model
+from connector.lifecycle.score import Score, Threshold
+from connector.lifecycle.tags import Tag
+from connector.mapping.mistakes import Place
 from connector.mapping.sections import FIELDS
 from connector.mapping.shape import Reading
 
@@ -21,7 +24,52 @@ def build(values: Mapping[str, Any], reading: Reading) -> Model:
     status = None
     if values["statuses"]:
         status = _track("status", values["statuses"], values, fields, gate["status"] or NO_GATE, reading)
-    return Model(stage=stage, status=status, lock=gate["lock"])
+    return Model(
+        stage=stage,
+        status=status,
+        lock=gate["lock"],
+        scores=tuple(_scores(values, fields)),
+        thresholds=tuple(_thresholds(values["thresholds"], reading)),
+        handoffs=tuple(values["handoff"]),
+        tags=tuple(_tags(values["tags"], fields, reading)),
+        tag_fields=fields["tags"],
+        tag_separator=fields["tag_separator"],
+        deals=values["opportunities"],
+        dates=values["dates"],
+        highest=fields["highest_stage"],
+        account_field=fields["account_stage"],
+        identity=values["identity"],
+    )
+
+
+def _scores(values: Mapping[str, Any], fields: Mapping[str, Any]) -> Iterable[Score]:
+    for name in ("score", "fit"):
+        said = values[name]
+        if said is not None:
+            points = said["points"] or ()
+            yield Score(name, said["from"], points, said.get("half_life"), said["min"], said["max"], fields[name])
+
+
+def _thresholds(values: Mapping[str, Any], reading: Reading) -> Iterable[Threshold]:
+    for name, said in values.items():
+        if said["of"] not in reading.names["number"]:
+            of = said["of"]
+            reading.bad(said["place"], f"the threshold {name} is of a {of} that is not there", f"add a section {of}:")
+        yield Threshold(name, said["of"], said["at"], said["again_below"], said["place"].line)
+
+
+def _tags(tags: Iterable[Tag], fields: Mapping[str, Any], reading: Reading) -> Iterable[Tag]:
+    seen: set[str] = set()
+    for tag in tags:
+        place = Place(next(iter(reading.names["stage"].values())).file, tag.line)
+        if tag.name.casefold() in seen:
+            reading.bad(place, f"two tags are called {tag.name}", "rename one")
+        if fields["tag_separator"] in tag.name:
+            reading.bad(place, f"the tag {tag.name} has the separator in it", "choose another tag_separator")
+        if not seen and not fields["tags"]:
+            reading.bad(place, "there are tags, but no field to write them to", "add fields: {tags: Tags__c}")
+        seen.add(tag.name.casefold())
+        yield tag
 
 
 def _track(
@@ -116,6 +164,8 @@ def _moves(track: str, moves: Iterable[Mapping[str, Any]], reading: Reading) -> 
             when=move["when"],
             after=move["after"],
             cool_off=move["cool_off"],
+            status=move["status"],
+            restart=move["restart_score"],
             file=move["place"].file,
             line=move["place"].line,
         )

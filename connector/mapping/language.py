@@ -11,8 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from connector.lifecycle.activity import ANCHORS, HasActivity
-from connector.lifecycle.compare import OneOf
 from connector.lifecycle.conditions import (
     AccountIs,
     All,
@@ -20,29 +18,30 @@ from connector.lifecycle.conditions import (
     AnyOf,
     Condition,
     FieldIs,
+    Never,
     Not,
     ObjectIs,
     ProspectIs,
 )
-from connector.lifecycle.opportunity import STATES, WHOLE, HasOpportunity
+from connector.lifecycle.measures import AccountStageIs, HandedOff, HasTag, ResponseTime, ScoreIs, ThresholdOn
 from connector.lifecycle.program import OBJECTS
 from connector.lifecycle.standing import StandsAt, StandsFor
 from connector.mapping.comparison import COMPARISON
+from connector.mapping.filters import ACTIVITY, OPPORTUNITY, Filters
 from connector.mapping.mistakes import Place, did_you_mean
 from connector.mapping.shape import (
     BAD,
-    FIELD,
     Block,
     Duration,
     Key,
     ListOf,
     NameOf,
-    Number,
     Reading,
     Shape,
     Text,
     Word,
     YesNo,
+    parse_duration,
 )
 from connector.mapping.tree import Map, Scalar, Seq, Tree
 
@@ -59,7 +58,6 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
     "created": {"Contact": "CreatedDate", "Lead": "CreatedDate", "Prospect": "createdAt"},
     "opted_out": {"Contact": "HasOptedOutOfEmail", "Lead": "HasOptedOutOfEmail", "Prospect": "optedOut"},
 }
-DIRECTIONS = ("inbound", "outbound", "any")
 SIGNED_NAME = re.compile(r"(>=|<=|>|<)\s*(.+)")
 
 
@@ -67,8 +65,8 @@ class ConditionShape(Shape):
     words = "a condition"
 
     def read(self, tree: Tree, reading: Reading) -> Any:
-        if isinstance(tree, Scalar) and tree.text.strip() == "always":
-            return Always()
+        if isinstance(tree, Scalar) and tree.text.strip() in CONSTANT:
+            return CONSTANT[tree.text.strip()]
         if isinstance(tree, Seq):
             return reading.bad(
                 tree.place, "a list of conditions says neither any nor all", "put any: or all: before it"
@@ -101,29 +99,7 @@ class ConditionShape(Shape):
 
 
 CONDITION = ConditionShape()
-
-
-@dataclass(frozen=True)
-class Filters(Shape):
-    """Field -> comparison. Fields of Salesforce are checked for their form; a marketing attribute may be any name."""
-
-    fields: bool = True
-    words: str = "a map of fields to comparisons"
-
-    def read(self, tree: Tree, reading: Reading) -> Any:
-        if not isinstance(tree, Map) or not tree.items:
-            return self._mismatch(tree, reading, "write it like {Country: [DE, AT]}")
-        found: list[tuple[str, Any]] = []
-        for key, value in tree.items.items():
-            compare = COMPARISON.read(value, reading)
-            if self.fields and not FIELD.fullmatch(key):
-                hint = "API names have letters, digits and _, like Lifecycle_Stage__c"
-                compare = reading.bad(tree.at(key), f"{key} is not the API name of a field", hint)
-            found.append((key, compare))
-        return BAD if any(compare is BAD for _, compare in found) else tuple(found)
-
-    def schema(self) -> dict[str, Any]:
-        return {"type": "object", "additionalProperties": COMPARISON.schema(), "minProperties": 1}
+CONSTANT: dict[str, Condition] = {"always": Always(), "never": Never()}
 
 
 @dataclass(frozen=True)
@@ -171,83 +147,7 @@ def _each(kind: type[AccountIs] | type[ProspectIs]) -> Callable[[Any, Place, Rea
     return make
 
 
-def _activity(values: dict[str, Any], place: Place, reading: Reading) -> Any:
-    word = values.pop("short")
-    if word in DIRECTIONS:
-        values["direction"] = word
-    elif word is not None:
-        values["kind"] = KIND_LIST.read(Scalar(word, place, word), reading)
-    if values["kind"] is BAD:
-        return BAD
-    if values["upcoming"] and (values["within"] or values["after_quiet"] or values["latest_of"]):
-        return reading.bad(place, "upcoming activities have no within, latest_of or after_quiet", "say one of them")
-    values["kinds"] = values.pop("kind") or ()
-    values["where"] = values["where"] or ()
-    values["since"] = values["since"] or ""
-    values["latest_of"] = values["latest_of"] or ()
-    if values["latest_of"] and not values["kinds"]:
-        return reading.bad(place, "latest_of needs kind: which of them must be the latest", "add kind:")
-    return HasActivity(**values, ignored=frozenset() if values["kinds"] else reading.ignored_kinds)
-
-
-def _opportunity(values: dict[str, Any], place: Place, reading: Reading) -> Any:
-    role = list(values["role_where"] or ())
-    if values["role"]:
-        role.append(("Role", OneOf(values["role"])))
-    if values["primary"] is not None:
-        role.append(("IsPrimary", OneOf((values["primary"],))))
-    where = values["where"] or ()
-    if values["state"] in WHOLE and values["count"] != 1:
-        return reading.bad(place, f"{values['state']} cannot be counted", "leave count out")
-    return HasOpportunity(values["state"] or "any", tuple(where), tuple(role), values["count"])
-
-
-KIND_LIST = ListOf(NameOf("activity kind"))
-ACTIVITY = Block(
-    "activity",
-    {
-        "kind": Key(KIND_LIST, "what happened: one of these kinds", example="kind: [form_submit, call]"),
-        "direction": Key(Word(DIRECTIONS), "who acted: the person (inbound) or we (outbound)", "any"),
-        "name": Key(COMPARISON, "the name of the form, mail, page or task", example="name: {contains: demo}"),
-        "source": Key(COMPARISON, "the source that saw it", example="source: salesforce"),
-        "where": Key(Filters(fields=False), "its attributes", example="where: {CallDisposition: Connected}"),
-        "within": Key(Duration(), "at most so long ago"),
-        "since": Key(
-            Word(tuple(ANCHORS)),
-            "only after the person came to the present stage or status, was handed off, or started afresh",
-        ),
-        "count": Key(Number(1, 10_000, whole=True), "at least so many", 1),
-        "latest_of": Key(KIND_LIST, "the newest activity of these kinds (and of kind) must be the one"),
-        "after_quiet": Key(Duration(), "it came after a pause of at least so long without another such activity"),
-        "upcoming": Key(
-            YesNo(), "in the future, like a meeting next week; otherwise only what has happened counts", False
-        ),
-    },
-    _activity,
-    short=Text("inbound, outbound, any, or an activity kind"),
-    short_key="short",
-    doc="what the person did, and what was done to reach them",
-)
-OPPORTUNITY_STATES = (*STATES, *WHOLE)
-OPPORTUNITY = Block(
-    "opportunity",
-    {
-        "state": Key(
-            Word(OPPORTUNITY_STATES),
-            "any, open, closed, won, lost; all_lost: there are some and each is lost; none: there is none",
-            "any",
-        ),
-        "where": Key(Filters(), "fields of the opportunity", example="where: {Amount: '>= 10000', Type: New Business}"),
-        "role": Key(ListOf(Text()), "the person's role in it", example="role: [Decision Maker, Champion]"),
-        "primary": Key(YesNo(), "whether the person is the primary contact"),
-        "role_where": Key(Filters(), "other fields of the contact role", example="role_where: {Region__c: North}"),
-        "count": Key(Number(1, 10_000, whole=True), "at least so many opportunities", 1),
-    },
-    _opportunity,
-    short=Word(OPPORTUNITY_STATES),
-    short_key="state",
-    doc="opportunities, through contact roles",
-)
+Maker = Callable[[Any, Place, Reading], Any]
 
 
 def named_condition(name: str, place: Place, reading: Reading) -> Any:
@@ -262,6 +162,43 @@ def named_condition(name: str, place: Place, reading: Reading) -> Any:
     return reading.known[name]
 
 
+def _number(of: str) -> Maker:
+    def make(compare: Any, place: Place, reading: Reading) -> Any:
+        if of not in reading.names["number"]:
+            return reading.bad(place, f"there is no {of} in this mapping", f"add a section {of}:")
+        return ScoreIs(of, compare)
+
+    return make
+
+
+def _threshold(name: str, _place: Place, reading: Reading) -> Any:
+    found = reading.thresholds.get(name)
+    return ThresholdOn(name, found["of"], found["at"]) if found else ThresholdOn(name, "score", 0)
+
+
+def _handed_off(values: dict[str, Any], _place: Place, _reading: Reading) -> Any:
+    return HandedOff(values["expected"] is not False, values["within"])
+
+
+def _tag(names: tuple[str, ...], place: Place, reading: Reading) -> Any:
+    return HasTag(names, reading.tag_fields, reading.tag_separator)
+
+
+@dataclass(frozen=True)
+class Span(Shape):
+    """``"> 4h"``"""
+
+    words: str = "a sign and a length of time, like '> 4h'"
+
+    def read(self, tree: Tree, reading: Reading) -> Any:
+        signed = SIGNED_NAME.fullmatch(tree.text.strip()) if isinstance(tree, Scalar) else None
+        span = parse_duration(signed[2]) if signed else None
+        return (signed[1], span) if signed and span else self._mismatch(tree, reading, "write it like '> 4h'")
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": "^(>=|<=|>|<)"}
+
+
 def _as_it_is(value: Any, _place: Place, _reading: Reading) -> Any:
     return value
 
@@ -270,7 +207,14 @@ def _of(make: Callable[[Any], Condition]) -> Maker:
     return lambda value, _place, _reading: make(value)
 
 
-Maker = Callable[[Any, Place, Reading], Any]
+HANDED_OFF = Block(
+    "handed_off",
+    {"within": Key(Duration(), "at most so long ago")},
+    _handed_off,
+    short=YesNo(),
+    short_key="expected",
+    doc="sales got the person by a hand-off",
+)
 CONDITIONS: dict[str, tuple[Key, Maker]] = {
     "all": (
         Key(
@@ -337,4 +281,27 @@ CONDITIONS: dict[str, tuple[Key, Maker]] = {
         Key(Duration(), "at the present status for at least so long", example="status_for: 2d"),
         _of(lambda span: StandsFor("status", span)),
     ),
+    "score": (Key(COMPARISON, "the score, as score: counts or takes it", example="score: '>= 71'"), _number("score")),
+    "fit": (Key(COMPARISON, "the fit, as fit: counts or takes it", example="fit: '>= 50'"), _number("fit")),
+    "threshold": (
+        Key(NameOf("threshold"), "past a threshold, and not yet back below it", example="threshold: sales_ready"),
+        _threshold,
+    ),
+    "handed_off": (
+        Key(HANDED_OFF, "sales got the person by a hand-off", example="handed_off: {within: 7d}"),
+        _as_it_is,
+    ),
+    "response_time": (
+        Key(Span(), "how long after the hand-off sales reached out, or has not yet", example="response_time: '> 4h'"),
+        _of(lambda found: ResponseTime(*found)),
+    ),
+    "account_stage": (
+        Key(
+            Steps("stage"),
+            "the furthest stage that others of the account reached by themselves",
+            example="account_stage: '>= Opportunity'",
+        ),
+        _of(AccountStageIs),
+    ),
+    "tag": (Key(ListOf(Text()), "the tag field has one of these", example="tag: VIP"), _tag),
 }

@@ -12,7 +12,7 @@ from connector.lifecycle.mapping import Mapping
 from connector.mapping.build import build
 from connector.mapping.include import gather
 from connector.mapping.mistakes import MappingInvalid, Mistake, Notes, Place, did_you_mean
-from connector.mapping.names import collect
+from connector.mapping.names import collect, read_ahead
 from connector.mapping.sections import ROOT
 from connector.mapping.shape import BAD, Reading
 from connector.mapping.tree import Map as TreeMap
@@ -75,6 +75,7 @@ def _compile(file: str, read: Any) -> Mapping:
         raise MappingInvalid(notes.mistakes)
     reading = Reading(notes)
     collect(tree, reading)
+    read_ahead(tree, reading)
     values = ROOT.read(tree, reading)
     model = build(values, reading) if values is not BAD and values["stages"] else None
     if notes.mistakes or model is None:

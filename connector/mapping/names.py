@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from connector.lifecycle.program import OBJECTS
+from connector.mapping.kinds import KINDS
 from connector.mapping.language import ATTRIBUTES, CONDITIONS
 from connector.mapping.mistakes import Place
-from connector.mapping.shape import FIELD, Reading
+from connector.mapping.sections import FIELDS, THRESHOLD
+from connector.mapping.shape import BAD, FIELD, MapOf, Reading
 from connector.mapping.tree import Map, Scalar, Seq, Tree
-from connector.sources.kinds import KINDS
 
 DEFAULT_IGNORED = ("email_open",)
 NAMED_LISTS = {"stages": "stage", "statuses": "status"}
@@ -22,8 +23,28 @@ def collect(tree: Map, reading: Reading) -> None:
     if isinstance(conditions, Map):
         reading.named = dict(conditions.items)
         reading.names["condition"] = {name: conditions.at(name) for name in conditions.items}
+    for section, kind in (("thresholds", "threshold"),):
+        names = tree.items.get(section)
+        reading.names[kind] = {name: names.at(name) for name in names.items} if isinstance(names, Map) else {}
+    reading.names["number"] = {name: tree.at(name) for name in ("score", "fit") if name in tree.items}
+    _pipeline(tree.items.get("opportunities"), reading)
     _attributes(tree.items.get("attributes"), reading)
     _kinds(tree.items.get("activities"), reading)
+
+
+def read_ahead(tree: Map, reading: Reading) -> None:
+    """What conditions need to know of other sections."""
+    fields = reading.quietly(FIELDS, tree.items.get("fields"))
+    if fields is not BAD:
+        reading.tag_fields, reading.tag_separator = fields["tags"], fields["tag_separator"]
+    thresholds = reading.quietly(MapOf(THRESHOLD), tree.items.get("thresholds"))
+    reading.thresholds = {} if thresholds is BAD else thresholds
+
+
+def _pipeline(tree: Tree | None, reading: Reading) -> None:
+    stages = tree.items.get("pipeline") if isinstance(tree, Map) else None
+    items = stages.items if isinstance(stages, Seq) else ()
+    reading.names["opportunity stage"] = {item.text.strip(): item.place for item in items if isinstance(item, Scalar)}
 
 
 def _names(tree: Tree | None, kind: str, reading: Reading) -> dict[str, Place]:

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from connector.lifecycle.conditions import PEOPLE
-from connector.lifecycle.model import Manual
-from connector.mapping.language import CONDITION, KIND_LIST, Steps
+from connector.lifecycle.deals import DEFAULT_PRECEDENCE, POLICIES, DealPolicy
+from connector.lifecycle.model import Identity, Manual
+from connector.mapping.filters import ACTIVITY, KIND_LIST, OPPORTUNITY
+from connector.mapping.language import CONDITION, Steps
+from connector.mapping.makers import (
+    SCORE_SOURCE,
+    ManualShape,
+    OrNone,
+    PatternShape,
+    PerObject,
+    PrecedenceShape,
+    make_dates,
+    make_deals,
+    make_handoff,
+    make_identity,
+    make_owner_rule,
+    make_points,
+    make_score,
+    make_tag,
+    make_threshold,
+)
 from connector.mapping.mistakes import Place
 from connector.mapping.shape import (
-    BAD,
     Block,
     Duration,
     FieldName,
@@ -18,72 +36,12 @@ from connector.mapping.shape import (
     ListOf,
     MapOf,
     NameOf,
+    Number,
     Reading,
-    Shape,
     Text,
     Word,
     YesNo,
-    parse_duration,
 )
-from connector.mapping.tree import Map, Scalar, Tree
-
-
-@dataclass(frozen=True)
-class PerObject(Shape):
-    """One value for Contact and Lead, or one for each."""
-
-    item: Shape
-
-    @property
-    def words(self) -> str:  # type: ignore[override]  # computed, where the others have a constant
-        return f"{self.item.words}, or a map with Contact and Lead"
-
-    def read(self, tree: Tree, reading: Reading) -> Any:
-        if isinstance(tree, Map):
-            return MapOf(self.item, PEOPLE).read(tree, reading)
-        value = self.item.read(tree, reading)
-        return BAD if value is BAD else dict.fromkeys(PEOPLE, value)
-
-    def schema(self) -> dict[str, Any]:
-        return {"anyOf": [self.item.schema(), MapOf(self.item, PEOPLE).schema()]}
-
-
-@dataclass(frozen=True)
-class ManualShape(Shape):
-    """How long a value that a person set stays."""
-
-    words: str = "until_promotion, forever, ignored, or a length of time"
-
-    def read(self, tree: Tree, reading: Reading) -> Any:
-        text = tree.text.strip().replace(" ", "_") if isinstance(tree, Scalar) else ""
-        if text in {"until_promotion", "forever", "ignored"}:
-            return Manual(text)
-        span = parse_duration(text.replace("_", " "))
-        return (
-            Manual("span", span)
-            if span
-            else self._mismatch(tree, reading, "write until_promotion, forever, ignored or 30d")
-        )
-
-    def schema(self) -> dict[str, Any]:
-        return {"anyOf": [{"enum": ["until_promotion", "forever", "ignored"]}, Duration().schema()]}
-
-
-@dataclass(frozen=True)
-class OrNone(Shape):
-    """A list, or the word none for an empty one."""
-
-    item: Shape
-
-    @property
-    def words(self) -> str:  # type: ignore[override]  # computed, where the others have a constant
-        return f"{self.item.words}, or none"
-
-    def read(self, tree: Tree, reading: Reading) -> Any:
-        return () if isinstance(tree, Scalar) and tree.text.strip() == "none" else self.item.read(tree, reading)
-
-    def schema(self) -> dict[str, Any]:
-        return {"anyOf": [{"const": "none"}, self.item.schema()]}
 
 
 def with_place(values: dict[str, Any], place: Place, _reading: Reading) -> dict[str, Any]:
@@ -145,6 +103,8 @@ MOVE = Block(
         "when": Key(CONDITION, "the condition", required=True),
         "after": Key(Duration(), "grace period: only once the condition has held for so long"),
         "cool_off": Key(Duration(), "only once the person has stood there for so long"),
+        "status": Key(NameOf("status"), "the lead status that goes with it"),
+        "restart_score": Key(YesNo(), "true: the score counts from then on", False),
     },
     with_place,
     doc="a named exception: out of a step, back or forward, although the rules would not",
@@ -184,6 +144,12 @@ FIELDS = Block(
         "status": Key(
             PerObject(FieldName()), "where the lead status is written", {"Contact": "Lead_Status__c", "Lead": "Status"}
         ),
+        "highest_stage": Key(PerObject(FieldName()), "where the furthest stage ever is written", {}),
+        "score": Key(PerObject(FieldName()), "where the score is written", {}),
+        "fit": Key(PerObject(FieldName()), "where the fit is written", {}),
+        "tags": Key(PerObject(FieldName()), "where tags are written: a multi-select picklist or a text field", {}),
+        "tag_separator": Key(Text(longest=3), "what stands between tags; ; for a multi-select picklist", ";"),
+        "account_stage": Key(FieldName(), "the Account field where the furthest stage of its people is written"),
     },
     doc="the Salesforce fields that are written",
 )
@@ -198,6 +164,120 @@ ACTIVITIES = Block(
         "kinds": Key(ListOf(Text()), "further kinds that your own files or hooks deliver", ()),
     },
     doc="what counts as engagement",
+)
+POINTS = Block(
+    "points",
+    {
+        "activity": Key(ACTIVITY, "points for each activity that fits"),
+        "when": Key(CONDITION, "points once, while this holds"),
+        "points": Key(Number(-1000, 1000), "how many; negative ones are taken off", required=True),
+        "cap": Key(Number(0, 100_000), "at most so many from this entry"),
+    },
+    make_points,
+    doc="what gives points",
+)
+SCORE_KEYS = {
+    "from": Key(SCORE_SOURCE, "take the number from the marketing system or a field"),
+    "points": Key(ListOf(POINTS, strict=True), "or count it"),
+    "min": Key(Number(-10_000, 10_000, whole=True), "never below", 0),
+    "max": Key(Number(-10_000, 10_000, whole=True), "never above", 100),
+}
+SCORE = Block(
+    "score",
+    {**SCORE_KEYS, "half_life": Key(Duration(), "points of activities lose half their worth in so long")},
+    make_score,
+    doc="a number for what a person does",
+)
+FIT = Block("fit", SCORE_KEYS, make_score, doc="a number for who a person is")
+THRESHOLD = Block(
+    "threshold",
+    {
+        "of": Key(Word(("score", "fit")), "which number", "score"),
+        "at": Key(Number(), "on from this number and above", required=True),
+        "again_below": Key(Number(), "off again below this number; without it, below at"),
+    },
+    make_threshold,
+    doc="crossed once, on the way up; again only after falling below",
+)
+OWNER_RULE = Block(
+    "owner rule",
+    {
+        "name": Key(NAME, "named in decisions"),
+        "when": Key(CONDITION, "people for whom this holds; without it, everybody"),
+        "user": Key(Text(), "one user, by username, e-mail address or id"),
+        "queue": Key(Text(), "one queue, by name or id (Leads only)"),
+        "round_robin": Key(ListOf(Text(), strict=True), "these users, evenly"),
+        "weights": Key(MapOf(Number(0, 1000), key_words="a user"), "these users, in these proportions"),
+        "capacity": Key(
+            MapOf(Number(0, 100_000), key_words="a user"), "these users, by how many more people they can take"
+        ),
+    },
+    make_owner_rule,
+    doc="who gets a person; the first rule that fits decides",
+)
+HANDOFF = Block(
+    "hand-off",
+    {
+        "name": Key(NAME, "named in decisions", "hand-off"),
+        "when": Key(CONDITION, "happens once when this turns true, and again only after it was false", required=True),
+        "unless": Key(
+            CONDITION,
+            "people for whom this holds are left alone; otherwise those sales worked on within 30 days; never: nobody",
+        ),
+        "status": Key(NameOf("status"), "the lead status that goes with it"),
+        "owner": Key(
+            ListOf(OWNER_RULE, strict=True, lenient=True), "who gets them, in order; without it, nobody changes", ()
+        ),
+    },
+    make_handoff,
+    doc="a person goes to sales",
+)
+TAG = Block(
+    "tag",
+    {
+        "name": Key(NAME, "the label", required=True),
+        "when": Key(CONDITION, "people for whom this holds have it", required=True),
+        "keep": Key(YesNo(), "true: never taken away again", False),
+    },
+    make_tag,
+    doc="a label that rules add and remove; those of others are left alone",
+)
+DEALS = Block(
+    "opportunities",
+    {
+        "counts": Key(OPPORTUNITY, "only opportunities that fit count at all"),
+        "precedence": Key(PrecedenceShape(), "which of several counts", DEFAULT_PRECEDENCE),
+        "without_roles": Key(ListOf(Word(POLICIES)), "whom opportunities without any contact role move", ("ignore",)),
+        "active_within": Key(
+            Duration(), "for active_contacts: with an activity at most so long ago", timedelta(days=90)
+        ),
+        "primary_contact_field": Key(FieldName(), "for primary_contact: the Account field with the contact's id"),
+        "pipeline": Key(ListOf(Text(), strict=True), "the opportunity stages in order, for past:"),
+    },
+    make_deals,
+    doc="which opportunities count",
+)
+DATES = Block(
+    "dates",
+    {
+        "entered": Key(PatternShape(), "when the person came to the stage", ""),
+        "exited": Key(PatternShape(), "when the person left it", ""),
+        "days": Key(PatternShape(), "how many days in between", ""),
+        "how": Key(PatternShape(), "observed, or inferred from the evidence", ""),
+        "as": Key(Word(("date", "datetime")), "the type of the fields", "date"),
+    },
+    make_dates,
+    doc="dates of each stage, to fields by a pattern such as '{stage}_Entered__c'",
+)
+IDENTITY = Block(
+    "identity",
+    {
+        "by_email": Key(YesNo(), "true: records with the same e-mail address are one human", False),
+        "prefer": Key(ListOf(Word(PEOPLE)), "whose record leads", PEOPLE),
+        "then": Key(Word(("oldest", "newest")), "which of several leads", "oldest"),
+    },
+    make_identity,
+    doc="when records are one human, besides conversion and merge",
 )
 ROOT = Block(
     "mapping",
@@ -217,6 +297,14 @@ ROOT = Block(
         "rules": Key(ListOf(RULE, strict=True, lenient=True), "further rules", ()),
         "gate": Key(GATE, GATE.doc),
         "moves": Key(ListOf(MOVE, strict=True, lenient=True), "named exceptions to the gate", ()),
+        "opportunities": Key(DEALS, DEALS.doc, DealPolicy()),
+        "score": Key(SCORE, SCORE.doc),
+        "fit": Key(FIT, FIT.doc),
+        "thresholds": Key(MapOf(THRESHOLD), "named thresholds", {}),
+        "handoff": Key(ListOf(HANDOFF, lenient=True), "when people go to sales, and to whom", ()),
+        "tags": Key(ListOf(TAG, strict=True, lenient=True), "labels", ()),
+        "dates": Key(DATES, DATES.doc),
+        "identity": Key(IDENTITY, IDENTITY.doc, Identity()),
     },
     doc="one mapping",
     lenient=True,

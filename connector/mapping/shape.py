@@ -35,6 +35,9 @@ class Reading:
     names: dict[str, dict[str, Place]] = field(default_factory=dict)
     attributes: dict[str, Mapping[str, str]] = field(default_factory=dict)  # name -> object -> field
     ignored_kinds: frozenset[str] = frozenset()
+    tag_fields: Mapping[str, str] = field(default_factory=dict)
+    tag_separator: str = ";"
+    thresholds: dict[str, Any] = field(default_factory=dict)
     named: dict[str, Tree] = field(default_factory=dict)  # named conditions as written
     known: dict[str, Any] = field(default_factory=dict)  # named conditions already read
     open: list[str] = field(default_factory=list)  # named conditions being read
@@ -42,6 +45,12 @@ class Reading:
     def bad(self, place: Place, what: str, hint: str = "") -> Any:
         self.notes.add(place, what, hint)
         return BAD
+
+    def quietly(self, shape: Shape, tree: Tree | None) -> Any:
+        """Reads ahead, without noting mistakes: the same is read again in its turn. BAD when it cannot be read."""
+        if tree is None:
+            return BAD
+        return shape.read(tree, Reading(Notes(), self.names, self.attributes))
 
 
 class Shape:

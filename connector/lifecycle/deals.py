@@ -1,0 +1,82 @@
+"""Which opportunities count for a person at all, before any condition looks at them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from connector.facts import OpportunityRole
+from connector.lifecycle.opportunity import STATES, HasOpportunity
+from connector.lifecycle.values import time_of
+from connector.lifecycle.view import View
+
+DEFAULT_PRECEDENCE = ("won", "open", "lost")
+POLICIES = ("ignore", "primary_contact", "active_contacts", "converted_lead")
+
+
+@dataclass(frozen=True)
+class DealPolicy:
+    """``counts``: only opportunities that fit (None: all). ``precedence``: by default every opportunity counts, and the
+    order of the stages ranks won above open above lost; in another order only those of the first state that there is
+    count; ``newest`` and ``primary`` leave only that one. ``without_roles``: whom an opportunity without any contact
+    role moves."""
+
+    counts: HasOpportunity | None = None
+    precedence: tuple[str, ...] = DEFAULT_PRECEDENCE
+    without_roles: tuple[str, ...] = ("ignore",)
+    active_within: timedelta = timedelta(days=90)
+    primary_contact_field: str | None = None
+
+    @property
+    def is_default(self) -> bool:
+        return self.counts is None and self.precedence == DEFAULT_PRECEDENCE and self.without_roles == ("ignore",)
+
+
+def counting(view: View, policy: DealPolicy) -> Sequence[OpportunityRole]:
+    """The roles that count, by the policy."""
+    roles = list(view.opportunities)
+    if view.person.account_opportunities:
+        roles += [role for role in view.person.account_opportunities if _moves(view, role, policy)]
+    if policy.counts is not None:
+        fits = policy.counts.fits()
+        roles = [role for role in roles if fits(role, view)]
+    return _preferred(roles, policy.precedence)
+
+
+def _moves(view: View, role: OpportunityRole, policy: DealPolicy) -> bool:
+    """Whether an opportunity without roles moves this person."""
+    if role.role.get("Via") == "conversion":
+        return "converted_lead" in policy.without_roles
+    if "primary_contact" in policy.without_roles and policy.primary_contact_field:
+        primary = str(view.account.get(policy.primary_contact_field) or "")
+        if primary and primary[:15] == view.person.id[:15]:
+            return True
+    return "active_contacts" in policy.without_roles and _is_active(view, policy.active_within)
+
+
+def _is_active(view: View, span: timedelta) -> bool:
+    for activity in reversed(view.person.activities):
+        if activity.occurred_at > view.now:
+            view.look_again(activity.occurred_at)
+            continue
+        view.look_again(activity.occurred_at + span)
+        return view.now < activity.occurred_at + span
+    return False
+
+
+def _preferred(roles: list[OpportunityRole], precedence: tuple[str, ...]) -> list[OpportunityRole]:
+    if precedence == DEFAULT_PRECEDENCE or not roles:
+        return roles
+    if precedence == ("primary",):
+        return [role for role in roles if role.role.get("IsPrimary")]
+    if precedence == ("newest",):
+        newest = max(
+            roles, key=lambda role: (str(time_of(role.opportunity.get("CreatedDate")) or ""), role.opportunity_id)
+        )
+        return [role for role in roles if role.opportunity_id == newest.opportunity_id]
+    for state in precedence:
+        found = [role for role in roles if STATES[state](role.opportunity)]
+        if found:
+            return found
+    return []

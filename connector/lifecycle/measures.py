@@ -1,0 +1,209 @@
+"""Conditions on measures: score, fit, thresholds, the hand-off, how fast sales responded, the account's stage, tags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from connector.facts import Activity, Evidence
+from connector.lifecycle.compare import ORDERS, Comparison, Order
+from connector.lifecycle.conditions import Condition, Finding, Reads, Test
+from connector.lifecycle.values import fold, show, show_duration, show_time
+from connector.lifecycle.view import View
+
+TOUCHES = ("call", "email_sent", "meeting", "social_message")  # what counts as a response of sales
+
+
+@dataclass(frozen=True)
+class ScoreIs(Condition):
+    """The score or the fit, as it is now. The score itself says when it changes next."""
+
+    of: str  # "score" | "fit"
+    compare: Comparison
+
+    def compile(self, object_name: str) -> Test:
+        check = self.compare.compile()
+        if self.of == "fit":
+            return lambda view: check(view.fit, view)
+        return lambda view: check(view.score, view)
+
+    def look(self, view: View) -> Finding:
+        value = view.fit if self.of == "fit" else view.score
+        found = f"{self.of} is {show(value)}"
+        if self.holds(view):
+            return Finding(self.words(), True, found, "", (Evidence("score", view.person.id, found),))
+        lacks = f"{self.words()} ({found})"
+        if isinstance(self.compare, Order) and self.compare.sign in {">=", ">"}:
+            lacks = f"{_points(self.compare, value)} more points of {self.of}"
+        return Finding(self.words(), False, found, lacks)
+
+    def words(self) -> str:
+        return f"{self.of} {self.compare.words()}"
+
+
+def _points(compare: Order, value: int | None) -> str:
+    short = compare.bound - (value or 0) + (1 if compare.sign == ">" else 0)
+    return show(short)
+
+
+@dataclass(frozen=True)
+class ThresholdOn(Condition):
+    """Past a threshold, and not yet back below it."""
+
+    name: str
+    of: str
+    at: float
+
+    def compile(self, object_name: str) -> Test:
+        name = self.name
+        return lambda view: view.latched.get(name, False)
+
+    def look(self, view: View) -> Finding:
+        value = view.fit if self.of == "fit" else view.score
+        found = f"{self.of} is {show(value)}"
+        if self.holds(view):
+            return Finding(
+                self.words(), True, found, "", (Evidence("score", view.person.id, f"past {self.name}: {found}"),)
+            )
+        return Finding(self.words(), False, found, f"{show(self.at - (value or 0))} more points of {self.of}")
+
+    def words(self) -> str:
+        return f"past {self.name} ({self.of} {show(self.at)})"
+
+
+@dataclass(frozen=True)
+class HandedOff(Condition):
+    """Sales got the person by a hand-off: ever, or at most ``within`` ago. ``expected`` False asks for the opposite."""
+
+    expected: bool = True
+    within: timedelta | None = None
+
+    def compile(self, object_name: str) -> Test:
+        expected, within = self.expected, self.within
+
+        def test(view: View) -> bool:
+            at = view.handed_off
+            if at is None or within is None:
+                return (at is not None) == expected
+            view.look_again(at + within)
+            return view.now < at + within
+
+        return test
+
+    def look(self, view: View) -> Finding:
+        found = f"handed off on {show_time(view.handed_off)}" if view.handed_off else "never handed off"
+        if self.holds(view):
+            evidence = Evidence("handoff", view.person.id, found, view.handed_off)
+            return Finding(self.words(), True, found, "", (evidence,), view.handed_off)
+        return Finding(self.words(), False, found, self.words())
+
+    def words(self) -> str:
+        if self.within:
+            return f"handed off within the last {show_duration(self.within)}"
+        return "handed off" if self.expected else "not handed off"
+
+
+@dataclass(frozen=True)
+class ResponseTime(Condition):
+    """How long after the hand-off sales first reached out. While nobody has, the time so far counts."""
+
+    sign: str  # one of ORDERS
+    span: timedelta
+
+    def compile(self, object_name: str) -> Test:
+        compare, span = ORDERS[self.sign], self.span
+
+        def test(view: View) -> bool:
+            start = view.handed_off
+            if start is None:
+                return False
+            first = first_touch(view, start)
+            if first is None:
+                view.look_again(start + span)
+                view.look_again(start + span + timedelta(microseconds=1))
+                return compare(view.now - start, span)
+            return compare(first.occurred_at - start, span)
+
+        return test
+
+    def look(self, view: View) -> Finding:
+        start = view.handed_off
+        first = first_touch(view, start) if start else None
+        if start is None:
+            return Finding(self.words(), False, "never handed off", "a hand-off")
+        found = f"{first.kind} after {show_duration(first.occurred_at - start)}" if first else "nobody responded yet"
+        if not self.holds(view):
+            return Finding(self.words(), False, found, f"{self.words()} ({found})")
+        ref = f"{first.source}:{first.id}" if first else view.person.id
+        return Finding(self.words(), True, found, "", (Evidence("activity", ref, found, start),))
+
+    def words(self) -> str:
+        return f"response time {self.sign} {show_duration(self.span)}"
+
+
+def first_touch(view: View, start: datetime) -> Activity | None:
+    """The first outbound activity of sales from ``start`` on."""
+    for activity in view.of_kinds(frozenset(TOUCHES)):
+        if activity.occurred_at >= start and activity.direction == "outbound":
+            if activity.occurred_at > view.now:
+                view.look_again(activity.occurred_at)
+                return None
+            return activity
+    return None
+
+
+@dataclass(frozen=True)
+class AccountStageIs(Condition):
+    """The furthest stage that other people of the account reached by rules of their own."""
+
+    names: tuple[str, ...]
+
+    def compile(self, object_name: str) -> Test:
+        names = frozenset(self.names)
+        return lambda view: view.person.account_stage in names
+
+    def look(self, view: View) -> Finding:
+        found = f"account's stage is {view.person.account_stage or 'empty'}"
+        if not self.holds(view):
+            return Finding(self.words(), False, found, f"{self.words()} ({found})")
+        ref = str(view.fields.get("AccountId") or view.person.id)
+        return Finding(self.words(), True, found, "", (Evidence("account", ref, found),))
+
+    def words(self) -> str:
+        return "account's stage is " + " or ".join(self.names)
+
+    def reads(self) -> Reads:
+        yield "Contact", "AccountId"
+
+
+@dataclass(frozen=True)
+class HasTag(Condition):
+    """The tag field has one of these labels, as it stands."""
+
+    names: tuple[str, ...]
+    fields: Mapping[str, str] = field(default_factory=dict)
+    separator: str = ";"
+
+    def compile(self, object_name: str) -> Test:
+        name, separator = self.fields.get(object_name), self.separator
+        wanted = frozenset(fold(each) for each in self.names)
+
+        def test(view: View) -> bool:
+            value = view.fields.get(name) if name else view.memory.get("tags", {}).get("written")
+            return bool(value) and any(fold(part) in wanted for part in str(value).split(separator))
+
+        return test
+
+    def look(self, view: View) -> Finding:
+        name = self.fields.get(view.object)
+        found = show(view.fields.get(name) if name else None)
+        if not self.holds(view):
+            return Finding(self.words(), False, found, self.words())
+        return Finding(self.words(), True, found, "", (Evidence("field", view.person.id, f"tagged {found}"),))
+
+    def words(self) -> str:
+        return "tagged " + " or ".join(self.names)
+
+    def reads(self) -> Reads:
+        yield from self.fields.items()

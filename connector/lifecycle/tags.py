@@ -1,0 +1,72 @@
+"""Tags: labels that rules add and remove, in a field that others write to as well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from connector.facts import Evidence, TrackDecision
+from connector.lifecycle.conditions import Condition, Test
+from connector.lifecycle.values import fold
+from connector.lifecycle.view import View
+
+
+@dataclass(frozen=True)
+class Tag:
+    """``keep``: once added, it stays when the condition no longer holds."""
+
+    name: str
+    when: Condition
+    keep: bool = False
+    line: int = 0
+
+
+@dataclass
+class Labeller:
+    """The tags compiled for one object. ``separator``: ``;`` for a multi-select picklist."""
+
+    tags: tuple[Tag, ...]
+    object_name: str
+    field: str | None
+    separator: str = ";"
+
+    def __post_init__(self) -> None:
+        self._compiled: list[tuple[Tag, str, Test]] = [
+            (tag, fold(tag.name), tag.when.compile(self.object_name)) for tag in self.tags
+        ]
+
+    def decide(self, view: View) -> TrackDecision:
+        """The whole value of the field: tags of others as they are, ours as the rules say."""
+        memory: Mapping[str, str] = view.memory.get("tags", {})
+        value = view.fields.get(self.field) if self.field else memory.get("written")
+        current = str(value) if value else ""
+        there = {fold(part): part.strip() for part in current.split(self.separator) if part.strip()} if current else {}
+        added: list[Tag] = []
+        removed: list[str] = []
+        for tag, key, test in self._compiled:
+            if test(view):
+                if key not in there:
+                    added.append(tag)
+                    there[key] = tag.name
+            elif not tag.keep and key in there:
+                removed.append(there.pop(key))
+        if not added and not removed:
+            return TrackDecision(
+                "tags", current or None, current or None, "", "stays", "tags as they are", memory=memory
+            )
+        joiner = self.separator if self.separator == ";" else f"{self.separator} "
+        evidence: tuple[Evidence, ...] = ()
+        for tag in added:
+            evidence += tag.when.look(view).evidence
+        said = [f"adds {tag.name}" for tag in added] + [f"removes {name}" for name in removed]
+        written = joiner.join(there.values())
+        return TrackDecision(
+            track="tags",
+            value=written,
+            current=current or None,
+            rule=", ".join([tag.name for tag in added] or removed),
+            verdict="moves",
+            reason=" and ".join(said),
+            evidence=evidence,
+            memory={"written": written} if self.field is None else {},
+        )

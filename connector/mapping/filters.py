@@ -1,0 +1,141 @@
+"""How activities and opportunities are asked for: the two filters of the condition language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from connector.lifecycle.activity import ANCHORS, HasActivity
+from connector.lifecycle.compare import OneOf
+from connector.lifecycle.opportunity import STATES, WHOLE, HasOpportunity
+from connector.mapping.comparison import COMPARISON
+from connector.mapping.mistakes import Place
+from connector.mapping.shape import (
+    BAD,
+    FIELD,
+    Block,
+    Duration,
+    Key,
+    ListOf,
+    NameOf,
+    Number,
+    Reading,
+    Shape,
+    Text,
+    Word,
+    YesNo,
+)
+from connector.mapping.tree import Map, Scalar, Tree
+
+DIRECTIONS = ("inbound", "outbound", "any")
+
+
+@dataclass(frozen=True)
+class Filters(Shape):
+    """Field -> comparison. Fields of Salesforce are checked for their form; a marketing attribute may be any name."""
+
+    fields: bool = True
+    words: str = "a map of fields to comparisons"
+
+    def read(self, tree: Tree, reading: Reading) -> Any:
+        if not isinstance(tree, Map) or not tree.items:
+            return self._mismatch(tree, reading, "write it like {Country: [DE, AT]}")
+        found: list[tuple[str, Any]] = []
+        for key, value in tree.items.items():
+            compare = COMPARISON.read(value, reading)
+            if self.fields and not FIELD.fullmatch(key):
+                hint = "API names have letters, digits and _, like Lifecycle_Stage__c"
+                compare = reading.bad(tree.at(key), f"{key} is not the API name of a field", hint)
+            found.append((key, compare))
+        return BAD if any(compare is BAD for _, compare in found) else tuple(found)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "object", "additionalProperties": COMPARISON.schema(), "minProperties": 1}
+
+
+def _activity(values: dict[str, Any], place: Place, reading: Reading) -> Any:
+    word = values.pop("short")
+    if word in DIRECTIONS:
+        values["direction"] = word
+    elif word is not None:
+        values["kind"] = KIND_LIST.read(Scalar(word, place, word), reading)
+    if values["kind"] is BAD:
+        return BAD
+    if values["upcoming"] and (values["within"] or values["after_quiet"] or values["latest_of"]):
+        return reading.bad(place, "upcoming activities have no within, latest_of or after_quiet", "say one of them")
+    values["kinds"] = values.pop("kind") or ()
+    values["where"] = values["where"] or ()
+    values["since"] = values["since"] or ""
+    values["latest_of"] = values["latest_of"] or ()
+    if values["latest_of"] and not values["kinds"]:
+        return reading.bad(place, "latest_of needs kind: which of them must be the latest", "add kind:")
+    return HasActivity(**values, ignored=frozenset() if values["kinds"] else reading.ignored_kinds)
+
+
+def _opportunity(values: dict[str, Any], place: Place, reading: Reading) -> Any:
+    role = list(values["role_where"] or ())
+    if values["role"]:
+        role.append(("Role", OneOf(values["role"])))
+    if values["primary"] is not None:
+        role.append(("IsPrimary", OneOf((values["primary"],))))
+    where = list(values["where"] or ())
+    if values["past"]:
+        pipeline = list(reading.names["opportunity stage"])
+        later = tuple(pipeline[pipeline.index(values["past"]) + 1 :])
+        if not later:
+            return reading.bad(place, f"nothing comes after {values['past']} in the pipeline", "name an earlier stage")
+        where.append(("StageName", OneOf(later)))
+    if values["state"] in WHOLE and values["count"] != 1:
+        return reading.bad(place, f"{values['state']} cannot be counted", "leave count out")
+    return HasOpportunity(values["state"] or "any", tuple(where), tuple(role), values["count"])
+
+
+KIND_LIST = ListOf(NameOf("activity kind"))
+ACTIVITY = Block(
+    "activity",
+    {
+        "kind": Key(KIND_LIST, "what happened: one of these kinds", example="kind: [form_submit, call]"),
+        "direction": Key(Word(DIRECTIONS), "who acted: the person (inbound) or we (outbound)", "any"),
+        "name": Key(COMPARISON, "the name of the form, mail, page or task", example="name: {contains: demo}"),
+        "source": Key(COMPARISON, "the source that saw it", example="source: salesforce"),
+        "where": Key(Filters(fields=False), "its attributes", example="where: {CallDisposition: Connected}"),
+        "within": Key(Duration(), "at most so long ago"),
+        "since": Key(
+            Word(tuple(ANCHORS)),
+            "only after the person came to the present stage or status, was handed off, or started afresh",
+        ),
+        "count": Key(Number(1, 10_000, whole=True), "at least so many", 1),
+        "latest_of": Key(KIND_LIST, "the newest activity of these kinds (and of kind) must be the one"),
+        "after_quiet": Key(Duration(), "it came after a pause of at least so long without another such activity"),
+        "upcoming": Key(
+            YesNo(), "in the future, like a meeting next week; otherwise only what has happened counts", False
+        ),
+    },
+    _activity,
+    short=Text("inbound, outbound, any, or an activity kind"),
+    short_key="short",
+    doc="what the person did, and what was done to reach them",
+)
+OPPORTUNITY_STATES = (*STATES, *WHOLE)
+OPPORTUNITY = Block(
+    "opportunity",
+    {
+        "state": Key(
+            Word(OPPORTUNITY_STATES),
+            "any, open, closed, won, lost; all_lost: there are some and each is lost; none: there is none",
+            "any",
+        ),
+        "where": Key(Filters(), "fields of the opportunity", example="where: {Amount: '>= 10000', Type: New Business}"),
+        "past": Key(
+            NameOf("opportunity stage"), "beyond this stage of opportunities: pipeline:", example="past: Qualification"
+        ),
+        "role": Key(ListOf(Text()), "the person's role in it", example="role: [Decision Maker, Champion]"),
+        "primary": Key(YesNo(), "whether the person is the primary contact"),
+        "role_where": Key(Filters(), "other fields of the contact role", example="role_where: {Region__c: North}"),
+        "count": Key(Number(1, 10_000, whole=True), "at least so many opportunities", 1),
+    },
+    _opportunity,
+    short=Word(OPPORTUNITY_STATES),
+    short_key="state",
+    doc="opportunities, through contact roles",
+)
