@@ -58,12 +58,13 @@ TABLES = {
     " estimated_acv AS Amount, coalesce(nullif(closed_at, ''), '2024-12-31') AS CloseDate,"
     " o.created_at || 'T00:00:00.000+0000' AS CreatedDate FROM opportunities o JOIN leads l ON l.lead_id = o.lead_id",
     "OpportunityContactRole": "SELECT opportunity_id AS Id, opportunity_id AS OpportunityId,"
+    " o.created_at || 'T00:00:00.000+0000' AS CreatedDate,"
     " l.contact_id AS ContactId, c.buyer_role AS Role, 1 AS IsPrimary FROM opportunities o"
     " JOIN leads l ON l.lead_id = o.lead_id JOIN contacts c ON c.contact_id = l.contact_id"
     " WHERE l.contact_id NOT IN (SELECT contact_id FROM without_role)",
     "Task": "SELECT activity_id AS Id, CASE WHEN o.lead_id IS NULL THEN s.lead_id ELSE l.contact_id END AS WhoId,"
     " activity_type || ': ' || activity_outcome AS Subject, activity_timestamp AS ActivityDate,"
-    " 'Completed' AS Status, 'Normal' AS Priority,"
+    " activity_timestamp || 'T00:00:00.000+0000' AS CreatedDate, 'Completed' AS Status, 'Normal' AS Priority,"
     " CASE activity_type WHEN 'call' THEN 'Call' WHEN 'email' THEN 'Email' ELSE 'Task' END AS TaskSubtype,"
     " CASE activity_type WHEN 'call' THEN 'Outbound' END AS CallType,"
     " CASE activity_type WHEN 'call' THEN activity_outcome END AS CallDisposition"

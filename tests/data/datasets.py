@@ -91,8 +91,9 @@ def select(db: sqlite3.Connection, sql: str) -> list[dict[str, Any]]:
 
 
 def write_tables(dataset: Dataset, folder: Path) -> None:
-    """One ``<Object>.csv`` an object."""
-    for name, rows in dataset.tables.items():
+    """One ``<Object>.csv`` an object; a row was last changed when it was created, if nothing else is known."""
+    for name, given in dataset.tables.items():
+        rows = [{"SystemModstamp": row["CreatedDate"], **row} if "CreatedDate" in row else row for row in given]
         columns = list(dict.fromkeys(column for row in rows for column in row))
         with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, columns)
