@@ -8,7 +8,7 @@ import pytest
 from store_facts import START, answered, click, decided, dirty, one, page, prospect, role, row, settle, settle_all
 
 from connector.clock import FrozenClock
-from connector.facts import Result
+from connector.facts import Prospect, Result
 from connector.store import Store
 
 
@@ -271,3 +271,27 @@ def test_people_who_are_gone_are_not_due(known: Store) -> None:
     settle(known, answered(known, "C1", decided("Engaged"), review_at=START))
     known.remove_rows("Contact", ["C1"])
     assert known.mark_due(START) == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (prospect("7", crm_id="C1"), prospect("7", crm_id="C2")),
+        (prospect("7", "a@x.com"), prospect("7", crm_id="C2")),
+        (prospect("7", crm_id="C2"), prospect("7", "a@x.com")),
+    ],
+)
+def test_a_prospect_that_turns_out_to_be_somebody_else_marks_both(
+    known: Store, before: Prospect, after: Prospect
+) -> None:
+    known.record_page("pardot", page(before, click("1", prospect_id="7")))
+    settle_all(known)
+    known.record_page("pardot", page(after))
+    assert dirty(known) == ["C1", "C2"]
+
+
+def test_a_prospect_that_loses_its_person_is_marked_itself(known: Store) -> None:
+    known.record_page("pardot", page(prospect("7", crm_id="C1")))
+    settle_all(known)
+    known.record_page("pardot", page(prospect("7", "z@x.com")))
+    assert dirty(known) == ["C1", "pardot:7"]
