@@ -13,7 +13,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connector.clock import Clock, SystemClock
 from connector.sandbox import dml, founding, ids, removal, soql_run, values
@@ -23,6 +23,10 @@ from connector.sandbox.oauth import Credentials
 from connector.sandbox.problems import Problem, no_such_field
 from connector.sandbox.schema import FieldSpec, ObjectSpec, Schema, Value, completed
 from connector.sandbox.storage import Statement, Storage, quoted
+
+if TYPE_CHECKING:
+    from connector.sandbox.rest_bulk import Job
+    from connector.sandbox.rest_query import Open
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,8 @@ class PracticeOrg:
         self.role_removals_listed = True  # getDeleted lists removed contact roles (UNCONFIRMED on a live org)
         self.daily_limit = 15000
         self.deleted_log_from = datetime.min.replace(tzinfo=UTC)  # getDeleted knows nothing from before
-        self.locators: dict[str, Any] = {}
+        self.locators: dict[str, Open] = {}
+        self.jobs: dict[str, Job] = {}
         self._used: deque[datetime] = deque()
         self._numbers: Counter[str] = Counter()
         self._metadata: dict[str, Metadata] = {}

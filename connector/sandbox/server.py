@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import re
@@ -166,6 +167,34 @@ def _respond(org: PracticeOrg, request: Request, reply: Reply) -> Response:
     return Response(content, reply.status, headers)
 
 
+class _Uvicorn(uvicorn.Server):
+    """Stops at once and leaves no open connection behind: idle ones would outlive the loop, and warn."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        if not self.should_exit:
+            await self._stop.wait()
+
+    def stop(self) -> None:
+        """From any thread."""
+        self.should_exit = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for listening in self.servers:
+            listening.close()
+        for connection in list(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+        await asyncio.sleep(0.001)  # the aborted ones are told so in the loop's next turns
+
+
 class Server:
     """Serves an org on 127.0.0.1 in a thread: ``with Server(org) as server: server.url``.
 
@@ -201,10 +230,9 @@ class Server:
             lifespan="off",
             h11_max_incomplete_event_size=1 << 17,
             timeout_keep_alive=60,
-            timeout_graceful_shutdown=2,
             **secure,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Uvicorn(config)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
 
     @property
@@ -220,7 +248,7 @@ class Server:
         return self
 
     def stop(self) -> None:
-        self._server.should_exit = True
+        self._server.stop()
         self._thread.join(timeout=10)
         self._socket.close()
         if self.certificates is not None:

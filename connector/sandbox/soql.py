@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
+from itertools import pairwise
 from typing import Any
 
 from lark import Lark, Token, Transformer, v_args
@@ -148,6 +149,10 @@ def _literal(token: Token | Literal) -> Literal:
     return Literal({"NULL": "null", "DATE": "date", "DATETIME": "datetime"}.get(kind, "relative"), text)
 
 
+_ORDER = ("source", "using", "where", "with", "group", "having", "order", "limit", "offset", "tail", "all_rows")
+_IGNORED = ("using", "with", "tail")
+
+
 @v_args(inline=True)
 class _Build(Transformer[Token, Any]):
     def path(self, *names: Token) -> Path:
@@ -234,17 +239,22 @@ class _Build(Transformer[Token, Any]):
     def aliased(self, name: Token, alias: Token) -> _Clause:
         return _Clause("source", (Path((str(name),), name.column or 1), str(alias)))
 
-    def using(self, _scope: Token) -> None:
-        return None
+    def using(self, _scope: Token) -> _Clause:
+        return _Clause("using", None)
 
-    def with_clause(self, *_words: Token) -> None:
-        return None
+    def with_clause(self, *_words: Token) -> _Clause:
+        return _Clause("with", None)
 
     def tail(self, *words: Token) -> _Clause:
-        return _Clause("all_rows", not words)
+        return _Clause("tail", None) if words else _Clause("all_rows", True)
 
     def query(self, *parts: Any) -> Query:
-        clauses = {part.name: part.value for part in parts if isinstance(part, _Clause)}
+        found = [part for part in parts if isinstance(part, _Clause)]
+        places = [_ORDER.index(clause.name) for clause in found]
+        late = next((b for a, b in pairwise(places) if b < a or (b == a and _ORDER[b] != "tail")), None)
+        if late is not None:
+            raise malformed_query(f"unexpected token: '{_ORDER[late].upper()}'")
+        clauses = {clause.name: clause.value for clause in found if clause.name not in _IGNORED}
         source = clauses.pop("source")
         source, alias = source if isinstance(source, tuple) else (source, None)
         selected = tuple(part for part in parts if part is not None and not isinstance(part, _Clause))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from connector.sandbox.org import PracticeOrg
 
 Record = dict[str, Any]
+_CHUNK = 5000  # rows read by one statement
 _PARTS = [part[0][0].lower() + part[0][1:] for part in ADDRESS_PARTS]
 
 
@@ -63,16 +64,33 @@ def _limits(plan: Plan, limit: int | None) -> str:
     return f" LIMIT {-1 if limit is None else limit} OFFSET {plan.offset}"
 
 
-def later(org: PracticeOrg, result: Result, start: int, size: int, base: str, *, trusted: bool = False) -> list[Record]:
-    """The records ``start`` to ``start + size`` of a snapshot; rows that are gone since are left out."""
+def snapshot(org: PracticeOrg, text: str, *, all_rows: bool) -> Result:
+    """The rows of a query without their values; for jobs, whose results are read later and page by page."""
+    compiler = Compiler(org, soql.parse(text), text, all_rows=all_rows, trusted=False)
+    plan = compiler.plan()
+    sql = f"SELECT t.rowid {plan.body}{plan.tail}{_limits(plan, plan.limit)}"
+    rowids = array("q", (row[0] for row in org.db.read(sql, plan.parameters)))
+    return Result(plan, len(rowids), [], rowids, compiler.all_rows)
+
+
+def raw(org: PracticeOrg, result: Result, start: int, size: int) -> list[tuple[Any, ...]]:
+    """The rows ``start`` to ``start + size`` of a snapshot; those that are gone since are left out."""
     assert result.rowids is not None  # noqa: S101 - only kept results have later pages
-    plan = result.plan
-    wanted = result.rowids[start : start + size]
-    joins = plan.body.split(" WHERE ", 1)[0]
-    sql = f"SELECT t.rowid, {', '.join(plan.columns)} {joins} WHERE t.rowid IN ({', '.join(map(str, wanted))})"
-    by_id = {row[0]: row[1:] for row in org.db.read(sql)}
+    joins = result.plan.body.split(" WHERE ", 1)[0]
+    found: list[tuple[Any, ...]] = []
+    for first in range(start, min(start + size, len(result.rowids)), _CHUNK):
+        wanted = result.rowids[first : min(first + _CHUNK, start + size)]
+        columns = ", ".join(result.plan.columns)
+        sql = f"SELECT t.rowid, {columns} {joins} WHERE t.rowid IN ({', '.join(map(str, wanted))})"
+        by_id = {row[0]: row[1:] for row in org.db.read(sql)}
+        found += [by_id[one] for one in wanted if one in by_id]
+    return found
+
+
+def later(org: PracticeOrg, result: Result, start: int, size: int, base: str, *, trusted: bool = False) -> list[Record]:
+    """The records of one further page."""
     shaper = Shaper(org, "", base, all_rows=result.all_rows, trusted=trusted)
-    return shaper.records(plan, [by_id[one] for one in wanted if one in by_id])
+    return shaper.records(result.plan, raw(org, result, start, size))
 
 
 class Shaper:
