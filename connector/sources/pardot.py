@@ -172,7 +172,8 @@ class PardotSource:
         )
         body = response.json()
         rows = list(body["values"])
-        return rows, bool(rows and body.get("nextPageToken")), server_time(response.headers, self._clock.now())
+        more = bool(body.get("nextPageToken")) if len(rows) < PAGE else True  # a chain of pages may end before the rows
+        return rows, more and bool(rows), server_time(response.headers, self._clock.now())
 
     def _count(self, kind: str) -> None:
         self._calls[kind] += 1

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import hypothesis
 import pytest
 from http_player import Player
 
 from connector.clock import FrozenClock
+
+hypothesis.settings.register_profile("unhurried", deadline=None)  # two busy cores make any example slow
+hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import socket
+import ssl
+import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,8 +17,9 @@ import requests
 from http_player import Player, Reply
 
 from connector.clock import FrozenClock
-from connector.errors import ConnectorError, LimitReached, Passing, Refused
+from connector.errors import ConfigurationError, ConnectorError, LimitReached, Passing, Refused
 from connector.http import TAKEN, Judgement, Policy, Session, TimedOut, Verdict, describe, retry_after, server_time
+from connector.sandbox.tls import Certificates
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -159,6 +164,43 @@ def test_what_the_announcement_raises_prevents_the_sending(player: Player, clock
 def test_a_time_out_can_be_asked_for_at_once(clock: FrozenClock) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, session(clock) as http, pytest.raises(TimedOut):
         http.request("GET", f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=(1, 0.05), once_timed_out=True)
+
+
+@contextlib.contextmanager
+def https_server(certificates: Certificates) -> Iterator[str]:
+    """Answers one request, or one failed handshake."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.certificate_file, certificates.key_file)
+
+    def answer(listener: socket.socket) -> None:
+        with (
+            listener.accept()[0] as connection,
+            contextlib.suppress(OSError),
+            context.wrap_socket(connection, server_side=True) as secure,
+        ):
+            secure.recv(10_000)
+            secure.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+            secure.recv(1)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer, args=(listener,))
+        thread.start()
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join()
+
+
+def test_a_certificate_is_checked_against_the_given_authority(clock: FrozenClock) -> None:
+    with contextlib.closing(Certificates()) as certificates:
+        with https_server(certificates) as url, session(clock, ca_bundle=certificates.ca_file) as http:
+            assert http.request("GET", url).json() == {}
+            http.close()
+        with (
+            https_server(certificates) as url,
+            session(clock) as http,
+            pytest.raises(ConfigurationError, match="not trusted") as caught,
+        ):
+            http.request("GET", url)
+        assert "CONNECTOR_CA_BUNDLE" in caught.value.hint
 
 
 def test_what_simple_salesforce_takes_for_https_goes_out_as_allowed(player: Player, clock: FrozenClock) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import hypothesis
 import pytest
 
 from connector.clock import FrozenClock
+
+hypothesis.settings.register_profile("unhurried", deadline=None)  # two busy cores make any example slow
+hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture
