@@ -6,6 +6,8 @@ A practice org is served by this process on a free loopback port; the connector 
 from __future__ import annotations
 
 import random
+import shutil
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -165,10 +167,22 @@ def _show(console: Console, told: Mapping[str, Any], reports: list[CycleReport])
     state = told["state"]
     console.print(f"The state, with every decision and its evidence, is in {state}", soft_wrap=True)
     console.print("[bold]Go on[/bold]")
+    program = _program()
     for command, does in (
-        (f"CONNECTOR_STATE={state} connector status", "what the state knows"),
-        ("connector sandbox --sample small --live 5", "serve a practice org that lives; prints its credentials"),
-        ("connector run", "the daemon, with those credentials in the environment or .env (see README)"),
-        ("connector check", "with your own org's credentials: see README, Connect an org"),
+        (f"CONNECTOR_STATE={state} {program} status", "what the state knows"),
+        (f"{program} sandbox --sample small --live 5", "serves a practice org that lives, and prints how to reach it"),
+        (f"{program} run", "the daemon: in another shell, after the export lines that sandbox printed"),
+        (f"{program} check", "the first step with your own org: see README, Connect an org"),
     ):
         console.print(f"  {command}\n      {does}", soft_wrap=True, markup=False)
+
+
+def _program() -> str:
+    """How this program is called from here."""
+    if shutil.which("connector"):
+        return "connector"
+    beside = Path(sys.executable).with_name("connector")
+    if not beside.exists():
+        return f"{sys.executable} -m connector"
+    here = Path.cwd()
+    return str(beside.relative_to(here)) if beside.is_relative_to(here) else str(beside)

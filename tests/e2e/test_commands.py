@@ -1,0 +1,226 @@
+"""The commands as a person or a script runs them: what they print where, and how they end."""
+
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from connector import cli, practice
+from connector.sandbox.org import Rule
+from connector.wiring import load_mapping
+
+SHIPPED = Path(__file__).parent.parent.parent / "mappings" / "lead-liaison.yaml"
+
+
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class Shell:
+    """Runs commands in an empty folder with an environment of its own: in this process, which is quick."""
+
+    def __init__(self, folder: Path, monkeypatch, capfd) -> None:
+        self.folder, self._monkeypatch, self._capfd = folder, monkeypatch, capfd
+        self.env: dict[str, str] = {}
+
+    def __call__(self, *words: str, **variables: str) -> Done:
+        with self._monkeypatch.context() as patch:
+            patch.chdir(self.folder)
+            for name, value in (self.env | variables).items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["connector", *words])
+            self._capfd.readouterr()
+            with pytest.raises(SystemExit) as ended:
+                cli.main()
+            printed = self._capfd.readouterr()
+        return Done(int(ended.value.code or 0), printed.out, printed.err)
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch, capfd):
+    return Shell(tmp_path, monkeypatch, capfd)
+
+
+def process(shell: Shell, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The same as a process of its own, with nothing else in its environment."""
+    env = {"HOME": str(shell.folder), "PYTHONPATH": str(SHIPPED.parent.parent), **shell.env, **variables}
+    command = [sys.executable, "-m", "connector", *words]
+    return subprocess.run(command, cwd=shell.folder, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def served(tmp_path):
+    with practice.serve() as made:
+        practice.add_fields(made.org, load_mapping(made.settings()))
+        made.org.create("Contact", [{"LastName": "Ada", "Email": "ada@example.com"}, {"LastName": "Nobody"}])
+        yield made
+
+
+@pytest.fixture
+def connected(shell, served):
+    shell.env = served.environment()
+    return shell
+
+
+def only_document(done):
+    return json.loads(done.stdout)
+
+
+def test_a_backfill_a_look_and_a_second_backfill(connected, served):
+    first = connected("backfill", "--json")
+    assert (first.returncode, only_document(first)["written"]) == (0, 2)
+    assert {row["Lifecycle_Stage__c"] for row in served.org.rows("SELECT Lifecycle_Stage__c FROM Contact")} == {
+        "Suspect",
+        "Anonymous",
+    }
+    status = only_document(connected("status", "--json"))
+    assert status["people"]["stage"] == {"Anonymous": 1, "Suspect": 1}
+    assert only_document(connected("backfill", "--json"))["written"] == 0
+    assert only_document(connected("sync", "--json"))["written"] == 0
+
+
+def test_a_dry_run_shows_every_move_and_touches_nothing(connected, served):
+    done = connected("backfill", "--dry-run", "--json")
+    assert done.returncode == 0
+    assert only_document(done)["changes"]["stage"] == {"(empty) -> Suspect": 1, "(empty) -> Anonymous": 1}
+    assert not (connected.folder / "state").exists()
+    assert served.org.rows("SELECT Id FROM Contact WHERE Lifecycle_Stage__c != null") == []
+
+
+def test_a_dry_run_over_an_existing_state_leaves_it_as_it_is(connected, served):
+    connected("sync")
+    served.org.create("Contact", [{"LastName": "Bob", "Email": "bob@example.com"}])
+    with sqlite3.connect(connected.folder / "state" / "connector.sqlite3") as state:
+        before = list(state.iterdump())
+    assert only_document(connected("sync", "--dry-run", "--json"))["people_to_change"] == 1
+    with sqlite3.connect(connected.folder / "state" / "connector.sqlite3") as state:
+        assert list(state.iterdump()) == before
+
+
+def test_explain_says_why_and_since_when(connected):
+    connected("sync")
+    done = connected("explain", "Ada@Example.com", "--json")
+    person = only_document(done)[0]
+    assert person["email"] == "ada@example.com"
+    assert person["decided"][0]["value"] == "Suspect"
+    assert [(each["old"], each["new"], each["result"]) for each in person["history"]] == [(None, "Suspect", "applied")]
+    assert "Suspect" in connected("explain", "ada@example.com").stdout
+
+
+def test_check_finds_what_the_org_lacks(connected, served):
+    assert connected("check").returncode == 0
+    served.org.set_field_access("Contact", "Lifecycle_Stage__c", updateable=False)
+    done = connected("check", "--json")
+    assert done.returncode == 2
+    assert any("Lifecycle_Stage__c" in each["what"] for each in only_document(done)["mistakes"])
+
+
+@pytest.mark.parametrize("command", ["sync", "backfill", "run"])
+def test_missing_credentials_end_with_2_and_leave_nothing_behind(shell, command):
+    done = shell(command)
+    assert done.returncode == 2
+    assert "no Salesforce credentials" in done.stderr
+    assert "CONNECTOR_SALESFORCE_CLIENT_ID" in done.stderr
+    assert list(shell.folder.iterdir()) == []
+
+
+def test_a_wrong_secret_ends_with_4_and_is_not_shown(connected, served):
+    connected.env.pop("CONNECTOR_SALESFORCE_PRIVATE_KEY_FILE")
+    done = connected("sync", CONNECTOR_SALESFORCE_CLIENT_SECRET="hush-hush")
+    assert done.returncode == 4
+    assert "hush-hush" not in done.stdout + done.stderr
+    assert "try:" in done.stderr
+
+
+def test_a_wrong_mapping_gets_all_its_mistakes_with_lines_and_nothing_is_read(connected, served):
+    mapping = connected.folder / "mine.yaml"
+    mapping.write_text(SHIPPED.read_text().replace("reports: hidden", "raports: hidden").replace("won}", "wonn}"))
+    before = served.org.calls["total"]
+    for command in ("check", "sync", "backfill", "run"):
+        done = connected(command, CONNECTOR_MAPPING="mine.yaml")
+        assert done.returncode == 2, command
+        assert len(re.findall(r"mine\.yaml:\d+", done.stdout + done.stderr)) == 2, command
+        assert "Traceback" not in done.stderr
+    assert served.org.calls["total"] == before
+    assert not (connected.folder / "state").exists()
+
+
+def test_a_limit_of_changes_stops_and_says_so(connected, served):
+    done = connected("sync", "--max-changes", "1")
+    assert done.returncode == 2
+    assert "2 people" in done.stderr
+    assert served.org.rows("SELECT Id FROM Contact WHERE Lifecycle_Stage__c != null") == []
+
+
+def test_records_that_salesforce_refuses_end_with_3_and_are_listed(connected, served):
+    served.org.set_validation("Contact", Rule("no change today", lambda _old, new: new.get("LastName") == "Ada"))
+    done = connected("sync", "--json")
+    assert done.returncode == 3
+    assert only_document(done)["set_aside"] == {"FIELD_CUSTOM_VALIDATION_EXCEPTION": 1}
+    assert "no change today" in connected("status").stdout
+    served.org.rules.clear()
+    assert connected("retry").returncode == 0
+    assert only_document(connected("sync", "--json"))["written"] == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"not a database, but long enough to be one" * 50, "database"), (None, "folder")]
+)
+def test_a_state_that_cannot_be_used_is_said_plainly_and_left_alone(connected, content, said):
+    path = connected.folder / "mine.sqlite3"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    done = connected("sync", CONNECTOR_STATE=str(path))
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert content is None or path.read_bytes() == content
+
+
+def test_status_before_the_first_cycle_says_what_to_do(shell):
+    done = shell("status")
+    assert done.returncode == 2
+    assert "try:" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("nonsense",), ("sync", "--nonsense"), ("backfill", "--since", "yesterday-ish"), ("explain",)]
+)
+def test_wrong_usage_ends_with_2(connected, words):
+    done = connected(*words)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_no_traceback_unless_asked_for(connected):
+    broken = {"CONNECTOR_SALESFORCE_PRIVATE_KEY_FILE": str(connected.folder)}
+    assert "Traceback" not in process(connected, "sync", **broken).stderr
+    assert "Traceback" in process(connected, "--debug", "sync", **broken).stderr
+
+
+def test_the_demo_needs_no_settings_and_works_beside_wrong_ones(shell):
+    done = process(shell, "demo", "--json", CONNECTOR_INTERVAL="nonsense", CONNECTOR_MAX_CHANGES="0")
+    assert done.returncode == 0, done.stderr
+    told = only_document(done)
+    assert len(told["explained"]) == 3
+    assert all(person["decided"][0]["evidence"] for person in told["explained"])
+    funnel = told["funnel"]
+    assert funnel["after_cycles"]["Customer"] > funnel["after_backfill"]["Customer"] > 0
+    assert sum(told["changes"]["stage"].values()) > 300
+    assert Path(told["state"]).exists()
+
+
+def test_json_logs_are_json_on_stderr(connected):
+    done = connected("sync", "--json", CONNECTOR_LOG_FORMAT="json")
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["event"] for line in lines] == ["cycle done"]
+    assert only_document(done)["written"] == 2
