@@ -10,7 +10,7 @@ out and named in the report.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,8 +41,9 @@ class LoadReport:
 def load_folder(org: PracticeOrg, folder: Path) -> LoadReport:
     """Loads all files or none. Raises ConfigurationError with file, line, what is wrong and what to try."""
     report = LoadReport()
-    tables = [table for table in read_folder(folder) if _is_known(org, table, report)]
-    specs = {table.name: _object(org, table) for table in tables}
+    found = [table for table in read_folder(folder) if _is_known(org, table, report)]
+    tables = [_canonical(_object(org, table), table) for table in found]
+    specs = {table.name: org.schema.get(table.name) for table in tables}
     for table in tables:
         _map_ids(org, specs[table.name], table, report.ids)
     for table in tables:
@@ -82,6 +83,19 @@ def _object(org: PracticeOrg, table: Table) -> ObjectSpec:
     )
     free = {prefix for prefix in prefixes if org.schema.of_id(prefix) is None}
     return org.define(table.name, prefix=free.pop() if len(prefixes) == len(free) == 1 else "")
+
+
+def _canonical(spec: ObjectSpec, table: Table) -> Table:
+    """Names as Salesforce spells them: Data Loader writes headers in capitals."""
+    names = {}
+    for column in table.columns:
+        known = spec.find(column)
+        custom = f"{column[:-3]}__c" if column.lower().endswith("__c") else column
+        names[column] = known.name if known else custom
+    if len(set(names.values())) < len(names):
+        raise ConfigurationError(f"{table.path}:1: two columns differ only in case", "rename or remove one")
+    rows = [{names[column]: value for column, value in row.items()} for row in table.rows]
+    return replace(table, name=spec.name, columns=tuple(names.values()), rows=rows)
 
 
 def _map_ids(org: PracticeOrg, spec: ObjectSpec, table: Table, mapped: dict[Key, str]) -> None:

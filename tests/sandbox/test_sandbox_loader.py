@@ -119,6 +119,20 @@ def test_a_byte_order_mark_and_empty_cells_do_no_harm(org: PracticeOrg, tmp_path
     assert (row["LastName"], row["Email"]) == ("Berg\nvon der", None)
 
 
+def test_names_in_capitals_are_understood(org: PracticeOrg, tmp_path: Path) -> None:
+    folder = folder_of(
+        tmp_path,
+        contact="ID,LASTNAME,ACCOUNTID,OWN__C\n1,Berg,1,x\n",
+        Account="ID,NAME\n1,Acme\n",
+        Branch__c="ID,NAME\na0BEc000009WFup,North\n",
+    )
+    report = load_folder(org, folder)
+    assert org.rows("SELECT Account.Name, OWN__c FROM Contact")[0]["Account"]["Name"] == "Acme"
+    assert org.rows("SELECT Id FROM Branch__c")[0]["Id"].startswith("a0BEc000009WFup")
+    assert report.loaded == {"Account": 1, "Branch__c": 1, "Contact": 1}
+    assert ("Contact", "1") in report.ids
+
+
 def test_what_the_org_cannot_hold_is_left_out_and_reported(org: PracticeOrg, tmp_path: Path) -> None:
     folder = folder_of(
         tmp_path,
@@ -136,6 +150,7 @@ def test_what_the_org_cannot_hold_is_left_out_and_reported(org: PracticeOrg, tmp
         ({}, "no CSV files"),
         ({"Contcat": "Id,LastName\n1,Berg\n"}, "Contact.csv"),
         ({"Contact": "Id,LastName,LastName\n1,a,b\n"}, "LastName comes twice"),
+        ({"Contact": "Id,LastName,LASTNAME\n1,a,b\n"}, "differ only in case"),
         ({"Contact": "Id,LastName\n1,a\n1,b\n"}, "Contact.csv:3: the id 1 comes twice"),
         ({"Contact": 'Id,LastName\n1,"a\nb"\n2,c,d\n'}, "Contact.csv:4: 3 values for 2 columns"),
         ({"Contact": 'Id,LastName\n1,"a\n'}, "is not CSV"),
