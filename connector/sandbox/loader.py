@@ -78,9 +78,8 @@ def _object(org: PracticeOrg, table: Table) -> ObjectSpec:
     spec = org.schema.find(table.name)
     if spec is not None:
         return spec
-    prefixes = (
-        {value[:3] if ids.is_id(value) else "" for value in table.values("Id")} if "Id" in table.columns else set()
-    )
+    header = next((column for column in table.columns if column.lower() == "id"), None)
+    prefixes = {value[:3] if ids.is_id(value) else "" for value in table.values(header)} if header else set()
     free = {prefix for prefix in prefixes if org.schema.of_id(prefix) is None}
     return org.define(table.name, prefix=free.pop() if len(prefixes) == len(free) == 1 else "")
 
