@@ -54,7 +54,9 @@ def load_folder(org: PracticeOrg, folder: Path) -> LoadReport:
             try:
                 org.create(table.name, rows)
             except Problem as problem:
-                raise ConfigurationError(f"{table.path}: {problem.what}", "correct the file") from None
+                there = problem.code == "DUPLICATE_VALUE"
+                hint = "load it into a new org: this one has the record already" if there else "correct the file"
+                raise ConfigurationError(f"{table.path}: {problem.what}", hint) from None
             report.loaded[table.name] = len(rows)
     return report
 
