@@ -28,7 +28,8 @@ def resolve(connection: Connection, moved: Iterable[str]) -> set[str]:
         return set()
     rows = {row.id: row for row in rows_in(connection, _POINTERS, moved)}
     old_roots = {row.alias_of or row.id for row in rows.values()}
-    rows |= {row.id: row for row in rows_in(connection, _GROUP, old_roots)}
+    for statement in (_POINTERS, _GROUP):  # the old end itself moves on when it stood in a circle
+        rows |= {row.id: row for row in rows_in(connection, statement, old_roots)}
     old = {row.id: row.alias_of for row in rows.values()}
     pointers = {row.id: row.moved_to for row in rows.values()}
     _read_on(connection, pointers)

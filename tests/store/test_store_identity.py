@@ -135,3 +135,9 @@ def test_the_history_and_the_memory_of_a_lead_go_on_with_its_contact(store: Stor
     settle(store, answered(store, "C1", decided("Customer", memory={"since": "June"}), result=Result.APPLIED))
     assert one(store, "C1").memory == {"stage": {"since": "June"}}
     assert [entry["person_id"] for entry in store.history("L1")] == ["C1", "L1"]
+
+
+def test_a_circle_that_is_mended_leaves_its_other_rows_merged(store: Store) -> None:
+    store.record_rows("Contact", [merged("C1", "C2"), merged("C2", "C1")])
+    store.record_rows("Contact", [row("C2", 2)])
+    assert one(store, "C2").aliases == ("C1",)
