@@ -177,7 +177,7 @@ def test_a_mistake_gets_file_line_what_and_what_to_try(
 def test_a_second_load_is_refused_and_changes_nothing(org: PracticeOrg, tmp_path: Path) -> None:
     folder = folder_of(tmp_path, Account="Id,Name\n1,Acme\n", Contact="Id,LastName\n003Ec00000Cz30UIAR,Berg\n")
     load_folder(org, folder)
-    with pytest.raises(ConfigurationError, match="Contact.csv") as caught:
+    with pytest.raises(ConfigurationError, match=r"Contact\.csv") as caught:
         load_folder(org, folder)
     assert "new org" in caught.value.hint
     assert len(org.rows("SELECT Id FROM Account")) == 1
