@@ -68,8 +68,12 @@ class Settings(BaseSettings):
         None, description="Folder where CSV and JSONL files of activities are dropped; unset: off."
     )
     activity_time_zone: str | None = Field(
-        None, description="Zone of times in those files that have no offset, e.g. Europe/Berlin."
+        None, description="Zone of times in files and warehouse that have no offset, e.g. Europe/Berlin."
     )
+    warehouse_url: SecretStr | None = Field(
+        None, description="SQLAlchemy URL of a database that holds activities; unset: off."
+    )
+    warehouse_query_file: Path | None = Field(None, description="File with the SQL query that gives the activities.")
 
     def sign_in(self) -> SignIn:
         """Which flow the settings choose. Raises ConfigurationError when none or more than one is set."""
@@ -160,11 +164,11 @@ def _check(settings: Settings) -> None:
             f"CONNECTOR_SALESFORCE_API_VERSION is not a version: {settings.salesforce_api_version}",
             "write it like 67.0",
         )
-    if bool(settings.pardot_url) != bool(settings.pardot_business_unit_id):
-        raise ConfigurationError(
-            "CONNECTOR_PARDOT_URL and CONNECTOR_PARDOT_BUSINESS_UNIT_ID go together",
-            "set both, or neither",
-        )
+    for one, other in (("pardot_url", "pardot_business_unit_id"), ("warehouse_url", "warehouse_query_file")):
+        if bool(getattr(settings, one)) != bool(getattr(settings, other)):
+            raise ConfigurationError(
+                f"CONNECTOR_{one.upper()} and CONNECTOR_{other.upper()} go together", "set both, or neither"
+            )
 
 
 def explicit(**values: Any) -> Settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connector.clock import Clock
@@ -12,6 +13,7 @@ from connector.ports import Source
 from connector.settings import Settings
 from connector.sources.files import FilesSource
 from connector.sources.pardot import PardotSource
+from connector.sources.warehouse import WarehouseSource
 
 
 def open_sources(
@@ -26,9 +28,20 @@ def open_sources(
                 settings.pardot_url, settings.pardot_business_unit_id, salesforce_auth, clock, settings.ca_bundle
             )
         )
+    zone = _zone(settings.activity_time_zone)
     if settings.activity_folder:
-        sources.append(FilesSource(settings.activity_folder, clock, _zone(settings.activity_time_zone), declared_kinds))
+        sources.append(FilesSource(settings.activity_folder, clock, zone, declared_kinds))
+    if settings.warehouse_url and settings.warehouse_query_file:
+        query = _text(settings.warehouse_query_file, "CONNECTOR_WAREHOUSE_QUERY_FILE")
+        sources.append(WarehouseSource(settings.warehouse_url.get_secret_value(), query, zone, declared_kinds))
     return sources
+
+
+def _text(path: Path, variable: str) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {type(error).__name__}", f"check {variable}") from None
 
 
 def _zone(name: str | None) -> ZoneInfo | None:

@@ -57,16 +57,17 @@ def activity(source: str, record: Mapping[str, Any], zone: ZoneInfo | None) -> A
         return Bad("says nobody: give email, crm_id, sf_contact_id or sf_lead_id")
     if not _WORD.fullmatch(kind):
         kind, attributes = OTHER, {**attributes, "type": kind}
-    event_id = str(values.get("event_id") or "") or _derived_id(
-        source, at, kind, email, crm_id, values.get("name"), attributes
-    )
+    name = str(values.get("name") or "")
+    event_id = values.get("event_id")  # 0 is an id, too
+    if event_id is None:
+        event_id = _derived_id(source, at, kind, email, crm_id, name, attributes)
     return Activity(
         source=source,
-        id=event_id,
+        id=str(event_id),
         kind=kind,
         direction=direction,
         occurred_at=at,
-        name=str(values.get("name") or ""),
+        name=name,
         attributes=attributes,
         crm_id=crm_id,
         email=email,

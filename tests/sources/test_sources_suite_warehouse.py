@@ -1,0 +1,154 @@
+"""A warehouse keeps every promise of a source, whatever form its stamps have."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from source_suite import Bench, Polls, SourceSuite, Switch, activities
+
+from connector.clock import FrozenClock
+from connector.errors import ConfigurationError, Passing, Refused
+from connector.ports import Source
+from connector.sources.warehouse import WarehouseSource, earlier
+
+QUERY = "SELECT id AS event_id, at AS occurred_at, type, email, stamp AS updated_at FROM events -- all of them\n;"
+FORMS: dict[str, Callable[[datetime], Any]] = {
+    "ISO text": lambda at: at.isoformat(),
+    "SQL text": lambda at: at.strftime("%Y-%m-%d %H:%M:%S"),
+    "text with fractions": lambda at: at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+    "seconds": lambda at: int(at.timestamp()),
+    "milliseconds": lambda at: int(at.timestamp() * 1000),
+    "fractions of seconds": lambda at: at.timestamp(),
+}
+
+
+class WarehouseBench:
+    secrets = ("the-password",)
+
+    def __init__(self, path: Path, clock: FrozenClock, form: str) -> None:
+        self.path, self.clock, self.form = path, clock, FORMS[form]
+        self._number = 0
+        with self.open() as database:
+            database.execute("CREATE TABLE events (id INTEGER, at TEXT, type TEXT, email TEXT, stamp)")
+
+    def open(self) -> Any:
+        return closing(sqlite3.connect(self.path, isolation_level=None))
+
+    def source(self) -> Source:
+        return WarehouseSource(f"sqlite:///{self.path}", QUERY)
+
+    def add(self, count: int, type_: str | None = "form_submit", late: timedelta = timedelta(0)) -> set[str]:
+        """All in one load, with one stamp, ``late`` before now."""
+        ids = range(self._number, self._number + count)
+        self._number += count
+        stamp = self.form(self.clock.now() - late)
+        with self.open() as database:
+            database.execute("BEGIN")
+            rows = [(i, "2026-04-30T10:00:00Z", type_, "a@example.com", stamp) for i in ids]
+            database.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", rows)
+            database.execute("COMMIT")
+        return {str(i) for i in ids}
+
+    def add_unknown(self) -> str:
+        self.add(1, "fax")
+        return "fax"
+
+    def faults(self) -> list[Switch]:
+        rename = "ALTER TABLE {} RENAME TO {}"
+        gone, back = rename.format("events", "gone"), rename.format("gone", "events")
+        return [Switch("dropped table", lambda: self._run(gone), lambda: self._run(back))]
+
+    def _run(self, statement: str) -> None:
+        with self.open() as database:
+            database.execute(statement)
+
+
+@pytest.fixture(params=["ISO text", "milliseconds"])
+def bench(tmp_path: Path, clock: FrozenClock, request: pytest.FixtureRequest) -> Bench:
+    return WarehouseBench(tmp_path / "warehouse.sqlite3", clock, request.param)
+
+
+class TestWarehouse(SourceSuite):
+    """See the suite."""
+
+    def test_rows_that_are_committed_late_are_read(self, bench: WarehouseBench) -> None:
+        added = bench.add(3)
+        polls = Polls(bench)
+        for _ in range(9):
+            polls.poll()
+            bench.clock.sleep(60)
+        late = bench.add(2, late=timedelta(minutes=9, seconds=50))
+        bench.clock.sleep(7200)
+        assert late <= polls.poll()
+        assert activities(polls.pages).keys() == added | late
+
+    def test_a_big_load_is_not_read_for_ever(self, bench: WarehouseBench) -> None:
+        bench.add(300)
+        polls = Polls(bench)
+        polls.poll()
+        bench.clock.sleep(700)
+        assert len(polls.poll()) == 300
+        assert polls.poll() == set()
+        assert bench.add(1) == polls.poll()
+
+    def test_a_row_that_is_no_activity_is_counted_and_delays_nobody(self, bench: WarehouseBench) -> None:
+        bench.add(1, type_=None)
+        good = bench.add(1)
+        polls = Polls(bench)
+        assert polls.poll() == good
+        assert polls.pages[0].unknown == {"(no activity)": 1}
+
+    def test_rows_without_a_stamp_are_left_out(self, bench: WarehouseBench) -> None:
+        good = bench.add(1)
+        bench._run("INSERT INTO events VALUES (77, '2026-04-30T10:00:00Z', 'call', 'a@example.com', NULL)")
+        assert Polls(bench).poll() == good
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_stamps_of_any_form_are_gone_on_from(tmp_path: Path, clock: FrozenClock, form: str) -> None:
+    bench = WarehouseBench(tmp_path / "warehouse.sqlite3", clock, form)
+    added, polls = bench.add(1500), Polls(bench)
+    assert polls.poll() == added
+    bench.clock.sleep(3600)
+    late = bench.add(2, late=timedelta(hours=1, minutes=9))
+    assert late <= polls.poll()
+
+
+@pytest.mark.parametrize(
+    ("stamp", "before"),
+    [
+        (datetime(2026, 5, 1, 12, 0, 7, 9, UTC), datetime(2026, 5, 1, 11, 50, 7, 9, UTC)),
+        ("2026-05-01T12:00:07.5Z", "2026-05-01T11:50:07"),
+        ("2026-05-01 12:00:07+02", "2026-05-01 11:50:07"),
+        ("2026-05-01", "2026-04-30T23:50:00"),
+        (1_777_636_800, 1_777_636_200),
+        (1_777_636_800.5, 1_777_636_200.5),
+        (1_777_636_800_000, 1_777_636_200_000),
+    ],
+)
+def test_a_stamp_goes_back_in_its_own_form(stamp: Any, before: Any) -> None:
+    assert earlier(stamp, timedelta(minutes=10)) == before
+
+
+@pytest.mark.parametrize(
+    ("url", "query", "error", "words"),
+    [
+        ("nonsense", QUERY, ConfigurationError, "WAREHOUSE_URL"),
+        ("nosuch+driver://u:the-password@h/d", QUERY, ConfigurationError, "WAREHOUSE_URL"),
+        ("sqlite:////nowhere/at/all.sqlite3", QUERY, Passing, "did not answer"),
+        ("sqlite://", "SELECT 1 AS event_id, 'soon' AS updated_at", Refused, "no time"),
+    ],
+)
+def test_what_is_wrong_is_said_without_the_password(url: str, query: str, error: type[Exception], words: str) -> None:
+    def poll_once() -> None:
+        list(WarehouseSource(url, query).poll(None, datetime(2026, 5, 1, tzinfo=UTC)))
+
+    with pytest.raises(error, match=words) as caught:
+        poll_once()
+    assert "the-password" not in str(caught.value)
