@@ -18,7 +18,7 @@ from connector.errors import ConfigurationError
 from connector.sandbox.ids import generate
 from connector.sandbox.org import PracticeOrg
 from connector.sandbox.pardot import Pardot
-from connector.sandbox.pardot_gate import Switches
+from connector.sandbox.pardot_gate import Gate, Switches
 from connector.sandbox.server import Server
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -65,17 +65,29 @@ class Service:
         self.clock.sleep(timedelta(**duration).total_seconds())
 
 
-@pytest.fixture
-def service() -> Iterator[Service]:
+@pytest.fixture(scope="module")
+def served() -> Iterator[Service]:
     clock = FrozenClock(NOW)
     org = PracticeOrg(clock=clock)
     made = Service(org, Pardot(org), clock)
-    with Server(org, extra_routes=made.pardot.routes) as server, made.session as session:
+    with Server(org, extra_routes=made.pardot.routes) as server, made.session:
         made.url = server.url
-        session.headers["Authorization"] = f"Bearer {org.credentials.access_token}"
-        session.headers["Pardot-Business-Unit-Id"] = made.pardot.business_unit_id
         yield made
     org.close()
+
+
+@pytest.fixture
+def service(served: Service) -> Service:
+    """Empty again, at the same time again, nothing switched."""
+    served.clock.at = NOW
+    served.org.faults.off()
+    served.org.db.write([("DELETE FROM pardot_row WHERE object <> 'lifecycle-stages'", [()])])
+    served.org.credentials.session = timedelta(hours=2)
+    served.pardot.switches, served.pardot.gate = Switches(), Gate()
+    served.pardot.zone = timezone(timedelta(hours=-5))
+    served.session.headers["Authorization"] = f"Bearer {served.org.credentials.issue()}"
+    served.session.headers["Pardot-Business-Unit-Id"] = served.pardot.business_unit_id
+    return served
 
 
 def test_an_activity_reads_as_the_real_service_writes_it(service: Service) -> None:
