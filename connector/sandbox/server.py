@@ -164,7 +164,13 @@ def _respond(org: PracticeOrg, request: Request, reply: Reply) -> Response:
     if len(content) > 1024 and "gzip" in request.headers.get("accept-encoding", ""):
         content = gzip.compress(content, compresslevel=1, mtime=0)
         headers["Content-Encoding"] = "gzip"
-    return Response(content, reply.status, headers)
+    response = Response(status_code=reply.status)
+    response.body = content
+    if reply.status not in (204, 304):
+        headers["Content-Length"] = str(len(content))
+    # As Salesforce writes them: clients exist that look for "Content-Type" and not for "content-type".
+    response.raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    return response
 
 
 class _Uvicorn(uvicorn.Server):
@@ -212,7 +218,8 @@ class Server:
     ) -> None:
         self.org = org
         self.certificates = Certificates() if tls else None
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # Named as TCP, or asyncio leaves Nagle on and every answer waits 40 ms for an acknowledgement.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind(("127.0.0.1", port))
         self.port: int = self._socket.getsockname()[1]
