@@ -107,7 +107,7 @@ def mark_from_select(connection: Connection, table: Table, columns: Sequence[str
     statement = insert.from_select(list(columns), select).on_conflict_do_update(
         index_elements=[each.name for each in table.primary_key], set_={"seq": insert.excluded.seq}
     )
-    return int(connection.execute(statement).rowcount)
+    return int(connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount)
 
 
 ADVISORY_KEY = 0x6C69666563796C65  # any constant of ours

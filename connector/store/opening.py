@@ -34,10 +34,10 @@ def open_store(url: str, *, clock: Clock, exclusive: bool = False, create: bool 
         _check_file(path, create)
     with ExitStack() as held:
         engine = make_engine(parsed)
-        held.callback(engine.dispose)
         try:
             if exclusive:
                 _lock(held, engine, path, where)
+            held.callback(engine.dispose)  # before the lock is given back
             _migrate(engine, path, where, create=create, locked=exclusive)
         except SQLAlchemyError as error:
             raise translate(error, where) from error
@@ -94,6 +94,7 @@ def _lock(held: ExitStack, engine: Engine, path: Path | None, where: str) -> Non
         _lock_file(held, path)
     elif engine.dialect.name == "postgresql":
         connection = held.enter_context(engine.connect())
+        connection.detach()  # closing it gives the lock back; the pool would keep it open
         if not try_advisory_lock(connection):
             raise StateError(f"the state {where} is in use by another connector", "stop the other one first")
         connection.commit()

@@ -62,7 +62,9 @@ def find_people(connection: Connection, query: str) -> list[str]:
     if "@" in asked:
         return sorted(affected(connection, emails=[address(asked)]))
     if len(asked) == 15:  # the 18 character form has three more, of which only one is right
-        longer = select(RECORD.c.id).where(RECORD.c.id.between(asked, asked + "~"), func.length(RECORD.c.id) == 18)
+        longer = select(RECORD.c.id).where(
+            RECORD.c.id > asked, RECORD.c.id < asked + "~", func.length(RECORD.c.id) == 18
+        )
         return sorted(affected(connection, ids=[row[0] for row in connection.execute(longer)]))
     return sorted(affected(connection, ids=[asked]))
 

@@ -251,7 +251,8 @@ def sweep(connection: Connection, object_name: str, generation: int) -> int:
 
 def _sweep_activities(connection: Connection, feed: str, generation: int) -> int:
     unseen = select(ACTIVITY.c.ref).where(
-        ACTIVITY.c.ref.between(f"{SALESFORCE}:", f"{SALESFORCE};"),  # all of Salesforce's, by the primary key
+        ACTIVITY.c.ref > f"{SALESFORCE}:",  # all of Salesforce's, by the primary key
+        ACTIVITY.c.ref < f"{SALESFORCE};",
         ACTIVITY.c.feed == feed,
         ACTIVITY.c.generation < generation,
     )

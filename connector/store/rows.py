@@ -20,12 +20,27 @@ LINKS = frozenset(
 )
 
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+_encode_ascii = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _decode = json.JSONDecoder().raw_decode  # our own texts: nothing stands before or behind the value
 _SALESFORCE_UTC = frozenset({".000+0000", ".000Z", "Z"})
 
 
 def dumps(value: Any) -> str:
-    return _encode(value)
+    text = _encode(value)
+    return text if is_storable(text) else _encode_ascii(value)
+
+
+def is_storable(text: str) -> bool:
+    """Half of a character pair, as a text cut off in the middle of an emoji ends with, is no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def storable(text: str | None) -> str | None:
+    return text if text is None or is_storable(text) else text.encode("utf-8", "replace").decode()
 
 
 def loads(text: str) -> Any:
@@ -54,7 +69,7 @@ def stamp_of(row: Row) -> str:
 
 def address(email: Any) -> str | None:
     """As e-mail addresses are compared: stripped and lower case; None for nothing."""
-    return (str(email).strip().lower() or None) if email else None
+    return storable(str(email).strip().lower() or None) if email else None
 
 
 def record_row(object_name: str, row: Row, generation: int) -> dict[str, Any]:
@@ -66,7 +81,7 @@ def record_row(object_name: str, row: Row, generation: int) -> dict[str, Any]:
         "id": row["Id"],
         "object": object_name,
         "stamp": stamp_of(row),
-        "fields": _encode(row),
+        "fields": dumps(row),
         "live": not is_gone,
         "generation": generation,
         "email": address(row.get("Email")) if is_person else None,
@@ -106,8 +121,8 @@ def activity_row(activity: Activity, feed: str | None, generation: int) -> dict[
         "kind": activity.kind,
         "direction": activity.direction.value,
         "occurred_at": iso(activity.occurred_at),
-        "name": activity.name,
-        "attributes": _encode(activity.attributes) if activity.attributes else "{}",
+        "name": storable(activity.name),
+        "attributes": dumps(activity.attributes) if activity.attributes else "{}",
         "crm_id": activity.crm_id or None,
         "prospect": f"{activity.source}:{activity.prospect_id}" if activity.prospect_id else None,
         "email": address(activity.email),
@@ -142,7 +157,7 @@ def prospect_row(prospect: Prospect, now: datetime) -> dict[str, Any]:
         "ref": f"{prospect.source}:{prospect.id}",
         "email": address(prospect.email),
         "crm_id": prospect.crm_id or None,
-        "attributes": _encode(prospect.attributes) if prospect.attributes else "{}",
+        "attributes": dumps(prospect.attributes) if prospect.attributes else "{}",
         "deleted": prospect.deleted,
         "recorded_at": iso(now),
     }

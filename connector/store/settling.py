@@ -17,7 +17,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from connector.facts import Change, Decision, Evidence, Outcome, Result, TrackDecision
 from connector.store.dialect import run_many, upsert
 from connector.store.links import IDS, rows_in
-from connector.store.rows import LINKS, dumps, iso, loads
+from connector.store.rows import LINKS, dumps, iso, loads, storable
 from connector.store.schema import DIRTY, LOG, RECORD, SET_ASIDE, SETTLED, TRACK
 
 TAKEN = frozenset({Result.APPLIED, Result.UNCHANGED})  # Salesforce has the value now
@@ -101,12 +101,12 @@ def _track_row(person_id: str, track: TrackDecision, stands: str, memory: str, b
     return {
         "person_id": person_id,
         "track": track.track,
-        "value": track.value,
-        "current": track.current,
-        "stands": stands,
+        "value": storable(track.value),
+        "current": storable(track.current),
+        "stands": storable(stands),
         "rule": track.rule,
         "verdict": track.verdict,
-        "reason": track.reason,
+        "reason": storable(track.reason),
         "evidence": _evidence(track.evidence),
         "memory": memory,
         "at": books.at,
@@ -175,7 +175,7 @@ def _is_known(outcome: Outcome, aside: Mapping[tuple[str, str], Any]) -> bool:
     known = aside.get((outcome.change.person_id, outcome.change.id))
     return known is not None and (known.code, known.message, known.changes) == (
         outcome.code,
-        outcome.message,
+        storable(outcome.message),
         _changes_json(outcome),
     )
 
@@ -203,12 +203,12 @@ def _entries(person_id: str, outcome: Outcome, tracks: Tracks, books: Books) -> 
             "record_id": outcome.change.id,
             "changes": dumps([{"field": each.field, "old": each.old, "new": each.new} for each in changes]),
             "code": outcome.code,
-            "message": outcome.message,
+            "message": storable(outcome.message),
         }
 
 
 def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else dumps(value)
+    return storable(value) if value is None or isinstance(value, str) else dumps(value)
 
 
 def _changes_json(outcome: Outcome) -> str:
@@ -239,7 +239,7 @@ def _aside_row(key: tuple[str, str], outcome: Outcome, known: Any, books: Books)
         "object": outcome.change.object,
         "changes": _changes_json(outcome),
         "code": outcome.code,
-        "message": outcome.message,
+        "message": storable(outcome.message),
         "since": known.since if known is not None else books.at,
         "last_at": books.at,
         "attempts": known.attempts + 1 if known is not None else 1,

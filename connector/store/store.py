@@ -35,6 +35,7 @@ HINTS = {  # part of the driver's message -> what to try
     "malformed": "the file is damaged: restore a copy, or move it away and run a backfill",
     "not a database": "this file is something else; set CONNECTOR_STATE to the connector's own state",
     "disk i/o": "check the disk",
+    "connection": "check that the database runs, and its address in CONNECTOR_STATE",
     "unable to open": "check that the folder exists and may be written",
 }
 
@@ -75,7 +76,6 @@ class Store:
 
     def close(self) -> None:
         """Releases the file and the lock; twice does no harm."""
-        self._engine.dispose()
         self._held.close()
 
     @contextmanager

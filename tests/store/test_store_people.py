@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from store_facts import activity_ids, click, one, page, prospect, role, row
+from store_facts import activity_ids, answered, click, decided, one, page, prospect, role, row, settle
 
+from connector.facts import Result
 from connector.store import Store
 
 
@@ -168,3 +169,17 @@ def test_more_people_than_fit_one_statement(store: Store) -> None:
     ids = [f"003{number:015d}" for number in range(4500)]
     store.record_rows("Contact", [row(each) for each in ids])
     assert [each.id for each in store.facts_of(ids)] == ids
+
+
+def test_texts_that_are_no_unicode_are_kept_as_far_as_they_are(store: Store) -> None:
+    half = "cut off \ud83d"
+    store.record_rows("Contact", [row("C1", LastName=half, Email=f"a@x.com{half}"), row("C2", LastName="Zoë 東 🎉")])
+    store.record_page("files", page(click("1", source="files", crm_id="C1", attributes={"text": half})))
+    person = one(store, "C1")
+    assert person.fields["LastName"] == half
+    assert person.activities[0].attributes == {"text": half}
+    assert one(store, "C2").fields["LastName"] == "Zoë 東 🎉"
+    refused = answered(store, "C1", decided(half, half), result=Result.SET_ASIDE, message=half)
+    settle(store, refused)
+    settle(store, refused)
+    assert [each["message"] for each in store.history("C1")] == ["cut off ?"]

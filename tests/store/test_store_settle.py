@@ -232,3 +232,12 @@ def test_all_of_a_settling_happens_or_nothing(known: Store) -> None:
     assert dirty(known) == ["C1", "C2"]
     assert known.latest("C1") == []
     assert known.history("C1") == []
+
+
+def test_who_moved_last_and_still_stands_there(known: Store) -> None:
+    known.record_rows("Contact", [row("C3")])
+    for person_id, value in (("C1", "A"), ("C2", "A"), ("C3", "A"), ("C3", "B"), ("C1", "B"), ("C1", "A")):
+        settle(known, answered(known, person_id, decided(value), result=Result.APPLIED))
+    assert known.moved_to("stage", "A") == ["C1", "C2"]
+    assert known.moved_to("stage", "A", limit=1) == ["C1"]
+    assert known.moved_to("stage", "C") == []
