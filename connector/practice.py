@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import Any
 from connector import settings as settings_module
 from connector.clock import SystemClock
 from connector.daemon import Stop
+from connector.errors import ConfigurationError
 from connector.mapping import Mapping as CompiledMapping
 from connector.sandbox.company import Size, build_company
 from connector.sandbox.life import live
@@ -67,13 +69,32 @@ class Practice:
 @contextmanager
 def serve(*, port: int = 0, persist: Path | None = None) -> Iterator[Practice]:
     """A practice org on a loopback port, closed at the end."""
-    org = PracticeOrg(str(persist) if persist else ":memory:")
+    org = _open(persist)
     try:
         pardot = Pardot(org)
-        with Server(org, port=port, extra_routes=pardot.routes) as server:
+        with _server(org, pardot, port) as server:
             yield Practice(org, pardot, server.url)
     finally:
         org.close()
+
+
+def _open(persist: Path | None) -> PracticeOrg:
+    try:
+        return PracticeOrg(str(persist) if persist else ":memory:")
+    except sqlite3.Error as error:
+        raise ConfigurationError(
+            f"{persist} cannot hold a practice org: {error}",
+            "name a file in a folder that can be written, or one that connector sandbox made",
+        ) from None
+
+
+def _server(org: PracticeOrg, pardot: Pardot, port: int) -> Server:
+    try:
+        return Server(org, port=port, extra_routes=pardot.routes)
+    except OSError as error:
+        raise ConfigurationError(
+            f"port {port} of 127.0.0.1 cannot be served: {error.strerror}", "use another --port; 0 takes a free one"
+        ) from None
 
 
 def add_fields(org: PracticeOrg, mapping: CompiledMapping) -> None:
@@ -92,8 +113,10 @@ def add_fields(org: PracticeOrg, mapping: CompiledMapping) -> None:
 
 
 def fill(practice: Practice, *, sample: Size | None = None, data: Path | None = None) -> Mapping[str, int]:
-    """Rows by object of what was loaded."""
+    """Rows by object of what was loaded: nothing into an org that was kept and has its people already."""
     counts: dict[str, int] = {}
+    if any(practice.org.rows(f"SELECT Id FROM {name} LIMIT 1") for name in ("Contact", "Lead")):
+        return counts
     if data:
         report: LoadReport = load_folder(practice.org, data)
         counts.update(report.loaded)
