@@ -74,6 +74,15 @@ class Settings(BaseSettings):
         None, description="SQLAlchemy URL of a database that holds activities; unset: off."
     )
     warehouse_query_file: Path | None = Field(None, description="File with the SQL query that gives the activities.")
+    webhook_port: int | None = Field(
+        None, ge=0, le=65535, description="Port on which the daemon takes activities over HTTP; unset: off."
+    )
+    webhook_host: str = Field("127.0.0.1", description="Address it listens on; put a TLS proxy before any other.")
+    webhook_secret: SecretStr | None = Field(None, description="Standard Webhooks secret of senders that sign.")
+    webhook_token: SecretStr | None = Field(None, description="Token of senders that cannot sign.")
+    webhook_inbox: Path = Field(
+        Path("state/webhooks.sqlite3"), description="Where messages are kept until they are recorded."
+    )
 
     def sign_in(self) -> SignIn:
         """Which flow the settings choose. Raises ConfigurationError when none or more than one is set."""

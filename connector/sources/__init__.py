@@ -12,8 +12,10 @@ from connector.http import Token
 from connector.ports import Source
 from connector.settings import Settings
 from connector.sources.files import FilesSource
+from connector.sources.inbox import Inbox
 from connector.sources.pardot import PardotSource
 from connector.sources.warehouse import WarehouseSource
+from connector.sources.webhook import WebhookSource
 
 
 def open_sources(
@@ -34,6 +36,8 @@ def open_sources(
     if settings.warehouse_url and settings.warehouse_query_file:
         query = _text(settings.warehouse_query_file, "CONNECTOR_WAREHOUSE_QUERY_FILE")
         sources.append(WarehouseSource(settings.warehouse_url.get_secret_value(), query, zone, declared_kinds))
+    if settings.webhook_port is not None:
+        sources.append(WebhookSource(Inbox(settings.webhook_inbox), declared_kinds))
     return sources
 
 

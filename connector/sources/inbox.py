@@ -1,0 +1,100 @@
+"""Where messages of webhooks are kept from the moment they are accepted until they are recorded: one SQLite file.
+
+A message is stored before its sender is told that it was accepted, so nothing accepted is lost, whatever happens to the
+process. The same message sent again is recognised: by its id, or, where a sender gives none, by its content within
+five minutes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS message (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again, so that a cursor stays true
+    hook TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    received_at TEXT NOT NULL,  -- UTC, ISO
+    records TEXT NOT NULL  -- JSON list
+);
+CREATE INDEX IF NOT EXISTS message_known ON message (hook, message_id);
+"""
+SAME_CONTENT = timedelta(minutes=5)
+KEPT = timedelta(days=7)  # after it was recorded, so that late repeats are recognised too
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    seq: int
+    hook: str
+    records: Sequence[Mapping[str, Any]]
+
+
+class Inbox:
+    """Safe to use from several threads and processes: each call has a connection of its own. Raises sqlite3.Error."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def put(
+        self, hook: str, message_id: str | None, content: bytes, records: Sequence[Mapping[str, Any]], now: datetime
+    ) -> bool:
+        """Stores the records of a message; False when it is known already. On disk when this returns. ``content`` is
+        what the sender sent."""
+        since = ""
+        if message_id is None:
+            message_id = "sha256:" + hashlib.sha256(content).hexdigest()
+            since = (now - SAME_CONTENT).isoformat()
+        with self._open() as database:
+            known = database.execute(
+                "SELECT 1 FROM message WHERE hook = ? AND message_id = ? AND received_at >= ?",
+                (hook, message_id, since),
+            ).fetchone()
+            if known:
+                return False
+            database.execute(
+                "INSERT INTO message (hook, message_id, received_at, records) VALUES (?, ?, ?, ?)",
+                (hook, message_id, now.isoformat(), json.dumps(records)),
+            )
+            return True
+
+    def after(self, seq: int, limit: int) -> list[Message]:
+        """Messages in the order of their arrival."""
+        if not self._path.exists():
+            return []
+        with self._open() as database:
+            rows = database.execute(
+                "SELECT seq, hook, records FROM message WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
+            ).fetchall()
+        return [Message(number, hook, json.loads(records)) for number, hook, records in rows]
+
+    def forget(self, recorded: int, now: datetime) -> None:
+        """Removes old messages up to ``recorded``."""
+        if not self._path.exists():
+            return
+        with self._open() as database:
+            before = (now - KEPT).isoformat()
+            database.execute("DELETE FROM message WHERE seq <= ? AND received_at < ?", (recorded, before))
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """One transaction; the write lock is taken at its begin, so that no two threads store the same message."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(self._path, timeout=10, isolation_level=None)) as database:
+            database.execute("PRAGMA synchronous = FULL")
+            database.executescript(SCHEMA)
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+            except BaseException:
+                database.execute("ROLLBACK")
+                raise
+            database.execute("COMMIT")
