@@ -138,12 +138,11 @@ class PardotSource:
         except LimitReached as error:
             self._parked = (now + PARKED, error)
             raise
+        finally:
+            self._session.close()  # its connections only: a minute later they would be closed by the other side
 
     def calls(self) -> Mapping[str, int]:
         return Counter(self._calls)
-
-    def close(self) -> None:
-        self._session.close()
 
     def _sweep(self, name: str, fields: Sequence[str], places: dict[str, dict[str, Any]]) -> Iterator[list[Any]]:
         """Pages of rows; ``places[name]`` moves along. ``since``: updates the sweep looks for (None: all rows);

@@ -40,15 +40,12 @@ class PardotBench:
         )
         self.auth = Auth(settings, clock)
         self.unit = self.pardot.business_unit_id
-        self._opened: list[PardotSource] = []
         [self.prospect] = self.pardot.add_prospects(
             [{"email": "Ann@Example.com", "salesforceContactId": "003000000000001AAA", "score": 40, "grade": "B+"}]
         )
 
     def source(self) -> Source:
-        source = PardotSource(self.server.url, self.unit, self.auth, self.clock)
-        self._opened.append(source)
-        return source
+        return PardotSource(self.server.url, self.unit, self.auth, self.clock)
 
     def add(self, count: int) -> set[str]:
         return {str(one) for one in self.pardot.add_activities([self.row(n % 2 + 1) for n in range(count)])}
@@ -82,8 +79,6 @@ class PardotBench:
         self.pardot.business_unit_id = unit
 
     def close(self) -> None:
-        for source in self._opened:
-            source.close()
         self.auth.close()
         self.server.stop()
 
