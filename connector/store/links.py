@@ -66,7 +66,7 @@ def everybody(object_name: str | None = None) -> Select[Any]:
 
 BY_ID = people_where(FACT.c.id.in_(IDS))
 BY_EMAIL = people_where(FACT.c.email.in_(IDS))
-BY_ACCOUNT = people_where(and_(FACT.c.account_id.in_(IDS), FACT.c.object.in_(PEOPLE)))
+BY_ACCOUNT = people_where(FACT.c.account_id.in_(IDS))
 ALONE = select(PROSPECT.c.ref).where(PROSPECT.c.ref.in_(IDS), is_alone())
 ALONE_BY_EMAIL = select(PROSPECT.c.ref).where(PROSPECT.c.email.in_(IDS), is_alone())
 ALONE_BY_ID = select(PROSPECT.c.ref).where(PROSPECT.c.crm_id.in_(IDS), is_alone())

@@ -16,17 +16,16 @@ from sqlalchemy import Connection, select
 
 from connector.facts import Activity, OpportunityRole, Person, Prospect, Row
 from connector.store import rows as values
-from connector.store.links import IDS, is_alone, is_person, rows_in
-from connector.store.rows import ROLE, loads
+from connector.store.links import IDS, is_alone, rows_in
+from connector.store.rows import PEOPLE, loads
 from connector.store.schema import ACTIVITY, PROSPECT, RECORD, TRACK
 
-_PERSONS = select(RECORD.c.id, RECORD.c.object, RECORD.c.fields, RECORD.c.email, RECORD.c.account_id).where(
-    RECORD.c.id.in_(IDS), is_person(RECORD)
-)
+# Only what an index finds best stands in WHERE: given "object" and "live" too, SQLite walks all rows of the object.
+_PERSONS = select(
+    RECORD.c.live, RECORD.c.object, RECORD.c.id, RECORD.c.fields, RECORD.c.email, RECORD.c.account_id
+).where(RECORD.c.id.in_(IDS))
 _ALIASES = select(RECORD.c.id, RECORD.c.alias_of, RECORD.c.email).where(RECORD.c.alias_of.in_(IDS))
-_ACCOUNTS = select(RECORD.c.id, RECORD.c.fields).where(
-    RECORD.c.id.in_(IDS), RECORD.c.object == "Account", RECORD.c.live
-)
+_ACCOUNTS = select(RECORD.c.live, RECORD.c.id, RECORD.c.fields).where(RECORD.c.id.in_(IDS))
 _ALONE = select(PROSPECT).where(PROSPECT.c.ref.in_(IDS), is_alone())
 _PROSPECTS_BY_ID = select(PROSPECT).where(PROSPECT.c.crm_id.in_(IDS))
 _PROSPECTS_BY_EMAIL = select(PROSPECT).where(PROSPECT.c.email.in_(IDS), PROSPECT.c.crm_id.is_(None))
@@ -37,9 +36,9 @@ _ACTIVITIES_BY_EMAIL = select(ACTIVITY).where(
 )
 _OPPORTUNITY = RECORD.alias("opportunity")
 _ROLES = (
-    select(RECORD.c.contact_id, RECORD.c.id, RECORD.c.fields, _OPPORTUNITY.c.id, _OPPORTUNITY.c.fields)
+    select(RECORD.c.live, RECORD.c.contact_id, RECORD.c.id, RECORD.c.fields, _OPPORTUNITY.c.id, _OPPORTUNITY.c.fields)
     .join(_OPPORTUNITY, _OPPORTUNITY.c.id == RECORD.c.opportunity_id)
-    .where(RECORD.c.contact_id.in_(IDS), RECORD.c.object == ROLE, RECORD.c.live, _OPPORTUNITY.c.live)
+    .where(RECORD.c.contact_id.in_(IDS), _OPPORTUNITY.c.live)
 )
 _MEMORY = select(TRACK.c.person_id, TRACK.c.track, TRACK.c.memory, TRACK.c.at).where(
     TRACK.c.person_id.in_(IDS), TRACK.c.memory != "{}"
@@ -100,12 +99,14 @@ def _person(person_id: str, draft: _Draft) -> Person:
 def _drafts(connection: Connection, ids: Iterable[str]) -> dict[str, _Draft]:
     drafts: dict[str, _Draft] = {}
     in_account: dict[str, list[_Draft]] = defaultdict(list)
-    for person_id, object_name, fields, email, account_id in rows_in(connection, _PERSONS, ids):
+    for is_live, object_name, person_id, fields, email, account_id in rows_in(connection, _PERSONS, ids):
+        if not is_live or object_name not in PEOPLE:
+            continue
         draft = drafts[person_id] = _Draft(object_name, loads(fields), {email} if email else set())
         if account_id:
             in_account[account_id].append(draft)
-    for account_id, fields in rows_in(connection, _ACCOUNTS, in_account):
-        account = loads(fields)
+    for is_live, account_id, fields in rows_in(connection, _ACCOUNTS, in_account):
+        account = loads(fields) if is_live else {}
         for draft in in_account[account_id]:
             draft.account = account
     return drafts
@@ -180,7 +181,9 @@ def _give(row: Any, drafts: Iterable[_Draft]) -> None:
 
 def _add_opportunities(connection: Connection, drafts: Mapping[str, _Draft], owners: Mapping[str, str]) -> None:
     opportunities: dict[str, Row] = {}  # parsed once, however many roles it has
-    for contact_id, role_id, role, opportunity_id, fields in rows_in(connection, _ROLES, owners):
+    for is_live, contact_id, role_id, role, opportunity_id, fields in rows_in(connection, _ROLES, owners):
+        if not is_live:
+            continue
         opportunity = opportunities.get(opportunity_id)
         if opportunity is None:
             opportunity = opportunities[opportunity_id] = loads(fields)

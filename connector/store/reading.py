@@ -79,8 +79,8 @@ def people_in(connection: Connection, object_name: str | None, since: datetime |
     if object_name == "Prospect":
         found = {each for each in found if ":" in each}
     elif object_name:
-        of_object = select(RECORD.c.id).where(RECORD.c.id.in_(IDS), RECORD.c.object == object_name)
-        found = links.select_ids(connection, of_object, found)
+        of_object = select(RECORD.c.object, RECORD.c.id).where(RECORD.c.id.in_(IDS))
+        found = {row.id for row in rows_in(connection, of_object, found) if row.object == object_name}
     return sorted(found)
 
 

@@ -40,7 +40,7 @@ _SEEN = update(RECORD).where(RECORD.c.id.in_(IDS)).values(generation=bindparam("
 _SEEN_ACTIVITY = update(ACTIVITY).where(ACTIVITY.c.ref.in_(IDS)).values(generation=bindparam("seen_in"))
 _BURY = update(RECORD).where(RECORD.c.id.in_(IDS)).values(live=False)
 _REMOVE_ACTIVITIES = delete(ACTIVITY).where(ACTIVITY.c.ref.in_(IDS))
-_ROLES_OF = select(RECORD.c.id).where(RECORD.c.opportunity_id.in_(IDS), RECORD.c.object == ROLE, RECORD.c.live)
+_ROLES_OF = select(RECORD.c.id).where(RECORD.c.opportunity_id.in_(IDS))  # ``bury`` passes over what is gone already
 _ALIASES = select(RECORD.c.id).where(RECORD.c.alias_of.in_(IDS))
 _EMAILS = select(RECORD.c.email).where(RECORD.c.id.in_(IDS), RECORD.c.email.is_not(None))
 
