@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test lint types contract pytest wheel lock clean
+# A file that make would remove because it is only a step: keep it.
+.SECONDARY:
+.PHONY: help demo install test lint types contract pytest peers wheel lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -38,8 +40,18 @@ types: $(VENV)/.dev     ## mypy, strict
 contract: $(VENV)/.dev  ## which layer may import which
 	@$(BIN)/lint-imports
 
-pytest: $(VENV)/.dev    ## the test suite
+pytest: $(VENV)/.dev peers  ## the test suite
 	@$(BIN)/python -m pytest
+
+# Clients that others wrote, each set in an environment of its own; a test that needs one that is missing says so.
+peers: $(patsubst requirements-%.lock,.venv-%/.done,$(wildcard requirements-peers*.lock))  ## third-party clients
+
+.venv-%/.done: requirements-%.lock
+	@echo "Installing third-party clients into .venv-$* ..."
+	@rm -rf .venv-$* && $(PYTHON) -m venv .venv-$*
+	@.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< \
+	  || echo "They do not install on this Python; their tests will be skipped."
+	@touch $@
 
 wheel: $(VENV)/.dev     ## builds the wheel and runs its demo from a clean environment, in another directory
 	@rm -rf dist .venv-wheel && $(BIN)/pyproject-build --wheel --outdir dist . >/dev/null
@@ -53,4 +65,4 @@ lock:                   ## renew the lock files (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 
 clean:                  ## removes what make made
-	rm -rf $(VENV) .venv-peers .venv-wheel dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-* dist build .mypy_cache .ruff_cache .pytest_cache
