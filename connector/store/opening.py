@@ -80,8 +80,7 @@ def _check_file(path: Path, create: bool) -> None:
             raise StateError(f"there is no state at {path}", "run connector sync or connector backfill first")
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if not os.access(path.parent, os.W_OK):
-                raise PermissionError(13, "the folder may not be written")
+            path.touch(mode=0o600)  # it will hold personal data
     except OSError as error:
         raise StateError(
             f"the state {path} cannot be opened: {error.strerror or error}",

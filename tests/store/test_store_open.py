@@ -7,14 +7,16 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from store_facts import row
 
 from connector.clock import FrozenClock
 from connector.errors import StateError
-from connector.store import open_store
+from connector.store import Store, open_store
 
 
 def test_a_missing_folder_and_file_are_made(path: Path, clock: FrozenClock) -> None:
@@ -118,7 +120,7 @@ def test_a_reader_may_look_while_a_daemon_holds_the_state(path: Path, clock: Fro
 HOLDER = """
 import sys
 from connector.clock import SystemClock
-from connector.store import open_store
+from connector.store import Store, open_store
 store = open_store(sys.argv[1], clock=SystemClock(), exclusive=True)
 print("held", flush=True)
 sys.stdin.read()
@@ -147,7 +149,7 @@ def test_a_busy_file_is_said_plainly(path: Path, clock: FrozenClock, monkeypatch
         assert "another process" in caught.value.hint
 
 
-def test_what_the_driver_says_never_shows_values(store: object, path: Path, clock: FrozenClock) -> None:
+def test_what_the_driver_says_never_shows_values(store: Store, path: Path, clock: FrozenClock) -> None:
     with closing(sqlite3.connect(path)) as other:
         other.execute("DROP TABLE cursor")
     with open_store(str(path), clock=clock) as broken, pytest.raises(StateError) as caught:
@@ -162,3 +164,51 @@ def test_a_state_belongs_to_one_org(path: Path, clock: FrozenClock) -> None:
         store.bind_org("00D000000000001AAA")
         with pytest.raises(StateError, match="00D000000000001AAA, not to 00D000000000002AAA"):
             store.bind_org("00D000000000002AAA")
+
+
+def test_only_the_owner_may_read_a_new_state(path: Path, clock: FrozenClock) -> None:
+    with open_store(str(path), clock=clock) as store:
+        store.set_cursor("Contact", {})
+        modes = {each.suffix: oct(each.stat().st_mode & 0o777) for each in path.parent.glob("*.sqlite3*")}
+        assert {name: mode for name, mode in modes.items() if name != ".lock"} == {
+            ".sqlite3": "0o600",
+            ".sqlite3-wal": "0o600",
+            ".sqlite3-shm": "0o600",
+        }
+
+
+def test_a_store_may_be_used_from_any_thread(store: Store) -> None:
+    def work(thread: int) -> None:
+        for number in range(10):
+            store.record_rows("Contact", [row(f"C{thread}-{number}")])
+            store.facts_of([f"C{thread}-{number}"])
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    assert store.dirty_count() == 40
+
+
+WRITER = """
+import sys
+from connector.clock import SystemClock
+from connector.store import Store, open_store
+store = open_store(sys.argv[1], clock=SystemClock(), exclusive=True)
+for number in range(1, 100_000):
+    rows = [{"Id": f"C{number}-{each}"} for each in range(10)]
+    store.record_rows("Contact", rows, cursor=("Contact", {"pages": number}))
+    if number == 20:
+        print("going", flush=True)
+"""
+
+
+def test_a_killed_process_leaves_whole_pages_with_their_marks_and_cursor(path: Path, clock: FrozenClock) -> None:
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        writer.send_signal(signal.SIGKILL)
+    with open_store(str(path), clock=clock, exclusive=True) as store:
+        cursor = store.cursor("Contact")
+        assert cursor is not None
+        assert cursor["pages"] >= 20
+        assert store.counts()["records"] == {"Contact": cursor["pages"] * 10}
+        assert store.dirty_count() == cursor["pages"] * 10
