@@ -18,7 +18,8 @@ from starlette.routing import Route
 
 from connector.errors import ConfigurationError
 from connector.sandbox import ids, pardot_rows
-from connector.sandbox.pardot_gate import Gate, Switches
+from connector.sandbox.gate import Gate
+from connector.sandbox.pardot_gate import Switches
 from connector.sandbox.pardot_http import routes
 from connector.sandbox.pardot_objects import ACTIVITY_TYPES, BOOLEANS, DEFAULT_STAGES, OBJECTS, TIME_FIELDS
 from connector.sandbox.pardot_query import Query

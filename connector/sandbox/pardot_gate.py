@@ -8,17 +8,16 @@ request counts against the limits, refused ones too.
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
 from connector.sandbox import ids
+from connector.sandbox.gate import Gate, LimitReached, Limits, Which
 from connector.sandbox.pardot_query import PardotError
 
 if TYPE_CHECKING:
@@ -42,51 +41,25 @@ class Switches:
     stale_seconds: int = 0
     chain_limit: int = 100_000
 
-    def changed(self, given: Any) -> Switches:
-        """With other values. Raises ValueError for anything but an object of known switches and whole numbers."""
-        known = {each.name for each in fields(self)}
-        if not isinstance(given, dict) or not given.keys() <= known:
-            raise ValueError(f"a JSON object of {', '.join(sorted(known))} is needed")
-        if not all(isinstance(value, int) and value >= 0 for value in given.values()):
-            raise ValueError("switches are whole numbers")
-        return replace(self, **given)
+    def limits(self) -> Limits:
+        return Limits(self.concurrency, self.daily_limit, self.minute_limit)
 
 
-@dataclass
-class Gate:
-    """Counts requests: so many at once, a minute, and a day in the account's time zone."""
+REFUSALS: dict[Which, tuple[int, str]] = {
+    "concurrency": (66, "More requests at once than are allowed"),
+    "day": (122, "The daily API request limit of the account is reached"),
+    "window": (202, "Too many requests this minute; access is blocked for a while"),
+}
 
-    used: int = 0
-    in_flight: int = 0
-    _day: str = ""
-    _last_minute: deque[float] = field(default_factory=deque)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @contextmanager
-    def admit(self, now: datetime, zone: tzinfo, switches: Switches) -> Iterator[None]:
-        """Counts a request in and out. Raises PardotError 122, 202 or 66."""
-        with self._lock:
-            self._count(now, zone, switches)
-            self.in_flight += 1
-        try:
-            if self.in_flight > switches.concurrency:
-                raise PardotError(66, f"More than {switches.concurrency} requests at once are not allowed")
+@contextmanager
+def admitted(gate: Gate, now: datetime, zone: tzinfo, switches: Switches) -> Iterator[None]:
+    """Counts a request in and out. Raises PardotError 122, 202 or 66."""
+    try:
+        with gate.admit(now, zone, switches.limits()):
             yield
-        finally:
-            with self._lock:
-                self.in_flight -= 1
-
-    def _count(self, now: datetime, zone: tzinfo, switches: Switches) -> None:
-        day = now.astimezone(zone).date().isoformat()
-        self._day, self.used = day, self.used + 1 if day == self._day else 1
-        if self.used > switches.daily_limit:
-            raise PardotError(122, "The daily API request limit of the account is reached")
-        moment = now.timestamp()
-        self._last_minute.append(moment)
-        while self._last_minute[0] <= moment - 60:
-            self._last_minute.popleft()
-        if 0 < switches.minute_limit < len(self._last_minute):
-            raise PardotError(202, "Too many requests this minute; access is blocked for a while")
+    except LimitReached as limit:
+        raise PardotError(*REFUSALS[limit.which]) from None
 
 
 def authorise(org: PracticeOrg, business_unit_id: str, request: Request) -> None:

@@ -16,7 +16,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connector.sandbox import pardot_rows
-from connector.sandbox.pardot_gate import authorise, strike
+from connector.sandbox.gate import changed
+from connector.sandbox.pardot_gate import admitted, authorise, strike
 from connector.sandbox.pardot_objects import OBJECTS, TIME_FIELDS, ObjectType
 from connector.sandbox.pardot_query import PardotError, Query, page_token, read_fields, read_query
 
@@ -54,7 +55,7 @@ def _guarded(pardot: Pardot, request: Request, answer: Answer) -> Response:
     now = pardot.org.clock.now()
     try:
         authorise(pardot.org, pardot.business_unit_id, request)
-        with pardot.gate.admit(now, pardot.zone, pardot.switches):
+        with admitted(pardot.gate, now, pardot.zone, pardot.switches):
             strike(pardot.org, request.url.path)
             kind = OBJECTS.get(request.path_params["object"])
             if kind is None:
@@ -74,7 +75,7 @@ async def _practice(pardot: Pardot, request: Request) -> Response:
     """The switches as JSON."""
     if request.method == "POST":
         try:
-            pardot.switches = pardot.switches.changed(await request.json())
+            pardot.switches = changed(pardot.switches, await request.json())
         except ValueError as error:
             return JSONResponse({"error": str(error)}, 400)
     return JSONResponse(asdict(pardot.switches))

@@ -15,10 +15,11 @@ import requests
 
 from connector.clock import FrozenClock
 from connector.errors import ConfigurationError
+from connector.sandbox.gate import Gate
 from connector.sandbox.ids import generate
 from connector.sandbox.org import PracticeOrg
 from connector.sandbox.pardot import Pardot
-from connector.sandbox.pardot_gate import Gate, Switches
+from connector.sandbox.pardot_gate import Switches
 from connector.sandbox.server import Server
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -296,7 +297,7 @@ def test_wrong_requests_are_told_by_code(service: Service) -> None:
 def test_a_sixth_request_at_once_is_refused(service: Service) -> None:
     with ExitStack() as others:
         for _ in range(5):
-            others.enter_context(service.pardot.gate.admit(NOW, UTC, service.pardot.switches))
+            others.enter_context(service.pardot.gate.admit(NOW, UTC, service.pardot.switches.limits()))
         assert service.code(ACTIVITIES) == (400, 66)
     assert service.ids(ACTIVITIES) == []
 
