@@ -208,7 +208,7 @@ def _standard() -> tuple[ObjectSpec, ...]:
         table = (field_from(*row.values()) for row in _rows(line["name"]))
         identity, deleted, *audit = base_fields()
         for made in (identity, deleted, *_expanded(table), *audit):
-            spec.add(replace(made, label=f"{spec.label} ID") if made.type == "id" else made)
+            spec.add(replace(made, label=f"{spec.label} ID") if made is identity else made)
         found.append(spec)
     return tuple(found)
 
