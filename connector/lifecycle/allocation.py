@@ -81,10 +81,10 @@ class Dealer:
 
     def decide(self, view: View) -> tuple[TrackDecision, Handoff | None]:
         """The owner, and the hand-off that happens now."""
-        memory = view.memory.get("owner", NOTHING)
+        memory = NOTHING if view.is_restarted else view.memory.get("owner", NOTHING)
         current = view.fields.get(self.field) if self.field else memory.get("written")
         was_on = memory.get("on", ())
-        on = [each.name for each, test, _, _ in self._compiled if test(view)]
+        on = self.on(view)
         for handoff, _, unless, owners in self._compiled:
             if handoff.name in on and handoff.name not in was_on:
                 if unless is not None and unless(view):
@@ -93,6 +93,10 @@ class Dealer:
         remembered = {**memory, "on": on} if on or memory else {}
         reason = f"handed off to {memory['to']} by {memory['by']}" if memory.get("to") else "not handed off"
         return TrackDecision("owner", current, current, "", "stays", reason, memory=remembered), None
+
+    def on(self, view: View) -> list[str]:
+        """The hand-offs whose condition holds."""
+        return [each.name for each, test, _, _ in self._compiled if test(view)]
 
     def _hand_off(
         self,
@@ -112,8 +116,9 @@ class Dealer:
         if owner is not None and owner_id is None:
             reason = f"{handoff.name}: {owner} is no active user or queue of the org"
             return TrackDecision("owner", current, current, "", "held", reason, evidence, memory), None
-        view.hand_off()
-        remembered = {"on": on, "at": view.now.isoformat(), "by": handoff.name, "to": owner, "written": owner_id}
+        view.hand_off(handoff.name)
+        still_on = [name for name in self.on(view) if name in on]
+        remembered = {"on": still_on, "at": view.now.isoformat(), "by": handoff.name, "to": owner, "written": owner_id}
         if rule is not None:
             evidence += (Evidence("owner", owner_id or "", f"{owner}, by the owner rule {rule.name}"),)
         return (

@@ -1,21 +1,26 @@
 """Decide: what every track of a person should be, and why. Pure: facts, mapping and ``now`` in, a value out.
 
-The order is fixed, and each track sees those before it: score, stage, owner (the hand-off), status, tags.
+The order is fixed, and each track sees those before it: score, stage, owner (the hand-off), status, tags. Where a
+mapping lets the stage look at the status or the hand-off as well, the stage is decided again once they are known.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from connector.facts import Decision, Person, TrackDecision
+from connector.lifecycle.allocation import Handoff
 from connector.lifecycle.deals import counting
 from connector.lifecycle.gate import decide_track
 from connector.lifecycle.ladder import NO_MEMORY
 from connector.lifecycle.mapping import Mapping
+from connector.lifecycle.model import Move
 from connector.lifecycle.program import Program
 from connector.lifecycle.view import View
 
 LOCKED = "locked: the mapping freezes this person"
+ROUNDS = 3  # a stage that looks at the status that looks at the stage settles, or is left, after so many
 
 
 def decide(person: Person, mapping: Mapping, now: datetime) -> Decision:
@@ -25,20 +30,70 @@ def decide(person: Person, mapping: Mapping, now: datetime) -> Decision:
     view = look_at(person, program, now)
     if program.lock is not None and program.lock(view):
         return Decision(person.id, locked(view, program), view.review)
-    stage, move = decide_track(view, program.stage)
-    tracks = [stage]
-    start = move.status if move is not None and stage.verdict == "moves" else None
-    if program.dealer is not None:
-        owner, handoff = program.dealer.decide(view)
-        tracks.append(owner)
-        start = handoff.status or start if handoff is not None else start
-    if program.status is not None:
-        tracks.insert(1, decide_track(view, program.status, start)[0])
+    tracks = _standing(view, program)
     for scorer in program.scorers:
         tracks.append(scorer.decision(view))
     if program.labeller is not None:
         tracks.append(program.labeller.decide(view))
     return Decision(person.id, tuple(tracks), view.review)
+
+
+def _standing(view: View, program: Program) -> list[TrackDecision]:
+    """Stage, status and owner."""
+    if not program.is_intertwined:
+        stage, move = decide_track(view, program.stage)
+        owner, handoff = _hand_off(view, program)
+        return _in_order(stage, _status(view, program, stage, move, handoff), owner)
+    if program.status is not None:
+        memory = view.memory.get("status", NO_MEMORY)
+        program.status.tell(view, program.status.stand(view, program.status.current(view, memory), memory))
+    before = (view.status, view.handed_off)
+    stage, move = decide_track(view, program.stage)
+    start = program.stage.put(view, move.to, stage.memory.get("hold")) if move is not None and is_moved(stage) else None
+    owner, handoff = _hand_off(view, program)
+    status = _status(view, program, stage, move, handoff)
+    for _ in range(ROUNDS):
+        if (view.status, view.handed_off) == before:
+            break
+        before = (view.status, view.handed_off)
+        stage = _after(stage, decide_track(view, program.stage, start)[0], start is not None)
+        if handoff is None:
+            owner, handoff = _hand_off(view, program)
+        status = _status(view, program, stage, move, handoff)
+    if handoff is not None and owner is not None and program.dealer is not None:
+        owner = replace(owner, memory={**owner.memory, "on": program.dealer.on(view)})
+    return _in_order(stage, status, owner)
+
+
+def _after(first: TrackDecision, stage: TrackDecision, is_after_move: bool) -> TrackDecision:
+    """The stage of a later round. What a move began is told as its doing, with what followed."""
+    if not is_after_move:
+        return stage
+    reason = first.reason if stage.value == first.value else f"{first.reason}; then {stage.reason}"
+    return replace(stage, rule=first.rule, reason=reason, evidence=first.evidence)
+
+
+def is_moved(stage: TrackDecision) -> bool:
+    return stage.verdict == "moves"
+
+
+def _hand_off(view: View, program: Program) -> tuple[TrackDecision | None, Handoff | None]:
+    return program.dealer.decide(view) if program.dealer is not None else (None, None)
+
+
+def _status(
+    view: View, program: Program, stage: TrackDecision, move: Move | None, handoff: Handoff | None
+) -> TrackDecision | None:
+    if program.status is None:
+        return None
+    start = move.status if move is not None and is_moved(stage) else None
+    if handoff is not None and handoff.status is not None:
+        start = handoff.status
+    return decide_track(view, program.status, program.status.put(view, start) if start else None)[0]
+
+
+def _in_order(*tracks: TrackDecision | None) -> list[TrackDecision]:
+    return [track for track in tracks if track is not None]
 
 
 def look_at(person: Person, program: Program, now: datetime) -> View:

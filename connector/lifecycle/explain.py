@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from connector.facts import Evidence, Person, TrackDecision
 from connector.lifecycle.conditions import Finding
-from connector.lifecycle.decide import LOCKED, decide
+from connector.lifecycle.decide import LOCKED, decide, look_at
 from connector.lifecycle.gate import decide_track
-from connector.lifecycle.ladder import NO_MEMORY, Ladder
+from connector.lifecycle.ladder import NO_MEMORY, NOWHERE, Ladder
 from connector.lifecycle.mapping import Mapping
+from connector.lifecycle.program import Program
 from connector.lifecycle.view import View
 
 
@@ -55,16 +57,20 @@ def explain(person: Person, mapping: Mapping, now: datetime) -> Explanation:
     """Decides again, and looks at every rule on the way."""
     program = mapping.programs[person.object]
     decision = decide(person, mapping, now)
-    view = View(person, now)
+    view = look_at(person, program, now)
     tracks = []
-    for ladder, decided in zip(program.ladders, decision.tracks, strict=False):
-        tracks.append(_explain_track(view, ladder, decided))
+    for decided in decision.tracks:
+        look, go_on = _LOOKS[decided.track]
+        tracks.append(TrackExplained(decided, *look(view, program)))
         if decided.reason != LOCKED:
-            decide_track(view, ladder)
+            go_on(view, program, decided)
     return Explanation(person.id, now, mapping.name, tuple(tracks), decision.review_at)
 
 
-def _explain_track(view: View, ladder: Ladder, decided: TrackDecision) -> TrackExplained:
+Looked = tuple[tuple[RuleExplained, ...], tuple[RuleExplained, ...]]
+
+
+def _look_at_ladder(view: View, ladder: Ladder) -> Looked:
     memory = view.memory.get(ladder.name, NO_MEMORY)
     standing = ladder.stand(view, ladder.current(view, memory), memory)
     before = (view.stage, view.stage_since, view.status, view.status_since)
@@ -78,7 +84,66 @@ def _explain_track(view: View, ladder: Ladder, decided: TrackDecision) -> TrackE
         for move, _ in ladder.moves_from.get(standing.position, ())
     )
     view.stage, view.stage_since, view.status, view.status_since = before
-    return TrackExplained(decided, rules, moves)
+    return rules, moves
+
+
+def _look_at_stage(view: View, program: Program) -> Looked:
+    return _look_at_ladder(view, program.stage)
+
+
+def _look_at_status(view: View, program: Program) -> Looked:
+    return _look_at_ladder(view, program.status) if program.status else ((), ())
+
+
+def _look_at_owner(view: View, program: Program) -> Looked:
+    handoffs = program.dealer.handoffs if program.dealer else ()
+    rules = [RuleExplained(each.name, each.name, each.line, each.when.look(view)) for each in handoffs]
+    owners = [
+        RuleExplained(" or ".join(owner for owner, _ in rule.shares), rule.name, rule.line, rule.when.look(view))
+        for each in handoffs
+        for rule in each.owners
+        if rule.when is not None
+    ]
+    return tuple(rules), tuple(owners)
+
+
+def _look_at_score(name: str) -> Callable[[View, Program], Looked]:
+    def look(view: View, program: Program) -> Looked:
+        scorer = next(each for each in program.scorers if each.name == name)
+        found = scorer.evidence(view)
+        finding = Finding(f"points of {name}", bool(found), evidence=found)
+        return (RuleExplained(name, name, 0, finding),), ()
+
+    return look
+
+
+def _look_at_tags(view: View, program: Program) -> Looked:
+    tags = program.labeller.tags if program.labeller else ()
+    return tuple(RuleExplained(tag.name, tag.name, tag.line, tag.when.look(view)) for tag in tags), ()
+
+
+def _show_stage(view: View, program: Program, _decided: TrackDecision) -> None:
+    decide_track(view, program.stage)
+
+
+def _show_status(view: View, program: Program, decided: TrackDecision) -> None:
+    if program.status is not None:
+        name = decided.memory.get("at")
+        program.status.show(view, program.status.positions.get(name or "", NOWHERE), view.now)
+
+
+def _nothing(_view: View, _program: Program, _decided: TrackDecision) -> None:
+    """Later tracks see nothing of it."""
+
+
+_LOOKS: dict[str, tuple[Callable[[View, Program], Looked], Callable[[View, Program, TrackDecision], None]]] = {
+    "stage": (_look_at_stage, _show_stage),
+    "status": (_look_at_status, _show_status),
+    "owner": (_look_at_owner, _nothing),
+    "score": (_look_at_score("score"), _nothing),
+    "fit": (_look_at_score("fit"), _nothing),
+    "tags": (_look_at_tags, _nothing),
+}
 
 
 def _track_dict(track: TrackExplained) -> dict[str, Any]:

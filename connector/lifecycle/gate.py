@@ -39,17 +39,15 @@ class Course:
     pending: dict[str, str] = field(default_factory=dict)  # move -> since when its condition has held
 
 
-def decide_track(view: View, ladder: Ladder, start: str | None = None) -> tuple[TrackDecision, Move | None]:
-    """One track of one person, and the move that was taken. ``start``: a hand-off or a move of another track puts the
-    person at this step first. Leaves the view showing the decided step."""
+def decide_track(view: View, ladder: Ladder, start: Standing | None = None) -> tuple[TrackDecision, Move | None]:
+    """One track of one person, and the move that was taken. ``start``: where something decided before puts the person
+    first. Leaves the view showing the decided step."""
     memory = view.memory.get(ladder.name, NO_MEMORY)
     current = ladder.current(view, memory)
     if ladder.scope is not None and view.stage not in ladder.scope:
         return _outside(view, ladder, current, memory), None
-    standing = ladder.stand(view, current, memory)
-    if start is not None:
-        standing = Standing(ladder.positions[start], view.now)
-    elif standing.position == UNKNOWN:
+    standing = start or ladder.stand(view, current, memory)
+    if standing.position == UNKNOWN:
         reason = f"{current!r} is not a {ladder.name} of the mapping"
         return TrackDecision(ladder.name, None, current, "", "held", reason, memory=memory), None
     ladder.tell(view, standing)
@@ -73,6 +71,8 @@ def _course(view: View, ladder: Ladder, standing: Standing, memory: Memory) -> C
             course.verdict, course.reason = "held", _hold_reason(view, ladder, hold)
     elif wanted != position:
         course.target, course.verdict = wanted, "moves"
+        if course.move is not None and wanted == course.answer:
+            _take(view, ladder, course, wanted, course.move)
         return course
     if position in ladder.moves_from and _moves_apply(ladder, position, course):
         _leave(view, ladder, standing, memory, course)
@@ -94,8 +94,11 @@ def _wanted(ladder: Ladder, position: int, answer: int) -> int:
 
 
 def _cap(view: View, ladder: Ladder, standing: Standing, memory: Memory, course: Course) -> None:
-    """The rules lead to a step that a move leads out of."""
-    target, move, _ = _follow(view, ladder, course.answer, None, memory, course.pending)
+    """The rules lead to a step that a move leads out of: as if the person had come there when the evidence says."""
+    assert course.rule is not None  # noqa: S101 - there is an answer
+    since = _entered(view, standing, course.rule.when.look(view).since, arrives=True)
+    ladder.show(view, course.answer, since)
+    target, move, _ = _follow(view, ladder, course.answer, since, memory, course.pending)
     ladder.tell(view, standing)
     if move is not None:
         course.answer, course.move = target, move
@@ -108,16 +111,18 @@ def _leave(view: View, ladder: Ladder, standing: Standing, memory: Memory, cours
     if is_circle:
         course.verdict, course.reason = "held", "the moves of the mapping lead round in a circle"
     elif move is not None:
-        if move.restart:
-            view.restart()
-            course.answer, _ = ladder.answer(view)
-        course.target, course.move, course.verdict, course.reason = target, move, "moves", ""
-        pulls_away = course.answer > target or (not ladder.track.forward and course.answer not in (NOWHERE, target))
-        course.hold = (
-            {"by": "move", "since": view.now.isoformat(), "answer": ladder.name_at(course.answer)}
-            if pulls_away
-            else None
-        )
+        _take(view, ladder, course, target, move)
+
+
+def _take(view: View, ladder: Ladder, course: Course, target: int, move: Move) -> None:
+    """Goes where a move leads. Rules that would lead on at once wait until they say more than they do now."""
+    if move.restart:
+        view.restart()
+        course.answer, _ = ladder.answer(view)
+    course.target, course.move, course.verdict, course.reason = target, move, "moves", ""
+    pulls_away = course.answer > target or (not ladder.track.forward and course.answer not in (NOWHERE, target))
+    since, answer = view.now.isoformat(), ladder.name_at(course.answer)
+    course.hold = {"by": "move", "since": since, "answer": answer} if pulls_away else None
 
 
 def _follow(
@@ -224,7 +229,11 @@ def _decision(
     target = course.target
     entered = standing.since
     if target != standing.position or standing.is_new:
-        entered = _entered(view, standing, course, since)
+        entered = (
+            None
+            if course.target < 0
+            else _entered(view, standing, None if course.move is not None else since, arrives=target == course.answer)
+        )
     value, name = ladder.value_at(target), ladder.name_at(target)
     if current is not None and ladder.position_of(current, memory) == target:
         value = current
@@ -266,15 +275,12 @@ def _highest(ladder: Ladder, position: int, target: int, memory: Memory) -> str 
     return ladder.name_at(max((each for each in stood if each >= 0 and ladder.steps[each].funnel), default=NOWHERE))
 
 
-def _entered(view: View, standing: Standing, course: Course, since: datetime | None) -> datetime | None:
-    """When the person came to the step: when the evidence says, not before they came to the last one."""
-    if course.target < 0:
-        return None
-    if course.move is not None or since is None or since > view.now:
+def _entered(view: View, standing: Standing, since: datetime | None, *, arrives: bool) -> datetime:
+    """When the person came to the step: when the evidence says, but not before they came to the last one, and now
+    where the evidence says nothing or is of another step (not ``arrives``)."""
+    if since is None or since > view.now or not arrives:
         return view.now
-    if standing.is_new or standing.since is None:
-        return since if course.target == course.answer else view.now
-    return max(since, standing.since)
+    return since if standing.is_new or standing.since is None else max(since, standing.since)
 
 
 def _reason(ladder: Ladder, course: Course, name: str | None) -> str:

@@ -107,6 +107,10 @@ class Ladder:
             return Standing(position, None)
         return Standing(position, view.now, self._held_by_hand(view, memory.get("answer")))
 
+    def put(self, view: View, name: str, hold: Memory | None = None) -> Standing:
+        """At a step from now on."""
+        return Standing(self.positions[name], view.now, hold)
+
     def _first_seen(self, view: View, position: int) -> Standing:
         """The value that stands is where the person starts. One that only people set stays, also on a track that
         follows its rules both ways."""

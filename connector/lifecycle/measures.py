@@ -74,20 +74,23 @@ class ThresholdOn(Condition):
 
 @dataclass(frozen=True)
 class HandedOff(Condition):
-    """Sales got the person by a hand-off: ever, or at most ``within`` ago. ``expected`` False asks for the opposite."""
+    """The last hand-off happened: ever, ``by`` one of these, at most ``within`` ago. ``expected`` False asks for the
+    opposite of all that."""
 
     expected: bool = True
+    by: tuple[str, ...] = ()
     within: timedelta | None = None
 
     def compile(self, object_name: str) -> Test:
-        expected, within = self.expected, self.within
+        expected, by, within = self.expected, frozenset(self.by), self.within
 
         def test(view: View) -> bool:
             at = view.handed_off
-            if at is None or within is None:
-                return (at is not None) == expected
-            view.look_again(at + within)
-            return view.now < at + within
+            is_so = at is not None and (not by or view.handed_by in by)
+            if is_so and at is not None and within is not None:
+                view.look_again(at + within)
+                is_so = view.now < at + within
+            return is_so == expected
 
         return test
 
@@ -99,9 +102,10 @@ class HandedOff(Condition):
         return Finding(self.words(), False, found, self.words())
 
     def words(self) -> str:
-        if self.within:
-            return f"handed off within the last {show_duration(self.within)}"
-        return "handed off" if self.expected else "not handed off"
+        parts = ["handed off" if self.expected else "not handed off"]
+        parts += ["by " + " or ".join(self.by)] if self.by else []
+        parts += [f"within the last {show_duration(self.within)}"] if self.within else []
+        return " ".join(parts)
 
 
 @dataclass(frozen=True)

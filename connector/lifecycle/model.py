@@ -54,7 +54,7 @@ class Manual:
 class Move:
     """A named exception of the gate: from one of ``origins`` (empty: from anywhere) to ``to`` while ``when`` holds,
     once it has held for ``after`` and the person has stood there for ``cool_off``. ``status``: the lead status that
-    goes with it. ``restart``: the score counts from then on."""
+    goes with it. ``restart``: a fresh start; the score counts from then on, and hand-offs are forgotten."""
 
     name: str
     origins: tuple[str, ...]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector.facts import Evidence, OpportunityRole, Row
+from connector.lifecycle.activity import ANCHORS, SINCE_WORDS
 from connector.lifecycle.compare import Comparison
 from connector.lifecycle.conditions import Condition, Finding, Reads, Test
 from connector.lifecycle.values import show, time_of
@@ -47,6 +48,7 @@ class HasOpportunity(Condition):
     where: tuple[tuple[str, Comparison], ...] = ()
     role: tuple[tuple[str, Comparison], ...] = ()
     count: int = 1
+    since: str = ""  # one of ANCHORS
 
     def compile(self, object_name: str) -> Test:
         fits, count = self.fits(), self.count
@@ -69,7 +71,8 @@ class HasOpportunity(Condition):
         in_state = STATES.get(self.state, STATES["any"])
         filters = [(name, compare.compile()) for name, compare in self.where]
         role_filters = [(name, compare.compile()) for name, compare in self.role]
-        if not filters and not role_filters:
+        anchor = ANCHORS.get(self.since)
+        if not filters and not role_filters and anchor is None:
             return lambda each, _view: in_state(each.opportunity)
 
         def fits(each: OpportunityRole, view: View) -> bool:
@@ -77,6 +80,7 @@ class HasOpportunity(Condition):
                 in_state(each.opportunity)
                 and all(check(each.opportunity.get(name), view) for name, check in filters)
                 and all(check(each.role.get(name), view) for name, check in role_filters)
+                and (anchor is None or self._is_after(each, anchor(view), view))
             )
 
         return fits
@@ -109,6 +113,10 @@ class HasOpportunity(Condition):
         since = (times[-1] if last else times[self.count - 1]) if times else None
         return Finding(words, True, _summary(found), "", evidence, since)
 
+    def _is_after(self, each: OpportunityRole, start: datetime | None, view: View) -> bool:
+        at = self._since(each, view.now)
+        return start is None or (at is not None and at >= start)
+
     def _since(self, each: OpportunityRole, now: datetime) -> datetime | None:
         """When it became so: won and lost since the close date, otherwise since the role was created."""
         if self.state in {"won", "lost", "closed", "all_lost"}:
@@ -126,6 +134,7 @@ class HasOpportunity(Condition):
         number = f"at least {self.count} times " if self.count > 1 else ""
         parts = [number + STATE_WORDS[self.state]]
         parts += [f"with {name} {compare.words()}" for name, compare in self.where]
+        parts += [SINCE_WORDS[self.since]] if self.since else []
         parts += [f"in the role with {name} {compare.words()}" for name, compare in self.role]
         return " ".join(parts)
 

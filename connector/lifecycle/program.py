@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 
+from connector.lifecycle.activity import HasActivity
 from connector.lifecycle.allocation import Dealer, Desk, Handoff
 from connector.lifecycle.conditions import PEOPLE, Condition, Test, everything_read
 from connector.lifecycle.dates import DateFields
 from connector.lifecycle.deals import DealPolicy
 from connector.lifecycle.ladder import Ladder
+from connector.lifecycle.measures import HandedOff, ResponseTime
 from connector.lifecycle.model import Identity, Track
+from connector.lifecycle.opportunity import HasOpportunity
 from connector.lifecycle.score import Score, Scorer, Threshold
+from connector.lifecycle.standing import StandsAt, StandsFor
 from connector.lifecycle.tags import Labeller, Tag
 
 OBJECTS = (*PEOPLE, "Prospect")
@@ -109,7 +113,25 @@ class Program:
         self.dealer = Dealer(model.handoffs, name, self.desk, OWNER_FIELDS.get(name)) if model.handoffs else None
         tag_field = model.tag_fields.get(name)
         self.labeller = Labeller(model.tags, name, tag_field, model.tag_separator) if model.tags else None
+        self.is_intertwined = any(looks_ahead(condition) for condition in stage_conditions(model))
         self.deals = None if model.deals.is_default else model.deals
+
+
+def stage_conditions(model: Model) -> Iterator[Condition]:
+    yield from (rule.when for step in model.stage.steps for rule in step.rules)
+    yield from (move.when for move in model.stage.moves)
+
+
+def looks_ahead(condition: Condition) -> bool:
+    """Whether a condition of the stage looks at what is decided after it: the status, or the hand-off."""
+    for each in condition.walk():
+        if isinstance(each, StandsAt | StandsFor) and each.track == "status":
+            return True
+        if isinstance(each, HandedOff | ResponseTime):
+            return True
+        if isinstance(each, HasActivity | HasOpportunity) and each.since in {"handoff", "start", "status"}:
+            return True
+    return False
 
 
 def compile_programs(model: Model, desk: Desk) -> Map[str, Program]:

@@ -27,19 +27,21 @@ class Rater(Protocol):
 
 class View:
     """``stage`` and ``status`` are names of the mapping: while a track is decided the one that stands, afterwards the
-    decided one, with ``*_since``. ``handed_off`` is when sales got the person, ``restarted`` when a move last let the
-    score start afresh, ``started`` the later of the two; None where nobody knows."""
+    decided one, with ``*_since``. ``handed_off`` is when the last hand-off happened, ``handed_by`` its name,
+    ``restarted`` when a move last let the person start afresh, ``started`` the later of the two; None where nobody
+    knows."""
 
     __slots__ = (
         "_by_direction",
         "_by_kind",
         "_by_kinds",
-        "_is_restarted",
         "account",
         "bases",
         "fields",
         "fit",
+        "handed_by",
         "handed_off",
+        "is_restarted",
         "latched",
         "memory",
         "now",
@@ -70,7 +72,9 @@ class View:
         self.status: str | None = None
         self.stage_since: datetime | None = None
         self.status_since: datetime | None = None
-        self.handed_off = time_of(self.memory.get("owner", NOTHING).get("at"))
+        owner = self.memory.get("owner", NOTHING)
+        self.handed_off = time_of(owner.get("at"))
+        self.handed_by: str | None = owner.get("by")
         self.restarted = time_of(self.memory.get("stage", NOTHING).get("restarted"))
         self.started = max((at for at in (self.handed_off, self.restarted) if at), default=None)
         self.score: int | None = None
@@ -78,7 +82,7 @@ class View:
         self.latched: dict[str, bool] = {}
         self.bases: dict[str, float] = {}
         self.raters: Sequence[Rater] = ()
-        self._is_restarted = False
+        self.is_restarted = False
         self._by_kind: dict[str, list[Activity]] | None = None
         self._by_kinds: dict[frozenset[str], list[Activity]] = {}
         self._by_direction: dict[str, list[Activity]] | None = None
@@ -95,25 +99,27 @@ class View:
             self.review = at
 
     def restart(self) -> None:
-        """The person starts afresh: the score counts from now."""
+        """The person starts afresh: the score counts from now, and hand-offs are forgotten."""
         self.restarted = self.started = self.now
-        self._is_restarted = True
+        self.handed_off = self.handed_by = None
+        self.is_restarted = True
         for rater in self.raters:
             if not rater.is_fit:
                 rater.rate(self)
 
-    def hand_off(self) -> None:
+    def hand_off(self, name: str) -> None:
         self.handed_off = self.started = self.now
+        self.handed_by = name
 
     def was_on(self, track: str) -> Sequence[str]:
         """Thresholds of a score that were on the last time."""
-        on: Sequence[str] = () if self._is_restarted else self.memory.get(track, NOTHING).get("on", ())
+        on: Sequence[str] = () if self.is_restarted else self.memory.get(track, NOTHING).get("on", ())
         return on
 
     def score_base(self, track: str, raw: float) -> float:
         """What a number from elsewhere was when the person last started afresh; it counts from there."""
         remembered = self.memory.get(track, NOTHING).get("base", 0)
-        self.bases[track] = base = raw if self._is_restarted and track == "score" else float(remembered)
+        self.bases[track] = base = raw if self.is_restarted and track == "score" else float(remembered)
         return base
 
     def of_kind(self, kind: str) -> Sequence[Activity]:

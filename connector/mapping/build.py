@@ -165,7 +165,7 @@ def _moves(track: str, moves: Iterable[Mapping[str, Any]], reading: Reading) -> 
             after=move["after"],
             cool_off=move["cool_off"],
             status=move["status"],
-            restart=move["restart_score"],
+            restart=move["restart"],
             file=move["place"].file,
             line=move["place"].line,
         )

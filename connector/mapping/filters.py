@@ -25,7 +25,7 @@ from connector.mapping.shape import (
     Word,
     YesNo,
 )
-from connector.mapping.tree import Map, Scalar, Tree
+from connector.mapping.tree import Map, Scalar, Seq, Tree
 
 DIRECTIONS = ("inbound", "outbound", "any")
 
@@ -54,11 +54,11 @@ class Filters(Shape):
 
 
 def _activity(values: dict[str, Any], place: Place, reading: Reading) -> Any:
-    word = values.pop("short")
-    if word in DIRECTIONS:
-        values["direction"] = word
-    elif word is not None:
-        values["kind"] = KIND_LIST.read(Scalar(word, place, word), reading)
+    words = values.pop("short")
+    if words is not None and len(words) == 1 and words[0] in DIRECTIONS:
+        values["direction"] = words[0]
+    elif words is not None:
+        values["kind"] = KIND_LIST.read(Seq(tuple(Scalar(word, place, word) for word in words), place), reading)
     if values["kind"] is BAD:
         return BAD
     if values["upcoming"] and (values["within"] or values["after_quiet"] or values["latest_of"]):
@@ -87,9 +87,10 @@ def _opportunity(values: dict[str, Any], place: Place, reading: Reading) -> Any:
         where.append(("StageName", OneOf(later)))
     if values["state"] in WHOLE and values["count"] != 1:
         return reading.bad(place, f"{values['state']} cannot be counted", "leave count out")
-    return HasOpportunity(values["state"] or "any", tuple(where), tuple(role), values["count"])
+    return HasOpportunity(values["state"] or "any", tuple(where), tuple(role), values["count"], values["since"] or "")
 
 
+SINCE_DOC = "only after the person came to the present stage or status, was handed off, or started afresh"
 KIND_LIST = ListOf(NameOf("activity kind"))
 ACTIVITY = Block(
     "activity",
@@ -100,10 +101,7 @@ ACTIVITY = Block(
         "source": Key(COMPARISON, "the source that saw it", example="source: salesforce"),
         "where": Key(Filters(fields=False), "its attributes", example="where: {CallDisposition: Connected}"),
         "within": Key(Duration(), "at most so long ago"),
-        "since": Key(
-            Word(tuple(ANCHORS)),
-            "only after the person came to the present stage or status, was handed off, or started afresh",
-        ),
+        "since": Key(Word(tuple(ANCHORS)), SINCE_DOC),
         "count": Key(Number(1, 10_000, whole=True), "at least so many", 1),
         "latest_of": Key(KIND_LIST, "the newest activity of these kinds (and of kind) must be the one"),
         "after_quiet": Key(Duration(), "it came after a pause of at least so long without another such activity"),
@@ -112,7 +110,7 @@ ACTIVITY = Block(
         ),
     },
     _activity,
-    short=Text("inbound, outbound, any, or an activity kind"),
+    short=ListOf(Text("inbound, outbound, any, or an activity kind")),
     short_key="short",
     doc="what the person did, and what was done to reach them",
 )
@@ -132,6 +130,7 @@ OPPORTUNITY = Block(
         "role": Key(ListOf(Text()), "the person's role in it", example="role: [Decision Maker, Champion]"),
         "primary": Key(YesNo(), "whether the person is the primary contact"),
         "role_where": Key(Filters(), "other fields of the contact role", example="role_where: {Region__c: North}"),
+        "since": Key(Word(tuple(ANCHORS)), SINCE_DOC + "; by its close date, or while open by its contact role"),
         "count": Key(Number(1, 10_000, whole=True), "at least so many opportunities", 1),
     },
     _opportunity,

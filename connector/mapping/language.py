@@ -177,7 +177,7 @@ def _threshold(name: str, _place: Place, reading: Reading) -> Any:
 
 
 def _handed_off(values: dict[str, Any], _place: Place, _reading: Reading) -> Any:
-    return HandedOff(values["expected"] is not False, values["within"])
+    return HandedOff(values["expected"] is not False, values["by"] or (), values["within"])
 
 
 def _tag(names: tuple[str, ...], place: Place, reading: Reading) -> Any:
@@ -209,7 +209,10 @@ def _of(make: Callable[[Any], Condition]) -> Maker:
 
 HANDED_OFF = Block(
     "handed_off",
-    {"within": Key(Duration(), "at most so long ago")},
+    {
+        "by": Key(ListOf(NameOf("hand-off")), "the last one was this one"),
+        "within": Key(Duration(), "at most so long ago"),
+    },
     _handed_off,
     short=YesNo(),
     short_key="expected",
@@ -288,7 +291,7 @@ CONDITIONS: dict[str, tuple[Key, Maker]] = {
         _threshold,
     ),
     "handed_off": (
-        Key(HANDED_OFF, "sales got the person by a hand-off", example="handed_off: {within: 7d}"),
+        Key(HANDED_OFF, "a hand-off happened", example="handed_off: {by: to sales, within: 7d}"),
         _as_it_is,
     ),
     "response_time": (

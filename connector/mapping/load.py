@@ -10,6 +10,7 @@ from typing import Any
 
 from connector.lifecycle.mapping import Mapping
 from connector.mapping.build import build
+from connector.mapping.examples import run_examples
 from connector.mapping.include import gather
 from connector.mapping.mistakes import MappingInvalid, Mistake, Notes, Place, did_you_mean
 from connector.mapping.names import collect, read_ahead
@@ -73,6 +74,11 @@ def _compile(file: str, read: Any) -> Mapping:
     tree, texts = gather(file, read, notes)
     if tree is None:
         raise MappingInvalid(notes.mistakes)
+    return compile_tree(tree, texts, file, notes)
+
+
+def compile_tree(tree: TreeMap, texts: Map[str, str], file: str, notes: Notes) -> Mapping:
+    """The mapping that a tree says. Raises MappingInvalid with what was noted before, and now."""
     reading = Reading(notes)
     collect(tree, reading)
     read_ahead(tree, reading)
@@ -81,7 +87,11 @@ def _compile(file: str, read: Any) -> Mapping:
     if notes.mistakes or model is None:
         raise MappingInvalid(notes.mistakes)
     name = values["name"] or Path(file).stem
-    return Mapping(name, version_of(tree), model, texts, from_texts)
+    mapping = Mapping(name, version_of(tree), model, texts, from_texts)
+    run_examples(values["tests"], mapping, reading)
+    if notes.mistakes:
+        raise MappingInvalid(notes.mistakes)
+    return mapping
 
 
 def version_of(tree: TreeMap) -> str:

@@ -11,7 +11,7 @@ from connector.mapping.shape import BAD, FIELD, MapOf, Reading
 from connector.mapping.tree import Map, Scalar, Seq, Tree
 
 DEFAULT_IGNORED = ("email_open",)
-NAMED_LISTS = {"stages": "stage", "statuses": "status"}
+NAMED_LISTS = {"stages": "stage", "statuses": "status", "handoff": "hand-off"}
 
 
 def collect(tree: Map, reading: Reading) -> None:
@@ -49,7 +49,8 @@ def _pipeline(tree: Tree | None, reading: Reading) -> None:
 
 def _names(tree: Tree | None, kind: str, reading: Reading) -> dict[str, Place]:
     found: dict[str, Place] = {}
-    for item in tree.items if isinstance(tree, Seq) else ():
+    items = tree.items if isinstance(tree, Seq) else (tree,) if isinstance(tree, Map) else ()
+    for item in items:
         name = item.items.get("name") if isinstance(item, Map) else item
         if not isinstance(name, Scalar) or name.value is None:
             continue

@@ -8,6 +8,7 @@ from typing import Any
 from connector.lifecycle.conditions import PEOPLE
 from connector.lifecycle.deals import DEFAULT_PRECEDENCE, POLICIES, DealPolicy
 from connector.lifecycle.model import Identity, Manual
+from connector.mapping.examples import EXAMPLE
 from connector.mapping.filters import ACTIVITY, KIND_LIST, OPPORTUNITY
 from connector.mapping.language import CONDITION, Steps
 from connector.mapping.makers import (
@@ -104,7 +105,9 @@ MOVE = Block(
         "after": Key(Duration(), "grace period: only once the condition has held for so long"),
         "cool_off": Key(Duration(), "only once the person has stood there for so long"),
         "status": Key(NameOf("status"), "the lead status that goes with it"),
-        "restart_score": Key(YesNo(), "true: the score counts from then on", False),
+        "restart": Key(
+            YesNo(), "true: a fresh start. The score counts from then on, and so do since: start and hand-offs", False
+        ),
     },
     with_place,
     doc="a named exception: out of a step, back or forward, although the rules would not",
@@ -304,6 +307,7 @@ ROOT = Block(
         "handoff": Key(ListOf(HANDOFF, lenient=True), "when people go to sales, and to whom", ()),
         "tags": Key(ListOf(TAG, strict=True, lenient=True), "labels", ()),
         "dates": Key(DATES, DATES.doc),
+        "tests": Key(ListOf(EXAMPLE, strict=True, lenient=True), "example people, and what they must become", ()),
         "identity": Key(IDENTITY, IDENTITY.doc, Identity()),
     },
     doc="one mapping",

@@ -1,0 +1,293 @@
+"""Tests in a mapping: example people, and what they must become. They run whenever the mapping is loaded: one that
+fails its own tests is wrong.
+
+A test is a story in steps. Each step changes the facts, decides, compares, and writes the decision as Salesforce would
+have it, so that the next step sees fields and memory as they would be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from connector.facts import Activity, Decision, Direction, OpportunityRole, Person, Prospect
+from connector.lifecycle.allocation import Desk
+from connector.lifecycle.conditions import PEOPLE
+from connector.lifecycle.decide import decide
+from connector.lifecycle.mapping import Mapping as Compiled
+from connector.lifecycle.plan import plan
+from connector.lifecycle.program import OBJECTS
+from connector.mapping.comparison import AnyValue
+from connector.mapping.filters import DIRECTIONS
+from connector.mapping.kinds import OUTBOUND
+from connector.mapping.makers import OrNone
+from connector.mapping.mistakes import Place
+from connector.mapping.shape import (
+    Block,
+    Duration,
+    Key,
+    ListOf,
+    NameOf,
+    Number,
+    Reading,
+    Shape,
+    Text,
+    Word,
+    YesNo,
+)
+from connector.mapping.tree import Map, Tree, plain
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)  # the day every test begins
+DEALS = {"open": ("Prospecting", False, False), "won": ("Closed Won", True, True), "lost": ("Closed Lost", True, False)}
+
+
+class Anything(Shape):
+    """Field values, as they would be read."""
+
+    words = "a map of fields to values"
+
+    def read(self, tree: Tree, reading: Reading) -> Any:
+        return plain(tree) if isinstance(tree, Map) else self._mismatch(tree, reading)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "object"}
+
+
+AGO = Key(Duration(), "how long before the step", timedelta(days=1))
+EXAMPLE_DEAL = Block(
+    "example opportunity",
+    {
+        "state": Key(Word(tuple(DEALS)), "open, won or lost", "open"),
+        "id": Key(Text(), "tells several apart"),
+        "ago": Key(Duration(), "how old the contact role is, and how long ago it was closed", timedelta(days=30)),
+        "role": Key(Text(), "the person's role", "Decision Maker"),
+        "primary": Key(YesNo(), "whether the person is the primary contact", True),
+        "via": Key(
+            Word(("role", "account", "conversion")),
+            "without a contact role: of the account, or of a converted lead",
+            "role",
+        ),
+        "fields": Key(Anything(), "other fields", {}),
+    },
+    short=Word(tuple(DEALS)),
+    short_key="state",
+    doc="an opportunity of the example person",
+)
+EXAMPLE_ACTIVITY = Block(
+    "example activity",
+    {
+        "kind": Key(NameOf("activity kind"), "what happened", required=True),
+        "ago": AGO,
+        "ahead": Key(Duration(), "how long after the step it will be"),
+        "name": Key(Text(), "its name", ""),
+        "source": Key(Text(), "the source", "salesforce"),
+        "direction": Key(Word(DIRECTIONS), "who acted, where that is unusual for the kind"),
+        "count": Key(Number(1, 1000, whole=True), "so many of them, a minute apart", 1),
+        "attributes": Key(Anything(), "its attributes", {}),
+    },
+    short=NameOf("activity kind"),
+    short_key="kind",
+    doc="an activity of the example person",
+)
+EXPECT = Block(
+    "expect",
+    {
+        "stage": Key(AnyValue(), "the stage; none for no stage"),
+        "status": Key(AnyValue(), "the lead status; none for no status"),
+        "owner": Key(Text(), "the owner, as the mapping names them"),
+        "score": Key(Number(), "the score"),
+        "fit": Key(Number(), "the fit"),
+        "tags": Key(ListOf(AnyValue()), "the tags that are there, others aside; none for none of ours"),
+        "held": Key(YesNo(), "whether the stage is held: by hand, by a lock, or because it only moves forward"),
+        "rule": Key(Text(), "the rule or move that gave the stage"),
+        "fields": Key(Anything(), "fields as written"),
+    },
+    doc="what the person must become",
+)
+STEP_KEYS: dict[str, Key] = {
+    "after": Key(Duration(), "so much later than the step before"),
+    "person": Key(Anything(), "fields of the record, or attributes (email, country)"),
+    "stage": Key(AnyValue(), "the stage that stands in Salesforce, set by hand; none clears it"),
+    "status": Key(AnyValue(), "the lead status that stands in Salesforce, set by hand; none clears it"),
+    "account": Key(Anything(), "fields of the account"),
+    "account_stage": Key(NameOf("stage"), "the furthest stage of the account's other people"),
+    "prospect": Key(Anything(), "attributes that the marketing system has"),
+    "opportunities": Key(OrNone(ListOf(EXAMPLE_DEAL)), "all opportunities there are now; none: none"),
+    "activities": Key(ListOf(EXAMPLE_ACTIVITY), "further activities"),
+    "becomes": Key(Word(PEOPLE), "the record was converted or merged into another one of this object"),
+    "expect": Key(EXPECT, "what the person must become"),
+}
+
+
+def _with_place(values: dict[str, Any], place: Place, _reading: Reading) -> dict[str, Any]:
+    return {**values, "place": place}
+
+
+STEP = Block("then step", STEP_KEYS, _with_place, doc="what happens next")
+EXAMPLE = Block(
+    "test",
+    {
+        "name": Key(Text(), "a sentence that says the fact", required=True),
+        "object": Key(Word(OBJECTS), "what the person is", "Contact"),
+        **STEP_KEYS,
+        "then": Key(ListOf(STEP, strict=True), "what happens next", ()),
+    },
+    _with_place,
+    doc="an example person, and what must become of them",
+)
+
+
+def run_examples(examples: Iterable[Mapping[str, Any]], mapping: Compiled, reading: Reading) -> None:
+    """Notes every step that does not come out as expected."""
+    seated = mapping.at_desk(Desk({name: name for name in mapping.owners}))
+    for example in examples:
+        person, at = _somebody(example["object"]), NOW
+        for step in (example, *example["then"]):
+            at += step["after"] or timedelta()
+            person = _changed(person, step, seated, reading, at)
+            decision = decide(person, seated, at)
+            for what in _wrong(step["expect"] or {}, person, decision, seated):
+                reading.bad(
+                    step["place"], f"the test {example['name']!r} fails: {what}", "see connector explain, or the rule"
+                )
+            person = _written(person, decision, seated)
+
+
+def _somebody(object_name: str) -> Person:
+    key = {"Contact": "003000000000001AAA", "Lead": "00Q000000000001AAA", "Prospect": "pardot:1"}[object_name]
+    return Person(
+        key, object_name, {"Id": key, "Email": "ann@example.com", "CreatedDate": _stamp(NOW - timedelta(days=400))}
+    )
+
+
+def _changed(person: Person, step: Mapping[str, Any], mapping: Compiled, reading: Reading, at: datetime) -> Person:
+    """The person after what the step says happened."""
+    if step["becomes"]:
+        person = _converted(person, step["becomes"], mapping)
+    fields = {**person.fields, **_fields(step, person.object, mapping, reading)}
+    changes: dict[str, Any] = {"fields": fields, "account": {**person.account, **(step["account"] or {})}}
+    if step["prospect"] is not None:
+        before = person.prospects[0].attributes if person.prospects else {}
+        changes["prospects"] = (Prospect("pardot", "1", "ann@example.com", attributes={**before, **step["prospect"]}),)
+    if step["opportunities"] is not None:
+        deals = [_deal(deal, number, at) for number, deal in enumerate(step["opportunities"])]
+        changes["opportunities"] = tuple(role for via, role in deals if via == "role")
+        changes["account_opportunities"] = tuple(role for via, role in deals if via != "role")
+    if step["activities"] is not None:
+        new = [each for spec in step["activities"] for each in _activities(spec, len(person.activities), at)]
+        changes["activities"] = tuple(sorted((*person.activities, *new), key=lambda a: (a.occurred_at, a.source, a.id)))
+    if step["account_stage"] is not None:
+        changes["account_stage"] = step["account_stage"]
+    return replace(person, **changes)
+
+
+def _fields(step: Mapping[str, Any], object_name: str, mapping: Compiled, reading: Reading) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, value in (step["person"] or {}).items():
+        api_name = reading.attributes.get(name, {}).get(object_name, name)
+        fields[api_name] = None if value == "missing" else value
+    for track in mapping.model.tracks:
+        value = step[track.name]
+        field = track.fields.get(object_name)
+        if value is not None and field is not None:
+            named = next((each for each in track.steps if each.name == value), None)
+            fields[field] = None if value == "none" else named.value(object_name) if named else value
+    return fields
+
+
+def _converted(person: Person, object_name: str, mapping: Compiled) -> Person:
+    """A new record with the old one's history, and without its stage and status."""
+    other = {"Contact": "003000000000002AAA", "Lead": "00Q000000000002AAA"}[object_name]
+    written = {field for fields in mapping.writes.values() for field in fields.values()}
+    fields = {key: value for key, value in person.fields.items() if key not in written}
+    return replace(
+        person, id=other, object=object_name, fields={**fields, "Id": other}, aliases=(*person.aliases, person.id)
+    )
+
+
+def _deal(spec: Mapping[str, Any], number: int, at: datetime) -> tuple[str, OpportunityRole]:
+    stage, is_closed, is_won = DEALS[spec["state"] or "open"]
+    key = spec["id"] or str(number + 1)
+    then = at - spec["ago"]
+    opportunity = {
+        "Id": f"006{key}",
+        "Name": f"Deal {key}",
+        "StageName": stage,
+        "IsClosed": is_closed,
+        "IsWon": is_won,
+        "CreatedDate": _stamp(then),
+        "CloseDate": then.date().isoformat() if is_closed else (at + timedelta(days=30)).date().isoformat(),
+        **spec["fields"],
+    }
+    if spec["via"] != "role":
+        return spec["via"], OpportunityRole("", f"006{key}", {"Via": spec["via"]}, opportunity)
+    role = {"Id": f"00K{key}", "Role": spec["role"], "IsPrimary": spec["primary"], "CreatedDate": _stamp(then)}
+    return "role", OpportunityRole(f"00K{key}", f"006{key}", role, opportunity)
+
+
+def _activities(spec: Mapping[str, Any], have: int, at: datetime) -> Iterable[Activity]:
+    kind = spec["kind"]
+    usual = "outbound" if kind in OUTBOUND else "inbound"
+    first = at + spec["ahead"] if spec["ahead"] else at - spec["ago"]
+    for number in range(spec["count"]):
+        yield Activity(
+            source=spec["source"],
+            id=f"{kind}-{have}-{first:%Y%m%d%H%M}-{number}",
+            kind=kind,
+            direction=Direction(spec["direction"] or usual),
+            occurred_at=first - timedelta(minutes=number),
+            name=spec["name"],
+            attributes=spec["attributes"],
+        )
+
+
+def _written(person: Person, decision: Decision, mapping: Compiled) -> Person:
+    change = plan(person, decision, mapping)
+    fields = {**person.fields, **(change.values() if change else {})}
+    return replace(person, fields=fields, memory={track.track: track.memory for track in decision.tracks})
+
+
+def _wrong(expect: Mapping[str, Any], person: Person, decision: Decision, mapping: Compiled) -> Iterable[str]:
+    tracks = {track.track: track for track in decision.tracks}
+    written = _written(person, decision, mapping).fields
+    for name in ("stage", "status", "owner", "score", "fit"):
+        wanted = expect.get(name)
+        if wanted is None:
+            continue
+        track = tracks.get(name)
+        found = track.value if track else None
+        shown = _name_of(name, found, person.object, mapping)
+        if str(wanted) not in {shown or "none", found or "none"}:
+            reason = f" ({track.reason})" if track else ""
+            yield f"{name} is {shown or 'none'}, not {wanted}{reason}"
+    if expect.get("held") is not None and (tracks["stage"].verdict == "held") != expect["held"]:
+        yield f"the stage {tracks['stage'].verdict} ({tracks['stage'].reason})"
+    if expect.get("rule") is not None and tracks["stage"].rule != expect["rule"]:
+        yield f"the rule is {tracks['stage'].rule or 'none'}, not {expect['rule']}"
+    if expect.get("tags") is not None:
+        yield from _wrong_tags(expect["tags"], tracks, mapping)
+    for field, wanted in (expect.get("fields") or {}).items():
+        if (written.get(field) or None) != (None if wanted == "missing" else wanted):
+            yield f"{field} is {written.get(field)}, not {wanted}"
+
+
+def _wrong_tags(wanted: tuple[Any, ...], tracks: Mapping[str, Any], mapping: Compiled) -> Iterable[str]:
+    value = tracks["tags"].value if "tags" in tracks else None
+    ours = {tag.name for tag in mapping.model.tags}
+    parts = {part.strip() for part in (value or "").split(mapping.model.tag_separator)} - {""}
+    expected = {str(each) for each in wanted} - {"none"}
+    if not expected <= parts or (parts & ours) - expected:
+        yield f"tags are {', '.join(sorted(parts)) or 'none'}, not {', '.join(sorted(expected)) or 'none'}"
+
+
+def _name_of(track: str, value: str | None, object_name: str, mapping: Compiled) -> str | None:
+    for each in mapping.model.tracks:
+        if each.name == track:
+            return next((step.name for step in each.steps if step.value(object_name) == value), value)
+    return value
+
+
+def _stamp(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%S.000+0000")

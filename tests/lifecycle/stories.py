@@ -1,0 +1,257 @@
+"""Random mappings and random lives of people, for what must hold always."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+from hypothesis import strategies as st
+from someone import DAY, NOW, deal, did, person
+
+from connector.lifecycle.allocation import Desk
+from connector.mapping.load import compile_tree
+from connector.mapping.mistakes import Notes, Place
+from connector.mapping.tree import Map, Scalar, Seq
+
+MANUAL = st.sampled_from(["until_promotion", "forever", "ignored", "5d"])
+NOWHERE = Place("<story>", 0)
+KINDS = ("email_click", "form_submit", "call", "meeting", "email_open", "email_sent", "meeting_no_show")
+STAGES = ("Anonymous", "Suspect", "Engaged", "Qualified", "Opportunity", "Customer", "Former", "Disqualified")
+STATUSES = ("New", "Working", "Connected", "Bad Timing")
+SPANS = st.sampled_from(["1d", "3d", "10d", "30d", "12h"])
+COUNTRIES = st.sampled_from(["DE", "FR", "US", None])
+
+
+@cache
+def comparison() -> st.SearchStrategy[Any]:
+    return st.one_of(
+        st.sampled_from(["DE", ["DE", "FR"], "present", "missing", "!= US"]),
+        st.fixed_dictionaries({"contains": st.sampled_from(["D", "r"])}),
+    )
+
+
+@cache
+def activity(standing: bool) -> st.SearchStrategy[Any]:
+    anchors = ["stage", "status", "start", "handoff"] if standing else ["start", "handoff"]
+    kind = st.lists(st.sampled_from(KINDS), min_size=1, max_size=2, unique=True)
+    plain = st.fixed_dictionaries(
+        {},
+        optional={
+            "kind": kind,
+            "direction": st.sampled_from(["inbound", "outbound"]),
+            "within": SPANS,
+            "since": st.sampled_from(anchors),
+            "count": st.integers(1, 3),
+            "after_quiet": SPANS,
+        },
+    )
+    upcoming = st.fixed_dictionaries({"kind": kind, "upcoming": st.just(True)})
+    latest = st.fixed_dictionaries({"kind": kind, "latest_of": kind}, optional={"within": SPANS})
+    return st.one_of(st.sampled_from(["inbound", "form_submit"]), plain.filter(bool), upcoming, latest)
+
+
+@cache
+def opportunity(standing: bool) -> st.SearchStrategy[Any]:
+    state = st.sampled_from(["any", "open", "won", "lost", "closed", "all_lost", "none"])
+    filters = {
+        "where": st.sampled_from(
+            [{"Amount": ">= 100"}, {"CloseDate": {"within": "10d"}}, {"CloseDate": {"ahead": "3d"}}]
+        ),
+        "primary": st.booleans(),
+        "since": st.sampled_from(["start", "stage"] if standing else ["start"]),
+    }
+    return st.one_of(state, st.fixed_dictionaries({"state": state}, optional=filters))
+
+
+@cache
+def leaf(with_later: bool, standing: bool) -> st.SearchStrategy[Any]:
+    leaves = [
+        st.fixed_dictionaries({"email": st.sampled_from(["present", "missing"])}),
+        st.fixed_dictionaries({"country": comparison()}),
+        st.fixed_dictionaries(
+            {
+                "field": st.fixed_dictionaries(
+                    {
+                        "Birthdate": st.sampled_from(
+                            [{"within": "30d"}, {"older_than": "10d"}, {"ahead": "10d"}, ">= 2026-05-20"]
+                        )
+                    }
+                )
+            }
+        ),
+        st.fixed_dictionaries({"activity": activity(standing)}),
+        st.fixed_dictionaries({"opportunity": opportunity(standing)}),
+        st.fixed_dictionaries({"score": st.sampled_from([">= 20", "< 40", ">= 71"])}),
+        st.fixed_dictionaries({"threshold": st.just("hot")}),
+        st.fixed_dictionaries({"prospect": st.just({"score": ">= 50"})}),
+    ]
+    if standing:
+        leaves += [
+            st.fixed_dictionaries({"stage_for": SPANS}),
+            st.fixed_dictionaries({"stage": st.sampled_from(STAGES)}),
+        ]
+    if with_later:
+        leaves += [
+            st.fixed_dictionaries({"handed_off": st.sampled_from([True, False, {"within": "3d"}])}),
+            st.fixed_dictionaries({"response_time": st.sampled_from(["> 1d", "<= 12h"])}),
+        ]
+    if with_later and standing:
+        leaves += [
+            st.fixed_dictionaries({"status": st.sampled_from(STATUSES)}),
+            st.fixed_dictionaries({"status_for": SPANS}),
+        ]
+    return st.one_of(leaves)
+
+
+@cache
+def condition(with_later: bool, standing: bool = True) -> st.SearchStrategy[Any]:
+    return st.recursive(
+        leaf(with_later, standing),
+        lambda inner: st.one_of(
+            st.fixed_dictionaries({"all": st.lists(inner, min_size=1, max_size=3)}),
+            st.fixed_dictionaries({"any": st.lists(inner, min_size=1, max_size=3)}),
+            st.fixed_dictionaries({"not": inner}),
+        ),
+        max_leaves=4,
+    )
+
+
+@st.composite
+def mapping_values(
+    draw: st.DrawFn, moves: bool = True, lock: bool = False, later: bool = False, standing: bool = True
+) -> dict[str, Any]:
+    """What a mapping file says. ``later``: the stage may look at what is decided after it. ``standing``: rules may look
+    at where the person stands, so that one decision can lead to the next."""
+    stages = [{"name": name, "when": draw(condition(later, standing))} for name in STAGES[:6]]
+    stages += [{"name": "Former", "set_by": "people"}, {"name": "Disqualified", "set_by": "people", "funnel": False}]
+    statuses = [{"name": name, "when": draw(condition(True, standing))} for name in STATUSES[:3]]
+    statuses.append({"name": "Bad Timing", "set_by": "people"})
+    values: dict[str, Any] = {
+        "stages": stages,
+        "statuses": statuses,
+        "fields": {"tags": "Tags__c", "score": "Score__c", "highest_stage": "Highest__c"},
+        "score": {
+            "points": [
+                {"activity": "form_submit", "points": 30, "cap": 60},
+                {"activity": {"kind": "email_click", "within": "10d"}, "points": 7},
+                {"activity": {"kind": "meeting_no_show"}, "points": -20},
+            ],
+        },
+        "thresholds": {"hot": {"at": 40, "again_below": 25}},
+        "gate": {
+            "stage": {"manual": draw(MANUAL)},
+            "status": {"manual": draw(MANUAL), "direction": draw(st.sampled_from(["forward", "both"]))},
+        },
+        "handoff": {
+            "when": draw(condition(False, standing)),
+            "unless": draw(st.sampled_from(["never", {"activity": {"kind": "call", "within": "3d"}}])),
+            "status": "New",
+            "owner": [{"when": {"country": "DE"}, "round_robin": ["a", "b"]}, {"user": "c"}],
+        },
+        "tags": [
+            {"name": "T1", "when": draw(condition(True, standing))},
+            {"name": "T2", "when": draw(condition(True, standing)), "keep": True},
+        ],
+        "opportunities": {
+            "precedence": draw(st.sampled_from(["won > open > lost", "open > won > lost", "newest", "primary"]))
+        },
+        "dates": {"entered": "{stage}_Entered__c", "exited": "{stage}_Exited__c"},
+    }
+    if draw(st.booleans()):
+        values["score"]["half_life"] = draw(st.sampled_from(["2d", "30d"]))
+    if moves and (drawn := draw(st.lists(_move(standing), max_size=3))):
+        values["moves"] = drawn
+    if lock:
+        values["gate"]["lock"] = {"field": {"Locked__c": True}}
+    return values
+
+
+@cache
+@st.composite
+def _move(draw: st.DrawFn, standing: bool) -> dict[str, Any]:
+    origins = draw(st.lists(st.sampled_from(STAGES), min_size=1, max_size=2, unique=True))
+    to = draw(st.sampled_from([name for name in STAGES if name not in origins]))
+    move: dict[str, Any] = {"from": origins, "to": to, "when": draw(condition(False, standing))}
+    for key in ("after", "cool_off"):
+        if draw(st.booleans()):
+            move[key] = draw(SPANS)
+    if draw(st.booleans()):
+        move["restart"] = True
+    if draw(st.booleans()):
+        move["status"] = "New"
+    return move
+
+
+def tree_of(value: Any) -> Any:
+    """As if it had been read from YAML, which takes most of the time of a test."""
+    if isinstance(value, dict):
+        return Map({key: tree_of(each) for key, each in value.items()}, NOWHERE)
+    if isinstance(value, list):
+        return Seq(tuple(tree_of(each) for each in value), NOWHERE)
+    return Scalar(value, NOWHERE, str(value).lower() if isinstance(value, bool) else str(value))
+
+
+def compiled(values: dict[str, Any]) -> Any:
+    mapping = compile_tree(tree_of(values), {}, "<story>", Notes())
+    return mapping.at_desk(Desk({name: f"005{name}" for name in mapping.owners}))
+
+
+DID = st.builds(did, st.sampled_from(KINDS), st.floats(-5, 40).map(lambda days: round(days, 2)))
+DEAL = st.builds(
+    lambda state, key, ago, amount, primary: deal(state, key, ago, {"IsPrimary": primary}, Amount=amount),
+    st.sampled_from(["open", "won", "lost"]),
+    st.sampled_from(["1", "2", "3"]),
+    st.integers(0, 60),
+    st.sampled_from([None, 50, 500]),
+    st.booleans(),
+)
+DEALS = st.lists(DEAL, max_size=3, unique_by=lambda role: role.role_id)
+EDIT = st.one_of(
+    st.fixed_dictionaries({"Lifecycle_Stage__c": st.sampled_from([*STAGES, None, "Nonsense"])}),
+    st.fixed_dictionaries({"Lead_Status__c": st.sampled_from([*STATUSES, None])}),
+    st.fixed_dictionaries({"MailingCountry": COUNTRIES}),
+    st.fixed_dictionaries({"Email": st.sampled_from([None, "ann@example.com"])}),
+    st.fixed_dictionaries({"Tags__c": st.sampled_from([None, "VIP", "VIP;T1"])}),
+)
+STEP = st.fixed_dictionaries(
+    {"days": st.floats(0, 20).map(lambda days: round(days, 1))},
+    optional={"edit": EDIT, "did": st.lists(DID, max_size=2), "deals": DEALS},
+)
+STORY = st.lists(STEP, max_size=4)
+DATES = st.sampled_from([None, "2026-05-25", "2026-06-05", "2026-05-31T12:00:00.000+0000"])
+
+
+@st.composite
+def somebody(draw: st.DrawFn) -> Any:
+    prospects_score = draw(st.sampled_from([None, 20, 80]))
+    return person(
+        draw(st.sampled_from([None, None, *STAGES])),
+        email=draw(st.sampled_from(["ann@example.com", None])),
+        deals=draw(DEALS),
+        did=draw(st.lists(DID, max_size=5)),
+        score=prospects_score,
+        MailingCountry=draw(COUNTRIES),
+        Birthdate=draw(DATES),
+    )
+
+
+def changed(someone: Any, step: dict[str, Any], now: Any) -> Any:
+    """The person after one step of a story; activities are dated around ``now``."""
+    shift = now - NOW
+    new = [replace(each, id=f"{each.id}@{shift}", occurred_at=each.occurred_at + shift) for each in step.get("did", ())]
+    activities = sorted((*someone.activities, *new), key=lambda a: (a.occurred_at, a.source, a.id))
+    return replace(
+        someone,
+        fields={**someone.fields, **step.get("edit", {})},
+        activities=tuple(activities),
+        opportunities=tuple(step["deals"]) if "deals" in step else someone.opportunities,
+    )
+
+
+def later(now: Any, step: dict[str, Any]) -> Any:
+    return now + timedelta(days=step["days"])
+
+
+__all__ = ["DAY", "STORY", "changed", "compiled", "later", "mapping_values", "somebody"]
