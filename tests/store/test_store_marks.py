@@ -295,3 +295,22 @@ def test_a_prospect_that_loses_its_person_is_marked_itself(known: Store) -> None
     settle_all(known)
     known.record_page("pardot", page(prospect("7", "z@x.com")))
     assert dirty(known) == ["C1", "pardot:7"]
+
+
+@pytest.mark.parametrize("way", ["removed", "swept"])
+def test_prospects_of_a_contact_that_is_gone_are_people_again(known: Store, way: str) -> None:
+    known.record_page("pardot", page(prospect("7", crm_id="C1"), prospect("8", "a@x.com")))
+    settle_all(known)
+    if way == "removed":
+        known.remove_rows("Contact", ["C1"])
+    else:
+        known.record_rows("Contact", [row("C2", AccountId="A1")], generation=1)
+        known.sweep("Contact", 1)
+    assert dirty(known) == ["pardot:7", "pardot:8"]
+    assert [each.id for each in known.facts_of(["C1", "pardot:7", "pardot:8"])] == ["pardot:7", "pardot:8"]
+
+
+def test_a_merge_loser_that_the_delete_log_lists_too_stays_its_winner(known: Store) -> None:
+    known.record_rows("Contact", [row("C2", 1, IsDeleted=True, MasterRecordId="C1")])
+    known.remove_rows("Contact", ["C2"])
+    assert one(known, "C1").aliases == ("C2",)
