@@ -52,6 +52,13 @@ def is_alone() -> ColumnElement[bool]:
     return and_(not_(PROSPECT.c.deleted), not_(matched))
 
 
+def exists_now(person_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a column names somebody who is a person still."""
+    crm = select(RECORD.c.id).where(RECORD.c.id == person_id, is_person(RECORD))
+    alone = select(PROSPECT.c.ref).where(PROSPECT.c.ref == person_id, is_alone())
+    return or_(crm.exists(), alone.exists())
+
+
 def everybody(object_name: str | None = None) -> Select[Any]:
     """Ids of all people, or of those of one object ("Contact", "Lead", "Prospect")."""
     crm = select(RECORD.c.id.label("id")).where(RECORD.c.live)
@@ -119,7 +126,7 @@ def mark_select(connection: Connection, people: Select[Any]) -> int:
     """As ``mark``, for people that the database finds; returns how many."""
     found = people.subquery()
     seq = _next_seq(connection)
-    # "WHERE true" keeps SQLite from reading ON CONFLICT as a join condition
+    # the WHERE keeps SQLite from reading ON CONFLICT as a join condition
     statement = select(found.c[0], bindparam("seq", seq, unique=True)).where(found.c[0].is_not(None))
     return mark_from_select(connection, DIRTY, ("person_id", "seq"), statement)
 

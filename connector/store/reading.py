@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, or_, select, true
+from sqlalchemy import Connection, Select, and_, func, select, true
 
 from connector.store import links
-from connector.store.links import IDS, affected, everybody, is_alone, is_person, rows_in
+from connector.store.links import IDS, affected, everybody, exists_now, is_alone, is_person, rows_in
 from connector.store.rows import PEOPLE, address, iso
 from connector.store.schema import ACTIVITY, DIRTY, LOG, PROSPECT, RECORD, SET_ASIDE, TRACK
 
@@ -37,6 +37,12 @@ def people_by(connection: Connection, track: str) -> dict[str, int]:
     for value, count in [*connection.execute(crm), *connection.execute(alone)]:
         counted[value] = counted.get(value, 0) + count
     return dict(sorted(counted.items(), key=lambda each: (-each[1], each[0])))
+
+
+def count_stamped(connection: Connection, object_name: str, start: datetime, end: datetime) -> int:
+    """Rows of an object, deleted ones too, with start <= SystemModstamp < end."""
+    stamped = and_(RECORD.c.object == object_name, RECORD.c.stamp >= iso(start), RECORD.c.stamp < iso(end))
+    return int(connection.execute(select(func.count()).select_from(RECORD).where(stamped)).scalar() or 0)
 
 
 def moved_to(connection: Connection, track: str, value: str, limit: int) -> list[str]:
@@ -151,21 +157,18 @@ def _read(row: Any) -> dict[str, Any]:
     return {**row._mapping, **parsed}
 
 
-def _still_people() -> Any:
-    crm = select(RECORD.c.id).where(RECORD.c.id == SET_ASIDE.c.person_id, is_person(RECORD))
-    alone = select(PROSPECT.c.ref).where(PROSPECT.c.ref == SET_ASIDE.c.person_id)
-    return or_(crm.exists(), alone.exists())
+_STILL_PEOPLE = exists_now(SET_ASIDE.c.person_id)
 
 
 def set_aside(connection: Connection, limit: int) -> list[dict[str, Any]]:
     """Refused writes of people who still exist, the latest first."""
-    query = select(SET_ASIDE).where(_still_people()).order_by(SET_ASIDE.c.last_at.desc(), SET_ASIDE.c.person_id)
+    query = select(SET_ASIDE).where(_STILL_PEOPLE).order_by(SET_ASIDE.c.last_at.desc(), SET_ASIDE.c.person_id)
     return [_read(row) for row in connection.execute(query.limit(limit))]
 
 
 def refused_people(connection: Connection, ids: Sequence[str] | None) -> list[str]:
     """People with a refused write; of these only, when ids are given."""
-    query = select(SET_ASIDE.c.person_id).where(_still_people()).distinct()
+    query = select(SET_ASIDE.c.person_id).where(_STILL_PEOPLE).distinct()
     people = {row[0] for row in connection.execute(query)}
     return sorted(people if ids is None else people & set(ids))
 
@@ -187,6 +190,6 @@ def counts(connection: Connection) -> dict[str, Any]:
         "activities": count(select(func.count()).select_from(ACTIVITY)),
         "aliases": count(select(func.count()).select_from(RECORD).where(RECORD.c.alias_of.is_not(None))),
         "dirty": count(select(func.count()).select_from(DIRTY)),
-        "set_aside": count(select(func.count()).select_from(SET_ASIDE).where(_still_people())),
+        "set_aside": count(select(func.count()).select_from(SET_ASIDE).where(_STILL_PEOPLE)),
         "logged_changes": count(select(func.count()).select_from(LOG)),
     }

@@ -28,6 +28,7 @@ class StoredRecord(SQLModel, table=True):
     __tablename__ = "record"
     __table_args__ = (
         Index("record_object", "object", "live"),
+        Index("record_stamp", "object", "stamp"),
         *(
             Index(f"record_{name}", name, **_where(name))
             for name in ("email", "alias_of", "account_id", "contact_id", "opportunity_id")

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, and_, func, or_, select, update
+from sqlalchemy import Connection, Engine, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector.clock import Clock
@@ -23,7 +23,7 @@ from connector.facts import Person, Row, SourcePage
 from connector.store import books, links, people, reading, recording, settling
 from connector.store.dialect import WRITES
 from connector.store.rows import iso
-from connector.store.schema import DIRTY, PROSPECT, RECORD, SETTLED
+from connector.store.schema import DIRTY, SETTLED
 from connector.store.settling import Settled
 
 Cursor = tuple[str, Mapping[str, Any]]  # name, value
@@ -135,6 +135,11 @@ class Store:
                 books.set_cursor(connection, *cursor)
             return gone
 
+    def count_stamped(self, object_name: str, start: datetime, end: datetime) -> int:
+        """Rows of an object, deleted ones too, with start <= SystemModstamp < end."""
+        with self._read() as connection:
+            return reading.count_stamped(connection, object_name, start, end)
+
     def sweep(self, object_name: str, generation: int) -> int:
         """After a full read: what has an older generation is gone; returns how many."""
         with self._write() as connection:
@@ -178,9 +183,7 @@ class Store:
         """People whose time to be looked at again has come; returns how many."""
         with self._write() as connection:
             is_due = SETTLED.c.review_at <= iso(now)
-            lives = select(RECORD.c.id).where(RECORD.c.id == SETTLED.c.person_id, links.is_person(RECORD)).exists()
-            alone = select(PROSPECT.c.ref).where(PROSPECT.c.ref == SETTLED.c.person_id, links.is_alone()).exists()
-            due = select(SETTLED.c.person_id).where(and_(is_due, or_(lives, alone)))
+            due = select(SETTLED.c.person_id).where(is_due, links.exists_now(SETTLED.c.person_id))
             count = links.mark_select(connection, due)
             connection.execute(update(SETTLED).where(is_due).values(review_at=None))
             return count

@@ -29,6 +29,7 @@ def facts() -> None:
         *(maybe(name) for name in ("email", "moved_to", "alias_of", "account_id", "contact_id", "opportunity_id")),
     )
     op.create_index("record_object", "record", ["object", "live"])
+    op.create_index("record_stamp", "record", ["object", "stamp"])
     for name in ("email", "alias_of", "account_id", "contact_id", "opportunity_id"):
         index(f"record_{name}", "record", name)
     op.create_table(
