@@ -170,11 +170,12 @@ def backfill(
 def run() -> None:
     """The daemon: one cycle every interval. The first signal finishes the step in hand, the second interrupts."""
     from connector import daemon
+    from connector.sources.webhook_server import serve_webhooks
     from connector.wiring import heartbeat_file, open_pipeline
 
     settings = settings_of()
     stop = daemon.Stop()
-    with open_pipeline(settings, stop=stop) as pipeline:
+    with open_pipeline(settings, stop=stop) as pipeline, serve_webhooks(settings, pipeline.clock):
         daemon.run(daemon.Daemon(pipeline, heartbeat=heartbeat_file(settings)), stop, settings.interval)
 
 

@@ -115,7 +115,8 @@ def notice(pipeline: Pipeline, now: datetime) -> None:
     """People whose answer may have changed without a new fact: another mapping, or time."""
     if pipeline.store.mapping_version() != pipeline.mapping.version:
         pipeline.store.mark_all_dirty()
-        pipeline.store.set_mapping_version(pipeline.mapping.version)
+        text = "\n".join(f"# {name}\n{text}" for name, text in pipeline.mapping.texts.items())
+        pipeline.store.set_mapping_version(pipeline.mapping.version, text)
     pipeline.store.mark_due(now)
 
 

@@ -11,6 +11,10 @@ there, and only its end moves ``through``, to ``started``. A *full* read has no 
 a generation, and removes what it did not see: it is the first read of an object, the backfill's read, and how a field
 that a new mapping needs is fetched.
 
+Where more rows than a page changed within the overlap (after a backfill these are our own writes), re-reading them in
+every cycle would cost calls for nothing. Then the read begins at ``through``, and a COUNT() of the overlap travels
+along: only when Salesforce counts another number of rows there than the store is the overlap read again.
+
 All first pages travel together: five queries fit one Composite request, and the getDeleted calls ride in the second
 one, so a cycle in which nothing happened costs two API calls.
 """
@@ -34,6 +38,7 @@ log = structlog.get_logger(__name__)
 DELETE_LOG = timedelta(days=14)  # getDeleted reaches 15 days back; a day is left for clocks and long polls
 ROLES_PER_QUERY = 300  # opportunities whose roles one query re-reads: a page has 2,000 rows
 QUERIES_AT_ONCE = 5
+PAGE = 2000  # rows
 ROLES = "OpportunityContactRole"
 ALWAYS = ("Id", "SystemModstamp", "IsDeleted")
 
@@ -79,11 +84,17 @@ def poll_salesforce(
     reader = _Reader(salesforce, store, overlap, tell, Polled())
     cursors = {each.name: prepare_cursor(store.cursor(each.name), each.fields) for each in objects}
     deleted = _deleted_reads(cursors, now)
-    answers = salesforce.read([reader.ask(each, cursors[each.name]) for each in objects], deleted)
+    counted = {each.name: cursors[each.name] for each in objects if reader.is_crowded(each, cursors[each.name])}
+    reads = [reader.ask(each, cursors[each.name], skip_overlap=each.name in counted) for each in objects]
+    reads += [reader.count(name, cursor) for name, cursor in counted.items()]
+    answers = salesforce.read(reads, deleted)
     reader.polled.server_time = answers.server_time
     touched: set[str] = set()
     for each in objects:
-        touched |= reader.take(each, cursors[each.name], answers.pages[each.name])
+        cursor, count = cursors[each.name], answers.pages.get(f"{each.name}:count")
+        touched |= reader.take(each, cursor, answers.pages[each.name], ends=count is None)
+        if count is not None:
+            touched |= reader.take_overlap(each, cursor, count.total)
     _take_deleted(store, cursors, answers)
     roles = next((each for each in objects if each.name == ROLES), None)
     if roles and touched:
@@ -144,26 +155,46 @@ class _Reader:
     tell: Tell
     polled: Polled
 
-    def ask(self, each: PolledObject, cursor: Cursor) -> Read:
+    def overlapped(self, cursor: Cursor) -> tuple[datetime, datetime]:
+        """From when to when rows are read again that should be known."""
+        through = _time(cursor["through"])
+        return through - self.overlap, through
+
+    def is_crowded(self, each: PolledObject, cursor: Cursor) -> bool:
+        """Whether the overlap holds more known rows than a page."""
+        if each.to_activity or cursor["at"] or not cursor["through"]:
+            return False
+        return self.store.count_stamped(each.name, *self.overlapped(cursor)) > PAGE
+
+    def count(self, name: str, cursor: Cursor) -> Read:
+        start, end = (soql_time(at) for at in self.overlapped(cursor))
+        where = f"SystemModstamp >= {start} AND SystemModstamp < {end}"
+        return Read(f"{name}:count", f"SELECT COUNT() FROM {name} WHERE {where}", all_rows=True)
+
+    def ask(self, each: PolledObject, cursor: Cursor, *, skip_overlap: bool = False) -> Read:
         """What is new of an object, or all of it, or the rest of a read under way."""
         where = ""
         if cursor["at"]:
             stamp, last_id = cursor["at"]
             where = f" WHERE (SystemModstamp > {stamp} OR (SystemModstamp = {stamp} AND Id > '{last_id}'))"
         elif cursor["through"]:
-            where = f" WHERE SystemModstamp >= {soql_time(_time(cursor['through']) - self.overlap)}"
+            start, through = self.overlapped(cursor)
+            where = f" WHERE SystemModstamp >= {soql_time(through if skip_overlap else start)}"
         soql = f"SELECT {_columns(cursor['fields'])} FROM {each.name}{where} ORDER BY SystemModstamp, Id"
         return Read(name=each.name, soql=soql, all_rows=True)
 
-    def take(self, each: PolledObject, cursor: Cursor, first: Page) -> set[str]:
-        """Stores all pages of one object; returns the opportunities whose roles must be read again."""
+    def take(self, each: PolledObject, cursor: Cursor, first: Page, *, ends: bool = True) -> set[str]:
+        """Stores all pages of one object; returns the opportunities whose roles must be read again. Unless it ``ends``
+        the read, the cursor stays where it was."""
         cursor["started"] = cursor["started"] or first.server_time.isoformat()
         touched: set[str] = set()
         done = 0
         for page in self.pages(each, cursor, first):
             done += len(page.rows)
-            if page.next is None:
+            if page.next is None and ends:
                 cursor.update(through=cursor["started"], started=None, at=None)
+            elif page.next is None:
+                cursor["at"] = None
             elif page.rows:
                 cursor["at"] = [soql_time(_time(page.rows[-1]["SystemModstamp"])), page.rows[-1]["Id"]]
             changed = _store_page(self.store, each, page.rows, cursor)
@@ -176,6 +207,16 @@ class _Reader:
             cursor["full"] = False
             self.store.set_cursor(each.name, cursor)
         return touched
+
+    def take_overlap(self, each: PolledObject, cursor: Cursor, total: int) -> set[str]:
+        """Ends a read that skipped the overlap, where Salesforce counts ``total`` rows; as ``take``."""
+        known = self.store.count_stamped(each.name, *self.overlapped(cursor))
+        if known == total:
+            cursor.update(through=cursor["started"], started=None)
+            self.store.set_cursor(each.name, cursor)
+            return set()
+        log.info("reading the overlap again", object=each.name, known=known, counted=total)
+        return self.take(each, cursor, self.salesforce.read([self.ask(each, cursor)]).pages[each.name])
 
     def pages(self, each: PolledObject, cursor: Cursor, page: Page) -> Iterator[Page]:
         """From the first page on; a locator that Salesforce forgot is replaced by a read from the place reached."""

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -58,7 +58,7 @@ class FakeSalesforce:
 
     def read(self, reads: Sequence[Read], deleted: Sequence[DeletedSince] = ()) -> Answers:
         self._call("composite")
-        pages = {each.name: self._page(self._select(each)) for each in reads}
+        pages = {each.name: self._answer(each) for each in reads}
         gone = {
             each.name: Deleted(
                 tuple(i for name, i, at in self.removed if name == each.object and each.start <= at <= self.now),
@@ -101,6 +101,12 @@ class FakeSalesforce:
         if self.fail(kind):
             raise Passing("the fake org fails as it was told to")
 
+    def _answer(self, read: Read) -> Page:
+        if "COUNT()" in read.soql:
+            rows = self._select(replace(read, soql=read.soql.replace("COUNT()", "Id")))
+            return Page((), None, self.now, len(rows))
+        return self._page(self._select(read))
+
     def _select(self, read: Read) -> list[Row]:
         columns, name, where = re.fullmatch(
             r"SELECT (.+?) FROM (\w+)(?: WHERE (.+?))?(?: ORDER BY SystemModstamp, Id)?", read.soql
@@ -122,8 +128,10 @@ class FakeSalesforce:
             return True
         if listed := re.fullmatch(r"(\w+) IN \((.+)\)", where):
             return row[listed[1]] in re.findall(r"'(\w+)'", listed[2])
-        if since := re.fullmatch(r"SystemModstamp >= (\S+)", where):
-            return stamp >= datetime.fromisoformat(since[1])
+        if since := re.fullmatch(r"SystemModstamp >= (\S+)(?: AND SystemModstamp < (\S+))?", where):
+            return datetime.fromisoformat(since[1]) <= stamp and (
+                since[2] is None or stamp < datetime.fromisoformat(since[2])
+            )
         keyset = re.fullmatch(r"\(SystemModstamp > (\S+) OR \(SystemModstamp = \1 AND Id > '(\w+)'\)\)", where)
         return (stamp, row["Id"]) > (datetime.fromisoformat(keyset[1]), keyset[2])
 

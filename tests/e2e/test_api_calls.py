@@ -1,5 +1,7 @@
 """What it costs, as the practice org counts it."""
 
+from datetime import timedelta
+
 import pytest
 
 from connector.cycle import run_cycle
@@ -42,3 +44,27 @@ def test_a_spent_budget_stops_before_the_next_call(site):
     with pytest.raises(LimitReached):
         site.sync(api_daily_budget=spent)
     assert site.org.calls["total"] == spent
+
+
+def test_a_cycle_after_thousands_of_writes_is_idle_once_they_have_come_back(site):
+    site.contacts(2500)
+    site.backfill()
+    with site.pipeline() as pipeline:
+        assert run_cycle(pipeline).read["Contact"] == 2500
+        clock_tick(site)
+        run_cycle(pipeline)
+        clock_tick(site)
+        assert site.calls_of(lambda: run_cycle(pipeline)) <= 2
+
+
+def clock_tick(site):
+    """The stamp of what is written next is a later one, without waiting for it."""
+    site.org.clock = Ahead(site.org.clock)
+
+
+class Ahead:
+    def __init__(self, clock):
+        self._clock = clock
+
+    def now(self):
+        return self._clock.now() + timedelta(seconds=2)

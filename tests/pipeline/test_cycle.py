@@ -272,3 +272,56 @@ def test_every_applied_change_is_in_the_history_with_its_evidence(world):
     entry = next(each for each in world.store.history(ada) if each["track"] == "stage")
     assert (entry["old"], entry["new"], entry["result"]) == (None, "Opportunity", "applied")
     assert {deal, role} & {each["ref"] for each in entry["evidence"]}
+
+
+@pytest.fixture
+def small_pages(world, monkeypatch):
+    """Pages of 5 rows, so that a few rows crowd the overlap."""
+    monkeypatch.setattr("connector.poll.PAGE", 5)
+    world.org.page_size = 5
+    return world
+
+
+def test_after_many_writes_their_echo_is_read_once_and_not_for_ten_minutes(small_pages):
+    world = small_pages
+    for index in range(50):
+        world.contact(f"p{index}@example.com")
+    world.cycle()
+    assert world.cycle().read["Contact"] == 50  # what was written comes back
+    calls = []
+    for _ in range(5):
+        report = world.cycle()
+        calls.append(report.api_calls["total"])
+    assert report.read["Contact"] == 0
+    assert calls == [1] * 5
+
+
+def test_a_row_that_commits_late_into_a_crowd_is_seen_too(small_pages):
+    world = small_pages
+    for index in range(50):
+        world.contact(f"p{index}@example.com")
+    late = world.id("Contact")
+    world.org.put("Contact", {"Id": late, "Email": "late@example.com"}, visible_in=timedelta(minutes=5))
+    for _ in range(5):
+        world.cycle()
+    assert world.stage(late) is None
+    world.cycle()
+    assert world.stage(late) == "Suspect"
+
+
+def test_a_read_of_a_crowd_that_fails_before_its_end_is_made_again(small_pages):
+    world = small_pages
+    for index in range(50):
+        world.contact(f"p{index}@example.com")
+    late = world.id("Contact")
+    world.org.put("Contact", {"Id": late, "Email": "late@example.com"}, visible_in=timedelta(minutes=2))
+    for _ in range(2):
+        world.cycle()
+    calls = iter([False, True])
+    world.org.fail = lambda kind: kind == "composite" and next(calls, False)  # the count came, the overlap does not
+    with pytest.raises(Passing):
+        world.cycle()
+    world.org.fail = lambda _kind: False
+    world.wait(9 * 60)
+    world.cycle()
+    assert world.stage(late) == "Suspect"
