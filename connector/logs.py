@@ -39,6 +39,6 @@ def configure(log_format: Literal["console", "json"], level: str) -> None:
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=lambda *_args: structlog.PrintLogger(sys.stderr),  # whatever stderr is when a line is written
         cache_logger_on_first_use=False,
     )
