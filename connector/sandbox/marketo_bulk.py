@@ -1,0 +1,228 @@
+"""Bulk extracts of the Marketo imitation: activities and leads of up to 31 days as one file.
+
+A job is created, enqueued, waits for one of two workers, and leaves a file for seven days. Not documented, so chosen
+here (UNCONFIRMED): both ends of a range are included; a file that is not there answers HTTP 404; ids of jobs that
+nobody knows answer 1013.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import Response
+
+from connector.sandbox import marketo_query as query
+from connector.sandbox import marketo_rows as rows_of
+from connector.sandbox.marketo_gate import CENTRAL
+from connector.sandbox.marketo_objects import DELETE
+from connector.sandbox.marketo_query import Ask, MarketoError
+from connector.sandbox.marketo_reads import given
+
+if TYPE_CHECKING:
+    from connector.sandbox.marketo import Marketo
+
+QUEUE, WORKERS, KEPT = 10, 2, timedelta(days=7)
+ACTIVITY_COLUMNS = (
+    "marketoGUID", "leadId", "activityDate", "activityTypeId", "campaignId", "primaryAttributeValueId",
+    "primaryAttributeValue", "attributes",
+)  # fmt: skip
+DELIMITERS = {"CSV": ",", "TSV": "\t", "SSV": " "}
+_RANGE = re.compile(r"bytes=(\d+)-(\d*)\Z")
+
+
+@dataclass(slots=True)
+class Job:
+    """``span`` is the field of the range and its ends; times are epoch seconds."""
+
+    kind: str
+    format: str
+    fields: list[str]
+    titles: Mapping[str, str]
+    span: tuple[str, int, int]
+    types: frozenset[int]
+    created_at: int
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    status: str = "Created"
+    queued_at: int | None = None
+    started_at: int | None = None
+    finished_at: int | None = None
+    records: int = 0
+    content: bytes = b""
+
+    def as_json(self) -> dict[str, Any]:
+        times = {"createdAt": self.created_at, "queuedAt": self.queued_at, "startedAt": self.started_at,
+                 "finishedAt": self.finished_at}  # fmt: skip
+        shown: dict[str, Any] = {"exportId": self.id, "format": self.format, "status": self.status}
+        shown.update({name: query.stamp(at) for name, at in times.items() if at is not None})
+        if self.status == "Completed":
+            digest = hashlib.sha256(self.content).hexdigest()
+            shown |= {
+                "numberOfRecords": self.records,
+                "fileSize": len(self.content),
+                "fileChecksum": f"sha256:{digest}",
+            }
+        return shown
+
+
+@dataclass
+class Exports:
+    """The jobs by id, in the order they were made, of every kind together."""
+
+    jobs: dict[str, Job] = field(default_factory=dict)
+
+    def find(self, kind: str, job_id: str) -> Job:
+        job = self.jobs.get(job_id)
+        if job is None or job.kind != kind:
+            raise MarketoError("1013", f"Object not found: export {job_id}")
+        return job
+
+    def at_work(self, *states: str) -> list[Job]:
+        return sorted((job for job in self.jobs.values() if job.status in states), key=lambda job: job.queued_at or 0)
+
+
+def create(marketo: Marketo, ask: Ask, kind: str) -> dict[str, Any]:
+    content, org = ask.content(), marketo.org
+    style = str(content.get("format") or "CSV").upper()
+    if style not in DELIMITERS:
+        raise MarketoError("1003", f"Invalid data: format '{style}'")
+    filters = content.get("filter")
+    if not isinstance(filters, dict):
+        raise MarketoError("1002", "Missing value for the required parameter 'filter'")
+    span = _span(filters, ("createdAt",) if kind == "activities" else ("createdAt", "updatedAt"))
+    types = frozenset(filters.get("activityTypeIds") or ())
+    if not types <= marketo.types.keys() - {DELETE}:
+        raise MarketoError("1003", "Invalid data: activityTypeIds")
+    known, default = (ACTIVITY_COLUMNS, ACTIVITY_COLUMNS) if kind == "activities" else (tuple(marketo.fields), ())
+    fields = query.known_fields(",".join(content.get("fields") or ()), known, default)
+    if not fields:
+        raise MarketoError("1002", "Missing value for the required parameter 'fields'")
+    _check_quota(marketo)
+    job = Job(kind, style, fields, content.get("columnHeaderNames") or {}, span, types, marketo.epoch())
+    with org.db.lock:
+        marketo.exports.jobs[job.id] = job
+    return {"result": [job.as_json()]}
+
+
+def _span(filters: Mapping[str, Any], names: tuple[str, ...]) -> tuple[str, int, int]:
+    chosen = [name for name in names if name in filters]
+    if len(chosen) != 1:
+        raise MarketoError("1003", f"Invalid data: exactly one filter of {', '.join(names)} is needed")
+    ends = filters[chosen[0]]
+    if not isinstance(ends, dict) or not {"startAt", "endAt"} <= ends.keys():
+        raise MarketoError("1003", f"Invalid data: {chosen[0]} needs startAt and endAt")
+    start, end = (query.moment(name, str(ends[name])) for name in ("startAt", "endAt"))
+    if not 0 <= end - start <= query.LONGEST_RANGE.total_seconds():
+        raise MarketoError("1003", f"Invalid data: the range of {chosen[0]} is longer than 31 days, or ends first")
+    return chosen[0], start, end
+
+
+def _check_quota(marketo: Marketo) -> None:
+    """What was exported since midnight, of every kind."""
+    midnight = marketo.org.clock.now().astimezone(CENTRAL).replace(hour=0, minute=0, second=0).timestamp()
+    used = sum(len(job.content) for job in marketo.exports.jobs.values() if (job.finished_at or 0) >= midnight)
+    megabytes = marketo.switches.export_megabytes
+    if used >= megabytes * 1024 * 1024:
+        raise MarketoError("1029", f"Export daily quota {megabytes}MB exceeded.")
+
+
+def enqueue(marketo: Marketo, ask: Ask, kind: str, job_id: str) -> dict[str, Any]:
+    with marketo.org.db.lock:
+        job = marketo.exports.find(kind, job_id)
+        _advance(marketo, ask.path)
+        if job.status != "Created":
+            raise MarketoError("1029", "Job already queued")
+        if len(marketo.exports.at_work("Queued", "Processing")) >= QUEUE:
+            raise MarketoError("1029", f"Too many jobs ({QUEUE}) in queue")
+        _check_quota(marketo)
+        job.status, job.queued_at = "Queued", marketo.epoch()
+        return {"result": [job.as_json()]}
+
+
+def cancel(marketo: Marketo, ask: Ask, kind: str, job_id: str) -> dict[str, Any]:
+    with marketo.org.db.lock:
+        job = marketo.exports.find(kind, job_id)
+        if job.status in ("Created", "Queued", "Processing"):
+            job.status = "Cancelled"
+        return {"result": [job.as_json()]}
+
+
+def status(marketo: Marketo, ask: Ask, kind: str, job_id: str) -> dict[str, Any]:
+    with marketo.org.db.lock:
+        job = marketo.exports.find(kind, job_id)
+        _advance(marketo, ask.path)
+        return {"result": [job.as_json()]}
+
+
+def listing(marketo: Marketo, ask: Ask, kind: str) -> dict[str, Any]:
+    with marketo.org.db.lock:
+        _advance(marketo, ask.path)
+        return {"result": [job.as_json() for job in marketo.exports.jobs.values() if job.kind == kind]}
+
+
+def _advance(marketo: Marketo, path: str) -> None:
+    """What the workers did since anybody looked."""
+    now = marketo.epoch()
+    waiting = marketo.exports.at_work("Queued", "Processing")
+    slow = marketo.org.faults.take("slow_job", path) if waiting else None
+    for job in waiting[:WORKERS]:
+        if job.status == "Queued":
+            job.status, job.started_at = "Processing", now
+        if slow is not None and slow.values.get("failed"):
+            job.status = "Failed"
+        elif slow is None and now - (job.started_at or now) >= marketo.switches.job_seconds:
+            job.content, job.records = _file(marketo, job)
+            job.status, job.finished_at = "Completed", now
+
+
+def _file(marketo: Marketo, job: Job) -> tuple[bytes, int]:
+    """The file and how many records it holds; null where a field has no value."""
+    db, (name, start, end) = marketo.org.db.connection, job.span
+    if job.kind == "leads":
+        found = rows_of.leads_between(db, name, start, end)
+    else:
+        found = rows_of.activities_between(db, start, end, marketo.epoch())
+        allowed = job.types or marketo.types.keys() - {DELETE}
+        found = [body for body in found if body["activityTypeId"] in allowed]
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=DELIMITERS[job.format], lineterminator="\n")
+    writer.writerow([job.titles.get(each, each) for each in job.fields])
+    writer.writerows([_cell(body, each) for each in job.fields] for body in found)
+    return text.getvalue().encode(), len(found)
+
+
+def _cell(body: Mapping[str, Any], name: str) -> str:
+    value = str(body["id"]) if name == "marketoGUID" else body.get(name)
+    if name == "attributes":
+        return json.dumps(given(body), separators=(",", ":"))
+    if value is None:
+        return "null"
+    if name in {"createdAt", "updatedAt", "activityDate"}:
+        return query.stamp(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def download(marketo: Marketo, ask: Ask, kind: str, job_id: str) -> Response:
+    """The file, or the part of it that Range asks for."""
+    job = marketo.exports.find(kind, job_id)
+    lost = marketo.org.faults.take("locator_expired", ask.path)
+    old = marketo.epoch() - (job.finished_at or 0) > KEPT.total_seconds()
+    if job.status != "Completed" or lost or old:
+        raise MarketoError("404", "Not Found", 404)
+    part = _RANGE.match(ask.headers.get("range", ""))
+    if part is None:
+        return Response(job.content, media_type="text/csv", headers={"Accept-Ranges": "bytes"})
+    size = len(job.content)
+    first, last = int(part[1]), min(int(part[2] or size - 1), size - 1)
+    if first > last:
+        return Response(status_code=416, headers={"Content-Range": f"bytes */{size}"})
+    headers = {"Content-Range": f"bytes {first}-{last}/{size}"}
+    return Response(job.content[first : last + 1], 206, headers=headers, media_type="text/csv")
