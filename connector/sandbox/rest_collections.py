@@ -126,12 +126,18 @@ def delete(org: PracticeOrg, call: Call) -> Reply:
     return answer(results)
 
 
+def _strings(call: Call, name: str) -> list[str]:
+    found = call.mapping().get(name)
+    if not isinstance(found, list):
+        raise parser_error(f"{name} has to be a list")
+    return [str(one) for one in found]
+
+
 def retrieve(org: PracticeOrg, call: Call, name: str) -> Reply:
     """The records of up to 2,000 ids, null for those that are not there."""
     spec = spec_of(org, name)
     if call.method == "POST":
-        body = call.mapping()
-        wanted, fields = [str(one) for one in body.get("ids", ())], [str(one) for one in body.get("fields", ())]
+        wanted, fields = _strings(call, "ids"), _strings(call, "fields")
     else:
         wanted, fields = call.query.get("ids", "").split(","), call.query.get("fields", "").split(",")
     if len(wanted) > MOST_READ:

@@ -1,16 +1,14 @@
-"""Several requests in one: Composite, Batch and trees of new records. Each counts as one API call."""
+"""Several requests in one: Composite and Batch. Each counts as one API call."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from connector.sandbox import dml
-from connector.sandbox.problems import Problem, Problems
+from connector.sandbox.problems import Problem
 from connector.sandbox.rest import Call, Reply, Router, boolean, count_rows, parser_error, refusal
 
 if TYPE_CHECKING:
@@ -25,7 +23,6 @@ _HALTED = "The transaction was rolled back since another operation in the same t
 def routes(router: Router) -> None:
     router.add("composite", POST=lambda org, call: composite(org, call, router))
     router.add("composite/batch", POST=lambda org, call: batch(org, call, router))
-    router.add(r"composite/tree/(?P<name>\w+)", POST=tree)
 
 
 class _Undo(Exception):
@@ -35,7 +32,7 @@ class _Undo(Exception):
 def composite(org: PracticeOrg, call: Call, router: Router) -> Reply:
     body = call.mapping()
     parts = body.get("compositeRequest")
-    if not isinstance(parts, list) or not parts:
+    if not isinstance(parts, list) or not parts or not all(isinstance(part, dict) for part in parts):
         raise parser_error("compositeRequest has to be a list of subrequests")
     if len(parts) > MOST_PARTS:
         raise _limit(f"The request can't contain more than {MOST_PARTS} subrequests")
@@ -146,7 +143,9 @@ def batch(org: PracticeOrg, call: Call, router: Router) -> Reply:
     """Up to 25 independent requests."""
     body = call.mapping()
     parts = body.get("batchRequests")
-    if not isinstance(parts, list) or not parts or len(parts) > MOST_PARTS:
+    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+        raise parser_error("batchRequests has to be a list of requests")
+    if not 1 <= len(parts) <= MOST_PARTS:
         raise parser_error(f"batchRequests has to be a list of 1 to {MOST_PARTS} requests")
     results: list[dict[str, Any]] = []
     for part in parts:
@@ -157,45 +156,3 @@ def batch(org: PracticeOrg, call: Call, router: Router) -> Reply:
             results += [halted] * (len(parts) - len(results))
             break
     return Reply(body={"hasErrors": any(one["statusCode"] >= 400 for one in results), "results": results})
-
-
-def tree(org: PracticeOrg, call: Call, name: str) -> Reply:
-    """New records with their children nested under relationship names; all of them or none."""
-    rows = call.mapping().get("records")
-    if not isinstance(rows, list):
-        raise parser_error("records has to be a list")
-    made: list[dict[str, Any]] = []
-    try:
-        with org.db.transaction():
-            for row in rows:
-                _plant(org, call, name, row, None, made)
-    except Problems as problem:
-        return Reply(400, {"hasErrors": True, "results": json.loads(str(problem.hint))})
-    return Reply(201, {"hasErrors": False, "results": made})
-
-
-def _plant(
-    org: PracticeOrg,
-    call: Call,
-    name: str,
-    row: Mapping[str, Any],
-    parent: tuple[str, str] | None,
-    made: list[dict[str, Any]],
-) -> None:
-    spec = org.schema.get(name)
-    nested = {key: value for key, value in row.items() if isinstance(value, dict) and "records" in value}
-    own = {key: value for key, value in row.items() if key not in nested}
-    if parent is not None:
-        own[parent[0]] = parent[1]
-    reference = str(row.get("attributes", {}).get("referenceId", ""))
-    result = dml.create(org, spec, [own], call.options())[0]
-    if result.problems:
-        failed = Problems(result.problems)
-        errors = [problem.as_row_error() for problem in result.problems]
-        failed.hint = json.dumps([{"referenceId": reference, "errors": errors}])
-        raise failed
-    made.append({"referenceId": reference, "id": result.id})
-    for child in (one for value in nested.values() for one in value["records"]):
-        kind = org.schema.get(str(child["attributes"]["type"]))
-        field = next(f.name for s, f in org.schema.children(spec.name) if s is kind)
-        _plant(org, call, kind.name, child, (field, result.id or ""), made)

@@ -70,7 +70,8 @@ def basic(org: PracticeOrg, call: Call, name: str) -> Reply:
 
 def recent(org: PracticeOrg, call: Call) -> Reply:
     """The records last written, as a stand-in for those last viewed."""
-    most = int(call.query.get("limit", "200")) if call.query.get("limit", "200").isdigit() else 200
+    asked = call.query.get("limit", "")
+    most = min(200, int(asked)) if asked.isascii() and asked.isdigit() else 200
     found: list[dict[str, Any]] = []
     for name in ("Account", "Contact", "Lead", "Opportunity"):
         spec = org.schema.get(name)

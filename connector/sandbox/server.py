@@ -15,6 +15,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl
 
 import anyio
+import structlog
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -29,6 +30,7 @@ from connector.sandbox.resources import ROUTER
 from connector.sandbox.rest import Call, Reply
 from connector.sandbox.tls import Certificates
 
+log = structlog.get_logger(__name__)
 _ALL = ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"]
 _VERSION = re.compile(r"/services/data/v([^/]+)(?:/(.*))?\Z", re.DOTALL)
 
@@ -117,7 +119,7 @@ async def _call(request: Request) -> Call:
     except (OSError, EOFError):
         body = b""
     return Call(
-        request.method,
+        request.query_params.get("_HttpMethod", request.method).upper(),  # for clients that cannot send PATCH
         match[1] if match else "",
         (match[2] or "") if match else "",
         dict(request.query_params),
@@ -146,6 +148,10 @@ def answer(org: PracticeOrg, call: Call, path: str) -> Reply:
         reply = edge if edge is not None else ROUTER.dispatch(org, call)
     except Problem as problem:
         reply = rest.refusal(problem)
+    except Exception:  # a mistake of the practice org's own: the client gets Salesforce's words, the log the rest
+        log.exception("practice_org_failed", path=path)
+        text = "An unexpected error occurred. Please include this ErrorId if you contact support"
+        reply = rest.refusal(Problem(500, "UNKNOWN_EXCEPTION", text))
     reply.headers["Sforce-Limit-Info"] = org.limit_info()
     return reply
 

@@ -14,6 +14,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 
 from connector.sandbox.problems import Problem, malformed_query
 
+_MOST = 2**31 - 1
 LONGEST = 100_000  # characters of a statement
 
 
@@ -228,10 +229,10 @@ class _Build(Transformer[Token, Any]):
         return _Clause("order", orderings)
 
     def limit(self, number: Token) -> _Clause:
-        return _Clause("limit", int(float(number)))
+        return _Clause("limit", min(_MOST, int(float(number))))
 
     def offset(self, number: Token) -> _Clause:
-        return _Clause("offset", int(float(number)))
+        return _Clause("offset", min(_MOST, int(float(number))))
 
     def source(self, *names: Token) -> _Clause:
         return _Clause("source", Path(tuple(map(str, names)), names[0].column or 1))

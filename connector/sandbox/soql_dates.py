@@ -48,7 +48,14 @@ _STEPS = {"LAST": -1, "THIS": 0, "NEXT": 1}
 
 
 def relative(text: str, today: date) -> Range:
-    """Raises MALFORMED_QUERY for a word that is no date literal."""
+    """Raises MALFORMED_QUERY for a word that is no date literal, or leads out of the calendar."""
+    try:
+        return _range(text, today)
+    except (OverflowError, ValueError):
+        raise malformed_query(f"date literal out of range: '{text}'") from None
+
+
+def _range(text: str, today: date) -> Range:
     name, _, number = text.upper().partition(":")
     if name in _DAYS:
         return _day(today, _DAYS[name]), _day(today, _DAYS[name] + 1)

@@ -116,7 +116,7 @@ class Shaper:
         self, node: Node, children: dict[str, dict[str, Any]] | None = None
     ) -> Callable[[tuple[Any, ...]], Any]:
         """A function that makes one record (None where the relationship leads nowhere)."""
-        spec, id_at = node.spec, node.id_at
+        spec, id_at, branches = node.spec, node.id_at, node.branches
         fill = self._values(node, children)
         if spec is not None:
             kind, url = spec.name, f"{self.base}/sobjects/{spec.name}/"
@@ -134,8 +134,13 @@ class Shaper:
             if found is None:
                 return None
             target = self.org.schema.of_id(found)
-            url = f"{self.base}/sobjects/{target.name if target else 'Name'}/{found}"
-            return {"attributes": {"type": "Name", "url": url}, **fill(row)}
+            name = target.name if target else "Name"
+            url = f"{self.base}/sobjects/{name}/{found}"
+            if branches is None:
+                return {"attributes": {"type": "Name", "url": url}, **fill(row)}
+            chosen = branches.get(name, branches[""])
+            kept = {key: value for key, value in fill(row).items() if key.lower() in chosen}
+            return {"attributes": {"type": name, "url": url}, **kept}
 
         return polymorphic
 

@@ -75,7 +75,8 @@ def _path(compiler: Compiler, root: Node, path: soql.Path) -> None:
         node = known
     target = compiler.find(path)
     if any(key == target.spec.name for key, _ in node.keys):
-        return
+        text = f"{soql.where(compiler.text, path.column)}duplicate field selected: {target.spec.name}"
+        raise Problem(400, "INVALID_FIELD", text)
     node.keys.append((target.spec.name, _slot(compiler, node, target.sql, target.spec)))
 
 
@@ -111,8 +112,17 @@ def _subquery(compiler: Compiler, root: Node, query: soql.Query) -> None:
 
 
 def _typeof(compiler: Compiler, root: Node, one: soql.TypeOf) -> None:
-    """Every branch's fields are read; the answer keeps those of the branch that the record's object chose."""
+    """Every branch's fields are read; the record keeps those of the branch that its object chooses."""
     paths = {path.names[-1].lower(): path for _, group in one.branches for path in group}
     paths |= {path.names[-1].lower(): path for path in one.otherwise}
     for path in paths.values():
         _path(compiler, root, soql.Path((*one.path.names, *path.names), path.column))
+    relation = compiler.spec.by_relationship(one.path.names[-1])
+    node = next((what for key, what in root.keys if relation is not None and key == relation.relationship), None)
+    if isinstance(node, Node):
+        node.branches = {name: _lowered(group) for name, group in one.branches}
+        node.branches[""] = _lowered(one.otherwise)
+
+
+def _lowered(paths: tuple[soql.Path, ...]) -> frozenset[str]:
+    return frozenset(path.names[-1].lower() for path in paths)

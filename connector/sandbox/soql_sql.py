@@ -40,11 +40,12 @@ _TYPE = field_from("Type", "string", "40", "n")
 @dataclass(slots=True)
 class Node:
     """One record of the answer: the object (None: polymorphic, known by its id), where its id and fields stand in the
-    row, and the related records inside. ``reference`` is where the id that leads here stands."""
+    row, and the related records inside. ``branches`` are a TYPEOF's: object name ("" for ELSE) -> lower case fields."""
 
     spec: ObjectSpec | None
     id_at: int
     keys: list[tuple[str, Any]] = field(default_factory=list)  # (key, Slot | Node | Child), in order
+    branches: dict[str, frozenset[str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,12 @@ class Plan:
     offset: int
     aggregate: bool
     count_only: bool = False
+
+
+def _aggregatable(name: str, spec: FieldSpec) -> bool:
+    if name in ("SUM", "AVG"):
+        return spec.type in ("int", "double", "currency", "percent")
+    return spec.type not in ("address", "multipicklist") and not (spec.type == "textarea" and spec.length > 255)
 
 
 def _scalar(name: str, inner: Target) -> Target | None:
@@ -190,6 +197,9 @@ class Compiler:
             raise malformed_query(f"{soql.where(self.text, of.column)}Unknown function: {of.name}")
         inner = self.operand(of.argument)
         if name in _AGGREGATES:
+            if not _aggregatable(name, inner.spec):
+                text = f"field {inner.spec.name} does not support aggregate operator {name}"
+                raise malformed_query(soql.where(self.text, of.column) + text)
             kind = _NUMBER if name.startswith("COUNT") else _AMOUNT if name in ("SUM", "AVG") else inner.spec
             return Target(_AGGREGATES[name].format(inner.sql), kind)
         made = _scalar(name, inner)

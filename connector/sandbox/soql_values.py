@@ -126,7 +126,12 @@ def _value(spec: FieldSpec, literal: Literal, where: Callable[[], str]) -> Any:
         return ids.full(value)
     if kind == "string":
         return value or None
-    return values.stamp(values.moment(value)) if kind == "datetime" else int(value) if kind == "boolean" else value
+    try:
+        if kind == "datetime":
+            return values.stamp(values.moment(value))
+        return date.fromisoformat(value).isoformat() if kind == "date" else int(value) if kind == "boolean" else value
+    except (ValueError, OverflowError):
+        raise malformed_query(f"{where()}Invalid date: {value}") from None
 
 
 def _operator(where: Callable[[], str], spec: FieldSpec) -> Problem:

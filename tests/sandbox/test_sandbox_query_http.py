@@ -47,6 +47,12 @@ def test_the_batch_size_is_kept_within_its_bounds(api: Api, org: PracticeOrg, as
     assert len(body["records"]) == size  # type: ignore[arg-type] # a list
 
 
+def test_a_result_of_exactly_one_page_is_done(api: Api, org: PracticeOrg) -> None:
+    people(org, 200)
+    body = api.query("SELECT Id FROM Contact", **{"Sforce-Query-Options": "batchSize=200"})
+    assert (body["totalSize"], body["done"], "nextRecordsUrl" in body) == (200, True, False)
+
+
 def test_a_snapshot_keeps_its_rows_though_values_move_on(api: Api, org: PracticeOrg) -> None:
     wanted = people(org, 401)
     body = api.get("query", {"Sforce-Query-Options": "batchSize=200"}, q="SELECT Id, Title FROM Contact").json()

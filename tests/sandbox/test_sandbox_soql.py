@@ -116,6 +116,17 @@ def test_who_owner_and_what_are_polymorphic(people: PracticeOrg) -> None:
     assert [row["Subject"] for row in people.rows("SELECT Subject FROM Task WHERE Who.Type = 'Lead'")] == ["b"]
 
 
+def test_typeof_gives_each_object_its_own_fields(org: PracticeOrg) -> None:
+    [contact] = org.create("Contact", [{"LastName": "Ant", "Title": "CEO"}])
+    [lead] = org.create("Lead", [{"LastName": "Lee", "Company": "Acme"}])
+    org.create("Task", [{"WhoId": contact, "Subject": "a"}, {"WhoId": lead, "Subject": "b"}])
+    soql = "SELECT TYPEOF Who WHEN Contact THEN LastName, Title WHEN Lead THEN Company END FROM Task ORDER BY Subject"
+    first, second = (row["Who"] for row in org.rows(soql))
+    assert {key: first[key] for key in first if key != "attributes"} == {"LastName": "Ant", "Title": "CEO"}
+    assert {key: second[key] for key in second if key != "attributes"} == {"Company": "Acme"}
+    assert second["attributes"]["type"] == "Lead"
+
+
 def test_an_address_is_one_object_or_null(org: PracticeOrg) -> None:
     org.create("Contact", [{"LastName": "A", "MailingCity": "Ulm"}, {"LastName": "B"}])
     rows = org.rows("SELECT MailingAddress FROM Contact ORDER BY LastName")
@@ -178,6 +189,7 @@ def test_fields_stand_for_all_standard_or_custom(org: PracticeOrg) -> None:
         ("SELECT Id FROM Contact WHERE Title = 'a' AND Title = 'b' OR Title = 'c'", "MALFORMED_QUERY", "token: 'OR'"),
         ("SELECT Id FROM Contact LIMIT 1 WHERE Title = 'a'", "MALFORMED_QUERY", "unexpected token"),
         (r"SELECT Id FROM Contact WHERE Title = 'a\q'", "MALFORMED_QUERY", "escape"),
+        ("SELECT Id, Name, id FROM Lead", "INVALID_FIELD", "duplicate field selected: Id"),
         ("SELECT Nope FROM Lead", "INVALID_FIELD", "ERROR at Row:1:Column:8\nNo such column 'Nope' on entity 'Lead'."),
         ("SELECT Id FROM Contact WHERE Nope__c = 1", "INVALID_FIELD", "No such column 'Nope__c' on entity 'Contact'"),
         ("SELECT Boss.Name FROM Contact", "INVALID_FIELD", "Didn't understand relationship 'Boss' in field path"),
