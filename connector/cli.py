@@ -167,6 +167,27 @@ def backfill(
 
 
 @app.command()
+def plan(
+    mapping: Annotated[str | None, typer.Option(help="The mapping to try; without it, the one in force.")] = None,
+    as_json: AsJson = False,
+    max_changes: MaxChanges = None,
+) -> None:
+    """What a mapping would change, against the facts read so far. Asks nobody and writes nothing."""
+    from connector.preview import run_preview
+
+    settings = settings_of(max_changes=max_changes)
+    with render.progress(as_json) as tell:
+        preview = run_preview(settings, mapping, tell)
+    render.preview(preview, as_json=as_json)
+    limit = settings.max_changes
+    if limit is not None and preview.report.people_to_change > limit:
+        raise ConfigurationError(
+            f"this mapping would change {preview.report.people_to_change} people, more than the limit of {limit}",
+            "change the mapping, or raise --max-changes or CONNECTOR_MAX_CHANGES",
+        )
+
+
+@app.command()
 def run() -> None:
     """The daemon: one cycle every interval. The first signal finishes the step in hand, the second interrupts."""
     from connector import daemon

@@ -20,6 +20,7 @@ from connector.report import CycleReport
 
 if TYPE_CHECKING:
     from connector.check import CheckReport
+    from connector.preview import Preview
 
 WIDTH = 110  # of a table where stdout is no terminal
 NONE = "(none)"
@@ -137,6 +138,29 @@ def cycle(report: CycleReport, *, as_json: bool) -> None:
     calls = ", ".join(f"{count} {kind}" for kind, count in report.api_calls.items() if kind != "total")
     console.print(
         f"API calls {report.api_calls.get('total', 0):,}{f' ({calls})' if calls else ''}; {report.duration} s"
+    )
+
+
+def preview(plan: Preview, *, as_json: bool) -> None:
+    if as_json:
+        print_json(plan.as_dict())
+        return
+    console, report = out(), plan.report
+    changes_table(console, report.changes)
+    rows = [
+        (track, rule or NONE, f"{count:,}")
+        for track, rules in sorted(report.rules.items())
+        for rule, count in rules.most_common()
+    ]
+    if rows:
+        console.print(grid("By rule", ("track", "rule", "people"), rows, right=(2,)))
+    if owners := plan.owners():
+        console.print(grid("New owners", ("owner", "people"), [(name, n) for name, n in owners.items()], right=(1,)))
+    for name, fields in plan.missing.items():
+        console.print(f"[yellow]not read yet:[/yellow] {name}.{', '.join(fields)}; rules over it do not hold here")
+    console.print(
+        f"plan (nothing was written): decided {report.people_decided:,} people, would change"
+        f" {report.people_to_change:,}; writing costs {plan.write_calls:,} API calls"
     )
 
 

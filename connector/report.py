@@ -30,6 +30,7 @@ class CycleReport:
     people_decided: int = 0
     people_to_change: int = 0
     changes: dict[str, Counter[str]] = field(default_factory=dict)
+    rules: dict[str, Counter[str]] = field(default_factory=dict)  # track -> rule -> people changed by it
     held: Counter[str] = field(default_factory=Counter)
     written: int = 0
     unchanged: int = 0
@@ -50,9 +51,8 @@ class CycleReport:
         """Counts what would be written, by track and from -> to."""
         for _person, _seq, decision, change in batch:
             self.people_decided += 1
-            for track in decision.tracks:
-                if track.verdict == "held":
-                    self.held[track.track] += 1
+            rules = {track.track: track.rule for track in decision.tracks}
+            self.held.update(track.track for track in decision.tracks if track.verdict == "held")
             if change is None:
                 self.unchanged += 1
                 continue
@@ -60,6 +60,7 @@ class CycleReport:
             for each in change.changes:
                 moves = self.changes.setdefault(each.track, Counter())
                 moves[f"{each.old or EMPTY} -> {each.new or EMPTY}"] += 1
+                self.rules.setdefault(each.track, Counter())[rules.get(each.track, "")] += 1
 
     def outcome(self, outcome: Outcome) -> None:
         if outcome.result is Result.SET_ASIDE:
@@ -96,6 +97,7 @@ class CycleReport:
             "people_decided": self.people_decided,
             "people_to_change": self.people_to_change,
             "changes": {track: dict(moves.most_common()) for track, moves in self.changes.items()},
+            "rules": {track: dict(rules.most_common()) for track, rules in self.rules.items()},
             "held": dict(self.held),
             "written": self.written,
             "unchanged": self.unchanged,
@@ -107,7 +109,7 @@ class CycleReport:
         }
 
     def summary(self) -> dict[str, Any]:
-        """The keys of the log line "cycle done", in a fixed order."""
+        """The keys of the log line "cycle done", in a fixed order; "set_aside" by code, "api_calls" by kind."""
         return {
             "kind": self.kind,
             "read": sum(self.read.values()),
@@ -115,9 +117,10 @@ class CycleReport:
             "decided": self.people_decided,
             "written": self.written,
             "unchanged": self.unchanged,
-            "set_aside": sum(self.set_aside.values()),
             "waiting": self.waiting,
-            "api_calls": self.api_calls.get("total", 0),
+            "set_aside": dict(self.set_aside),
+            "changes": {track: dict(moves.most_common()) for track, moves in self.changes.items()},
+            "api_calls": self.api_calls,
             "seconds": self.duration,
             **({"error": self.error} if self.error else {}),
             **({"sources_failed": ",".join(sorted(self.sources_failed))} if self.sources_failed else {}),

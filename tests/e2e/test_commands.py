@@ -105,6 +105,32 @@ def test_a_dry_run_over_an_existing_state_leaves_it_as_it_is(connected, served):
         assert list(state.iterdump()) == before
 
 
+def test_a_plan_shows_what_another_mapping_would_change_and_asks_nobody(connected, served):
+    connected("sync")
+    (connected.folder / "new.yaml").write_text(
+        """
+fields:
+  stage: {Contact: Lifecycle_Stage__c, Lead: Lifecycle_Stage__c}
+stages:
+  - {name: Anonymous, when: {email: missing}}
+  - {name: Suspect, when: {email: present}}
+  - {name: Engaged, when: {field: {LastName: Ada}}}
+  - {name: Opportunity, when: {email: present}}
+"""
+    )
+    before = served.org.calls["total"]
+    done = connected("plan", "--mapping", "new.yaml", "--json")
+    told = only_document(done)
+    assert done.returncode == 0
+    assert told["changes"]["stage"] == {"Suspect -> Opportunity": 1}
+    assert told["rules"]["stage"] == {"Opportunity": 1}
+    assert told["missing_fields"]["Contact"] == ["LastName"]
+    assert told["write_calls"] == 1
+    assert served.org.calls["total"] == before
+    assert connected("plan", "--mapping", "new.yaml", "--max-changes", "0").returncode == 2
+    assert only_document(connected("plan", "--json"))["people_to_change"] == 0
+
+
 def test_explain_says_why_and_since_when(connected):
     connected("sync")
     done = connected("explain", "Ada@Example.com", "--json")

@@ -1,0 +1,72 @@
+"""``connector plan``: what a mapping would change, against the facts already here. Asks nobody, writes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from connector import mapping as mappings
+from connector.clock import SystemClock
+from connector.cycle import BATCH
+from connector.lifecycle import decide, plan
+from connector.mapping import Mapping
+from connector.poll import Tell, chunks
+from connector.report import CycleReport
+from connector.settings import Settings
+from connector.store import Store
+from connector.wiring import open_state, polled_objects
+
+
+@dataclass(frozen=True)
+class Preview:
+    """``missing``: object -> fields that the mapping looks at and the state has not read, so that rules over them count
+    as not holding here; a cycle would read them first."""
+
+    report: CycleReport
+    missing: dict[str, list[str]]
+    write_calls: int  # Salesforce API calls that the writes would cost
+
+    def as_dict(self) -> dict[str, Any]:
+        told = self.report.as_dict()
+        kept = ("mapping", "people_decided", "people_to_change", "changes", "rules", "held", "unchanged")
+        return {
+            **{name: told[name] for name in kept},
+            "owners": self.owners(),
+            "missing_fields": self.missing,
+            "write_calls": self.write_calls,
+        }
+
+    def owners(self) -> dict[str, int]:
+        """New owner -> people."""
+        found: dict[str, int] = {}
+        for move, count in self.report.changes.get("owner", {}).items():
+            name = move.rpartition(" -> ")[2]
+            found[name] = found.get(name, 0) + count
+        return found
+
+
+def run_preview(settings: Settings, name: str | None, tell: Tell) -> Preview:
+    """``name``: the mapping to try, None for the one in force. Raises MappingInvalid, StateError."""
+    mapping = mappings.load(name or settings.mapping)
+    clock = SystemClock()
+    report = CycleReport(kind="plan", dry_run=True, started_at=clock.now(), mapping=mapping.version)
+    with open_state(settings, clock) as store:
+        people = store.people_in()
+        for done, ids in enumerate(chunks(people, BATCH)):
+            found = store.facts_of(ids)
+            decided = [(person, decide(person, mapping, report.started_at)) for person in found]
+            report.plan((person.id, 0, decision, plan(person, decision, mapping)) for person, decision in decided)
+            tell("deciding", min((done + 1) * BATCH, len(people)), len(people))
+        missing = _missing(store, mapping)
+    report.duration = round((clock.now() - report.started_at).total_seconds(), 3)
+    return Preview(report, missing, ceil(report.people_to_change / settings.write_pack))
+
+
+def _missing(store: Store, mapping: Mapping) -> dict[str, list[str]]:
+    missing = {}
+    for each in polled_objects(mapping):
+        known = (store.cursor(each.name) or {}).get("fields", [])
+        if lacking := sorted(set(each.fields) - set(known)):
+            missing[each.name] = lacking
+    return missing
