@@ -20,6 +20,12 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from connector.errors import ConfigurationError
 
 LOOPBACK = {"localhost", "::1"}
+TOGETHER = (
+    ("pardot_url", "pardot_business_unit_id"),
+    ("warehouse_url", "warehouse_query_file"),
+    ("marketo_url", "marketo_client_id"),
+    ("marketo_url", "marketo_client_secret"),
+)
 
 
 class SignIn(StrEnum):
@@ -64,6 +70,11 @@ class Settings(BaseSettings):
 
     pardot_url: str | None = Field(None, description="Account Engagement host, e.g. https://pi.pardot.com; unset: off.")
     pardot_business_unit_id: str | None = Field(None, description="18 characters, starts with 0Uv.")
+    marketo_url: str | None = Field(
+        None, description="Marketo's address, e.g. https://123-ABC-456.mktorest.com; unset: off."
+    )
+    marketo_client_id: str | None = Field(None, description="Client id of Marketo's custom service.")
+    marketo_client_secret: SecretStr | None = Field(None, description="Client secret of Marketo's custom service.")
     activity_folder: Path | None = Field(
         None, description="Folder where CSV and JSONL files of activities are dropped; unset: off."
     )
@@ -165,7 +176,7 @@ def _check_names() -> None:
 
 
 def _check(settings: Settings) -> None:
-    for name in ("salesforce_login_url", "salesforce_instance_url", "pardot_url"):
+    for name in ("salesforce_login_url", "salesforce_instance_url", "pardot_url", "marketo_url"):
         if url := getattr(settings, name):
             check_url(url, f"CONNECTOR_{name.upper()}")
     if not re.fullmatch(r"\d{2,3}\.0", settings.salesforce_api_version):
@@ -173,7 +184,7 @@ def _check(settings: Settings) -> None:
             f"CONNECTOR_SALESFORCE_API_VERSION is not a version: {settings.salesforce_api_version}",
             "write it like 67.0",
         )
-    for one, other in (("pardot_url", "pardot_business_unit_id"), ("warehouse_url", "warehouse_query_file")):
+    for one, other in TOGETHER:
         if bool(getattr(settings, one)) != bool(getattr(settings, other)):
             raise ConfigurationError(
                 f"CONNECTOR_{one.upper()} and CONNECTOR_{other.upper()} go together", "set both, or neither"

@@ -13,6 +13,7 @@ from connector.ports import Source
 from connector.settings import Settings
 from connector.sources.files import FilesSource
 from connector.sources.inbox import Inbox
+from connector.sources.marketo import MarketoSource
 from connector.sources.pardot import PardotSource
 from connector.sources.warehouse import WarehouseSource
 from connector.sources.webhook import WebhookSource
@@ -28,6 +29,13 @@ def open_sources(
         sources.append(
             PardotSource(
                 settings.pardot_url, settings.pardot_business_unit_id, salesforce_auth, clock, settings.ca_bundle
+            )
+        )
+    if settings.marketo_url and settings.marketo_client_id and settings.marketo_client_secret:
+        secret = settings.marketo_client_secret.get_secret_value()
+        sources.append(
+            MarketoSource(
+                settings.marketo_url, settings.marketo_client_id, secret, clock, settings.ca_bundle, declared_kinds
             )
         )
     zone = _zone(settings.activity_time_zone)

@@ -1,0 +1,156 @@
+"""Marketo: activities behind paging tokens, and the leads that they are about.
+
+An activity request takes at most ten types, so the types that the instance has are spread over several chains of
+pages, each with a token of its own as cursor (``marketo_chains``). Leads that did something, or whose data or score
+changed, are read anew by id: that gives e-mail address, Salesforce ids and scores as they are now. Deletions come from
+an endpoint of their own, behind everything else.
+Sources: developer.adobe.com, "Activities", "Paging Tokens", "Leads", "Marketo Integration Best Practices".
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from connector.clock import Clock
+from connector.errors import LimitReached, Refused
+from connector.facts import Prospect, SourcePage
+from connector.sources.marketo_api import MarketoApi
+from connector.sources.marketo_chains import Chain, moved, planned, without_token
+from connector.sources.marketo_rows import (
+    DELETE,
+    NOT_READ,
+    SOURCE,
+    Batch,
+    lead,
+    lead_fields,
+    merged_away,
+    read_rows,
+    type_names,
+)
+
+log = structlog.get_logger(__name__)
+
+BATCH = 300  # rows of a page, and ids in one request for leads
+PARKED = timedelta(minutes=15)  # how long nothing is asked after the daily limit
+LISTED = timedelta(hours=1)  # how long types and fields are taken for what they were
+FRESH = timedelta(minutes=1)  # a lead read so long after it did something need not be read again in the same poll
+REMEMBERED = 100_000  # leads
+REFUSED_TOKEN = frozenset({"1001", "1003"})  # UNCONFIRMED: no manual says what an old paging token is answered with
+
+
+class MarketoSource:
+    """See the module. ``declared_kinds``: kinds of the mapping's own, which a custom activity type of that name is."""
+
+    name = SOURCE
+
+    def __init__(
+        self,
+        url: str,
+        client_id: str,
+        client_secret: str,
+        clock: Clock,
+        ca_bundle: Path | None = None,
+        declared_kinds: Collection[str] = (),
+    ) -> None:
+        self._clock, self._declared = clock, frozenset(declared_kinds)
+        self._api = MarketoApi(url, client_id, client_secret, clock, ca_bundle)
+        self._parked: tuple[datetime, LimitReached] | None = None
+        self._listed_at: datetime | None = None
+        self._types: dict[int, str] = {}
+        self._fields: list[str] = []
+        self._read_at: dict[str, datetime] = {}  # lead -> when this poll read it
+
+    def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
+        """Chain by chain; a page's prospects are the leads of its rows as they are at that moment."""
+        if self._parked and now < self._parked[0]:
+            raise self._parked[1]
+        self._read_at.clear()
+        try:
+            self._list(now)
+            chains = planned((cursor or {}).get("chains", ()), self._types.keys() - NOT_READ, DELETE, now)
+            for place in range(len(chains)):
+                yield from self._follow(chains, place)
+        except LimitReached as error:
+            self._parked = (now + PARKED, error)
+            raise
+        finally:
+            self._api.close()
+
+    def calls(self) -> Mapping[str, int]:
+        return Counter(self._api.calls)
+
+    def _list(self, now: datetime) -> None:
+        """The instance's activity types and lead fields, which people may change at any time."""
+        if self._listed_at is None or now - self._listed_at >= LISTED:
+            self._types = type_names(self._api.get("activities/types.json", "types").get("result") or ())
+            self._fields = lead_fields(self._api.get("leads/describe.json", "describe").get("result") or ())
+            self._listed_at = now
+
+    def _follow(self, chains: list[Chain], place: int) -> Iterator[SourcePage]:
+        """The pages of one chain; ``chains[place]`` moves along. A page may be short or empty with more behind it."""
+        has_replaced = False
+        while True:
+            chain = chains[place]
+            try:
+                chain = self._with_token(chain)
+                body = self._page(chain)
+            except Refused as error:
+                if error.code not in REFUSED_TOKEN or has_replaced or chains[place]["token"] is None:
+                    raise
+                log.warning("paging token refused", source=SOURCE, code=error.code, since=chain["since"])
+                chains[place], has_replaced = without_token(chain), True
+                continue
+            batch = read_rows(body.get("result") or (), self._types, self._declared)
+            token = str(body.get("nextPageToken") or chain["token"])
+            more = bool(body.get("moreResult")) and token != chain["token"]  # the same page again would have no end
+            prospects = tuple(self._prospects(batch))
+            chains[place] = moved(chain, token, more, batch.latest)
+            yield SourcePage(_copy(chains), tuple(batch.activities), prospects, unknown=batch.unknown)
+            if not more:
+                return
+
+    def _with_token(self, chain: Chain) -> Chain:
+        if chain["token"]:
+            return chain
+        since = datetime.fromisoformat(chain["since"]).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        body = self._api.get("activities/pagingtoken.json", "paging_token", {"sinceDatetime": since})
+        return {**chain, "token": str(body["nextPageToken"])}
+
+    def _page(self, chain: Chain) -> dict[str, Any]:
+        params = {"nextPageToken": chain["token"], "batchSize": str(BATCH)}
+        if chain["types"] == [DELETE]:
+            return self._api.get("activities/deletedleads.json", "deleted_leads", params)
+        types = ",".join(str(each) for each in chain["types"])
+        return self._api.get("activities.json", "activities", {"activityTypeIds": types, **params})
+
+    def _prospects(self, batch: Batch) -> Iterator[Prospect]:
+        """The batch's leads as they are now, those merged into them, and the deleted ones, of which only ids remain."""
+        wanted = sorted(each for each, at in batch.leads.items() if self._is_stale(each, at, batch))
+        for start in range(0, len(wanted), BATCH):
+            asked = {"filterType": "id", "filterValues": ",".join(wanted[start : start + BATCH])}
+            started = self._clock.now()
+            body = self._api.get(
+                "leads.json", "leads", {**asked, "fields": ",".join(self._fields), "batchSize": str(BATCH)}
+            )
+            if len(self._read_at) > REMEMBERED:
+                self._read_at.clear()
+            self._read_at.update(dict.fromkeys(wanted[start : start + BATCH], started))
+            found = [lead(row) for row in body.get("result") or () if row.get("id") is not None]
+            yield from found
+            winners = {each.id: each for each in found}
+            yield from (merged_away(loser, winners[one]) for loser, one in batch.merged.items() if one in winners)
+        yield from (Prospect(SOURCE, each, deleted=True) for each in batch.deleted)
+
+    def _is_stale(self, lead_id: str, at: datetime, batch: Batch) -> bool:
+        read_at = self._read_at.get(lead_id)
+        return read_at is None or at > read_at - FRESH or lead_id in batch.merged.values()
+
+
+def _copy(chains: list[Chain]) -> dict[str, Any]:
+    return {"chains": [dict(each) for each in chains]}

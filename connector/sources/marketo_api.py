@@ -1,0 +1,140 @@
+"""Marketo's REST API: signing in, and answers whose errors hide inside HTTP 200.
+
+Sources: developer.adobe.com, "Authentication", "Error Codes", "Marketo Integration Best Practices".
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from connector.clock import Clock
+from connector.errors import Passing, Refused
+from connector.http import TAKEN, Judgement, Session, Verdict, body_of
+
+RENEW_BEFORE = 60  # seconds; the same token is given out until it ends, so a younger one may be as short-lived
+LONGEST = 6000  # characters of parameters in an address; Marketo takes 8 KB, and escaping makes them longer
+
+SETTINGS = "check CONNECTOR_MARKETO_URL"
+CREDENTIALS = "check CONNECTOR_MARKETO_CLIENT_ID and CONNECTOR_MARKETO_CLIENT_SECRET"
+ROLE = "give the API user's role Read-Only Lead and Read-Only Activity, and allow this address"
+
+AGAIN = Judgement(Verdict.AGAIN)
+BY_CODE: dict[str, Judgement] = {
+    "500": AGAIN, "502": AGAIN, "604": AGAIN, "608": AGAIN, "611": AGAIN, "613": AGAIN, "614": AGAIN, "713": AGAIN,
+    "719": AGAIN,
+    "600": Judgement(Verdict.RENEW, hint=CREDENTIALS),
+    "601": Judgement(Verdict.RENEW, hint=CREDENTIALS),
+    "602": Judgement(Verdict.RENEW, hint=CREDENTIALS),
+    "603": Judgement(Verdict.REFUSE, hint=ROLE),
+    "606": Judgement(Verdict.AGAIN, wait=20),  # 100 calls in 20 seconds, shared by everything that uses the instance
+    "607": Judgement(Verdict.LIMIT, hint="the instance's calls of the day are used up; they come back at midnight, US"
+                     " Central time"),
+    "610": Judgement(Verdict.REFUSE, hint=SETTINGS),
+    "615": Judgement(Verdict.AGAIN, wait=2),  # ten calls at once
+}  # fmt: skip
+
+
+def judge(status: int, body: Any) -> Judgement:
+    """By the first error's code, a string; by the status where there is none, as in outages with HTML pages."""
+    has_failed = isinstance(body, dict) and not body.get("success", True)
+    if status < 300 and not has_failed:
+        return TAKEN
+    errors = body.get("errors") if has_failed else None
+    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+    code = str(first.get("code") or "")
+    known = BY_CODE.get(code)
+    if known is None:
+        passes = status >= 500 or status in {408, 429}
+        known = Judgement(Verdict.AGAIN if passes else Verdict.REFUSE, hint="" if passes or code else SETTINGS)
+    return Judgement(known.verdict, code, str(first.get("message") or ""), known.hint, known.wait)
+
+
+def judge_sign_in(status: int, body: Any) -> Judgement:
+    if status < 300:
+        return TAKEN
+    word = str(body.get("error") or "") if isinstance(body, dict) else ""
+    if status >= 500 or status in {408, 429}:
+        return Judgement(Verdict.AGAIN, word)
+    return Judgement(Verdict.REFUSE, word, hint=SETTINGS if status == 404 else CREDENTIALS)
+
+
+class MarketoToken:
+    """A :class:`connector.http.Token`. Marketo gives the same token until it ends, maybe two seconds before."""
+
+    def __init__(self, url: str, client_id: str, client_secret: str, clock: Clock, ca_bundle: Path | None) -> None:
+        self._url, self._clock = url, clock
+        self._form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
+        self._session = Session("Marketo sign-in", judge_sign_in, clock, ca_bundle=ca_bundle)
+        self._token = ""
+        self._good_until: datetime | None = None
+
+    def get(self) -> str:
+        if self._good_until is None or self._clock.now() >= self._good_until:
+            self._sign_in()
+        return self._token
+
+    def renew(self, stale: str) -> str:
+        """A token that is not ``stale``: when the same one is handed out again, its last seconds are waited for."""
+        if self._token == stale:
+            left = self._sign_in()
+            if self._token == stale and left <= RENEW_BEFORE:
+                self._clock.sleep(left + 1)
+                self._sign_in()
+        return self._token
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _sign_in(self) -> float:
+        """Returns how many seconds the token lives."""
+        body = body_of(self._session.request("POST", f"{self._url}/identity/oauth/token", data=self._form))
+        token = body.get("access_token") if isinstance(body, dict) else None
+        if not token:
+            raise Refused("Marketo's sign-in answer holds no access token", SETTINGS)
+        given = body.get("expires_in")
+        left = float(given) if isinstance(given, int | float) else 0.0
+        self._token = str(token)
+        good = left - RENEW_BEFORE if left > RENEW_BEFORE else left
+        self._good_until = self._clock.now() + timedelta(seconds=good)
+        return left
+
+
+class MarketoApi:
+    """Reads of one instance, counted. ``url`` is ``https://<munchkin>.mktorest.com``; a ``/rest`` behind it is cut."""
+
+    def __init__(self, url: str, client_id: str, client_secret: str, clock: Clock, ca_bundle: Path | None) -> None:
+        self._url = url.rstrip("/").removesuffix("/rest").removesuffix("/identity")
+        self.calls: Counter[str] = Counter()
+        self._token = MarketoToken(self._url, client_id, client_secret, clock, ca_bundle)
+        self._session = Session("Marketo", judge, clock, token=self._token, ca_bundle=ca_bundle, before=self._count)
+
+    def get(self, path: str, kind: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """The answer's envelope. ``path`` is below ``/rest/v1``. Long parameters travel in a form."""
+        given = dict(params or {})
+        url = f"{self._url}/rest/v1/{path}"
+        if sum(len(each) for each in given.values()) > LONGEST:
+            response = self._session.request("POST", url, params={"_method": "GET"}, data=given, kind=kind)
+        else:
+            response = self._session.request("GET", url, params=given, kind=kind)
+        return envelope(response)
+
+    def close(self) -> None:
+        """Its connections only: a minute later they would be closed by the other side."""
+        self._session.close()
+        self._token.close()
+
+    def _count(self, kind: str) -> None:
+        self.calls[kind] += 1
+
+
+def envelope(response: requests.Response) -> dict[str, Any]:
+    body = body_of(response)
+    if not isinstance(body, dict):
+        raise Passing("Marketo answered with nothing that can be read", "it usually passes; the next cycle asks again")
+    return body

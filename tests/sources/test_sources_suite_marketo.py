@@ -1,0 +1,230 @@
+"""Marketo keeps every promise of a source, over real HTTP with the service's own traps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from source_suite import MANY, Bench, Polls, SourceSuite, Switch, activities
+
+from connector.clock import FrozenClock
+from connector.errors import LimitReached, Refused
+from connector.ports import Source
+from connector.sandbox.marketo import Marketo
+from connector.sandbox.marketo_gate import Switches
+from connector.sandbox.org import PracticeOrg
+from connector.sandbox.server import Server
+from connector.sources.marketo import MarketoSource
+
+CONTACT = "003000000000001AAA"
+
+
+class MarketoBench:
+    def __init__(self, clock: FrozenClock) -> None:
+        self.clock = clock
+        self.org = PracticeOrg(clock=clock)
+        self.marketo = Marketo(self.org)
+        self.server = Server(self.org, extra_routes=self.marketo.routes).start()
+        self.secret = self.marketo.client_secret
+        token, _ = self.marketo.tokens.issue(clock.now(), 3600)  # everybody is given the same one
+        self.secrets = (self.secret, token)
+        [self.lead] = self.marketo.add_leads([{"email": "Ann@Example.com", "sfdcContactId": CONTACT, "leadScore": 40}])
+
+    def source(self) -> Source:
+        return MarketoSource(self.server.url, self.marketo.client_id, self.secret, self.clock)
+
+    def add(self, count: int) -> set[str]:
+        rows = [self.row((1, 2, 101)[n % 3]) for n in range(count)]
+        return {str(one) for one in self.marketo.add_activities(rows)}
+
+    def row(self, type_: int, **more: Any) -> dict[str, Any]:
+        return {"leadId": self.lead, "activityTypeId": type_, "primaryAttributeValue": "Spring", **more}
+
+    def add_unknown(self) -> str:
+        [new] = self.marketo.add_activity_types([("Shown Hologram", "Hologram", ["Colour"])])
+        self.marketo.add_activities([self.row(new, attributes={"Colour": "blue"})])
+        return f"{new} Shown Hologram"
+
+    def faults(self) -> list[Switch]:
+        on, off = self.org.faults.on, self.org.faults.off
+        return [
+            Switch("one cut off answer", lambda: on("cut_off", times=2, path="/rest/v1"), off, passes=True),
+            Switch("one reset", lambda: on("reset", times=2, path="/rest/v1"), off, passes=True),
+            Switch("down", lambda: on("reset", path="/rest/v1"), off),
+            Switch("one outage page", lambda: on("edge", times=2, path="/rest/v1"), off, passes=True),
+            Switch("system error", lambda: on("server_error", times=2, path="/rest/v1"), off, passes=True),
+            Switch("invalid token", lambda: on("stale_session", times=1, path="/rest/v1"), off, passes=True),
+            Switch(
+                "expired token", lambda: on("stale_session", times=1, token=True, path="/rest/v1"), off, passes=True
+            ),
+            Switch("daily limit", lambda: self.switch(daily_limit=0), self.switch),
+            Switch("always busy", lambda: self.switch(concurrency=0), self.switch),
+            Switch("rate limit", lambda: self.switch(rate_limit=1), self.switch, passes=True),
+            Switch("token of two seconds", lambda: self.switch(token_seconds=2), self.switch, passes=True),
+            Switch("empty pages", lambda: self.switch(scan_rows=7), self.switch, passes=True),
+            Switch("refused page token", self._refuse_one_token, off, passes=True),
+            Switch("another secret", lambda: self._change_secret("x" * 32), lambda: self._change_secret(self.secret)),
+        ]
+
+    def switch(self, **values: int) -> None:
+        self.marketo.switches = replace(Switches(), **values)
+
+    def _refuse_one_token(self) -> None:
+        self.org.faults.on("locator_expired", times=1, path="/rest/v1/activities.json")
+
+    def _change_secret(self, secret: str) -> None:
+        self.marketo.client_secret = secret
+        self.marketo.tokens.expire_in(self.clock.now(), 0)
+
+    def close(self) -> None:
+        self.server.stop()
+
+
+@pytest.fixture
+def bench(clock: FrozenClock) -> Iterator[Bench]:
+    bench = MarketoBench(clock)
+    yield bench
+    bench.close()
+
+
+class TestMarketo(SourceSuite):
+    """See the suite."""
+
+    def test_a_lead_comes_with_its_activities(self, bench: MarketoBench) -> None:
+        bench.add(1)
+        polls = Polls(bench)
+        polls.poll()
+        [page] = [each for each in polls.pages if each.activities]
+        [found] = page.prospects
+        assert (found.id, found.email, found.crm_id) == (str(bench.lead), "ann@example.com", CONTACT)
+        assert found.attributes["score"] == 40
+        [activity] = page.activities
+        assert (activity.prospect_id, activity.kind, activity.name) == (found.id, "page_view", "Spring")
+        assert activity.occurred_at == bench.clock.now()
+
+    def test_a_new_score_is_an_activity_and_the_lead_has_it(self, bench: MarketoBench) -> None:
+        polls = Polls(bench)
+        polls.poll()
+        bench.clock.sleep(60)
+        bench.marketo.set_score(bench.lead, 80, reason="Web visit")
+        polls.poll()
+        [page] = [each for each in polls.pages if each.activities]
+        assert page.activities[0].kind == "score_change"
+        assert page.prospects[0].attributes["score"] == 80
+
+    def test_a_changed_value_reads_the_lead_again(self, bench: MarketoBench) -> None:
+        polls = Polls(bench)
+        polls.poll()
+        bench.clock.sleep(60)
+        bench.marketo.update_leads([{"id": bench.lead, "email": "anna@example.com"}])
+        place = len(polls.pages)
+        assert polls.poll() == set()
+        assert [one.email for page in polls.pages[place:] for one in page.prospects] == ["anna@example.com"]
+
+    def test_a_merged_lead_is_where_its_winner_is(self, bench: MarketoBench) -> None:
+        [loser] = bench.marketo.add_leads([{"email": "ann@home.example"}])
+        polls = Polls(bench)
+        polls.poll()
+        bench.clock.sleep(60)
+        bench.marketo.merge_leads(bench.lead, [loser])
+        place = len(polls.pages)
+        polls.poll()
+        gone = {one.id: one for page in polls.pages[place:] for one in page.prospects if one.deleted}
+        assert set(gone) == {str(loser)}
+        assert gone[str(loser)].crm_id == CONTACT
+
+    def test_a_deleted_lead_is_said_to_be(self, bench: MarketoBench) -> None:
+        polls = Polls(bench)
+        polls.poll()
+        bench.clock.sleep(60)
+        bench.marketo.delete_leads([bench.lead])
+        polls.poll()
+        assert [(one.id, one.deleted) for one in polls.pages[-1].prospects] == [(str(bench.lead), True)]
+
+    def test_rows_that_become_visible_behind_a_token_are_read(self, bench: MarketoBench) -> None:
+        polls, added, seen = Polls(bench), set(), set()
+        for round_ in range(12):
+            if round_ % 3 == 0:
+                bench.org.faults.on("late_commits", times=1, path="/rest/v1/activities.json", seconds=300)
+            added |= bench.add(3)
+            seen |= polls.poll()
+            bench.clock.sleep(60)
+        bench.clock.sleep(3600)
+        assert seen | polls.poll() == added
+
+    def test_more_types_than_a_request_takes_are_all_read(self, bench: MarketoBench) -> None:
+        bench.marketo.add_activity_types([(f"Custom {n}", "What", []) for n in range(25)])
+        rows = [bench.row(type_) for type_ in bench.marketo.types if type_ >= 100_000]
+        added = {str(one) for one in bench.marketo.add_activities(rows)}
+        assert Polls(bench).poll() == added
+
+    def test_a_type_that_is_made_later_is_read(self, bench: MarketoBench) -> None:
+        polls = Polls(bench)
+        polls.poll()
+        bench.clock.sleep(7200)
+        bench.add_unknown()
+        assert len(polls.poll()) == 1
+
+    def test_an_idle_poll_costs_one_call_a_chain(self, bench: MarketoBench) -> None:
+        source = bench.source()
+        cursor: Any = None
+        for page in source.poll(None, bench.clock.now()):
+            cursor = page.cursor
+        before, used = source.calls(), bench.marketo.gate.used
+        bench.clock.sleep(60)
+        list(source.poll(cursor, bench.clock.now()))
+        spent = {kind: count - before[kind] for kind, count in source.calls().items() if count - before[kind]}
+        assert spent == {"activities": len(cursor["chains"]) - 1, "deleted_leads": 1}
+        assert bench.marketo.gate.used - used == sum(spent.values()) < 5
+
+    def test_leads_of_a_page_are_asked_by_the_hundreds_and_once(self, bench: MarketoBench) -> None:
+        bench.clock.sleep(-7200)
+        leads = bench.marketo.add_leads([{"email": f"p{n}@example.com"} for n in range(700)])
+        bench.marketo.add_activities([bench.row(2, leadId=lead) for lead in leads])
+        bench.clock.sleep(7200)
+        source = bench.source()
+        pages = list(source.poll(None, bench.clock.now()))
+        assert {one.id for page in pages for one in page.prospects} == {str(one) for one in [bench.lead, *leads]}
+        assert source.calls()["leads"] <= 5
+
+    def test_after_the_daily_limit_nothing_is_asked_for_a_while(self, bench: MarketoBench) -> None:
+        bench.switch(daily_limit=0)
+        source = bench.source()
+        for _ in range(3):
+            with pytest.raises(LimitReached) as caught:
+                list(source.poll(None, bench.clock.now()))
+        assert caught.value.code == "607"
+        assert bench.marketo.gate.used == 1
+        bench.clock.sleep(1000)
+        bench.switch()
+        assert list(source.poll(None, bench.clock.now()))
+
+    def test_a_wrong_secret_says_which_setting(self, bench: MarketoBench) -> None:
+        bench.marketo.client_secret = "another"
+        with pytest.raises(Refused) as caught:
+            list(bench.source().poll(None, bench.clock.now()))
+        assert "CONNECTOR_MARKETO_CLIENT_SECRET" in caught.value.hint
+
+    def test_a_page_token_that_is_always_refused_ends_the_poll(self, bench: MarketoBench) -> None:
+        bench.org.faults.on("locator_expired", path="/rest/v1/activities.json")
+        with pytest.raises(Refused) as caught:
+            list(bench.source().poll(None, bench.clock.now()))
+        assert caught.value.code == "1003"
+
+    def test_page_tokens_may_die_between_polls(self, bench: MarketoBench) -> None:
+        bench.switch(page_token_seconds=600)
+        added, polls = bench.add(5), Polls(bench)
+        seen = polls.poll()
+        for _ in range(3):
+            bench.clock.sleep(timedelta(minutes=12).total_seconds())
+            added |= bench.add(5)
+            seen |= polls.poll()
+        assert seen == added == set(activities(polls.pages))
+
+    def test_everything_is_read_through_many_short_pages(self, bench: MarketoBench) -> None:
+        bench.switch(scan_rows=99)
+        added = bench.add(MANY)
+        assert Polls(bench).poll() == added
