@@ -94,15 +94,26 @@ def _parents(org: PracticeOrg, spec: ObjectSpec, rows: Sequence[Written]) -> dic
             used.append((row, found, value))
     known: set[str] = set()
     for name, values_ in wanted.items():
-        listed = list(values_)
-        for start in range(0, len(listed), 500):
-            chunk = listed[start : start + 500]
-            sql = f"SELECT Id FROM {quoted(name)} WHERE IsDeleted = 0 AND Id IN ({', '.join('?' * len(chunk))})"
-            known.update(row[0] for row in org.db.read(sql, chunk))
+        known |= _having(org, name, "IsDeleted = 0", list(values_))
+    owners = {value for _, found, value in used if found.name == "OwnerId" and value.startswith("005")}
+    idle = _having(org, "User", "IsActive = 0", list(owners))
     for row, found, value in used:
+        if value in idle and found.name == "OwnerId":
+            text = f"operation performed with inactive user [{value}] as owner of {spec.label.lower()}"
+            bad[row.id] = Problem(400, "INACTIVE_OWNER_OR_USER", text, ())
         if value not in known:
             bad[row.id] = Problem(400, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", (found.name,))
     return bad
+
+
+def _having(org: PracticeOrg, name: str, condition: str, listed: list[str]) -> set[str]:
+    """Those of some ids whose records meet a condition."""
+    found: set[str] = set()
+    for start in range(0, len(listed), 500):
+        chunk = listed[start : start + 500]
+        sql = f"SELECT Id FROM {quoted(name)} WHERE {condition} AND Id IN ({', '.join('?' * len(chunk))})"
+        found.update(row[0] for row in org.db.read(sql, chunk))
+    return found
 
 
 def _duplicates(org: PracticeOrg, spec: ObjectSpec, rows: Sequence[Written]) -> dict[str, Problem]:

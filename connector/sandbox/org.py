@@ -68,6 +68,7 @@ class PracticeOrg:
         self.role_removals_listed = True  # getDeleted lists removed contact roles (UNCONFIRMED on a live org)
         self.daily_limit = 15000
         self.deleted_log_from = datetime.min.replace(tzinfo=UTC)  # getDeleted knows nothing from before
+        self.schema_changed = self.clock.now()
         self.locators: dict[str, Open] = {}
         self.jobs: dict[str, Job] = {}
         self._used: deque[datetime] = deque()
@@ -141,6 +142,7 @@ class PracticeOrg:
         return spec
 
     def _apply(self, object_name: str, fields: Iterable[FieldSpec], prefix: str) -> ObjectSpec:
+        self.schema_changed = self.clock.now()
         spec = self.schema.define(object_name, fields, prefix=prefix)
         self.db.table(spec)
         return spec
@@ -152,12 +154,20 @@ class PracticeOrg:
         if found is None:
             raise no_such_field(field, spec.name)
         spec.add(replace(found, visible=visible, updateable=updateable, createable=updateable))
+        self.schema_changed = self.clock.now()
 
     def set_picklist(self, object_name: str, field: str, labels: Sequence[str], *, restricted: bool = False) -> None:
+        """The values of a picklist. Those of a status or stage are records: the ones that are missing are added."""
         spec = self.schema.get(object_name)
         found = spec.find(field)
         if found is None:
             raise no_such_field(field, spec.name)
+        if found.values_from:
+            known = self.metadata(found.values_from).rows
+            new = [label for label in labels if label.lower() not in known]
+            rows = [{"MasterLabel": v, "ApiName": v, "SortOrder": i} for i, v in enumerate(new, len(known) + 1)]
+            self.create(found.values_from, rows)
+            return
         self.define(object_name, [replace(found, values=tuple(Value(v, v) for v in labels), restricted=restricted)])
 
     def set_validation(self, object_name: str, rule: Rule) -> None:
@@ -193,7 +203,8 @@ class PracticeOrg:
             self.db.write([*statements, counters], due=due)
         except sqlite3.IntegrityError as error:
             raise Problem(400, "DUPLICATE_VALUE", f"duplicate id in {spec.name}: {error}", ()) from error
-        self._metadata.pop(spec.name, None)
+        if self._metadata.pop(spec.name, None) is not None:
+            self.schema_changed = self.clock.now()  # its rows are a picklist's values
 
     def metadata(self, object_name: str) -> Metadata:
         found = self._metadata.get(object_name)

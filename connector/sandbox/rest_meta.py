@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from connector.sandbox import describe, values
 from connector.sandbox.problems import Problem
 from connector.sandbox.rest import Call, Reply, Router, since
-from connector.sandbox.rest_rows import create, record, spec_of
+from connector.sandbox.rest_rows import create, last_modified, record, spec_of, unchanged
 from connector.sandbox.schema import ObjectSpec
 from connector.sandbox.storage import quoted
 
@@ -57,7 +57,10 @@ def describe_global(org: PracticeOrg, call: Call) -> Reply:
 
 
 def describe_one(org: PracticeOrg, call: Call, name: str) -> Reply:
-    return Reply(body=describe.full(org, spec_of(org, name), call.base))
+    spec = spec_of(org, name)
+    if unchanged(call, org.schema_changed):
+        return Reply(304)
+    return Reply(body=describe.full(org, spec, call.base), headers=last_modified(org.schema_changed))
 
 
 def basic(org: PracticeOrg, call: Call, name: str) -> Reply:

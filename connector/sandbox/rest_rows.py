@@ -93,16 +93,16 @@ def _read(org: PracticeOrg, call: Call, spec: ObjectSpec, id18: str) -> Reply:
     if row is None or row["IsDeleted"]:
         raise not_found()
     modified = values.moment(row["LastModifiedDate"])
-    if _unless(call, "if-modified-since") is not None and modified <= (_unless(call, "if-modified-since") or modified):
+    if unchanged(call, modified):
         return Reply(304)
     _precondition(call, row)
     found = record(org, spec, id18, call.query.get("fields"), call.base)
     if found is None:
         raise not_found()
-    return Reply(body=found, headers={"Last-Modified": format_datetime(modified.astimezone(UTC), usegmt=True)})
+    return Reply(body=found, headers=last_modified(modified))
 
 
-def _unless(call: Call, header: str) -> datetime | None:
+def http_date(call: Call, header: str) -> datetime | None:
     """A conditional header's time. Raises a 400 for what is no HTTP date."""
     text = call.headers.get(header)
     if text is None:
@@ -114,8 +114,18 @@ def _unless(call: Call, header: str) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+def unchanged(call: Call, modified: datetime) -> bool:
+    """Whether ``If-Modified-Since`` says that the client has this already."""
+    known = http_date(call, "if-modified-since")
+    return known is not None and modified.replace(microsecond=0) <= known
+
+
+def last_modified(moment: datetime) -> dict[str, str]:
+    return {"Last-Modified": format_datetime(moment.astimezone(UTC), usegmt=True)}
+
+
 def _precondition(call: Call, row: Row) -> None:
-    limit = _unless(call, "if-unmodified-since")
+    limit = http_date(call, "if-unmodified-since")
     if limit is not None and values.moment(row["LastModifiedDate"]) > limit:
         text = "The precondition given in one or more of the request-header fields evaluated to false."
         raise Problem(412, "PRECONDITION_FAILED", text)

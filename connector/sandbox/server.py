@@ -210,8 +210,9 @@ class _Uvicorn(uvicorn.Server):
 class Server:
     """Serves an org on 127.0.0.1 in a thread: ``with Server(org) as server: server.url``.
 
-    ``tls`` serves https with a certificate of our own authority (``ca_file``), good for 127.0.0.1, localhost and the
-    two login hosts, because some clients know no other scheme.
+    ``tls`` serves https with a certificate of our own authority (``ca_file``), good for the names in
+    :mod:`connector.sandbox.tls`, because some clients know no other scheme. Raises OSError when the port is
+    taken.
     """
 
     def __init__(
@@ -223,11 +224,15 @@ class Server:
         extra_routes: Sequence[BaseRoute] = (),
     ) -> None:
         self.org = org
-        self.certificates = Certificates() if tls else None
         # Named as TCP, or asyncio leaves Nagle on and every answer waits 40 ms for an acknowledgement.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind(("127.0.0.1", port))
+        try:
+            self._socket.bind(("127.0.0.1", port))
+        except OSError:
+            self._socket.close()
+            raise
+        self.certificates = Certificates() if tls else None
         self.port: int = self._socket.getsockname()[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         secure: dict[str, Any] = {}

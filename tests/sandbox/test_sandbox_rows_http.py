@@ -223,3 +223,22 @@ def test_custom_picklists_are_described_and_taken(api: Api, org: PracticeOrg, co
     assert api.call("PATCH", f"sobjects/Contact/{contact}", json={"tier__C": "Gold"}).status_code == 204
     fields = api.get("sobjects/Contact/describe").json()["fields"]
     assert next(f for f in fields if f["name"] == "Tier__c")["picklistValues"][0]["value"] == "Gold"
+
+
+def test_an_inactive_user_owns_nothing_new(api: Api, org: PracticeOrg, lead: str) -> None:
+    user = {"LastName": "Gone", "Alias": "gone", "Username": "gone@example.com", "Email": "gone@example.com"}
+    active, inactive = org.create("User", [user, {**user, "IsActive": False}])
+    headers = {"Sforce-Auto-Assign": "FALSE"}
+    assert api.call("PATCH", f"sobjects/Lead/{lead}", json={"OwnerId": active}, headers=headers).status_code == 204
+    answer = api.call("PATCH", f"sobjects/Lead/{lead}", json={"OwnerId": inactive}, headers=headers)
+    assert codes(answer) == ["INACTIVE_OWNER_OR_USER"]
+
+
+def test_a_describe_is_sent_once_until_something_changes(api: Api, org: PracticeOrg, clock: FrozenClock) -> None:
+    seen = {"If-Modified-Since": api.get("sobjects/Lead/describe").headers["Last-Modified"]}
+    assert api.get("sobjects/Lead/describe", seen).status_code == 304
+    clock.at += timedelta(seconds=1)
+    org.set_picklist("Lead", "Status", ["Open - Not Contacted", "Nurture"])
+    described = api.get("sobjects/Lead/describe", seen).json()
+    values = next(field for field in described["fields"] if field["name"] == "Status")["picklistValues"]
+    assert [value["value"] for value in values][-2:] == ["Closed - Not Converted", "Nurture"]
