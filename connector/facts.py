@@ -58,7 +58,8 @@ class SourcePage:
     """One page of a source. The store commits it together with ``cursor``, from which the next poll goes on.
 
     ``removed``: ids of activities that the source took back. ``unknown``: type -> how many rows had a type the source's
-    table does not know (they are kept, as kind "other").
+    table does not know (they are kept, as kind "other"). ``gone``: ids of prospects that the source has deleted and says
+    nothing more of: those that are known become ``deleted`` and stay who they were.
     """
 
     cursor: Mapping[str, Any]
@@ -66,6 +67,7 @@ class SourcePage:
     prospects: tuple[Prospect, ...] = ()
     removed: tuple[str, ...] = ()
     unknown: Mapping[str, int] = field(default_factory=dict)
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,8 @@ class MarketoSource:
             more = bool(body.get("moreResult")) and token != chain["token"]  # the same page again would have no end
             prospects = tuple(self._prospects(batch))
             chains[place] = moved(chain, token, more, batch.latest)
-            yield SourcePage(_copy(chains), tuple(batch.activities), prospects, unknown=batch.unknown)
+            gone = tuple(batch.deleted)
+            yield SourcePage(_copy(chains), tuple(batch.activities), prospects, unknown=batch.unknown, gone=gone)
             if not more:
                 return
 
@@ -130,7 +131,7 @@ class MarketoSource:
         return self._api.get("activities.json", "activities", {"activityTypeIds": types, **params})
 
     def _prospects(self, batch: Batch) -> Iterator[Prospect]:
-        """The batch's leads as they are now, those merged into them, and the deleted ones, of which only ids remain."""
+        """The batch's leads as they are now, and those merged into them."""
         wanted = sorted(each for each, at in batch.leads.items() if self._is_stale(each, at, batch))
         for start in range(0, len(wanted), BATCH):
             asked = {"filterType": "id", "filterValues": ",".join(wanted[start : start + BATCH])}
@@ -145,7 +146,6 @@ class MarketoSource:
             yield from found
             winners = {each.id: each for each in found}
             yield from (merged_away(loser, winners[one]) for loser, one in batch.merged.items() if one in winners)
-        yield from (Prospect(SOURCE, each, deleted=True) for each in batch.deleted)
 
     def _is_stale(self, lead_id: str, at: datetime, batch: Batch) -> bool:
         read_at = self._read_at.get(lead_id)

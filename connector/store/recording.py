@@ -15,13 +15,14 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy import Row as Found
 
 from connector.facts import Row, SourcePage
-from connector.store import identity, links
+from connector.store import books, identity, links, roleless
 from connector.store.dialect import upsert
 from connector.store.links import IDS, rows_in
 from connector.store.rows import (
     PEOPLE,
     ROLE,
     activity_row,
+    iso,
     prospect_row,
     record_row,
     ref,
@@ -112,12 +113,21 @@ def _mark(connection: Connection, object_name: str, changed: Sequence[Changed]) 
     elif object_name == "Account":
         people = links.people_of_account(connection, ids)
     elif object_name == "Opportunity":
-        people = links.people_of_opportunities(connection, ids)
+        people = links.people_of_opportunities(connection, ids) | _people_of_roleless(connection, ids)
     else:  # a role, a campaign member: whoever it named before and names now
         contacts = {each.after["contact_id"] for each in changed}
         contacts |= {each.before.contact_id for each in changed if each.before is not None}
         people = links.affected(connection, ids=contacts)
+        if object_name == ROLE:  # an opportunity may have got its first role, or lost its last
+            people |= _people_of_roleless(connection, {each.after["opportunity_id"] for each in changed})
     links.mark(connection, people)
+
+
+def _people_of_roleless(connection: Connection, opportunities: Iterable[str]) -> set[str]:
+    """Whom opportunities concern while they have no roles, where the mapping asks for that."""
+    if not books.asks_for_roleless(connection):
+        return set()
+    return roleless.people_concerned(connection, [each for each in opportunities if each])
 
 
 def _people_changed(connection: Connection, changed: Sequence[Changed]) -> set[str]:
@@ -146,15 +156,18 @@ def _may_lose(change: Changed) -> bool:
 def record_page(connection: Connection, name: str, page: SourcePage, generation: int | None, now: datetime) -> int:
     """Upserts a page's prospects and activities and removes what the source took back; returns how many differed."""
     feed = name if name in ACTIVITY_OBJECTS else None
-    prospects = _record_prospects(connection, page, now)
+    prospects = _record_prospects(connection, page, [ref(name, each) for each in page.gone], now)
     activities = _record_activities(connection, page, feed, generation)
     removed = _remove_activities(connection, [ref(SALESFORCE if feed else name, each) for each in page.removed])
     return prospects + activities + removed
 
 
-def _record_prospects(connection: Connection, page: SourcePage, now: datetime) -> int:
+def _record_prospects(connection: Connection, page: SourcePage, gone: Sequence[str], now: datetime) -> int:
     new = {row["ref"]: row for row in (prospect_row(each, now) for each in page.prospects)}
-    old = {row.ref: row for row in rows_in(connection, _PROSPECTS, new)}
+    old = {row.ref: row for row in rows_in(connection, _PROSPECTS, {*new, *gone})}
+    for name in gone:
+        if known := new.get(name) or (dict(old[name]._mapping) if name in old else None):
+            new[name] = {**known, "deleted": True, "recorded_at": iso(now)}
     columns = ("email", "crm_id", "attributes", "deleted")
     changed = [row for name, row in new.items() if name not in old or _differs(old[name], row, columns)]
     upsert(connection, PROSPECT, changed, keep=frozenset())

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from store_facts import activity_ids, answered, click, decided, one, page, prospect, role, row, settle
+from dataclasses import replace
+
+from store_facts import (
+    activity_ids,
+    answered,
+    click,
+    decided,
+    dirty,
+    one,
+    page,
+    prospect,
+    role,
+    row,
+    settle,
+    settle_all,
+)
 
 from connector.facts import Result
 from connector.store import Store
@@ -157,6 +172,20 @@ def test_only_live_roles_on_live_opportunities_count(store: Store) -> None:
         ],
     )
     assert [each.role_id for each in one(store, "C1").opportunities] == ["R1"]
+
+
+def test_a_prospect_that_its_source_only_calls_gone_stays_who_it_was(store: Store) -> None:
+    store.record_rows("Contact", [row("C1", Email="a@x.com")])
+    seven = prospect("7", "a@x.com", attributes={"score": 71})
+    store.record_page("pardot", page(click("1", prospect_id="7"), seven))
+    settle_all(store)
+    gone = replace(page(), gone=("7", "8"))
+    assert store.record_page("pardot", gone) == 1
+    assert dirty(store) == ["C1"]
+    assert (one(store, "C1").prospects, activity_ids(store, "C1")) == ((), ["1"])
+    assert store.record_page("pardot", gone) == 0
+    store.record_page("pardot", page(seven))
+    assert one(store, "C1").prospects == (seven,)
 
 
 def test_a_deleted_account_is_no_account(store: Store) -> None:
