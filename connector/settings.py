@@ -75,6 +75,19 @@ class Settings(BaseSettings):
     )
     marketo_client_id: str | None = Field(None, description="Client id of Marketo's custom service.")
     marketo_client_secret: SecretStr | None = Field(None, description="Client secret of Marketo's custom service.")
+    hubspot_token: SecretStr | None = Field(None, description="HubSpot service key or private app token; unset: off.")
+    hubspot_url: str = Field("https://api.hubapi.com", description="HubSpot's address.")
+    hubspot_api_version: str = Field(
+        "v3", pattern=r"^(v3|\d{4}-\d{2})$", description="v3, or the month in HubSpot's dated paths, e.g. 2026-03."
+    )
+    hubspot_reads: str = Field(
+        "calls,meetings,emails,communications,tasks,email_events", description="What is read beside contacts."
+    )
+    hubspot_score: str = Field("hubspotscore", description="Contact property that holds the score.")
+    hubspot_crm_ids: str = Field(
+        "salesforcecontactid,salesforceleadid", description="Contact properties that hold Salesforce ids."
+    )
+    hubspot_properties: str = Field("", description="More contact properties to read, separated by commas.")
     activity_folder: Path | None = Field(
         None, description="Folder where CSV and JSONL files of activities are dropped; unset: off."
     )
@@ -176,7 +189,7 @@ def _check_names() -> None:
 
 
 def _check(settings: Settings) -> None:
-    for name in ("salesforce_login_url", "salesforce_instance_url", "pardot_url", "marketo_url"):
+    for name in ("salesforce_login_url", "salesforce_instance_url", "pardot_url", "marketo_url", "hubspot_url"):
         if url := getattr(settings, name):
             check_url(url, f"CONNECTOR_{name.upper()}")
     if not re.fullmatch(r"\d{2,3}\.0", settings.salesforce_api_version):

@@ -12,6 +12,7 @@ from connector.http import Token
 from connector.ports import Source
 from connector.settings import Settings
 from connector.sources.files import FilesSource
+from connector.sources.hubspot import HubSpotSource
 from connector.sources.inbox import Inbox
 from connector.sources.marketo import MarketoSource
 from connector.sources.pardot import PardotSource
@@ -38,6 +39,8 @@ def open_sources(
                 settings.marketo_url, settings.marketo_client_id, secret, clock, settings.ca_bundle, declared_kinds
             )
         )
+    if settings.hubspot_token:
+        sources.append(HubSpotSource.from_settings(settings, clock, declared_kinds))
     zone = _zone(settings.activity_time_zone)
     if settings.activity_folder:
         sources.append(FilesSource(settings.activity_folder, clock, zone, declared_kinds))

@@ -1,0 +1,289 @@
+"""HubSpot: contacts, then engagements, then marketing e-mail events.
+
+Contacts and engagements are found by search. A search gives at most 10,000 rows, so each page is a query of its own
+behind the last id; its index lags, so a sweep begins a quarter of an hour before the last one began; what was archived
+a moment ago is missing from a page, so the answer's ``paging`` alone says whether there is more. Archived contacts are
+in no search: their list is read once an hour. E-mail events are read in fixed windows of time.
+Sources: developers.hubspot.com, "Search the CRM", "Contacts", "Associations", "Usage guidelines", e-mail events (v1).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+from connector.clock import Clock
+from connector.errors import ConfigurationError, LimitReached, Passing, Refused
+from connector.facts import Activity, SourcePage
+from connector.http import TAKEN, Judgement, Session, Verdict, server_time
+from connector.settings import Settings
+from connector.sources.hubspot_rows import ENGAGEMENTS, SOURCE, Kept, contact, email_event, engagement, moment
+from connector.sources.kinds import OTHER
+
+SEARCHED = 200  # rows of a search at most
+LISTED = 100  # rows of a list at most
+EVENTS = 1000  # events of a page at most
+SEARCHES = 4  # a second; the account has 5, and others search too
+LOOK_BACK = timedelta(minutes=15)  # the search index lags "a few moments", nobody says how many
+ARCHIVED_EVERY = timedelta(hours=1)
+PARKED = timedelta(minutes=15)  # how long nothing is asked after the daily limit
+READS = (*ENGAGEMENTS, "email_events")
+
+KEY = "check CONNECTOR_HUBSPOT_TOKEN: a service key or a private app's token, begins with pat-"
+SCOPE = "give the key the scope that is missing, or leave out what needs it in CONNECTOR_HUBSPOT_READS"
+PASSING = frozenset({408, 423, 429, 477})
+
+
+def judge(status: int, body: Any) -> Judgement:
+    """By status. A 429 of search comes without Retry-After; its bucket is a second, the other one ten."""
+    if status < 300:
+        return TAKEN
+    body = body if isinstance(body, dict) else {}
+    code, message = str(body.get("category") or ""), str(body.get("message") or "")
+    said = f"{body.get('policyName') or ''} {message}".lower()
+    if status == 429 and "daily" in said:
+        hint = "the account's daily calls are used up; they come back at its midnight"
+        return Judgement(Verdict.LIMIT, code, message, hint)
+    if status == 429:
+        return Judgement(Verdict.AGAIN, code, message, wait=10 if "ten_secondly" in said else 1)
+    if status >= 500 or status in PASSING:
+        return Judgement(Verdict.AGAIN, code, message, wait=2 if status == 423 else None)
+    hints = {401: KEY, 403: SCOPE, 404: "check CONNECTOR_HUBSPOT_URL and CONNECTOR_HUBSPOT_API_VERSION"}
+    return Judgement(Verdict.REFUSE, code, message, hints.get(status, "tell whoever looks after the connector"))
+
+
+class HubSpotSource:
+    """See the module. ``reads``: which of ``READS`` are read beside contacts; ``version`` is "v3" or that of the dated
+    paths, "2026-03"."""
+
+    name = SOURCE
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        clock: Clock,
+        ca_bundle: Path | None = None,
+        declared_kinds: Collection[str] = (),
+        *,
+        kept: Kept | None = None,
+        reads: Sequence[str] = READS,
+        version: str = "v3",
+    ) -> None:
+        wrong = sorted(set(reads) - set(READS))
+        if wrong:
+            raise ConfigurationError(
+                f"CONNECTOR_HUBSPOT_READS has no {', '.join(wrong)}", f"it knows {', '.join(READS)}"
+            )
+        self._url, self._clock, self._version = url.rstrip("/"), clock, version
+        self._kept, self._reads, self._declared = kept or Kept(), tuple(reads), frozenset(declared_kinds)
+        self._calls: Counter[str] = Counter()
+        self._searched: deque[float] = deque(maxlen=SEARCHES)
+        self._parked: tuple[datetime, LimitReached] | None = None
+        self._session = Session("HubSpot", judge, clock, token=_Key(token), ca_bundle=ca_bundle, before=self._before)
+
+    @classmethod
+    def from_settings(cls, settings: Settings, clock: Clock, declared_kinds: Collection[str] = ()) -> Self:
+        """Raises ConfigurationError for what cannot be read."""
+        token = settings.hubspot_token.get_secret_value() if settings.hubspot_token else ""
+        kept = Kept(settings.hubspot_score, _words(settings.hubspot_crm_ids), _words(settings.hubspot_properties))
+        return cls(
+            settings.hubspot_url,
+            token,
+            clock,
+            settings.ca_bundle,
+            declared_kinds,
+            kept=kept,
+            reads=_words(settings.hubspot_reads),
+            version=settings.hubspot_api_version,
+        )
+
+    def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
+        """Contacts first, so that an activity's contact is known when it is recorded."""
+        if self._parked and now < self._parked[0]:
+            raise self._parked[1]
+        places = {name: dict(place) for name, place in (cursor or {}).items()}
+        try:
+            yield from self._contacts(places)
+            for name in (each for each in self._reads if each in ENGAGEMENTS):
+                for rows in self._sweep(name, "hs_lastmodifieddate", ENGAGEMENTS[name].asked, places):
+                    yield self._engagements(name, rows, places)
+            if "email_events" in self._reads:
+                yield from self._email_events(places, now)
+        except LimitReached as error:
+            self._parked = (now + PARKED, error)
+            raise
+        finally:
+            self._session.close()  # its connections only: a minute later they would be closed by the other side
+
+    def calls(self) -> Mapping[str, int]:
+        return Counter(self._calls)
+
+    def _contacts(self, places: dict[str, dict[str, Any]]) -> Iterator[SourcePage]:
+        """Those that changed, then those that are no more."""
+        for rows in self._sweep("contacts", "lastmodifieddate", self._kept.asked, places):
+            yield SourcePage(_copy(places), prospects=tuple(each for row in rows for each in contact(row, self._kept)))
+        for rows in self._archived(places):
+            yield SourcePage(_copy(places), prospects=tuple(each for row in rows for each in contact(row, self._kept)))
+
+    def _sweep(
+        self, name: str, modified: str, properties: Sequence[str], places: dict[str, dict[str, Any]]
+    ) -> Iterator[list[Any]]:
+        """Pages of rows by id; ``places[name]`` moves along. ``since``: changes the sweep looks for (None: all rows);
+        ``id``: how far it is; ``started``: the service's time when it began."""
+        place = places.setdefault(name, {"since": None, "id": 0, "started": None})
+        while True:
+            filters = [{"propertyName": "hs_object_id", "operator": "GTE", "value": str(place["id"] + 1)}]
+            if place["since"]:
+                since = str(_milliseconds(datetime.fromisoformat(place["since"])))
+                filters.append({"propertyName": modified, "operator": "GTE", "value": since})
+            asked = {
+                "filterGroups": [{"filters": filters}],
+                "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
+                "properties": [each for each in properties if each],
+                "limit": SEARCHED,
+            }
+            body, at = self._ask("POST", self._path("objects", f"{name}/search"), "search", json=asked)
+            rows = list(body["results"])
+            place["started"] = place["started"] or at.isoformat()
+            if not body.get("paging"):
+                since_next = datetime.fromisoformat(place["started"]) - LOOK_BACK
+                place.update(since=since_next.isoformat(), id=0, started=None)
+                yield rows
+                return
+            if not rows:
+                what = f"HubSpot's search index still counts {name} that were archived a moment ago"
+                raise Passing(what, "the next cycle asks again")
+            place["id"] = max(int(row["id"]) for row in rows)
+            yield rows
+
+    def _archived(self, places: dict[str, dict[str, Any]]) -> Iterator[list[Any]]:
+        """Contacts archived since the last such list began; ``after`` is the page that an interrupted one got to."""
+        place = places.setdefault("archived", {"since": None, "after": None, "started": None})
+        since = datetime.fromisoformat(place["since"]) if place["since"] else None
+        if since and not place["started"] and self._clock.now() < since + LOOK_BACK + ARCHIVED_EVERY:
+            return
+        while True:
+            params = {"archived": "true", "limit": LISTED, "properties": ",".join(self._kept.asked)}
+            if place["after"]:
+                params["after"] = place["after"]
+            body, at = self._ask("GET", self._path("objects", "contacts"), "archived", params=params)
+            place["started"] = place["started"] or at.isoformat()
+            rows = [
+                row
+                for row in body["results"]
+                if since is None or moment(row.get("archivedAt") or row["updatedAt"]) >= since
+            ]
+            after = str(body["paging"]["next"]["after"]) if body.get("paging") else None
+            if after is not None and after == place["after"]:
+                raise _repeated("archived contacts")
+            if after is None:
+                begun = datetime.fromisoformat(place["started"]) - LOOK_BACK
+                place.update(since=begun.isoformat(), after=None, started=None)
+                yield rows
+                return
+            place["after"] = after
+            yield rows
+
+    def _engagements(self, name: str, rows: Sequence[Any], places: dict[str, dict[str, Any]]) -> SourcePage:
+        """A search names no contacts: one more call tells whose the rows are."""
+        contacts: dict[str, list[str]] = {}
+        if rows:
+            inputs = {"inputs": [{"id": str(row["id"])} for row in rows]}
+            path = self._path("associations", f"{name}/contacts/batch/read")
+            body, _ = self._ask("POST", path, "associations", json=inputs)
+            for tied in body["results"]:
+                contacts[str(tied["from"]["id"])] = [str(to["toObjectId"]) for to in tied["to"]]
+        found: list[Activity] = []
+        removed: list[str] = []
+        unknown: Counter[str] = Counter()
+        for row in rows:
+            activities, gone, types = engagement(name, row, contacts.get(str(row["id"]), ()))
+            found += activities
+            removed += gone
+            unknown.update(types)
+        return SourcePage(_copy(places), tuple(found), removed=tuple(removed), unknown=unknown)
+
+    def _email_events(self, places: dict[str, dict[str, Any]], now: datetime) -> Iterator[SourcePage]:
+        """One window, the newest event first. ``since`` and ``until`` in milliseconds; ``offset`` is the service's."""
+        place = places.setdefault("email_events", {"since": None, "until": None, "offset": None})
+        place["until"] = place["until"] or _milliseconds(now)
+        while True:
+            params = {"limit": EVENTS, "endTimestamp": place["until"], "offset": place["offset"]}
+            params["startTimestamp"] = place["since"]
+            given = {key: value for key, value in params.items() if value is not None}
+            try:
+                body, _ = self._ask("GET", "/email/public/v1/events", "email_events", params=given)
+            except LimitReached:
+                raise
+            except Refused as error:
+                if place["offset"] is None or error.code != "VALIDATION_ERROR":
+                    raise
+                place["offset"] = None  # UNCONFIRMED how long an offset lives: the window from its beginning, then
+                continue
+            rows = list(body["events"])
+            offset = body.get("offset") if body.get("hasMore") else None
+            if offset is not None and offset == place["offset"]:
+                raise _repeated("e-mail events")
+            if offset is None:
+                until = place["until"] - int(LOOK_BACK.total_seconds() * 1000)
+                place.update(since=until, until=None, offset=None)
+            else:
+                place["offset"] = offset
+            found = [each for row in rows if (each := email_event(row, self._declared))]
+            unknown = Counter(str(each.attributes["type"]) for each in found if each.kind == OTHER)
+            yield SourcePage(_copy(places), tuple(found), unknown=unknown)
+            if place["offset"] is None:
+                return
+
+    def _path(self, what: str, rest: str) -> str:
+        if self._version != "v3":
+            return f"/crm/{what}/{self._version}/{rest}"
+        return f"/crm/{'v4' if what == 'associations' else 'v3'}/{what}/{rest}"
+
+    def _ask(self, method: str, path: str, kind: str, **kwargs: Any) -> tuple[Any, datetime]:
+        response = self._session.request(method, self._url + path, kind=kind, **kwargs)
+        return response.json(), server_time(response.headers, self._clock.now())
+
+    def _before(self, kind: str) -> None:
+        """Counts a request; waits for a search's turn."""
+        self._calls[kind] += 1
+        if kind != "search":
+            return
+        if len(self._searched) == SEARCHES:
+            early = self._searched[0] + 1 - self._clock.monotonic()
+            if early > 0:
+                self._clock.sleep(early)
+        self._searched.append(self._clock.monotonic())
+
+
+def _repeated(what: str) -> Passing:
+    return Passing(f"HubSpot gave the same page of {what} twice", "the next cycle asks again")
+
+
+class _Key:
+    """A token that does not change."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def get(self) -> str:
+        return self._token
+
+    def renew(self, stale: str) -> str:
+        raise Refused("HubSpot no longer takes its service key", KEY)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
+def _copy(places: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {name: dict(place) for name, place in places.items()}
