@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from connector.sandbox import soql_run
-from connector.sandbox.soql_sql import Node, Slot
+from connector.sandbox.soql_select import Node, Slot
 
 if TYPE_CHECKING:
     from connector.sandbox.org import PracticeOrg

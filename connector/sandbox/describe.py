@@ -19,6 +19,44 @@ _SOAP = {
 _NO_BYTES = ("boolean", "currency", "double", "percent", "int", "date", "datetime", "address")
 
 
+_ALWAYS: dict[str, Any] = {
+    **dict.fromkeys(
+        (
+            "aiPredictionField",
+            "autoNumber",
+            "calculated",
+            "cascadeDelete",
+            "caseSensitive",
+            "dependentPicklist",
+            "deprecatedAndHidden",
+            "displayLocationInDecimal",
+            "encrypted",
+            "formulaTreatNullNumberAsZero",
+            "highScaleNumber",
+            "htmlFormatted",
+            "restrictedDelete",
+            "searchPrefilterable",
+            "writeRequiresMasterRead",
+        ),
+        False,
+    ),
+    **dict.fromkeys(
+        (
+            "calculatedFormula",
+            "controllerName",
+            "defaultValueFormula",
+            "filteredLookupInfo",
+            "inlineHelpText",
+            "mask",
+            "maskType",
+            "referenceTargetField",
+            "relationshipOrder",
+        ),
+        None,
+    ),
+}  # what no field of the practice org has
+
+
 def _field(org: PracticeOrg, spec: ObjectSpec, found: FieldSpec) -> dict[str, Any]:
     long_text = found.type == "textarea" and found.length > 255
     queryable = not long_text and found.type not in ("address", "multipicklist")
@@ -29,40 +67,22 @@ def _field(org: PracticeOrg, spec: ObjectSpec, found: FieldSpec) -> dict[str, An
     if found.type == "boolean":
         default = found.default == "true"
     return {
+        **_ALWAYS,
         "aggregatable": queryable and found.type != "boolean",
-        "aiPredictionField": False,
-        "autoNumber": False,
         "byteLength": bytes_,
-        "calculated": False,
-        "calculatedFormula": None,
-        "cascadeDelete": False,
-        "caseSensitive": False,
         "compoundFieldName": found.compound,
-        "controllerName": None,
         "createable": found.createable,
         "custom": found.custom,
         "defaultValue": default,
-        "defaultValueFormula": None,
         "defaultedOnCreate": found.defaulted,
-        "dependentPicklist": False,
-        "deprecatedAndHidden": False,
         "digits": found.digits,
-        "displayLocationInDecimal": False,
-        "encrypted": False,
         "externalId": found.external_id,
         "extraTypeInfo": "plaintextarea" if found.type == "textarea" else None,
         "filterable": not long_text,
-        "filteredLookupInfo": None,
-        "formulaTreatNullNumberAsZero": False,
         "groupable": queryable and found.type not in ("currency", "double", "percent", "datetime"),
-        "highScaleNumber": False,
-        "htmlFormatted": False,
         "idLookup": found.type in ("id", "email") or found.external_id or name_field,
-        "inlineHelpText": None,
         "label": found.label,
         "length": found.length,
-        "mask": None,
-        "maskType": None,
         "name": found.name,
         "nameField": name_field,
         "namePointing": polymorphic,
@@ -72,20 +92,15 @@ def _field(org: PracticeOrg, spec: ObjectSpec, found: FieldSpec) -> dict[str, An
         "polymorphicForeignKey": polymorphic,
         "precision": found.precision,
         "queryByDistance": found.type == "address",
-        "referenceTargetField": None,
         "referenceTo": list(found.reference_to),
         "relationshipName": found.relationship,
-        "relationshipOrder": None,
-        "restrictedDelete": False,
         "restrictedPicklist": found.restricted,
         "scale": found.scale,
-        "searchPrefilterable": False,
         "soapType": _SOAP.get(found.type, "xsd:string"),
         "sortable": not long_text and found.type not in ("address", "multipicklist"),
         "type": found.type,
         "unique": found.unique,
         "updateable": found.updateable,
-        "writeRequiresMasterRead": False,
     }
 
 

@@ -203,9 +203,11 @@ def _rows(name: str) -> list[dict[str, str]]:
 def _standard() -> tuple[ObjectSpec, ...]:
     found = []
     for line in _rows("objects"):
-        cascades = tuple(tuple(c.split(".")) for c in line["cascades"].split() if not c.endswith("-"))
-        spec = ObjectSpec(line["name"], spaced(line["name"]), line["plural"], line["prefix"], line["flags"], cascades)  # type: ignore[arg-type] # split at the one dot
-        table = (field_from(*row.values()) for row in _rows(line["name"]))
+        named = (text.partition(".") for text in line["cascades"].split())
+        cascades = tuple((child, reference) for child, _, reference in named)
+        name = line["name"]
+        spec = ObjectSpec(name, spaced(name), line["plural"], line["prefix"], line["flags"], cascades)
+        table = (field_from(*row.values()) for row in _rows(name))
         identity, deleted, *audit = base_fields()
         for made in (identity, deleted, *_expanded(table), *audit):
             spec.add(replace(made, label=f"{spec.label} ID") if made is identity else made)

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from connector.sandbox import soql
+from connector.sandbox import soql, soql_select
 from connector.sandbox.schema import ADDRESS_PARTS
-from connector.sandbox.soql_sql import Child, Compiler, Node, Plan, Slot
+from connector.sandbox.soql_select import Child, Node, Plan, Slot
+from connector.sandbox.soql_sql import Compiler
 from connector.sandbox.storage import quoted
 
 if TYPE_CHECKING:
@@ -38,11 +39,11 @@ def run(
     """``base`` is the URL of the version's resources, for the records' ``attributes``."""
     query = soql.parse(text)
     compiler = Compiler(org, query, text, all_rows=all_rows, trusted=trusted)
-    plan = compiler.plan()
+    plan = soql_select.plan(compiler)
     shaped = Shaper(org, text, base, all_rows=compiler.all_rows, trusted=trusted)
-    select = f"SELECT {', '.join(plan.columns)} {plan.body}{plan.tail}"
+    select = f"SELECT {', '.join(plan.columns)} {plan.source}{plan.filters}{plan.tail}"
     if plan.count_only:
-        count = org.db.read(f"SELECT COUNT(*) {plan.body}", plan.parameters)[0][0]
+        count = org.db.read(f"SELECT COUNT(*) {plan.source}{plan.filters}", plan.parameters)[0][0]
         return Result(plan, count, [])
     if plan.aggregate:
         rows = org.db.read(select + _limits(plan, plan.limit), plan.parameters)
@@ -53,7 +54,7 @@ def run(
         rows = org.db.read(select + _limits(plan, asked), plan.parameters)
         if len(rows) <= page:
             return Result(plan, len(rows), shaped.records(plan, rows))
-        everything = f"SELECT t.rowid {plan.body}{plan.tail}{_limits(plan, plan.limit)}"
+        everything = f"SELECT t.rowid {plan.source}{plan.filters}{plan.tail}{_limits(plan, plan.limit)}"
         rowids = array("q", (row[0] for row in org.db.read(everything, plan.parameters)))
     return Result(plan, len(rowids), shaped.records(plan, rows[:page]), rowids, compiler.all_rows)
 
@@ -67,8 +68,8 @@ def _limits(plan: Plan, limit: int | None) -> str:
 def snapshot(org: PracticeOrg, text: str, *, all_rows: bool) -> Result:
     """The rows of a query without their values; for jobs, whose results are read later and page by page."""
     compiler = Compiler(org, soql.parse(text), text, all_rows=all_rows, trusted=False)
-    plan = compiler.plan()
-    sql = f"SELECT t.rowid {plan.body}{plan.tail}{_limits(plan, plan.limit)}"
+    plan = soql_select.plan(compiler)
+    sql = f"SELECT t.rowid {plan.source}{plan.filters}{plan.tail}{_limits(plan, plan.limit)}"
     rowids = array("q", (row[0] for row in org.db.read(sql, plan.parameters)))
     return Result(plan, len(rowids), [], rowids, compiler.all_rows)
 
@@ -76,12 +77,11 @@ def snapshot(org: PracticeOrg, text: str, *, all_rows: bool) -> Result:
 def raw(org: PracticeOrg, result: Result, start: int, size: int) -> list[tuple[Any, ...]]:
     """The rows ``start`` to ``start + size`` of a snapshot; those that are gone since are left out."""
     assert result.rowids is not None  # noqa: S101 - only kept results have later pages
-    joins = result.plan.body.split(" WHERE ", 1)[0]
     found: list[tuple[Any, ...]] = []
     for first in range(start, min(start + size, len(result.rowids)), _CHUNK):
         wanted = result.rowids[first : min(first + _CHUNK, start + size)]
         columns = ", ".join(result.plan.columns)
-        sql = f"SELECT t.rowid, {columns} {joins} WHERE t.rowid IN ({', '.join(map(str, wanted))})"
+        sql = f"SELECT t.rowid, {columns} {result.plan.source} WHERE t.rowid IN ({', '.join(map(str, wanted))})"
         by_id = {row[0]: row[1:] for row in org.db.read(sql)}
         found += [by_id[one] for one in wanted if one in by_id]
     return found
@@ -162,8 +162,7 @@ class Shaper:
                 steps.append((key, -1, self._builder(what)))
                 plain = False
             else:
-                found = (children or {}).get(key, {})
-                steps.append((key, -1, lambda row, found=found: found.get(row[node.id_at])))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+                steps.append((key, -1, _looked_up((children or {}).get(key, {}), node.id_at)))
                 plain = False
         if plain:
             pairs = [(key, at) for key, at, _ in steps]
@@ -182,8 +181,10 @@ class Shaper:
             compiler = Compiler(self.org, query, self.text, all_rows=self.all_rows, trusted=self.trusted)
             at = compiler.add(f"t.{quoted(child.reference.name)}")
             listed = ", ".join(f"'{one}'" for one in parents[start : start + 500])
-            plan = compiler.plan(extra=f"t.{quoted(child.reference.name)} IN ({listed})")
-            rows = self.org.db.read(f"SELECT {', '.join(plan.columns)} {plan.body}{plan.tail}", plan.parameters)
+            plan = soql_select.plan(compiler, extra=f"t.{quoted(child.reference.name)} IN ({listed})")
+            rows = self.org.db.read(
+                f"SELECT {', '.join(plan.columns)} {plan.source}{plan.filters}{plan.tail}", plan.parameters
+            )
             for row in rows:
                 grouped.setdefault(row[at], []).append(row)
         if plan is None:
@@ -196,6 +197,10 @@ class Shaper:
             if records:
                 answers[parent] = {"totalSize": len(records), "done": True, "records": records}
         return answers
+
+
+def _looked_up(found: dict[str, Any], id_at: int) -> Callable[[Any], Any]:
+    return lambda row: found.get(row[id_at])
 
 
 def _address(at: int) -> Callable[[Any], Any]:

@@ -1,13 +1,61 @@
-"""The select list of a query: which columns are read and where each value goes in the record."""
+"""The select list of a query: which columns are read, and the plan by which rows become records."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
 
 from connector.sandbox import soql
 from connector.sandbox.problems import Problem, malformed_query
 from connector.sandbox.schema import FieldSpec, ObjectSpec
-from connector.sandbox.soql_sql import Child, Compiler, Node, Slot
+from connector.sandbox.soql_sql import AGGREGATES, Compiler
+
+_MOST_OFFSET = 2000
+
+
+@dataclass(slots=True)
+class Node:
+    """One record of the answer: the object (None: polymorphic, known by its id), where its id and fields stand in the
+    row, and the related records inside. ``branches`` are a TYPEOF's: object name ("" for ELSE) -> lower case fields."""
+
+    spec: ObjectSpec | None
+    id_at: int
+    keys: list[tuple[str, Any]] = field(default_factory=list)  # (key, Slot | Node | Child), in order
+    branches: dict[str, frozenset[str]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    at: int
+    spec: FieldSpec
+    whole: bool = True  # an address spreads over eight columns from ``at``
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A subquery: run for the parents of a page."""
+
+    query: soql.Query
+    spec: ObjectSpec
+    reference: FieldSpec
+
+
+@dataclass(slots=True)
+class Plan:
+    """``columns`` are SQL expressions; ``source`` is FROM and joins, ``filters`` WHERE to HAVING, ``tail`` ORDER BY."""
+
+    spec: ObjectSpec
+    columns: list[str]
+    root: Node
+    source: str
+    filters: str
+    parameters: list[Any]
+    tail: str
+    limit: int | None
+    offset: int
+    aggregate: bool
+    count_only: bool = False
 
 
 def child_relationship(child: ObjectSpec, reference: FieldSpec, parent: ObjectSpec) -> str | None:
@@ -22,8 +70,40 @@ def child_relationship(child: ObjectSpec, reference: FieldSpec, parent: ObjectSp
     return None
 
 
-def selected(compiler: Compiler, root: Node, *, grouped: bool) -> None:
-    """Fills ``root`` and the compiler's columns. Raises the problem Salesforce would."""
+def plan(compiler: Compiler, *, extra: str = "") -> Plan:
+    """The whole query. Raises the problem Salesforce would. ``extra`` as in :meth:`Compiler.filters`."""
+    query = compiler.query
+    calls = [one for one in query.select if isinstance(one, soql.Item) and _aggregates(one.of)]
+    grouped = bool(query.group or calls)
+    only = calls[0].of if len(calls) == len(query.select) == 1 else None
+    root = Node(compiler.spec, -1 if grouped else compiler.add("t.Id"))
+    _selected(compiler, root, grouped=grouped)
+    parameters: list[Any] = []
+    filters, tail = compiler.filters(parameters, extra=extra), compiler.tail()
+    if query.offset > _MOST_OFFSET:
+        text = f"Maximum SOQL offset allowed is {_MOST_OFFSET}, requested is {query.offset}"
+        raise Problem(400, "NUMBER_OUTSIDE_VALID_RANGE", text)
+    return Plan(
+        compiler.spec,
+        compiler.columns,
+        root,
+        compiler.source(),
+        filters,
+        parameters,
+        tail,
+        query.limit,
+        query.offset,
+        grouped,
+        count_only=isinstance(only, soql.Call) and only.argument is None,
+    )
+
+
+def _aggregates(of: soql.Path | soql.Call) -> bool:
+    return isinstance(of, soql.Call) and of.name.upper() in AGGREGATES
+
+
+def _selected(compiler: Compiler, root: Node, *, grouped: bool) -> None:
+    """Fills ``root`` and the compiler's columns."""
     unnamed = 0
     for one in compiler.query.select:
         if isinstance(one, soql.AllFields):
@@ -44,7 +124,7 @@ def selected(compiler: Compiler, root: Node, *, grouped: bool) -> None:
 def _aggregate(compiler: Compiler, root: Node, one: soql.Item, unnamed: int) -> int:
     target = compiler.operand(one.of)
     if isinstance(one.of, soql.Path):
-        if one.of not in [replace(g, column=one.of.column) for g in compiler.query.group]:
+        if _plain(one.of) not in map(_plain, compiler.query.group):
             names = ".".join(one.of.names)
             raise malformed_query(
                 f"{soql.where(compiler.text, one.of.column)}Field must be grouped or aggregated: {names}"
@@ -55,6 +135,13 @@ def _aggregate(compiler: Compiler, root: Node, one: soql.Item, unnamed: int) -> 
         unnamed += not one.alias
     root.keys.append((key, Slot(compiler.add(target.sql), target.spec)))
     return unnamed
+
+
+def _plain(of: soql.Path | soql.Call | None) -> object:
+    """What two mentions of one expression have in common."""
+    if isinstance(of, soql.Call):
+        return (of.name.lower(), _plain(of.argument))
+    return tuple(name.lower() for name in of.names) if of is not None else None
 
 
 def _path(compiler: Compiler, root: Node, path: soql.Path) -> None:
@@ -104,7 +191,7 @@ def _subquery(compiler: Compiler, root: Node, query: soql.Query) -> None:
     for child, reference in compiler.org.schema.children(compiler.spec.name):
         relationship = child_relationship(child, reference, compiler.spec)
         if relationship is not None and relationship.lower() == name:
-            inner = replace(query, source=soql.Path((child.name,), query.source.column))
+            inner = dataclasses.replace(query, source=soql.Path((child.name,), query.source.column))
             root.keys.append((relationship, Child(inner, child, reference)))
             return
     text = f"Didn't understand relationship '{query.source.names[-1]}' in FROM part of query call."

@@ -1,4 +1,4 @@
-"""A parsed query -> SQL over the org's tables, and the plan by which rows become records.
+"""The paths and conditions of a parsed query -> SQL over the org's tables.
 
 SOQL compares two-valued where SQL has NULL: ``!=`` and NOT match empty fields, as in Salesforce.
 """
@@ -6,7 +6,7 @@ SOQL compares two-valued where SQL has NULL: ``!=`` and NOT match empty fields, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from connector.sandbox import soql
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from connector.sandbox.org import PracticeOrg
 
 _LEVELS = 5
-_AGGREGATES = {"COUNT": "COUNT({})", "COUNT_DISTINCT": "COUNT(DISTINCT {})", "SUM": "SUM({})", "AVG": "AVG({})",
+AGGREGATES = {"COUNT": "COUNT({})", "COUNT_DISTINCT": "COUNT(DISTINCT {})", "SUM": "SUM({})", "AVG": "AVG({})",
                "MIN": "MIN({})", "MAX": "MAX({})"}  # fmt: skip
 _DATE_PARTS = {"CALENDAR_YEAR": (1, 4), "CALENDAR_MONTH": (6, 2), "DAY_IN_MONTH": (9, 2), "HOUR_IN_DAY": (12, 2),
                "FISCAL_YEAR": (1, 4), "FISCAL_MONTH": (6, 2)}  # fmt: skip
@@ -37,55 +37,12 @@ _AMOUNT = field_from("expr", "double", "18.0", "n")
 _TYPE = field_from("Type", "string", "40", "n")
 
 
-@dataclass(slots=True)
-class Node:
-    """One record of the answer: the object (None: polymorphic, known by its id), where its id and fields stand in the
-    row, and the related records inside. ``branches`` are a TYPEOF's: object name ("" for ELSE) -> lower case fields."""
-
-    spec: ObjectSpec | None
-    id_at: int
-    keys: list[tuple[str, Any]] = field(default_factory=list)  # (key, Slot | Node | Child), in order
-    branches: dict[str, frozenset[str]] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    at: int
-    spec: FieldSpec
-    whole: bool = True  # an address spreads over eight columns from ``at``
-
-
-@dataclass(frozen=True, slots=True)
-class Child:
-    """A subquery: run for the parents of a page."""
-
-    query: soql.Query
-    spec: ObjectSpec
-    reference: FieldSpec
-
-
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where a path leads: SQL for its value, and the specs on the way."""
 
     sql: str
     spec: FieldSpec
-
-
-@dataclass(slots=True)
-class Plan:
-    """``columns`` are SQL expressions; ``body`` is FROM ... WHERE ... GROUP BY ... HAVING ..., ``tail`` ORDER BY."""
-
-    spec: ObjectSpec
-    columns: list[str]
-    root: Node
-    body: str
-    parameters: list[Any]
-    tail: str
-    limit: int | None
-    offset: int
-    aggregate: bool
-    count_only: bool = False
 
 
 def _aggregatable(name: str, spec: FieldSpec) -> bool:
@@ -196,12 +153,12 @@ class Compiler:
         if of.argument is None:
             raise malformed_query(f"{soql.where(self.text, of.column)}Unknown function: {of.name}")
         inner = self.operand(of.argument)
-        if name in _AGGREGATES:
+        if name in AGGREGATES:
             if not _aggregatable(name, inner.spec):
                 text = f"field {inner.spec.name} does not support aggregate operator {name}"
                 raise malformed_query(soql.where(self.text, of.column) + text)
             kind = _NUMBER if name.startswith("COUNT") else _AMOUNT if name in ("SUM", "AVG") else inner.spec
-            return Target(_AGGREGATES[name].format(inner.sql), kind)
+            return Target(AGGREGATES[name].format(inner.sql), kind)
         made = _scalar(name, inner)
         if made is None:
             raise malformed_query(f"{soql.where(self.text, of.column)}Unknown function: {of.name}")
@@ -213,46 +170,32 @@ class Compiler:
         self.columns.append(sql)
         return len(self.columns) - 1
 
-    def plan(self, *, extra: str = "") -> Plan:
-        """``extra`` is a further condition, of a subquery on its parents."""
-        query = self.query
-        calls = [one for one in query.select if isinstance(one, soql.Item) and self._aggregates(one.of)]
-        grouped = bool(query.group or calls)
-        count_only = (
-            calls == list(query.select)
-            and len(calls) == 1
-            and calls[0].of == soql.Call("COUNT", None, calls[0].of.column)
-        )
-        root = Node(self.spec, -1 if grouped else self.add("t.Id"))
-        from connector.sandbox.soql_select import selected  # noqa: PLC0415 - the two halves of one compiler
+    def source(self) -> str:
+        """FROM and the joins that the paths compiled so far need."""
+        return " ".join([f"FROM {quoted(self.spec.name)} AS t", *self.joins])
 
-        selected(self, root, grouped=grouped)
-        parameters: list[Any] = []
+    def filters(self, parameters: list[Any], *, extra: str = "") -> str:
+        """WHERE, GROUP BY and HAVING; ``extra`` is a further condition, of a subquery on its parents."""
+        query = self.query
         conditions = [] if self.all_rows else [self._alive()]
         if query.where is not None:
             conditions.append(self.where(query.where, parameters))
         if extra:
             conditions.append(extra)
-        body = f"FROM {quoted(self.spec.name)} AS t "
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        group = f" GROUP BY {', '.join(self.operand(one).sql for one in query.group)}" if query.group else ""
+        text = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        if query.group:
+            text += f" GROUP BY {', '.join(self.operand(one).sql for one in query.group)}"
         if query.having is not None:
-            group += f" HAVING {self.where(query.having, parameters)}"
-        tail = ", ".join(self._ordering(one) for one in query.order)
-        if query.offset > 2000:
-            raise Problem(
-                400, "NUMBER_OUTSIDE_VALID_RANGE", f"Maximum SOQL offset allowed is 2000, requested is {query.offset}"
-            )
-        return Plan(self.spec, self.columns, root, body + " ".join(self.joins) + where + group, parameters,
-                    f" ORDER BY {tail}" if tail else "", query.limit, query.offset, grouped, count_only)  # fmt: skip
+            text += f" HAVING {self.where(query.having, parameters)}"
+        return text
+
+    def tail(self) -> str:
+        found = ", ".join(self._ordering(one) for one in self.query.order)
+        return f" ORDER BY {found}" if found else ""
 
     def _alive(self) -> str:
         archived = self.spec.find("IsArchived")
         return "t.IsDeleted = 0" + (" AND t.IsArchived = 0" if archived else "")
-
-    @staticmethod
-    def _aggregates(of: soql.Path | soql.Call) -> bool:
-        return isinstance(of, soql.Call) and of.name.upper() in _AGGREGATES
 
     def _ordering(self, one: soql.Ordering) -> str:
         alias = one.of.names[0].lower() if isinstance(one.of, soql.Path) and len(one.of.names) == 1 else ""
@@ -284,9 +227,11 @@ class Compiler:
     def _semijoin(self, of: soql.Compare, target: Target, parameters: list[Any]) -> str:
         assert isinstance(of.values, soql.Query)  # noqa: S101 - narrowed by the caller
         inner = Compiler(self.org, of.values, self.text, all_rows=self.all_rows, trusted=self.trusted)
-        plan = inner.plan()
-        column = next((s.at for _, s in plan.root.keys if isinstance(s, Slot)), 0)
-        parameters += plan.parameters
+        [item] = of.values.select if len(of.values.select) == 1 else (None,)
+        if not isinstance(item, soql.Item):
+            raise malformed_query("a nested query selects exactly one field")
+        value = inner.operand(item.of).sql
+        filters = inner.filters(parameters)
         # A NULL among the inner values would make NOT IN true for nobody.
-        body = f"SELECT v FROM (SELECT {plan.columns[column]} AS v {plan.body}) WHERE v IS NOT NULL"
+        body = f"SELECT v FROM (SELECT {value} AS v {inner.source()}{filters}) WHERE v IS NOT NULL"
         return f"(IFNULL({target.sql} {of.operator} ({body}), {int(of.operator == 'NOT IN')}))"

@@ -266,3 +266,9 @@ def test_times_are_whole_seconds_in_utc(org: PracticeOrg) -> None:
         "SystemModstamp": "2026-01-31T23:01:01.000+0000",
         "IsEmailBounced": True,
     }
+
+
+def test_names_match_without_case_everywhere(people: PracticeOrg) -> None:
+    assert people.rows(
+        "select title, count(id) from CONTACT where title != NULL group by TITLE order by title limit 1"
+    ) == [{"Title": "50_50", "expr0": 1}]
