@@ -116,8 +116,14 @@ def notice(pipeline: Pipeline, now: datetime) -> None:
     if pipeline.store.mapping_version() != pipeline.mapping.version:
         pipeline.store.mark_all_dirty()
         text = "\n".join(f"# {name}\n{text}" for name, text in pipeline.mapping.texts.items())
-        pipeline.store.set_mapping_version(pipeline.mapping.version, text)
+        roleless = looks_at_roleless(pipeline.mapping)
+        pipeline.store.set_mapping_version(pipeline.mapping.version, text, roleless=roleless)
     pipeline.store.mark_due(now)
+
+
+def looks_at_roleless(mapping: CompiledMapping) -> bool:
+    """Whether opportunities without contact roles may move people."""
+    return mapping.model.deals.without_roles != ("ignore",)
 
 
 def planned(pipeline: Pipeline, now: datetime, only: Sequence[str] | None, what: str) -> Iterator[list[Planned]]:

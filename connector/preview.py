@@ -8,7 +8,7 @@ from typing import Any
 
 from connector import mapping as mappings
 from connector.clock import SystemClock
-from connector.cycle import BATCH
+from connector.cycle import BATCH, looks_at_roleless
 from connector.lifecycle import decide, plan
 from connector.mapping import Mapping
 from connector.poll import Tell, chunks
@@ -54,7 +54,7 @@ def run_preview(settings: Settings, name: str | None, tell: Tell) -> Preview:
     with open_state(settings, clock) as store:
         people = store.people_in()
         for done, ids in enumerate(chunks(people, BATCH)):
-            found = store.facts_of(ids)
+            found = store.facts_of(ids, with_roleless=looks_at_roleless(mapping))
             decided = [(person, decide(person, mapping, report.started_at)) for person in found]
             report.plan((person.id, 0, decision, plan(person, decision, mapping)) for person, decision in decided)
             tell("deciding", min((done + 1) * BATCH, len(people)), len(people))

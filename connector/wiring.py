@@ -32,7 +32,16 @@ ACTIVITIES: dict[str, tuple[tuple[str, ...], Callable[[Row], Activity | None]]] 
 }
 IDENTITY = {  # what the store needs of an object to know who is who, whatever the mapping says
     "Contact": ("AccountId", "Email", "MasterRecordId", "Name", "CreatedDate"),
-    "Lead": ("Email", "MasterRecordId", "Name", "CreatedDate", "IsConverted", "ConvertedContactId", "ConvertedDate"),
+    "Lead": (
+        "Email",
+        "MasterRecordId",
+        "Name",
+        "CreatedDate",
+        "IsConverted",
+        "ConvertedContactId",
+        "ConvertedDate",
+        "ConvertedOpportunityId",
+    ),
     "Opportunity": ("AccountId", "Name", "StageName", "IsWon", "IsClosed", "CloseDate", "CreatedDate"),
     "OpportunityContactRole": ("OpportunityId", "ContactId", "Role", "IsPrimary", "CreatedDate"),
 }

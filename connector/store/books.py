@@ -25,6 +25,11 @@ def set_setting(connection: Connection, name: str, value: str) -> None:
     upsert(connection, SETTING, [{"name": name, "value": value}], keep=frozenset())
 
 
+def asks_for_roleless(connection: Connection) -> bool:
+    """Whether the mapping in force looks at opportunities without contact roles."""
+    return setting(connection, "roleless") == "yes"
+
+
 def bind_org(connection: Connection, org_id: str) -> None:
     known = setting(connection, "org")
     if known is None:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 from connector.facts import Activity, OpportunityRole, Person, Prospect, Row
 from connector.store import rows as values
 from connector.store.links import IDS, is_alone, rows_in
+from connector.store.roleless import roleless
 from connector.store.rows import PEOPLE, loads
 from connector.store.schema import ACTIVITY, PROSPECT, RECORD, TRACK
 
@@ -57,13 +58,16 @@ class _Draft:
     account: Row = field(default_factory=dict)
     aliases: list[str] = field(default_factory=list)
     opportunities: list[OpportunityRole] = field(default_factory=list)
+    account_id: str | None = None
+    roleless: list[OpportunityRole] = field(default_factory=list)
     activities: dict[str, Activity] = field(default_factory=dict)
     prospects: dict[str, Prospect] = field(default_factory=dict)  # deleted ones too: their activities count
     memory: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def facts_of(connection: Connection, person_ids: Sequence[str]) -> list[Person]:
-    """In the order asked; people who do not exist (any more) are left out."""
+def facts_of(connection: Connection, person_ids: Sequence[str], *, with_roleless: bool = False) -> list[Person]:
+    """In the order asked; people who do not exist (any more) are left out. ``with_roleless`` also finds opportunities
+    without contact roles."""
     refs = [each for each in person_ids if ":" in each]
     ids = [each for each in person_ids if ":" not in each]
     drafts = _drafts(connection, ids)
@@ -74,6 +78,8 @@ def facts_of(connection: Connection, person_ids: Sequence[str]) -> list[Person]:
     _add_activities(connection, drafts, owners, by_email)
     _add_opportunities(connection, drafts, owners)
     _add_memory(connection, drafts)
+    if with_roleless:
+        _add_roleless(connection, drafts)
     return [_person(each, drafts[each]) for each in dict.fromkeys(person_ids) if each in drafts]
 
 
@@ -89,6 +95,7 @@ def _person(person_id: str, draft: _Draft) -> Person:
         fields=draft.fields,
         account=draft.account,
         opportunities=tuple(draft.opportunities),
+        account_opportunities=tuple(draft.roleless),
         activities=tuple(activities),
         prospects=tuple(each for each in prospects if not each.deleted),
         aliases=tuple(sorted(draft.aliases)),
@@ -102,7 +109,8 @@ def _drafts(connection: Connection, ids: Iterable[str]) -> dict[str, _Draft]:
     for is_live, object_name, person_id, fields, email, account_id in rows_in(connection, _PERSONS, ids):
         if not is_live or object_name not in PEOPLE:
             continue
-        draft = drafts[person_id] = _Draft(object_name, loads(fields), {email} if email else set())
+        draft = _Draft(object_name, loads(fields), {email} if email else set(), account_id=account_id)
+        drafts[person_id] = draft
         if account_id:
             in_account[account_id].append(draft)
     for is_live, account_id, fields in rows_in(connection, _ACCOUNTS, in_account):
@@ -190,6 +198,15 @@ def _add_opportunities(connection: Connection, drafts: Mapping[str, _Draft], own
         drafts[owners[contact_id]].opportunities.append(
             OpportunityRole(role_id, opportunity_id, loads(role), opportunity)
         )
+
+
+def _add_roleless(connection: Connection, drafts: Mapping[str, _Draft]) -> None:
+    accounts: dict[str, list[str]] = defaultdict(list)
+    for person_id, draft in drafts.items():
+        if draft.object in PEOPLE:
+            accounts[draft.account_id or ""].append(person_id)
+    for person_id, opportunities in roleless(connection, accounts).items():
+        drafts[person_id].roleless = opportunities
 
 
 def _add_memory(connection: Connection, drafts: Mapping[str, _Draft]) -> None:

@@ -198,10 +198,12 @@ class Store:
         with self._read() as connection:
             return [(row.person_id, row.seq) for row in connection.execute(query)]
 
-    def facts_of(self, person_ids: Sequence[str]) -> list[Person]:
-        """Everything recorded of these people, in this order; those who do not exist are left out."""
+    def facts_of(self, person_ids: Sequence[str], *, with_roleless: bool | None = None) -> list[Person]:
+        """Everything recorded of these people, in this order; those who do not exist are left out. ``with_roleless``
+        adds opportunities without contact roles (None: where the mapping in force asks for them)."""
         with uncollected(), self._read() as connection:
-            return people.facts_of(connection, person_ids)
+            wanted = books.asks_for_roleless(connection) if with_roleless is None else with_roleless
+            return people.facts_of(connection, person_ids, with_roleless=wanted)
 
     # -- settle ----------------------------------------------------------------------------------------------------
 
@@ -222,9 +224,11 @@ class Store:
         with self._read() as connection:
             return books.setting(connection, "mapping_version")
 
-    def set_mapping_version(self, version: str, text: str = "") -> None:
-        """The mapping in force from now on. Its text is kept, so that log entries stay readable."""
+    def set_mapping_version(self, version: str, text: str = "", *, roleless: bool = False) -> None:
+        """The mapping in force from now on. Its text is kept, so that log entries stay readable. ``roleless``: it looks
+        at opportunities without contact roles."""
         with self._write() as connection:
+            books.set_setting(connection, "roleless", "yes" if roleless else "no")
             books.set_mapping(connection, version, text, self._clock.now())
 
     # -- accounting ------------------------------------------------------------------------------------------------

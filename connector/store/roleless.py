@@ -1,0 +1,71 @@
+"""Opportunities without any contact role: whom they may concern, for mappings that ask.
+
+Such an opportunity may concern the people of its account, and the contact of the lead that was converted into it. Which
+of them it moves is the mapping's to say; here they are found, and marked when one of these opportunities changes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, exists, not_, select
+
+from connector.facts import OpportunityRole
+from connector.store import links
+from connector.store.links import IDS, ROLE_ROW, rows_in
+from connector.store.rows import loads
+from connector.store.schema import RECORD
+
+OPPORTUNITY = "Opportunity"
+_HAS_ROLES = exists(
+    select(ROLE_ROW.c.id).where(ROLE_ROW.c.opportunity_id == RECORD.c.id, ROLE_ROW.c.live).correlate(RECORD)
+)
+_COLUMNS = (RECORD.c.live, RECORD.c.object, RECORD.c.id, RECORD.c.account_id, RECORD.c.fields)
+_OF_ACCOUNTS = select(*_COLUMNS).where(RECORD.c.account_id.in_(IDS), not_(_HAS_ROLES))
+_BY_ID = select(*_COLUMNS).where(RECORD.c.id.in_(IDS), not_(_HAS_ROLES))
+_ACCOUNT_OF = select(RECORD.c.account_id).where(RECORD.c.id.in_(IDS), RECORD.c.account_id.is_not(None))
+_CONVERTED = select(RECORD.c.object, RECORD.c.alias_of, RECORD.c.fields).where(RECORD.c.alias_of.in_(IDS))
+
+Found = dict[str, list[OpportunityRole]]  # person -> opportunities
+
+
+def roleless(connection: Connection, accounts: Mapping[str, Iterable[str]]) -> Found:
+    """Opportunities that may concern people, by account id -> its people."""
+    found: Found = defaultdict(list)
+    people = sorted({person for group in accounts.values() for person in group})
+    for row in _live(rows_in(connection, _OF_ACCOUNTS, accounts)):
+        for person in accounts[row.account_id]:
+            found[person].append(_role(row, "account"))
+    converted = _conversions(connection, people)
+    for row in _live(rows_in(connection, _BY_ID, converted)):
+        for person in converted[row.id]:
+            found[person].append(_role(row, "conversion"))
+    for roles in found.values():
+        roles.sort(key=lambda each: (each.opportunity_id, each.role["Via"]))
+    return found
+
+
+def people_concerned(connection: Connection, opportunities: Iterable[str]) -> set[str]:
+    """The people of the accounts of these opportunities. A conversion puts the contact into that account too."""
+    accounts = links.select_ids(connection, _ACCOUNT_OF, opportunities)
+    return links.people_of_account(connection, sorted(accounts))
+
+
+def _conversions(connection: Connection, people: Iterable[str]) -> dict[str, list[str]]:
+    """Opportunity -> the people whose converted leads made it."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for object_name, person, fields in rows_in(connection, _CONVERTED, people):
+        if object_name == "Lead" and (opportunity := loads(fields).get("ConvertedOpportunityId")):
+            found[opportunity].append(person)
+    return found
+
+
+def _live(rows: Iterable[Any]) -> Iterator[Any]:
+    # not in WHERE: SQLite would walk all rows of the object instead of the ids
+    return (row for row in rows if row.live and row.object == OPPORTUNITY)
+
+
+def _role(row: Any, via: str) -> OpportunityRole:
+    return OpportunityRole("", row.id, {"Via": via}, loads(row.fields))
