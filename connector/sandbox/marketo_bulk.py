@@ -202,7 +202,7 @@ def _file(marketo: Marketo, job: Job) -> tuple[bytes, int]:
 def _cell(body: Mapping[str, Any], name: str) -> str:
     value = str(body["id"]) if name == "marketoGUID" else body.get(name)
     if name == "attributes":
-        return json.dumps(given(body), separators=(",", ":"))
+        return json.dumps(given(body), ensure_ascii=False, separators=(",", ":"))
     if value is None:
         return "null"
     if name in {"createdAt", "updatedAt", "activityDate"}:

@@ -83,9 +83,10 @@ def leads_by(db: sqlite3.Connection, field: str, wanted: Sequence[Any], after: i
 
 
 def leads_between(db: sqlite3.Connection, field: str, start: int, end: int) -> list[Body]:
-    """Leads whose createdAt or updatedAt lies in the range, both ends included."""
+    """Leads whose createdAt or updatedAt lies in the range, both ends included, in that order."""
+    at = f"json_extract(body, '$.{field}')"
     rows = db.execute(
-        f"SELECT body FROM marketo_lead WHERE gone = 0 AND json_extract(body, '$.{field}') BETWEEN ? AND ? ORDER BY id",
+        f"SELECT body FROM marketo_lead WHERE gone = 0 AND {at} BETWEEN ? AND ? ORDER BY {at}, id",
         (start, end),
     )
     return [json.loads(body) for (body,) in rows]

@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from connector.clock import SystemClock
 
-NAMES = ("localhost", "login.salesforce.com", "test.salesforce.com")
+NAMES = ("localhost", "login.salesforce.com", "test.salesforce.com", "*.mktorest.com")
 
 
 class Certificates:

@@ -3,38 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
-import requests
+from marketo_service import Service
+from practice_api import NOW, Api
 
 from connector.clock import FrozenClock
+from connector.sandbox.marketo import Marketo
 from connector.sandbox.org import PracticeOrg
 from connector.sandbox.server import Server
-
-NOW = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
-
-
-class Api:
-    """``api.get("query", q=...)`` against the newest usual version; answers are requests' own."""
-
-    def __init__(self, server: Server, version: str = "67.0") -> None:
-        self.server = server
-        self.base = f"{server.url}/services/data/v{version}"
-        self.session = requests.Session()
-        self.session.headers["Authorization"] = f"Bearer {server.org.credentials.access_token}"
-
-    def call(self, method: str, path: str, **kwargs: object) -> requests.Response:
-        url = self.server.url + path if path.startswith("/") else f"{self.base}/{path}"
-        return self.session.request(method, url, timeout=30, **kwargs)  # type: ignore[arg-type] # handed on as they are
-
-    def get(self, path: str, headers: dict[str, str] | None = None, **params: str) -> requests.Response:
-        return self.call("GET", path, params=params, headers=headers)
-
-    def query(self, soql: str, **headers: str) -> dict[str, object]:
-        response = self.get("query", headers, q=soql)
-        assert response.status_code == 200, response.text
-        return response.json()
 
 
 @pytest.fixture
@@ -60,3 +37,21 @@ def api(server: Server) -> Iterator[Api]:
     api = Api(server)
     yield api
     api.session.close()
+
+
+@pytest.fixture
+def marketo(org: PracticeOrg) -> Marketo:
+    return Marketo(org)
+
+
+@pytest.fixture
+def mkto(org: PracticeOrg, marketo: Marketo, clock: FrozenClock) -> Iterator[Service]:
+    with Server(org, extra_routes=marketo.routes) as server:
+        client = Service(server, marketo, clock)
+        yield client
+        client.session.close()
+
+
+@pytest.fixture
+def lead_ids(marketo: Marketo) -> list[int]:
+    return marketo.add_leads([{"email": f"p{n}@practice.example", "leadStatus": "Open"} for n in range(4)])
