@@ -70,6 +70,7 @@ def app(org: PracticeOrg, *, extra_routes: Sequence[BaseRoute] = (), url: str = 
         org.faults.path = request.url.path
         host = request.headers.get("host", "").partition(":")[0]
         reply = oauth.token(org, form, request.headers.get("authorization", ""), host, _instance(request, url))
+        org.faults.path = ""
         return _respond(org, request, reply)
 
     async def userinfo(request: Request) -> Response:
@@ -152,6 +153,8 @@ def answer(org: PracticeOrg, call: Call, path: str) -> Reply:
         log.exception("practice_org_failed", path=path)
         text = "An unexpected error occurred. Please include this ErrorId if you contact support"
         reply = rest.refusal(Problem(500, "UNKNOWN_EXCEPTION", text))
+    finally:
+        org.faults.path = ""
     reply.headers["Sforce-Limit-Info"] = org.limit_info()
     return reply
 

@@ -7,7 +7,7 @@ import io
 from typing import Any
 
 import pytest
-from conftest import Api
+from practice_api import Api
 
 from connector.sandbox.org import PracticeOrg
 from connector.sandbox.schema import FieldSpec

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import Api
+from practice_api import Api
 
 from connector.sandbox.org import PracticeOrg
 from connector.sandbox.schema import FieldSpec

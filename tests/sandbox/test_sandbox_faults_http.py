@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import requests
-from conftest import Api
+from practice_api import Api
 
 from connector.clock import FrozenClock
 from connector.sandbox.org import PracticeOrg
@@ -216,3 +216,10 @@ def test_a_fault_that_is_unknown_or_has_a_broken_pattern_is_refused(org: Practic
     for kind, path in (("nope", ""), ("slow", "(")):
         with pytest.raises(Problem, match="INVALID_FAULT"):
             org.faults.on(kind, path=path)
+
+
+def test_a_fault_on_a_path_leaves_the_handle_alone(api: Api, org: PracticeOrg) -> None:
+    org.faults.on("late_commits", path="/sobjects/", seconds=60)
+    api.call("POST", "sobjects/Contact", json={"LastName": "Late"})
+    org.create("Contact", [{"LastName": "Prompt"}])
+    assert [row["LastName"] for row in org.rows("SELECT LastName FROM Contact")] == ["Prompt"]

@@ -8,7 +8,7 @@ from time import perf_counter
 
 import pytest
 import requests
-from conftest import Api
+from practice_api import Api
 
 from connector.clock import FrozenClock
 from connector.sandbox.org import PracticeOrg
@@ -44,7 +44,7 @@ def test_pages_follow_each_other_to_the_end(api: Api, org: PracticeOrg) -> None:
 def test_the_batch_size_is_kept_within_its_bounds(api: Api, org: PracticeOrg, asked: str, size: int) -> None:
     people(org, 300)
     body = api.query("SELECT Id FROM Contact", **{"Sforce-Query-Options": f"batchSize={asked}"})
-    assert len(body["records"]) == size  # type: ignore[arg-type] # a list
+    assert len(body["records"]) == size
 
 
 def test_a_result_of_exactly_one_page_is_done(api: Api, org: PracticeOrg) -> None:
@@ -92,7 +92,7 @@ def test_attributes_lead_to_the_record_in_the_asked_version(server: object, org:
     [one] = people(org, 1)
     for version in ("50.0", "68.0"):
         old = Api(server, version)  # type: ignore[arg-type] # the fixture's value
-        [record] = old.query("SELECT Id FROM Contact")["records"]  # type: ignore[misc] # a list
+        [record] = old.query("SELECT Id FROM Contact")["records"]
         assert record["attributes"] == {"type": "Contact", "url": f"/services/data/v{version}/sobjects/Contact/{one}"}
         assert old.get(record["attributes"]["url"]).json()["Id"] == one
         old.session.close()
@@ -102,7 +102,7 @@ def test_count_and_nothing_found_have_their_shapes(api: Api, org: PracticeOrg) -
     people(org, 3)
     assert api.query("SELECT COUNT() FROM Contact") == {"totalSize": 3, "done": True, "records": []}
     assert api.query("SELECT Id FROM Lead") == {"totalSize": 0, "done": True, "records": []}
-    [record] = api.query("SELECT COUNT(Id) FROM Contact")["records"]  # type: ignore[misc] # a list
+    [record] = api.query("SELECT COUNT(Id) FROM Contact")["records"]
     assert record == {"attributes": {"type": "AggregateResult"}, "expr0": 3}
 
 
@@ -169,6 +169,6 @@ def test_a_full_page_comes_fast(api: Api, org: PracticeOrg) -> None:
     taken = []
     for _ in range(5):
         started = perf_counter()
-        assert len(api.query(soql)["records"]) == 2000  # type: ignore[arg-type] # a list
+        assert len(api.query(soql)["records"]) == 2000
         taken.append(perf_counter() - started)
     assert min(taken) < 0.25

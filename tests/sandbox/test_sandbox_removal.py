@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from conftest import NOW, Api
+from practice_api import NOW, Api
 
 from connector.clock import FrozenClock
 from connector.sandbox.org import PracticeOrg

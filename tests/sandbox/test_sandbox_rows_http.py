@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from conftest import Api
+from practice_api import Api
 
 from connector.clock import FrozenClock
 from connector.sandbox.org import PracticeOrg, Rule
