@@ -16,20 +16,31 @@ from connector.clock import Clock, SystemClock
 from connector.cycle import SALESFORCE, Pipeline, silent
 from connector.errors import ConfigurationError, StateError
 from connector.facts import Activity, Row
+from connector.lifecycle.activity import HasActivity
 from connector.mapping import Mapping
 from connector.poll import PolledObject, Tell
 from connector.salesforce import SalesforceClient, open_salesforce
-from connector.salesforce.activities import EVENT_FIELDS, TASK_FIELDS, event_activity, task_activity
+from connector.salesforce.activities import (
+    CAMPAIGN_MEMBER_FIELDS,
+    EVENT_FIELDS,
+    TASK_FIELDS,
+    campaign_member_activity,
+    event_activity,
+    task_activity,
+)
 from connector.settings import Settings
 from connector.sources import open_sources
 from connector.store import Store, open_store
 
 # In the order they are read: people first, so that a role never waits for its contact; roles in the second request.
-OBJECTS = ("Account", "Contact", "Lead", "Opportunity", "OpportunityContactRole", "Task", "Event")
+OBJECTS = ("Account", "Contact", "Lead", "Opportunity", "OpportunityContactRole", "Task", "Event", "CampaignMember")
 ACTIVITIES: dict[str, tuple[tuple[str, ...], Callable[[Row], Activity | None]]] = {
     "Task": (TASK_FIELDS, task_activity),
     "Event": (EVENT_FIELDS, event_activity),
+    "CampaignMember": (CAMPAIGN_MEMBER_FIELDS, campaign_member_activity),
 }
+# Read only when the mapping asks: accounts when a rule looks at their fields, members when one names their kind.
+CAMPAIGN_RESPONSE = "campaign_response"
 IDENTITY = {  # what the store needs of an object to know who is who, whatever the mapping says
     "Contact": ("AccountId", "Email", "MasterRecordId", "Name", "CreatedDate"),
     "Lead": (
@@ -54,13 +65,19 @@ def load_mapping(settings: Settings) -> Mapping:
 def polled_objects(mapping: Mapping) -> list[PolledObject]:
     """What to read of each object: what identity needs, and what the mapping's rules look at."""
     objects = []
-    for name in OBJECTS:
+    needless = set() if CAMPAIGN_RESPONSE in kinds_named(mapping) else {"CampaignMember"}
+    needless |= set() if mapping.reads.get("Account") else {"Account"}
+    for name in (each for each in OBJECTS if each not in needless):
         asked = mapping.reads.get(name, frozenset())
-        if name == "Account" and not asked:
-            continue
         always, to_activity = ACTIVITIES.get(name, (IDENTITY.get(name, ()), None))
         objects.append(PolledObject(name, tuple(sorted({*always, *asked})), to_activity))
     return objects
+
+
+def kinds_named(mapping: Mapping) -> frozenset[str]:
+    """The activity kinds that the mapping's conditions name."""
+    conditions = (each for outermost in mapping.model.conditions() for each in outermost.walk())
+    return frozenset(kind for each in conditions if isinstance(each, HasActivity) for kind in each.kinds)
 
 
 def state_url(settings: Settings) -> str:
@@ -87,7 +104,7 @@ def open_pipeline(
             mapping=mapping,
             store=store,
             salesforce=salesforce,
-            sources=open_sources(settings, salesforce.auth, clock),
+            sources=open_sources(settings, salesforce.auth, clock, kinds_named(mapping)),
             objects=polled_objects(mapping),
             clock=clock,
             overlap=timedelta(seconds=settings.overlap),

@@ -68,3 +68,26 @@ class Ahead:
 
     def now(self):
         return self._clock.now() + timedelta(seconds=2)
+
+
+MAPPING = """
+fields:
+  stage: {Contact: Lifecycle_Stage__c, Lead: Lifecycle_Stage__c}
+stages:
+  - {name: Suspect, when: {email: present}}
+  - {name: Engaged, when: {activity: {kind: campaign_response}}}
+  - {name: Marketing Qualified, when: {account: {Industry: Energy}}}
+"""
+
+
+def test_eight_objects_are_still_polled_with_two_calls(site, tmp_path):
+    (tmp_path / "mine.yaml").write_text(MAPPING)
+    mine = {"mapping": str(tmp_path / "mine.yaml")}
+    account = site.org.create("Account", [{"Name": "Acme", "Industry": "Energy"}])[0]
+    ada, eve = site.contacts(1, AccountId=account) + site.contacts(1)
+    campaign = site.org.create("Campaign", [{"Name": "Fair"}])[0]
+    site.org.create("CampaignMember", [{"CampaignId": campaign, "ContactId": eve, "HasResponded": True}])
+    report = site.sync(**mine)
+    assert (len(report.read), report.api_calls["composite"]) == (9, 2)  # pardot is the ninth
+    assert (site.stages()[ada], site.stages()[eve]) == ("Marketing Qualified", "Engaged")
+    assert site.calls_of(lambda: site.sync(**mine)) <= 2
