@@ -52,6 +52,7 @@ class HubSpot:
         self.owners: list[dict[str, Any]] = [
             {"id": "61001", "email": "owner@practice.example", "firstName": "Olga", "lastName": "Owner", "userId": 5001}
         ]
+        self.missing_scopes: set[str] = set()  # those that the key was not given, of hubspot_gate.SCOPES
         self.switches = Switches()
         self.gate = Gate()
         with org.db.lock:

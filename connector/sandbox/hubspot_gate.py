@@ -8,9 +8,11 @@ back.
 
 from __future__ import annotations
 
+import re
 import threading
 import uuid
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -125,6 +127,25 @@ def authorise(org: PracticeOrg, token: str, header: str, path: str) -> None:
         raise HubSpotError(401, "EXPIRED_AUTHENTICATION", "The OAuth token used to make this call expired.")
     if scheme.lower() != "bearer" or given.strip() != token:
         raise HubSpotError(401, "INVALID_AUTHENTICATION", "Authentication credentials not found or not valid.")
+
+
+# what a path needs of a key: (pattern, methods, scope); UNCONFIRMED that reading other engagements needs contacts alone
+SCOPES = (
+    (re.compile(r"^/crm/.*/(contacts?|0-1)(/|$)"), ("PATCH", "DELETE", "PUT"), "crm.objects.contacts.write"),
+    (re.compile(r"^/crm/(v3/)?objects/.*"), ("GET", "POST"), "crm.objects.contacts.read"),
+    (re.compile(r"^/crm/(v3/)?objects/(.*/)?(emails?|0-49)(/|$)"), ("GET", "POST"), "sales-email-read"),
+    (re.compile(r"^/email/"), ("GET",), "content"),
+)
+
+
+def check_scopes(missing: Collection[str], method: str, path: str) -> None:
+    """Raises HubSpotError 403."""
+    for pattern, methods, scope in SCOPES:
+        if scope in missing and method in methods and pattern.search(path):
+            wanted = {"message": "One or more of the following scopes are required.",
+                      "context": {"requiredGranularScopes": [scope]}}  # fmt: skip
+            message = "This app hasn't been granted all required scopes to make this call."
+            raise HubSpotError(403, "MISSING_SCOPES", message, errors=[wanted])
 
 
 def strike(org: PracticeOrg, path: str) -> None:

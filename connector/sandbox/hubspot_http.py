@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from connector.sandbox import hubspot_crm, hubspot_side
 from connector.sandbox.hubspot_crm import Call
-from connector.sandbox.hubspot_gate import HubSpotError, authorise, invalid, strike
+from connector.sandbox.hubspot_gate import HubSpotError, authorise, check_scopes, invalid, strike
 
 if TYPE_CHECKING:
     from connector.sandbox.hubspot import HubSpot
@@ -89,6 +89,7 @@ def _answer(hub: HubSpot, request: Request, content: bytes, handler: Handler) ->
     try:
         authorise(hub.org, hub.token, request.headers.get("authorization", ""), path)
         headers |= hub.gate.admit(now, hub.switches, search=path.endswith("/search"))
+        check_scopes(hub.missing_scopes, request.method, path)
         strike(hub.org, path)
         with hub.org.db.lock:
             status, body = handler(hub, _call(request, content))

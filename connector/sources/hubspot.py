@@ -42,7 +42,7 @@ def judge(status: int, body: Any) -> Judgement:
     if status < 300:
         return TAKEN
     body = body if isinstance(body, dict) else {}
-    code, message = str(body.get("category") or ""), str(body.get("message") or "")
+    code, message = str(body.get("category") or ""), " ".join([str(body.get("message") or ""), *_scopes(body)])
     said = f"{body.get('policyName') or ''} {message}".lower()
     if status == 429 and "daily" in said:
         hint = "the account's daily calls are used up; they come back at its midnight"
@@ -53,6 +53,13 @@ def judge(status: int, body: Any) -> Judgement:
         return Judgement(Verdict.AGAIN, code, message, wait=2 if status == 423 else None)
     hints = {401: KEY, 403: SCOPE, 404: "check CONNECTOR_HUBSPOT_URL and CONNECTOR_HUBSPOT_API_VERSION"}
     return Judgement(Verdict.REFUSE, code, message, hints.get(status, "tell whoever looks after the connector"))
+
+
+def _scopes(body: Mapping[str, Any]) -> list[str]:
+    """The scopes of which a 403 says that one is needed."""
+    contexts = [each.get("context") for each in body.get("errors") or () if isinstance(each, dict)]
+    named = [each.get("requiredGranularScopes") for each in contexts if isinstance(each, dict)]
+    return [str(scope) for scopes in named for scope in scopes or ()]
 
 
 class HubSpotSource:
@@ -127,7 +134,10 @@ class HubSpotSource:
         for rows in self._sweep("contacts", "lastmodifieddate", self._kept.asked, places):
             yield SourcePage(_copy(places), prospects=tuple(each for row in rows for each in contact(row, self._kept)))
         for rows in self._archived(places):
-            yield SourcePage(_copy(places), prospects=tuple(each for row in rows for each in contact(row, self._kept)))
+            found = [each for row in rows for each in contact(row, self._kept)]
+            told = tuple(each for each in found if each.email or each.crm_id)
+            gone = tuple(each.id for each in found if not each.email and not each.crm_id)  # nothing is left of them
+            yield SourcePage(_copy(places), prospects=told, gone=gone)
 
     def _sweep(
         self, name: str, modified: str, properties: Sequence[str], places: dict[str, dict[str, Any]]
@@ -172,11 +182,7 @@ class HubSpotSource:
                 params["after"] = place["after"]
             body, at = self._ask("GET", self._path("objects", "contacts"), "archived", params=params)
             place["started"] = place["started"] or at.isoformat()
-            rows = [
-                row
-                for row in body["results"]
-                if since is None or moment(row.get("archivedAt") or row["updatedAt"]) >= since
-            ]
+            rows = [row for row in body["results"] if not since or (moment(row.get("archivedAt")) or since) >= since]
             after = str(body["paging"]["next"]["after"]) if body.get("paging") else None
             if after is not None and after == place["after"]:
                 raise _repeated("archived contacts")

@@ -21,7 +21,8 @@ CONTACT_PROPERTIES = (
     "firstname", "lastname", "company", "jobtitle", "country", "lifecyclestage", "hs_lead_status", "hubspot_owner_id",
     "createdate",
 )  # fmt: skip
-MERGED = ("hs_merged_object_ids", "hs_calculated_merged_vids")  # "12;34", "12:1700000000000;34:1700000000001"
+# Ids that became this contact: "12;34", "12:1700000000000;34:1700000000001"; the last one names the contact itself too.
+MERGED = ("hs_merged_object_ids", "hs_calculated_merged_vids", "hs_all_contact_vids")
 CALL_OUTCOMES = {  # the same ids in every account; an account's own outcomes stay ids
     "9d9162e7-6cf3-4944-bf63-4dff82258764": "Busy",
     "f240bbac-87c9-4f6e-bf70-924b57d47db7": "Connected",
@@ -131,6 +132,8 @@ EMAIL_STATUSES: dict[str, tuple[str, Direction] | None] = {  # they decide befor
     "BOUNCED": ("email_bounce", OUT), "FAILED": None, "SCHEDULED": None, "SENDING": None,
 }  # fmt: skip
 
+UNREADABLE = "(no activity)"  # as such rows are counted
+
 Found = tuple[list[Activity], list[str], list[str]]  # activities, ids of what did not take place, unknown types
 
 
@@ -146,13 +149,15 @@ def engagement(name: str, row: Mapping[str, Any], contacts: Iterable[str]) -> Fo
     if known is None:
         return [], list(ids), []
     kind, direction = known
-    at = next((found for each in form.times if (found := values.get(each))), None) or row["createdAt"]
+    at = next((time for each in form.times if (time := moment(values.get(each)))), None) or moment(row.get("createdAt"))
+    if at is None:
+        return [], [], [f"{name} {UNREADABLE}"]
     attributes = {each: values[each] for each in form.attributes if values.get(each) not in (None, "")}
     outcome = CALL_OUTCOMES.get(attributes.get("hs_call_disposition", ""))
     if outcome:
         attributes["CallDisposition"] = outcome  # as Salesforce's calls have it, so one rule serves both
     found = [
-        Activity(SOURCE, one, kind, direction, moment(at), values.get(form.name) or "", attributes, prospect_id=each)
+        Activity(SOURCE, one, kind, direction, at, values.get(form.name) or "", attributes, prospect_id=each)
         for one, each in ids.items()
     ]
     return found, [], [f"{name} {decided}"] if kind == OTHER and found else []
@@ -171,11 +176,12 @@ EVENT_ATTRIBUTES = (
 
 
 def email_event(row: Mapping[str, Any], declared: Collection[str] = ()) -> Activity | None:
-    """A marketing e-mail event. What HubSpot takes for a machine (``filteredEvent``) is no engagement."""
-    type_ = str(row["type"])
+    """A marketing e-mail event; None for a step of delivery, for nobody's, and for what has no time or id. What HubSpot
+    takes for a machine (``filteredEvent``) is no engagement."""
+    type_, at = str(row.get("type")), moment(row.get("created"))
     email = str(row.get("recipient") or "").strip().lower()
     kind = EVENT_KINDS.get(type_, type_.lower() if type_.lower() in declared else OTHER)
-    if kind is None or not email:
+    if kind is None or not email or at is None or not row.get("id"):
         return None
     if type_ == "STATUSCHANGE":
         kind = _subscription(row)
@@ -184,7 +190,7 @@ def email_event(row: Mapping[str, Any], declared: Collection[str] = ()) -> Activ
         id=f"event:{row['id']}:{row['created']}",  # an id is only one together with its time
         kind=kind,
         direction=OUT if row.get("filteredEvent") else KINDS.get(kind, IN),
-        occurred_at=datetime.fromtimestamp(row["created"] / 1000, UTC),
+        occurred_at=at,
         name=str(row.get("subject") or ""),
         attributes={name: row[name] for name in EVENT_ATTRIBUTES if row.get(name) not in (None, "", [])},
         email=email,
@@ -194,15 +200,21 @@ def email_event(row: Mapping[str, Any], declared: Collection[str] = ()) -> Activ
 def _subscription(row: Mapping[str, Any]) -> str:
     """UNCONFIRMED: where a change of one subscription says what it was."""
     said = {str(row.get("portalSubscriptionStatus") or "")}
-    said |= {str(each.get("status") or "") for each in row.get("subscriptions") or () if isinstance(each, Mapping)}
+    subscriptions = row.get("subscriptions")
+    changes = subscriptions if isinstance(subscriptions, list) else []
+    said |= {str(each.get("status") or "") for each in changes if isinstance(each, Mapping)}
     if "UNSUBSCRIBED" in said:
         return "unsubscribe"
     return "resubscribe" if "SUBSCRIBED" in said else "email_preferences"
 
 
-def moment(value: str) -> datetime:
-    """``2026-05-01T23:32:19.400Z``, or milliseconds as text."""
-    if value.isdigit():
-        return datetime.fromtimestamp(int(value) / 1000, UTC)
-    at = datetime.fromisoformat(value)
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+def moment(value: Any) -> datetime | None:
+    """``2026-05-01T23:32:19.400Z``, or milliseconds as text or number; None when it is no time."""
+    text = str(value or "")
+    try:
+        if text.isdigit():
+            return datetime.fromtimestamp(int(text) / 1000, UTC)
+        at = datetime.fromisoformat(text)
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -344,6 +344,19 @@ def test_who_has_no_service_key_is_sent_away(client: Client) -> None:
     assert client.refused(401, "GET", CONTACTS)["category"] == "INVALID_AUTHENTICATION"
 
 
+def test_a_scope_that_is_missing_is_named(client: Client) -> None:
+    client.hub.missing_scopes = {"content", "crm.objects.contacts.write"}
+    [one] = client.hub.add_contacts([{}])
+    client.ok("POST", f"{CONTACTS}/search", {})
+    for method, path, scope in (
+        ("GET", "/email/public/v1/events", "content"),
+        ("PATCH", f"{CONTACTS}/{one}", "crm.objects.contacts.write"),
+    ):
+        found = client.refused(403, method, path, {})
+        assert found["category"] == "MISSING_SCOPES"
+        assert found["errors"][0]["context"] == {"requiredGranularScopes": [scope]}
+
+
 def test_search_has_a_limit_of_its_own_and_says_not_when_to_come_back(client: Client, clock: FrozenClock) -> None:
     client.hub.switches = Switches()
     answers = [client.call("POST", f"{CONTACTS}/search", {}) for _ in range(6)]

@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from connector.clock import SystemClock
 from connector.sandbox.hubspot import HubSpot
 from connector.sandbox.org import PracticeOrg
 from connector.sandbox.server import Server
+from connector.sources.hubspot import HubSpotSource
 
 PYTHON = Path(__file__).parents[2] / ".venv-peers-marketing/bin/python"
 pytestmark = pytest.mark.skipif(
@@ -98,7 +100,10 @@ def test_the_client_reads_and_writes_what_the_handle_has(hub: HubSpot, tmp_path:
     [call] = hub.add_engagements("calls", [{"contacts": [ann, people[5]]}])
     with Server(hub.org, extra_routes=hub.routes) as server:
         told = run([server.url, hub.token, str(ann), str(call)], tmp_path)
+        ours = list(HubSpotSource(server.url, hub.token, SystemClock()).poll(None, SystemClock().now()))
     live = [str(each) for each in (*people[3:], ann)]
+    assert [each.id for page in ours for each in page.prospects if not each.deleted] == live
+    assert sorted(each.prospect_id or "" for page in ours for each in page.activities) == sorted(told["tied"])
     assert told.pop("searched") == live
     assert told.pop("listed") == live
     assert told == {

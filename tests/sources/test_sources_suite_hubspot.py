@@ -198,7 +198,7 @@ def test_archived_contacts_are_forgotten_and_keep_their_activities(hubspot: HubS
 
 
 def test_the_list_of_archived_contacts_goes_on_where_it_was_interrupted(hubspot: HubSpotBench) -> None:
-    hubspot.hub.archive(hubspot.hub.add_contacts([{}] * 250))
+    hubspot.hub.archive(hubspot.hub.add_contacts([{"email": f"{place}@x.example"} for place in range(250)]))
     polls = Polls(hubspot)
     hubspot.org.faults.on("server_error", path="/contacts$", status=503, times=8)
     with pytest.raises(Passing):
@@ -334,6 +334,25 @@ def test_a_wrong_key_says_which_setting(hubspot: HubSpotBench) -> None:
     with pytest.raises(Refused) as caught:
         list(HubSpotSource(hubspot.server.url, "pat-na1-old", hubspot.clock).poll(None, hubspot.clock.now()))
     assert "CONNECTOR_HUBSPOT_TOKEN" in caught.value.hint
+
+
+def test_a_scope_that_is_missing_is_told_after_what_may_be_read(hubspot: HubSpotBench) -> None:
+    added = hubspot.add(3)
+    hubspot.hub.missing_scopes = {"content"}
+    polls = Polls(hubspot)
+    with pytest.raises(Refused, match="content") as caught:
+        polls.poll()
+    assert "CONNECTOR_HUBSPOT_READS" in caught.value.hint
+    assert activities(polls.pages).keys() == added
+
+
+def test_an_archived_contact_of_which_nothing_is_left_stays_who_it_was(hubspot: HubSpotBench) -> None:
+    [one] = hubspot.hub.add_contacts([{}])
+    hubspot.hub.archive([one])
+    polls = Polls(hubspot)
+    polls.poll()
+    assert [each for page in polls.pages for each in page.gone] == [str(one)]
+    assert str(one) not in prospects(polls)
 
 
 def test_only_what_is_asked_for_is_read_and_a_misspelt_name_is_told(hubspot: HubSpotBench) -> None:
