@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from itertools import pairwise
 
 from connector.facts import Activity, Evidence
 from connector.lifecycle.compare import Comparison
-from connector.lifecycle.conditions import Condition, Finding, Test
+from connector.lifecycle.conditions import Condition, Needs, Test, Why
 from connector.lifecycle.values import show_duration
-from connector.lifecycle.view import View
+from connector.lifecycle.view import ACTIVITIES, NO_ACTIVITIES, View
 
 SHOWN = 3  # activities named as evidence
 ANCHORS: dict[str, Callable[[View], datetime | None]] = {
@@ -49,7 +50,7 @@ class HasActivity(Condition):
 
     def compile(self, object_name: str) -> Test:
         if self.after_quiet is not None:
-            every, least = self.compile_all(), self.count
+            every, least = self.every, self.count
             return lambda view: len(every(view)) >= least
         candidates, matches = self._candidates(), self._matches()
         if self.upcoming:
@@ -87,7 +88,7 @@ class HasActivity(Condition):
         kinds = frozenset(self.kinds) | frozenset(self.latest_of)
         if len(kinds) == 1:
             (kind,) = kinds
-            return lambda view: view.of_kind(kind)
+            return lambda view: view.by_kind.get(kind, NO_ACTIVITIES)
         if kinds:
             return lambda view: view.of_kinds(kinds)
         direction, ignored = self.direction, self.ignored
@@ -137,37 +138,44 @@ class HasActivity(Condition):
             if anchor is not None and (start := anchor(view)) is not None:
                 found = [a for a in found if a.occurred_at >= start]
             if within is not None:
-                found = [a for a in found if a.occurred_at > now - within]
-                for activity in found:
-                    view.look_again(activity.occurred_at + within)
+                cutoff = now - within
+                found = [a for a in found if a.occurred_at > cutoff]
+                if found:
+                    view.look_again(found[0].occurred_at + within)
             return found
 
         return every
 
-    def found(self, view: View) -> Sequence[Activity]:
-        """Every activity that fits; none when they are fewer than ``count``."""
-        found = self.compile_all()(view)
-        return found if len(found) >= self.count else ()
+    def needs(self) -> Needs:
+        return frozenset(self.kinds or (ACTIVITIES,))
 
-    def look(self, view: View) -> Finding:
-        found = self.found(view)
-        if not found:
-            return Finding(self.words(), False, found=self._near(view), lacks=self._lacks(view))
-        moving = self.within is not None or self.latest_of or self.after_quiet is not None
-        telling = found[-self.count :] if moving else found[: self.count]
-        since = telling[0].occurred_at if moving else telling[-1].occurred_at
-        evidence = tuple(_evidence(activity) for activity in telling[:SHOWN])
-        return Finding(self.words(), True, f"{len(found)} found", "", evidence, since)
+    @cached_property
+    def every(self) -> Candidates:
+        return self.compile_all()
 
-    def _near(self, view: View) -> str:
-        count = len(self._candidates()(view))
-        return f"{count} of the kind, none that fit" if count else "none"
+    @property
+    def _is_moving(self) -> bool:
+        """Time, or what follows, changes which activities tell."""
+        return self.within is not None or bool(self.latest_of) or self.after_quiet is not None
 
-    def _lacks(self, view: View) -> str:
-        have = 0
-        if self.count > 1:
-            have = len(self.compile_all()(view))
-        return f"{self.count - have} more: {self.words()}" if have else self.words()
+    def why(self, view: View) -> Why:
+        fitting = self.every(view)
+        telling = fitting[-self.count :] if self._is_moving else fitting[: self.count]
+        return tuple([_evidence(activity) for activity in telling[:SHOWN]])
+
+    def true_since(self, view: View) -> datetime | None:
+        return self.every(view)[-self.count if self._is_moving else self.count - 1].occurred_at
+
+    def found(self, view: View) -> str:
+        fitting = len(self.every(view))
+        if fitting:
+            return f"{fitting} that fit"
+        candidates = len(self._candidates()(view))
+        return f"{candidates} of the kind, none that fits" if candidates else "none"
+
+    def lacks(self, view: View) -> str:
+        have = len(self.every(view))
+        return f"{self.count - have} more: {self.said}" if 0 < have < self.count else self.said
 
     def words(self) -> str:
         kinds = " or ".join(kind.replace("_", " ") for kind in self.kinds)
@@ -214,6 +222,14 @@ def _attribute_check(name: str, compare: Comparison) -> Matches:
 
 
 def _evidence(activity: Activity) -> Evidence:
-    name = f" {activity.name!r}" if activity.name else ""
-    text = f"{activity.direction} {activity.kind.replace('_', ' ')}{name}"
+    words = _WORDS.get((activity.direction, activity.kind)) or _words(activity)
+    text = f"{words} {activity.name!r}" if activity.name else words
     return Evidence("activity", f"{activity.source}:{activity.id}", text, activity.occurred_at)
+
+
+_WORDS: dict[tuple[str, str], str] = {}  # kept, because everybody's evidence is told in them
+
+
+def _words(activity: Activity) -> str:
+    words = f"{activity.direction} {activity.kind.replace('_', ' ')}"
+    return _WORDS.setdefault((activity.direction, activity.kind), words)

@@ -108,7 +108,7 @@ class Dealer:
         memory: Mapping[str, Any],
     ) -> tuple[TrackDecision, Handoff | None]:
         owner, rule = self._choose(view, owners)
-        evidence = handoff.when.look(view).evidence
+        evidence = handoff.when.why(view)
         if handoff.owners and owner is None:
             reason = f"{handoff.name}: no owner rule fits; nobody was chosen"
             return TrackDecision("owner", current, current, "", "held", reason, evidence, memory), None
@@ -128,7 +128,7 @@ class Dealer:
                 current=current,
                 rule=handoff.name,
                 verdict="stays" if owner_id == current else "moves",
-                reason=f"{handoff.name}: {handoff.when.words()}" + (f"; goes to {owner}" if owner else ""),
+                reason=f"{handoff.name}: {handoff.when.said}" + (f"; goes to {owner}" if owner else ""),
                 evidence=evidence,
                 memory=remembered,
             ),

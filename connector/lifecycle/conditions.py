@@ -1,9 +1,11 @@
 """Conditions: the frozen values that a mapping's ``when`` becomes, and how they are asked.
 
-Each condition can be asked in two ways. ``compile`` gives a test that only answers yes or no: it runs for everybody,
-every time. ``look`` finds out why: it runs for the rule that won, and for ``connector explain``. A property test holds
-the two to the same answer. This module has the conditions on the record, its account and its prospects, and how
-conditions combine; ``activity.py``, ``opportunity.py`` and ``standing.py`` have the others.
+Each condition can be asked in three ways. ``compile`` gives a test that only answers yes or no: it runs for everybody,
+every time. ``why`` gives the evidence of one that holds: it runs for the rule that won. ``look`` tells everything, also
+what is missing: it is for ``connector explain``. A property test holds them to the same answer.
+
+Here are the conditions on the record, its account and its prospects, and how conditions combine; ``activity.py``,
+``opportunity.py``, ``standing.py`` and ``measures.py`` have the others.
 """
 
 from __future__ import annotations
@@ -11,15 +13,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from connector.facts import Evidence
-from connector.lifecycle.compare import Check, Comparison
-from connector.lifecycle.values import show, time_of
+from connector.lifecycle.compare import Comparison
+from connector.lifecycle.values import show
 from connector.lifecycle.view import View
 
 Test = Callable[[View], bool]
 Reads = Iterator[tuple[str, str]]  # object, API field name
+Needs = frozenset[str] | None
+Why = tuple[Evidence, ...]
 PEOPLE = ("Contact", "Lead")
 
 
@@ -43,16 +48,45 @@ class Condition:
     def compile(self, object_name: str) -> Test:
         raise NotImplementedError
 
-    def look(self, view: View) -> Finding:
+    def why(self, view: View) -> Why:
+        """The evidence for a condition that holds."""
         raise NotImplementedError
+
+    def true_since(self, view: View) -> datetime | None:
+        """Since when a condition that holds has held, as far as the facts tell."""
+        return None
+
+    def look(self, view: View) -> Finding:
+        """Everything about it, whether it holds or not."""
+        if self.holds(view):
+            return Finding(self.words(), True, self.found(view), "", self.why(view), self.true_since(view))
+        return Finding(self.words(), False, self.found(view), self.lacks(view))
+
+    def found(self, view: View) -> str:
+        """What there is, for people."""
+        return ""
+
+    def lacks(self, view: View) -> str:
+        """What would make it hold."""
+        found = self.found(view)
+        return f"{self.words()} ({found})" if found else self.words()
 
     def words(self) -> str:
         """In plain English, for messages."""
         raise NotImplementedError
 
+    @cached_property
+    def said(self) -> str:
+        """``words``, kept."""
+        return self.words()
+
     def reads(self) -> Reads:
         """What must be read from Salesforce for it."""
         yield from ()
+
+    def needs(self) -> Needs:
+        """What of :attr:`View.present` there must be one of for it to hold; None: it may hold without any."""
+        return None
 
     def parts(self) -> tuple[Condition, ...]:
         return ()
@@ -63,8 +97,16 @@ class Condition:
         for part in self.parts():
             yield from part.walk()
 
+    @cached_property
+    def _tests(self) -> dict[str, Test]:
+        return {}
+
     def holds(self, view: View) -> bool:
-        return self.compile(view.object)(view)
+        """Asks the compiled test, which is kept."""
+        test = self._tests.get(view.object)
+        if test is None:
+            test = self._tests[view.object] = self.compile(view.object)
+        return test(view)
 
 
 def everything_read(condition: Condition) -> set[tuple[str, str]]:
@@ -76,8 +118,8 @@ class Always(Condition):
     def compile(self, object_name: str) -> Test:
         return lambda _view: True
 
-    def look(self, view: View) -> Finding:
-        return Finding(self.words(), True)
+    def why(self, view: View) -> Why:
+        return ()
 
     def words(self) -> str:
         return "always"
@@ -88,8 +130,8 @@ class Never(Condition):
     def compile(self, object_name: str) -> Test:
         return lambda _view: False
 
-    def look(self, view: View) -> Finding:
-        return Finding(self.words(), False)
+    def why(self, view: View) -> Why:
+        return ()
 
     def words(self) -> str:
         return "never"
@@ -115,17 +157,25 @@ class All(Condition):
 
         return test
 
+    def why(self, view: View) -> Why:
+        found: Why = ()
+        for item in self.items:
+            found += item.why(view)
+        return found
+
+    def true_since(self, view: View) -> datetime | None:
+        return max((at for item in self.items if (at := item.true_since(view))), default=None)
+
     def look(self, view: View) -> Finding:
         parts = tuple(item.look(view) for item in self.items)
         matched = all(part.matched for part in parts)
-        return Finding(
-            text="all of",
-            matched=matched,
-            lacks=" and ".join(part.lacks for part in parts if not part.matched),
-            evidence=tuple(each for part in parts for each in part.evidence) if matched else (),
-            since=max((part.since for part in parts if part.since), default=None) if matched else None,
-            parts=parts,
-        )
+        lacks = " and ".join(part.lacks for part in parts if not part.matched)
+        evidence = self.why(view) if matched else ()
+        return Finding("all of", matched, "", lacks, evidence, self.true_since(view) if matched else None, parts)
+
+    def needs(self) -> Needs:
+        needed = [needs for item in self.items if (needs := item.needs()) is not None]
+        return min(needed, key=len) if needed else None
 
     def words(self) -> str:
         return " and ".join(item.words() for item in self.items)
@@ -151,17 +201,26 @@ class AnyOf(Condition):
 
         return test
 
+    def why(self, view: View) -> Why:
+        found: Why = ()
+        for item in self.items:
+            if item.holds(view):
+                found += item.why(view)
+        return found
+
+    def true_since(self, view: View) -> datetime | None:
+        return min((at for item in self.items if item.holds(view) and (at := item.true_since(view))), default=None)
+
     def look(self, view: View) -> Finding:
         parts = tuple(item.look(view) for item in self.items)
-        true = [part for part in parts if part.matched]
-        return Finding(
-            text="any of",
-            matched=bool(true),
-            lacks="" if true else " or ".join(part.lacks for part in parts),
-            evidence=tuple(each for part in true for each in part.evidence),
-            since=min((part.since for part in true if part.since), default=None),
-            parts=parts,
-        )
+        matched = any(part.matched for part in parts)
+        lacks = "" if matched else " or ".join(part.lacks for part in parts)
+        evidence = self.why(view) if matched else ()
+        return Finding("any of", matched, "", lacks, evidence, self.true_since(view) if matched else None, parts)
+
+    def needs(self) -> Needs:
+        needed = [needs for item in self.items if (needs := item.needs()) is not None]
+        return frozenset().union(*needed) if len(needed) == len(self.items) else None
 
     def words(self) -> str:
         return "(" + " or ".join(item.words() for item in self.items) + ")"
@@ -178,11 +237,14 @@ class Not(Condition):
         test = self.item.compile(object_name)
         return lambda view: not test(view)
 
+    def why(self, view: View) -> Why:
+        return (Evidence("absent", view.person.id, self.said),)
+
     def look(self, view: View) -> Finding:
         inner = self.item.look(view)
-        matched = not inner.matched
-        evidence = (Evidence("absent", view.person.id, self.words()),) if matched else ()
-        return Finding("not", matched, lacks="" if matched else self.words(), evidence=evidence, parts=(inner,))
+        if inner.matched:
+            return Finding("not", False, "", self.said, parts=(inner,))
+        return Finding("not", True, "", "", self.why(view), None, (inner,))
 
     def words(self) -> str:
         return f"not {self.item.words()}"
@@ -205,10 +267,19 @@ class FieldIs(Condition):
             return lambda view: check(None, view)
         return lambda view: check(view.fields.get(name), view)
 
-    def look(self, view: View) -> Finding:
+    def why(self, view: View) -> Why:
+        text = f"{self.name} is {show(self._value(view))}"
+        return (Evidence("field", view.person.id, text),)
+
+    def true_since(self, view: View) -> datetime | None:
+        return view.created
+
+    def found(self, view: View) -> str:
+        return f"it is {show(self._value(view))}"
+
+    def _value(self, view: View) -> Any:
         field = self.fields.get(view.object)
-        value = view.fields.get(field) if field else None
-        return value_finding(self, view, value, Evidence("field", view.person.id, f"{self.name} is {show(value)}"))
+        return view.fields.get(field) if field else None
 
     def words(self) -> str:
         return f"{self.name} {self.compare.words()}"
@@ -228,10 +299,16 @@ class AccountIs(Condition):
         check, name = self.compare.compile(), self.field
         return lambda view: check(view.account.get(name), view)
 
-    def look(self, view: View) -> Finding:
-        value = view.account.get(self.field)
+    def why(self, view: View) -> Why:
         ref = str(view.account.get("Id") or view.fields.get("AccountId") or view.person.id)
-        return value_finding(self, view, value, Evidence("account", ref, f"account's {self.field} is {show(value)}"))
+        text = f"account's {self.field} is {show(view.account.get(self.field))}"
+        return (Evidence("account", ref, text),)
+
+    def true_since(self, view: View) -> datetime | None:
+        return view.created
+
+    def found(self, view: View) -> str:
+        return f"it is {show(view.account.get(self.field))}"
 
     def words(self) -> str:
         return f"account's {self.field} {self.compare.words()}"
@@ -258,16 +335,21 @@ class ProspectIs(Condition):
 
         return test
 
-    def look(self, view: View) -> Finding:
-        check: Check = self.compare.compile()
+    def why(self, view: View) -> Why:
+        check = self.compare.compile()
         for each in view.person.prospects:
             value = each.attributes.get(self.attribute)
             if check(value, view):
                 text = f"{each.source} says {self.attribute} is {show(value)}"
-                return value_finding(self, view, value, Evidence("prospect", f"{each.source}:{each.id}", text))
-        value = next((each.attributes.get(self.attribute) for each in view.person.prospects), None)
-        absent = Evidence("prospect", view.person.id, f"no prospect has a {self.attribute}")
-        return value_finding(self, view, value, absent)
+                return (Evidence("prospect", f"{each.source}:{each.id}", text),)
+        return (Evidence("prospect", view.person.id, f"no prospect has a {self.attribute}"),)
+
+    def true_since(self, view: View) -> datetime | None:
+        return view.created
+
+    def found(self, view: View) -> str:
+        values = [each.attributes.get(self.attribute) for each in view.person.prospects]
+        return "it is " + (" and ".join(show(value) for value in values) or "not known to any marketing system")
 
     def words(self) -> str:
         return f"prospect's {self.attribute} {self.compare.words()}"
@@ -283,24 +365,14 @@ class ObjectIs(Condition):
         answer = object_name in self.names
         return lambda _view: answer
 
-    def look(self, view: View) -> Finding:
-        evidence = Evidence("field", view.person.id, f"is a {view.object}")
-        return value_finding(self, view, view.object, evidence)
+    def why(self, view: View) -> Why:
+        return (Evidence("field", view.person.id, f"is a {view.object}"),)
+
+    def true_since(self, view: View) -> datetime | None:
+        return view.created
+
+    def found(self, view: View) -> str:
+        return f"is a {view.object}"
 
     def words(self) -> str:
         return "is a " + " or ".join(self.names)
-
-
-def value_finding(condition: Condition, view: View, value: Any, evidence: Evidence) -> Finding:
-    """The finding of a condition on one value. A value counts as there since the record was created: fields carry no
-    date of their own."""
-    matched = condition.holds(view)
-    words = condition.words()
-    return Finding(
-        text=words,
-        matched=matched,
-        found=show(value),
-        lacks="" if matched else f"{words} (it is {show(value)})",
-        evidence=(evidence,) if matched else (),
-        since=time_of(view.fields.get("CreatedDate")) if matched else None,
-    )

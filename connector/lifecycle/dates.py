@@ -58,7 +58,7 @@ def _passed(view: View, ladder: Ladder, target: int, entered_at: datetime, enter
         step = ladder.steps[position]
         if step.name in entered or not step.funnel:
             continue
-        times = [at for rule in step.rules if (finding := rule.when.look(view)).matched and (at := finding.since)]
+        times = [at for rule in step.rules if rule.when.holds(view) and (at := rule.when.true_since(view))]
         if times and min(times) <= latest:
             latest = min(times)
             entered[step.name] = [latest.isoformat(), INFERRED]

@@ -77,13 +77,14 @@ def _look_at_ladder(view: View, ladder: Ladder) -> Looked:
     ladder.tell(view, standing)
     rules = tuple(
         RuleExplained(ladder.steps[position].name, rule.name, rule.line, rule.when.look(view))
-        for position, rule, _ in ladder.rules
+        for position, rule, _, _ in ladder.rules
     )
     moves = tuple(
         RuleExplained(move.to, move.name, move.line, move.when.look(view))
         for move, _ in ladder.moves_from.get(standing.position, ())
     )
-    view.stage, view.stage_since, view.status, view.status_since = before
+    view.stand("stage", *before[:2])
+    view.stand("status", *before[2:])
     return rules, moves
 
 

@@ -24,6 +24,8 @@ from connector.lifecycle.model import Move, Rule
 from connector.lifecycle.values import show_duration, show_time, time_of
 from connector.lifecycle.view import View
 
+NO_RULE = "no rule holds"
+
 
 @dataclass(slots=True)
 class Course:
@@ -46,6 +48,10 @@ def decide_track(view: View, ladder: Ladder, start: Standing | None = None) -> t
     current = ladder.current(view, memory)
     if ladder.scope is not None and view.stage not in ladder.scope:
         return _outside(view, ladder, current, memory), None
+    if start is None and memory and current == memory.get("written"):
+        unchanged = _unchanged(view, ladder, current, memory)
+        if unchanged is not None:
+            return unchanged, None
     standing = start or ladder.stand(view, current, memory)
     if standing.position == UNKNOWN:
         reason = f"{current!r} is not a {ladder.name} of the mapping"
@@ -55,6 +61,30 @@ def decide_track(view: View, ladder: Ladder, start: Standing | None = None) -> t
     evidence, since = _why(view, course)
     decision = _decision(view, ladder, standing, course, current, memory, evidence, since)
     return decision, course.move
+
+
+def _unchanged(view: View, ladder: Ladder, current: str | None, memory: Memory) -> TrackDecision | None:
+    """The decision on somebody for whom nothing is different: the value that we left there stands, and the rules say
+    what they said. That is most people, most of the time; None sends the others the long way, to the same answer."""
+    at = memory.get("at")
+    position = ladder.positions.get(at, NOWHERE) if at is not None else NOWHERE
+    if not ladder.is_settled(memory, view.person.id):
+        return None
+    view.stand(ladder.name, at, memory["since"])
+    answer, rule = ladder.answer(view)
+    is_apart = answer > position or (answer < position and not ladder.track.forward)
+    if is_apart or ladder.name_at(answer) != memory["answer"] or ladder.leads_out(view, position, answer):
+        return None
+    if answer < position:
+        return TrackDecision(ladder.name, current, current, "", "held", _backward(ladder, answer), (), memory)
+    if rule is None:
+        return TrackDecision(ladder.name, current, current, "", "stays", NO_RULE, (), memory)
+    return TrackDecision(ladder.name, current, current, rule.name, "stays", rule.reason, rule.when.why(view), memory)
+
+
+def _backward(ladder: Ladder, answer: int) -> str:
+    said = f"the rules say {ladder.name_at(answer)}" if answer >= 0 else "no rule says more"
+    return f"forward only: {said}"
 
 
 def _course(view: View, ladder: Ladder, standing: Standing, memory: Memory) -> Course:
@@ -77,10 +107,7 @@ def _course(view: View, ladder: Ladder, standing: Standing, memory: Memory) -> C
     if position in ladder.moves_from and _moves_apply(ladder, position, course):
         _leave(view, ladder, standing, memory, course)
     if course.verdict == "stays" and ladder.track.forward and course.answer < position:
-        course.verdict = "held"
-        course.reason = "forward only: " + (
-            f"the rules say {ladder.name_at(course.answer)}" if course.answer >= 0 else "no rule says more"
-        )
+        course.verdict, course.reason = "held", _backward(ladder, course.answer)
     return course
 
 
@@ -96,7 +123,7 @@ def _wanted(ladder: Ladder, position: int, answer: int) -> int:
 def _cap(view: View, ladder: Ladder, standing: Standing, memory: Memory, course: Course) -> None:
     """The rules lead to a step that a move leads out of: as if the person had come there when the evidence says."""
     assert course.rule is not None  # noqa: S101 - there is an answer
-    since = _entered(view, standing, course.rule.when.look(view).since, arrives=True)
+    since = _entered(view, standing, course.rule.when.true_since(view), arrives=True)
     ladder.show(view, course.answer, since)
     target, move, _ = _follow(view, ladder, course.answer, since, memory, course.pending)
     ladder.tell(view, standing)
@@ -158,7 +185,7 @@ def _is_ripe(
     if move.after is None:
         return True
     remembered = time_of(memory.get("pending", NO_MEMORY).get(move.name))
-    held_since = remembered or min(move.when.look(view).since or view.now, view.now)
+    held_since = remembered or min(move.when.true_since(view) or view.now, view.now)
     pending[move.name] = held_since.isoformat()
     if view.now < held_since + move.after:
         view.look_again(held_since + move.after)
@@ -212,8 +239,7 @@ def _why(view: View, course: Course) -> tuple[tuple[Evidence, ...], datetime | N
     winner = course.move or course.rule
     if winner is None or course.verdict == "held":
         return (), None
-    finding = winner.when.look(view)
-    return finding.evidence, finding.since
+    return winner.when.why(view), winner.when.true_since(view)
 
 
 def _decision(
@@ -263,7 +289,7 @@ def _decision(
         current=current,
         rule=winner.name if winner is not None and not is_held else "",
         verdict="moves" if value != current else "held" if is_held else "stays",
-        reason=course.reason or _reason(ladder, course, name),
+        reason=course.reason or _reason(course, name),
         evidence=evidence,
         memory=remembered,
     )
@@ -283,12 +309,11 @@ def _entered(view: View, standing: Standing, since: datetime | None, *, arrives:
     return since if standing.is_new or standing.since is None else max(since, standing.since)
 
 
-def _reason(ladder: Ladder, course: Course, name: str | None) -> str:
-    if course.move is not None:
-        return f"{course.move.name}: {course.move.when.words()}"
-    if course.rule is None:
-        return "no rule holds" if name is None else f"stands at {name}; no rule says more"
-    return f"{course.rule.name}: {course.rule.when.words()}"
+def _reason(course: Course, name: str | None) -> str:
+    winner = course.move or course.rule
+    if winner is not None:
+        return winner.reason
+    return NO_RULE if name is None else f"stands at {name}; no rule says more"
 
 
 def _outside(view: View, ladder: Ladder, current: str | None, memory: Memory) -> TrackDecision:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from connector.lifecycle.conditions import Test
+from connector.lifecycle.conditions import Needs, Test
 from connector.lifecycle.model import Move, Rule, Step, Track
 from connector.lifecycle.values import fold, time_of
 from connector.lifecycle.view import View
@@ -47,8 +47,8 @@ class Ladder:
         self._by_value: dict[str, int] = {}
         for position, value in enumerate(self.values):
             self._by_value.setdefault(fold(value), position)
-        self.rules: tuple[tuple[int, Rule, Test], ...] = tuple(  # the furthest step's first
-            (position, rule, rule.when.compile(self.object_name))
+        self.rules: tuple[tuple[int, Rule, Test, Needs], ...] = tuple(  # the furthest step's first
+            (position, rule, rule.when.compile(self.object_name), rule.when.needs())
             for position, step in reversed(list(enumerate(self.steps)))
             for rule in step.rules
         )
@@ -78,6 +78,23 @@ class Ladder:
             return remembered
         return self._by_value.get(fold(value), UNKNOWN)
 
+    def leads_out(self, view: View, *positions: int) -> bool:
+        """Whether the condition of a move out of one of the positions holds."""
+        return any(
+            test(view) for position in positions if position in self.moves_from for _, test in self.moves_from[position]
+        )
+
+    def is_settled(self, memory: Memory, person_id: str) -> bool:
+        """Nothing is held, waits, or is yet to be remembered."""
+        return not (
+            "hold" in memory
+            or "pending" in memory
+            or "answer" not in memory
+            or memory.get("record") != person_id
+            or (self.keeps_dates and "entered" not in memory)
+            or (self.keeps_highest and "highest" not in memory)
+        )
+
     def name_at(self, position: int) -> str | None:
         return self.steps[position].name if position >= 0 else None
 
@@ -86,8 +103,9 @@ class Ladder:
 
     def answer(self, view: View) -> tuple[int, Rule | None]:
         """The furthest step with a rule that holds."""
-        for position, rule, test in self.rules:
-            if test(view):
+        present = view.present
+        for position, rule, test, needs in self.rules:
+            if (needs is None or not needs.isdisjoint(present)) and test(view):
                 return position, rule
         return NOWHERE, None
 
@@ -131,7 +149,4 @@ class Ladder:
         self.show(view, standing.position, standing.since)
 
     def show(self, view: View, position: int, since: datetime | None) -> None:
-        if self.name == "stage":
-            view.stage, view.stage_since = self.name_at(position), since
-        else:
-            view.status, view.status_since = self.name_at(position), since
+        view.stand(self.name, self.name_at(position), since)

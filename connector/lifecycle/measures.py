@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from connector.facts import Activity, Evidence
 from connector.lifecycle.compare import ORDERS, Comparison, Order
-from connector.lifecycle.conditions import Condition, Finding, Reads, Test
+from connector.lifecycle.conditions import Condition, Reads, Test, Why
 from connector.lifecycle.values import fold, show, show_duration, show_time
 from connector.lifecycle.view import View
 
@@ -28,23 +28,21 @@ class ScoreIs(Condition):
             return lambda view: check(view.fit, view)
         return lambda view: check(view.score, view)
 
-    def look(self, view: View) -> Finding:
-        value = view.fit if self.of == "fit" else view.score
-        found = f"{self.of} is {show(value)}"
-        if self.holds(view):
-            return Finding(self.words(), True, found, "", (Evidence("score", view.person.id, found),))
-        lacks = f"{self.words()} ({found})"
-        if isinstance(self.compare, Order) and self.compare.sign in {">=", ">"}:
-            lacks = f"{_points(self.compare, value)} more points of {self.of}"
-        return Finding(self.words(), False, found, lacks)
+    def why(self, view: View) -> Why:
+        return (Evidence("score", view.person.id, self.found(view)),)
+
+    def found(self, view: View) -> str:
+        return f"{self.of} is {show(view.fit if self.of == 'fit' else view.score)}"
+
+    def lacks(self, view: View) -> str:
+        if not isinstance(self.compare, Order) or self.compare.sign[0] != ">":
+            return super().lacks(view)
+        value = (view.fit if self.of == "fit" else view.score) or 0
+        short = self.compare.bound - value + (1 if self.compare.sign == ">" else 0)
+        return f"{show(short)} more points of {self.of}"
 
     def words(self) -> str:
         return f"{self.of} {self.compare.words()}"
-
-
-def _points(compare: Order, value: int | None) -> str:
-    short = compare.bound - (value or 0) + (1 if compare.sign == ">" else 0)
-    return show(short)
 
 
 @dataclass(frozen=True)
@@ -59,14 +57,15 @@ class ThresholdOn(Condition):
         name = self.name
         return lambda view: view.latched.get(name, False)
 
-    def look(self, view: View) -> Finding:
-        value = view.fit if self.of == "fit" else view.score
-        found = f"{self.of} is {show(value)}"
-        if self.holds(view):
-            return Finding(
-                self.words(), True, found, "", (Evidence("score", view.person.id, f"past {self.name}: {found}"),)
-            )
-        return Finding(self.words(), False, found, f"{show(self.at - (value or 0))} more points of {self.of}")
+    def why(self, view: View) -> Why:
+        return (Evidence("score", view.person.id, f"past {self.name}: {self.found(view)}"),)
+
+    def found(self, view: View) -> str:
+        return f"{self.of} is {show(view.fit if self.of == 'fit' else view.score)}"
+
+    def lacks(self, view: View) -> str:
+        value = (view.fit if self.of == "fit" else view.score) or 0
+        return f"{show(self.at - value)} more points of {self.of}"
 
     def words(self) -> str:
         return f"past {self.name} ({self.of} {show(self.at)})"
@@ -94,12 +93,16 @@ class HandedOff(Condition):
 
         return test
 
-    def look(self, view: View) -> Finding:
-        found = f"handed off on {show_time(view.handed_off)}" if view.handed_off else "never handed off"
-        if self.holds(view):
-            evidence = Evidence("handoff", view.person.id, found, view.handed_off)
-            return Finding(self.words(), True, found, "", (evidence,), view.handed_off)
-        return Finding(self.words(), False, found, self.words())
+    def why(self, view: View) -> Why:
+        return (Evidence("handoff", view.person.id, self.found(view), view.handed_off),)
+
+    def true_since(self, view: View) -> datetime | None:
+        return view.handed_off
+
+    def found(self, view: View) -> str:
+        if view.handed_off is None:
+            return "never handed off"
+        return f"handed off by {view.handed_by} on {show_time(view.handed_off)}"
 
     def words(self) -> str:
         parts = ["handed off" if self.expected else "not handed off"]
@@ -131,16 +134,18 @@ class ResponseTime(Condition):
 
         return test
 
-    def look(self, view: View) -> Finding:
+    def why(self, view: View) -> Why:
         start = view.handed_off
         first = first_touch(view, start) if start else None
-        if start is None:
-            return Finding(self.words(), False, "never handed off", "a hand-off")
-        found = f"{first.kind} after {show_duration(first.occurred_at - start)}" if first else "nobody responded yet"
-        if not self.holds(view):
-            return Finding(self.words(), False, found, f"{self.words()} ({found})")
         ref = f"{first.source}:{first.id}" if first else view.person.id
-        return Finding(self.words(), True, found, "", (Evidence("activity", ref, found, start),))
+        return (Evidence("activity", ref, self.found(view), start),)
+
+    def found(self, view: View) -> str:
+        start = view.handed_off
+        if start is None:
+            return "never handed off"
+        first = first_touch(view, start)
+        return f"{first.kind} after {show_duration(first.occurred_at - start)}" if first else "nobody responded yet"
 
     def words(self) -> str:
         return f"response time {self.sign} {show_duration(self.span)}"
@@ -167,12 +172,12 @@ class AccountStageIs(Condition):
         names = frozenset(self.names)
         return lambda view: view.person.account_stage in names
 
-    def look(self, view: View) -> Finding:
-        found = f"account's stage is {view.person.account_stage or 'empty'}"
-        if not self.holds(view):
-            return Finding(self.words(), False, found, f"{self.words()} ({found})")
+    def why(self, view: View) -> Why:
         ref = str(view.fields.get("AccountId") or view.person.id)
-        return Finding(self.words(), True, found, "", (Evidence("account", ref, found),))
+        return (Evidence("account", ref, self.found(view)),)
+
+    def found(self, view: View) -> str:
+        return f"account's stage is {view.person.account_stage or 'empty'}"
 
     def words(self) -> str:
         return "account's stage is " + " or ".join(self.names)
@@ -199,12 +204,12 @@ class HasTag(Condition):
 
         return test
 
-    def look(self, view: View) -> Finding:
+    def why(self, view: View) -> Why:
+        return (Evidence("field", view.person.id, self.found(view)),)
+
+    def found(self, view: View) -> str:
         name = self.fields.get(view.object)
-        found = show(view.fields.get(name) if name else None)
-        if not self.holds(view):
-            return Finding(self.words(), False, found, self.words())
-        return Finding(self.words(), True, found, "", (Evidence("field", view.person.id, f"tagged {found}"),))
+        return f"tags are {show(view.fields.get(name) if name else None)}"
 
     def words(self) -> str:
         return "tagged " + " or ".join(self.names)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 
 from connector.lifecycle.conditions import Condition
 
@@ -21,6 +22,10 @@ class Rule:
     when: Condition
     file: str = ""
     line: int = 0
+
+    @cached_property
+    def reason(self) -> str:
+        return f"{self.name}: {self.when.said}"
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,10 @@ class Move:
     restart: bool = False
     file: str = ""
     line: int = 0
+
+    @cached_property
+    def reason(self) -> str:
+        return f"{self.name}: {self.when.said}"
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from connector.facts import Evidence, OpportunityRole, Row
 from connector.lifecycle.activity import ANCHORS, SINCE_WORDS
 from connector.lifecycle.compare import Comparison
-from connector.lifecycle.conditions import Condition, Finding, Reads, Test
+from connector.lifecycle.conditions import Condition, Needs, Reads, Test, Why
 from connector.lifecycle.values import show, time_of
-from connector.lifecycle.view import View
+from connector.lifecycle.view import DEALS, View
 
 SHOWN = 3  # opportunities named as evidence
 STATES: dict[str, Callable[[Row], bool]] = {
@@ -50,14 +51,18 @@ class HasOpportunity(Condition):
     count: int = 1
     since: str = ""  # one of ANCHORS
 
+    @cached_property
+    def _fits(self) -> Matches:
+        return self.fits()
+
     def compile(self, object_name: str) -> Test:
-        fits, count = self.fits(), self.count
+        fits, count = self._fits, self.count
         if self.state == "none":
             return lambda view: not any(fits(each, view) for each in view.opportunities)
         if self.state == "all_lost":
-            return lambda view: bool(view.opportunities) and bool(self.found(view))
+            return lambda view: bool(view.opportunities) and bool(self.fitting(view))
         if count > 1:
-            return lambda view: bool(view.opportunities) and bool(self.found(view))
+            return lambda view: bool(view.opportunities) and bool(self.fitting(view))
 
         def test(view: View) -> bool:
             for each in view.opportunities:  # noqa: SIM110 - a loop is twice as fast as any() over a generator
@@ -85,33 +90,39 @@ class HasOpportunity(Condition):
 
         return fits
 
-    def found(self, view: View) -> list[OpportunityRole]:
+    def fitting(self, view: View) -> list[OpportunityRole]:
         """One role of each opportunity that fits; [] when the condition does not hold."""
-        fits = self.fits()
-        by_opportunity: dict[str, OpportunityRole] = {}
-        for each in sorted(view.opportunities, key=lambda role: role.role_id):
-            if fits(each, view):
-                by_opportunity.setdefault(each.opportunity_id, each)
-        found = [by_opportunity[each] for each in sorted(by_opportunity)]
+        fits = self._fits
+        found = [each for each in view.opportunities if fits(each, view)]
+        if len(found) > 1:
+            found.sort(key=lambda each: (each.opportunity_id, each.role_id), reverse=True)
+            by_opportunity = {each.opportunity_id: each for each in found}  # the first role of each
+            found = list(reversed(by_opportunity.values()))
         if self.state == "all_lost":
             return found if all(STATES["lost"](each.opportunity) for each in found) else []
         return found if len(found) >= self.count else []
 
-    def look(self, view: View) -> Finding:
-        words, matched = self.words(), self.holds(view)
+    def needs(self) -> Needs:
+        return None if self.state == "none" else frozenset((DEALS,))
+
+    def why(self, view: View) -> Why:
         if self.state == "none":
-            if matched:
-                absent = Evidence("absent", view.person.id, "no such opportunity")
-                return Finding(words, True, "none", "", (absent,))
-            return Finding(words, False, _summary(view.opportunities), lacks=words)
-        if not matched:
-            return Finding(words, False, _summary(view.opportunities), lacks=self._lacks(view))
-        found = self.found(view)
-        times = sorted(at for each in found if (at := self._since(each, view.now)))
-        evidence = tuple(_evidence(each, self._since(each, view.now)) for each in found[:SHOWN])
-        last = self.state == "all_lost" or self.count > len(times)
-        since = (times[-1] if last else times[self.count - 1]) if times else None
-        return Finding(words, True, _summary(found), "", evidence, since)
+            return (Evidence("absent", view.person.id, "no such opportunity"),)
+        return tuple(_evidence(each, self._since(each, view.now)) for each in self.fitting(view)[:SHOWN])
+
+    def true_since(self, view: View) -> datetime | None:
+        if self.state == "none":
+            return None
+        times = sorted(at for each in self.fitting(view) if (at := self._since(each, view.now)))
+        is_last = self.state == "all_lost" or self.count > len(times)
+        return (times[-1] if is_last else times[self.count - 1]) if times else None
+
+    def found(self, view: View) -> str:
+        return _summary(view.opportunities)
+
+    def lacks(self, view: View) -> str:
+        needs_role = not view.opportunities and self.state != "none"
+        return f"a contact role on {self.said}" if needs_role else self.said
 
     def _is_after(self, each: OpportunityRole, start: datetime | None, view: View) -> bool:
         at = self._since(each, view.now)
@@ -124,11 +135,6 @@ class HasOpportunity(Condition):
             if at is not None and at <= now:
                 return at
         return time_of(each.role.get("CreatedDate")) or time_of(each.opportunity.get("CreatedDate"))
-
-    def _lacks(self, view: View) -> str:
-        if not view.opportunities:
-            return f"a contact role on {self.words()}"
-        return self.words()
 
     def words(self) -> str:
         number = f"at least {self.count} times " if self.count > 1 else ""

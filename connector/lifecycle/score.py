@@ -8,13 +8,13 @@ its number stands still in between. So the next time it can change is known.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from connector.facts import Activity, Evidence, TrackDecision
-from connector.lifecycle.activity import HasActivity
+from connector.facts import Evidence, TrackDecision
+from connector.lifecycle.activity import Candidates, HasActivity
 from connector.lifecycle.conditions import Condition, Test
 from connector.lifecycle.values import DAY, number_of, show
 from connector.lifecycle.view import View
@@ -81,11 +81,12 @@ class Scorer:
     def __post_init__(self) -> None:
         self.name = self.score.name
         self.is_fit = self.name == "fit"
-        self._rated: list[tuple[Callable[[View], Sequence[Activity]], float, float]] = []
+        self._rated: list[tuple[frozenset[str] | None, Candidates, float, float]] = []
         self._judged: list[tuple[Test, float]] = []
         for each in self.score.points:
             if isinstance(each.when, HasActivity) and not self.is_fit:
-                self._rated.append((each.when.compile_all(), each.points, math.inf if each.cap is None else each.cap))
+                cap = math.inf if each.cap is None else each.cap
+                self._rated.append((each.when.needs(), each.when.every, each.points, cap))
             else:
                 self._judged.append((each.when.compile(self.object_name), each.points))
         days = self.score.half_life / DAY if self.score.half_life else None
@@ -116,23 +117,30 @@ class Scorer:
 
     def _counted(self, view: View) -> int:
         gained = lost = 0.0
-        today, start, faded = view.now.toordinal(), view.restarted, self._faded
-        for matching, points, cap in self._rated:
-            subtotal = 0.0
-            for activity in matching(view):
-                at = activity.occurred_at
-                if start is not None and at < start:
-                    continue
-                if faded:
-                    age = today - at.toordinal()
-                    subtotal += points * faded[age] if age < len(faded) else 0.0
-                else:
-                    subtotal += points
-            if subtotal > 0:
-                gained += min(subtotal, cap)
-            elif subtotal < 0:
-                lost -= max(subtotal, -cap)
-        fixed = sum(points for test, points in self._judged if test(view))
+        today, start, faded, present = view.now.toordinal(), view.restarted, self._faded, view.present
+        oldest = today - len(faded)
+        for needs, every, points, cap in self._rated:
+            if needs is not None and needs.isdisjoint(present):
+                continue
+            found = every(view)
+            if start is not None:
+                found = [activity for activity in found if activity.occurred_at >= start]
+            if faded:
+                weight = 0.0
+                for activity in found:
+                    day = activity.occurred_at.toordinal()
+                    if day > oldest:
+                        weight += faded[today - day]
+            else:
+                weight = float(len(found))
+            if points > 0:
+                gained += min(weight * points, cap)
+            else:
+                lost += min(-weight * points, cap)
+        fixed = 0.0
+        for test, points in self._judged:
+            if test(view):
+                fixed += points
         if self._half_life and (gained or lost):
             self._look_again(view, gained, lost, fixed)
         return self._bounded(gained - lost + fixed)
@@ -158,9 +166,9 @@ class Scorer:
         field = (self.score.fields or NOTHING).get(self.object_name)
         current = view.fields.get(field) if field else None
         on = [each.name for each in self.thresholds if view.latched[each.name]]
-        memory: dict[str, Any] = {"value": value, "on": on}
-        if base := view.bases.get(self.name):
-            memory["base"] = base
+        memory: Mapping[str, Any] = {"value": value, "on": on}
+        if self.score.source is not None and (base := view.bases.get(self.name)):
+            memory = {**memory, "base": base}
         before = number_of(current)
         is_change = field is not None and value is not None and value != before
         return TrackDecision(
@@ -186,7 +194,7 @@ class Scorer:
         parts: list[tuple[float, Evidence]] = []
         for each in self.score.points:
             if isinstance(each.when, HasActivity) and not self.is_fit:
-                found = [a for a in each.when.found(view) if view.restarted is None or a.occurred_at >= view.restarted]
+                found = [a for a in each.when.every(view) if view.restarted is None or a.occurred_at >= view.restarted]
                 if found:
                     text = f"{len(found)} x {each.when.words()}, {show(each.points)} points each before fading"
                     parts.append(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from connector.facts import Evidence
-from connector.lifecycle.conditions import Condition, Finding, Test
+from connector.lifecycle.conditions import Condition, Test, Why
 from connector.lifecycle.values import show_duration, show_time
 from connector.lifecycle.view import View
 
@@ -25,12 +25,16 @@ class StandsAt(Condition):
             return lambda view: view.stage in names
         return lambda view: view.status in names
 
-    def look(self, view: View) -> Finding:
-        value, since = (view.stage, view.stage_since) if self.track == "stage" else (view.status, view.status_since)
-        found = f"{self.track} is {value or 'empty'}"
-        if value not in self.names:
-            return Finding(self.words(), False, found, f"{self.words()} ({found})")
-        return Finding(self.words(), True, found, "", (Evidence(self.track, view.person.id, found, since),), since)
+    def why(self, view: View) -> Why:
+        since = view.stage_since if self.track == "stage" else view.status_since
+        return (Evidence(self.track, view.person.id, self.found(view), since),)
+
+    def true_since(self, view: View) -> datetime | None:
+        return view.stage_since if self.track == "stage" else view.status_since
+
+    def found(self, view: View) -> str:
+        value = view.stage if self.track == "stage" else view.status
+        return f"{self.track} is {value or 'empty'}"
 
     def words(self) -> str:
         return f"{self.track} is " + " or ".join(self.names)
@@ -58,14 +62,17 @@ class StandsFor(Condition):
 
         return test
 
-    def look(self, view: View) -> Finding:
+    def why(self, view: View) -> Why:
         since = view.stage_since if self.track == "stage" else view.status_since
-        found = f"since {show_time(since)}" if since else "not known since when"
-        if not self.holds(view):
-            return Finding(self.words(), False, found, f"{self.words()} ({found})")
-        assert since is not None  # noqa: S101 - holds says so
-        evidence = Evidence(self.track, view.person.id, f"{self.track} unchanged since {show_time(since)}", since)
-        return Finding(self.words(), True, found, "", (evidence,), since + self.span)
+        return (Evidence(self.track, view.person.id, self.found(view), since),)
+
+    def true_since(self, view: View) -> datetime | None:
+        since = view.stage_since if self.track == "stage" else view.status_since
+        return since + self.span if since else None
+
+    def found(self, view: View) -> str:
+        since = view.stage_since if self.track == "stage" else view.status_since
+        return f"{self.track} unchanged since {show_time(since)}" if since else "not known since when"
 
     def words(self) -> str:
         return f"in the {self.track} for {show_duration(self.span)}"

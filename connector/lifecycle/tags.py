@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connector.facts import Evidence, TrackDecision
-from connector.lifecycle.conditions import Condition, Test
+from connector.lifecycle.conditions import Condition, Needs, Test
 from connector.lifecycle.values import fold
 from connector.lifecycle.view import View
 
@@ -31,20 +31,24 @@ class Labeller:
     separator: str = ";"
 
     def __post_init__(self) -> None:
-        self._compiled: list[tuple[Tag, str, Test]] = [
-            (tag, fold(tag.name), tag.when.compile(self.object_name)) for tag in self.tags
+        self._compiled: list[tuple[Tag, str, Test, Needs]] = [
+            (tag, fold(tag.name), tag.when.compile(self.object_name), tag.when.needs()) for tag in self.tags
         ]
+
+    def _parts(self, text: str) -> dict[str, str]:
+        return {fold(part): part.strip() for part in text.split(self.separator) if part.strip()}
 
     def decide(self, view: View) -> TrackDecision:
         """The whole value of the field: tags of others as they are, ours as the rules say."""
         memory: Mapping[str, str] = view.memory.get("tags", {})
         value = view.fields.get(self.field) if self.field else memory.get("written")
         current = str(value) if value else ""
-        there = {fold(part): part.strip() for part in current.split(self.separator) if part.strip()} if current else {}
+        there = self._parts(current) if current else {}
         added: list[Tag] = []
         removed: list[str] = []
-        for tag, key, test in self._compiled:
-            if test(view):
+        present = view.present
+        for tag, key, test, needs in self._compiled:
+            if (needs is None or not needs.isdisjoint(present)) and test(view):
                 if key not in there:
                     added.append(tag)
                     there[key] = tag.name
@@ -57,7 +61,7 @@ class Labeller:
         joiner = self.separator if self.separator == ";" else f"{self.separator} "
         evidence: tuple[Evidence, ...] = ()
         for tag in added:
-            evidence += tag.when.look(view).evidence
+            evidence += tag.when.why(view)
         said = [f"adds {tag.name}" for tag in added] + [f"removes {name}" for name in removed]
         written = joiner.join(there.values())
         return TrackDecision(

@@ -1,6 +1,6 @@
 """One person, looked at, at one moment: what every condition sees.
 
-It indexes the activities once, and collects the earliest time at which any answer given so far could change by time
+It groups the activities once, and collects the earliest time at which any answer given so far could change by time
 alone. A condition that looks at the clock calls :meth:`View.look_again` with the moment its own answer changes next,
 never later. Conditions stop at the first answer that settles them; that is sound, because until something that was
 looked at changes, the same things are looked at again.
@@ -17,6 +17,7 @@ from connector.lifecycle.values import time_of
 
 NO_ACTIVITIES: Sequence[Activity] = ()
 NOTHING: Mapping[str, Any] = {}
+ACTIVITIES, DEALS = "any activity", "any opportunity"  # beside the activity kinds, in View.present
 
 
 class Rater(Protocol):
@@ -29,35 +30,24 @@ class View:
     """``stage`` and ``status`` are names of the mapping: while a track is decided the one that stands, afterwards the
     decided one, with ``*_since``. ``handed_off`` is when the last hand-off happened, ``handed_by`` its name,
     ``restarted`` when a move last let the person start afresh, ``started`` the later of the two; None where nobody
-    knows."""
+    knows. ``present`` is what there is of the person: the activity kinds, ACTIVITIES, DEALS."""
 
-    __slots__ = (
-        "_by_direction",
-        "_by_kind",
-        "_by_kinds",
-        "account",
-        "bases",
-        "fields",
-        "fit",
-        "handed_by",
-        "handed_off",
-        "is_restarted",
-        "latched",
-        "memory",
-        "now",
-        "object",
-        "opportunities",
-        "person",
-        "raters",
-        "restarted",
-        "review",
-        "score",
-        "stage",
-        "stage_since",
-        "started",
-        "status",
-        "status_since",
-    )
+    # Most of these stay as they are for most people, so they are set only where they differ.
+    review: datetime | None = None
+    stage: str | None = None
+    status: str | None = None
+    handed_off: datetime | None = None
+    handed_by: str | None = None
+    restarted: datetime | None = None
+    started: datetime | None = None
+    score: int | None = None
+    fit: int | None = None
+    is_restarted = False
+    raters: Sequence[Rater] = ()
+    _stage_since: datetime | str | None = None
+    _status_since: datetime | str | None = None
+    _engagement: dict[str, Sequence[Activity]] | None = None
+    _by_kinds: dict[frozenset[str], Sequence[Activity]] | None = None
 
     def __init__(self, person: Person, now: datetime) -> None:
         self.person = person
@@ -65,38 +55,57 @@ class View:
         self.fields: Row = person.fields
         self.account: Row = person.account
         self.opportunities: Sequence[OpportunityRole] = person.opportunities
-        self.memory: Mapping[str, Mapping[str, Any]] = person.memory
+        self.memory = memory = person.memory
         self.now = now
-        self.review: datetime | None = None
-        self.stage: str | None = None
-        self.status: str | None = None
-        self.stage_since: datetime | None = None
-        self.status_since: datetime | None = None
-        owner = self.memory.get("owner", NOTHING)
-        self.handed_off = time_of(owner.get("at"))
-        self.handed_by: str | None = owner.get("by")
-        self.restarted = time_of(self.memory.get("stage", NOTHING).get("restarted"))
-        self.started = max((at for at in (self.handed_off, self.restarted) if at), default=None)
-        self.score: int | None = None
-        self.fit: int | None = None
-        self.latched: dict[str, bool] = {}
-        self.bases: dict[str, float] = {}
-        self.raters: Sequence[Rater] = ()
-        self.is_restarted = False
-        self._by_kind: dict[str, list[Activity]] | None = None
-        self._by_kinds: dict[frozenset[str], list[Activity]] = {}
-        self._by_direction: dict[str, list[Activity]] | None = None
+        self.latched: dict[str, bool] = {}  # threshold -> whether it is on
+        self.bases: dict[str, float] = {}  # score -> where a number from elsewhere counts from
+        self.by_kind = by_kind(person.activities)
+        self.present = set(self.by_kind)
+        if self.by_kind:
+            self.present.add(ACTIVITIES)
+        if person.opportunities or person.account_opportunities:
+            self.present.add(DEALS)
+        if "owner" in memory or "stage" in memory:
+            self._remember(memory.get("owner", NOTHING), memory.get("stage", NOTHING))
+
+    def _remember(self, owner: Mapping[str, Any], stage: Mapping[str, Any]) -> None:
+        if "at" in owner:
+            self.handed_off, self.handed_by = time_of(owner["at"]), owner.get("by")
+        if "restarted" in stage:
+            self.restarted = time_of(stage["restarted"])
+        if self.handed_off or self.restarted:
+            self.started = max(at for at in (self.handed_off, self.restarted) if at)
+
+    @property
+    def stage_since(self) -> datetime | None:
+        return time_of(self._stage_since)
+
+    @property
+    def status_since(self) -> datetime | None:
+        return time_of(self._status_since)
+
+    @property
+    def created(self) -> datetime | None:
+        """Since when a field counts as filled: fields carry no date of their own."""
+        return time_of(self.fields.get("CreatedDate"))
+
+    def stand(self, track: str, name: str | None, since: datetime | str | None) -> None:
+        """Lets conditions see where the person stands."""
+        if track == "stage":
+            self.stage, self._stage_since = name, since
+        else:
+            self.status, self._status_since = name, since
+
+    def look_again(self, at: datetime) -> None:
+        """Something looked at changes at ``at``."""
+        if at > self.now and (self.review is None or at < self.review):
+            self.review = at
 
     def rate(self, raters: Sequence[Rater]) -> None:
         """Lets the scores be counted."""
         self.raters = raters
         for rater in raters:
             rater.rate(self)
-
-    def look_again(self, at: datetime) -> None:
-        """Something looked at changes at ``at``."""
-        if at > self.now and (self.review is None or at < self.review):
-            self.review = at
 
     def restart(self) -> None:
         """The person starts afresh: the score counts from now, and hand-offs are forgotten."""
@@ -122,37 +131,41 @@ class View:
         self.bases[track] = base = raw if self.is_restarted and track == "score" else float(remembered)
         return base
 
-    def of_kind(self, kind: str) -> Sequence[Activity]:
-        """Activities of one kind, oldest first."""
-        by_kind = self._by_kind
-        if by_kind is None:
-            by_kind = self._by_kind = {}
-            for activity in self.person.activities:
-                of_kind = by_kind.get(activity.kind)
-                if of_kind is None:
-                    by_kind[activity.kind] = [activity]
-                else:
-                    of_kind.append(activity)
-        return by_kind.get(kind, NO_ACTIVITIES)
-
     def of_kinds(self, kinds: frozenset[str]) -> Sequence[Activity]:
         """Activities of any of the kinds, oldest first."""
+        if kinds.isdisjoint(self.by_kind):
+            return NO_ACTIVITIES
+        if self._by_kinds is None:
+            self._by_kinds = {}
         found = self._by_kinds.get(kinds)
         if found is None:
-            groups = [group for kind in kinds if (group := self.of_kind(kind))]
-            found = self._by_kinds[kinds] = in_order(groups)
+            groups = [group for kind in kinds if (group := self.by_kind.get(kind))]
+            found = self._by_kinds[kinds] = groups[0] if len(groups) == 1 else in_order(groups)
         return found
 
     def engagement(self, direction: str, ignored: frozenset[str]) -> Sequence[Activity]:
         """Activities of a direction (``any``: of both), oldest first, without the ignored kinds."""
-        by_direction = self._by_direction
-        if by_direction is None:
-            inbound = [a for a in self.person.activities if a.direction == "inbound" and a.kind not in ignored]
-            outbound = [a for a in self.person.activities if a.direction == "outbound" and a.kind not in ignored]
-            by_direction = self._by_direction = {"inbound": inbound, "outbound": outbound}
-        if direction == "any":
-            return in_order(by_direction.values())
-        return by_direction[direction]
+        if self._engagement is None:
+            self._engagement = {}
+        found = self._engagement.get(direction)
+        if found is None:
+            is_any = direction == "any"
+            found = self._engagement[direction] = [
+                a for a in self.person.activities if (is_any or a.direction == direction) and a.kind not in ignored
+            ]
+        return found
+
+
+def by_kind(activities: Iterable[Activity]) -> dict[str, list[Activity]]:
+    """Kind -> activities, oldest first."""
+    found: dict[str, list[Activity]] = {}
+    for activity in activities:
+        kind = activity.kind
+        if kind in found:
+            found[kind].append(activity)
+        else:
+            found[kind] = [activity]
+    return found
 
 
 def in_order(groups: Iterable[Sequence[Activity]]) -> list[Activity]:

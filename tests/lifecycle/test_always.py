@@ -145,7 +145,7 @@ def test_why_agrees_with_whether(what, someone, story):
     rule: Condition = mapping.stages[-1].rules[0].when
     for state, now in lived(mapping, someone, story):
         view = look_at(state, mapping.programs["Contact"], now)
-        view.stage, view.stage_since = "Suspect", now - 2 * DAY
+        view.stand("stage", "Suspect", now - 2 * DAY)
         for each in rule.walk():
             finding = each.look(view)
             assert finding.matched == each.compile("Contact")(view), each.words()
