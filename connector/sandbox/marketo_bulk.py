@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
@@ -25,7 +26,7 @@ from connector.sandbox import marketo_rows as rows_of
 from connector.sandbox.marketo_gate import CENTRAL
 from connector.sandbox.marketo_objects import DELETE
 from connector.sandbox.marketo_query import Ask, MarketoError
-from connector.sandbox.marketo_reads import given
+from connector.sandbox.marketo_reads import given, lead_value
 
 if TYPE_CHECKING:
     from connector.sandbox.marketo import Marketo
@@ -195,18 +196,22 @@ def _file(marketo: Marketo, job: Job) -> tuple[bytes, int]:
     text = io.StringIO()
     writer = csv.writer(text, delimiter=DELIMITERS[job.format], lineterminator="\n")
     writer.writerow([job.titles.get(each, each) for each in job.fields])
-    writer.writerows([_cell(body, each) for each in job.fields] for body in found)
+    cell = _activity_cell if job.kind == "activities" else partial(lead_value, marketo)
+    writer.writerows([_text(cell(body, each)) for each in job.fields] for body in found)
     return text.getvalue().encode(), len(found)
 
 
-def _cell(body: Mapping[str, Any], name: str) -> str:
-    value = str(body["id"]) if name == "marketoGUID" else body.get(name)
+def _activity_cell(body: Mapping[str, Any], name: str) -> Any:
     if name == "attributes":
         return json.dumps(given(body), ensure_ascii=False, separators=(",", ":"))
+    if name == "activityDate":
+        return query.stamp(body[name])
+    return body["id"] if name == "marketoGUID" else body.get(name)
+
+
+def _text(value: Any) -> str:
     if value is None:
         return "null"
-    if name in {"createdAt", "updatedAt", "activityDate"}:
-        return query.stamp(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

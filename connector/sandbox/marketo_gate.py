@@ -46,7 +46,8 @@ class Switches:
 
     ``scan_rows``: so many activities of any type one answer looks through, which is how pages come out short or empty
     with more behind them. ``page_token_seconds``: how long such a token holds, 0 for ever. ``job_seconds``: how long an
-    export takes. ``export_megabytes``: what exports may hold in a day.
+    export takes. ``export_megabytes``: what exports may hold in a day. ``guid_only`` 1: activities come without ``id``,
+    as instances do that moved to the vendor's newer store.
     """
 
     concurrency: int = 10
@@ -58,6 +59,7 @@ class Switches:
     page_token_seconds: int = 0
     job_seconds: int = 0
     export_megabytes: int = 500
+    guid_only: int = 0
 
     def limits(self) -> Limits:
         return Limits(self.concurrency, self.daily_limit, self.rate_limit, self.rate_seconds)

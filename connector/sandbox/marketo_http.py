@@ -116,16 +116,20 @@ def _ask(request: Request, body: bytes) -> Ask:
     headers = {name.lower(): value for name, value in request.headers.items()}
     pairs = request.query_params.multi_items()
     form = _pairs(body) if headers.get("content-type", "").startswith("application/x-www-form-urlencoded") else {}
-    asks = request.method == "POST" and "GET" in (dict(pairs).get("_method", ""), form.get("_method", ""))
-    params: dict[str, str] = {}
-    for name, value in [*pairs, *(form.items() if asks else ())]:
-        params[name] = f"{params[name]},{value}" if name in params else value
-    return Ask("GET" if asks else request.method, request.url.path, params, headers, body)
+    meant = dict(pairs).get("_method") or form.get("_method")
+    method = meant if request.method == "POST" and meant in ("GET", "DELETE") else request.method
+    params = _joined([*pairs, *(form.items() if method == "GET" else ())])
+    return Ask(method, request.url.path, params, headers, body)
 
 
 def _pairs(form: bytes) -> dict[str, str]:
+    return _joined(parse_qsl(form.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Parameters by name; one that is repeated is a comma list."""
     params: dict[str, str] = {}
-    for name, value in parse_qsl(form.decode("utf-8", "replace"), keep_blank_values=True):
+    for name, value in pairs:
         params[name] = f"{params[name]},{value}" if name in params else value
     return params
 

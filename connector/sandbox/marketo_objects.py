@@ -37,6 +37,7 @@ _TYPES = {
     24: ("Add to List", "List ID", "Source"),
     25: ("Remove from List", "List ID", "Source"),
     27: ("Email Bounced Soft", "Mailing ID", "Category, Details, Email, Subcategory, " + _MAILING),
+    29: ("Delete Lead from SFDC", "Lead ID", "Campaign"),  # its number as in real rows, its name as we remember it
     32: ("Merge Leads", "Lead ID", "Master Updated, Merge IDs, Merge Source, Merged in Sales"),
     34: ("Add to Opportunity", "Opportunity ID", "Is Primary, Role"),
     36: ("Update Opportunity", "Opportunity ID", "Data Value Changes"),

@@ -11,7 +11,7 @@ import binascii
 import json
 import struct
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -32,7 +32,7 @@ class MarketoError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request: a POST that says ``_method=GET`` has become one; a repeated parameter is a comma list."""
+    """A request: a POST with ``_method`` GET or DELETE has become one; a repeated parameter is a comma list."""
 
     method: str
     path: str
@@ -134,6 +134,54 @@ def known_fields(text: str, known: Collection[str], default: Collection[str]) ->
         if each not in known:
             raise MarketoError("1006", f"Field '{each}' not found")
     return asked
+
+
+def field_value(name: str, kind: str, value: Any) -> Any:
+    """A value as a lead's field of that type keeps it. Raises 1003, in the words of recorded answers."""
+    if value is None or kind not in _READERS:
+        return value
+    try:
+        return _READERS[kind](value)
+    except (ValueError, TypeError, KeyError):
+        raise MarketoError("1003", f"Invalid value for field '{name}' and value '{value}'") from None
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or float(value) != int(float(value)):
+        raise ValueError(value)
+    return int(float(value))
+
+
+def _real(value: Any) -> float | int:
+    if isinstance(value, bool):
+        raise TypeError(value)
+    return value if isinstance(value, int) else float(value)
+
+
+def _boolean(value: Any) -> bool:
+    return {"true": True, "false": False, "1": True, "0": False}[str(value).lower()]
+
+
+def _email(value: Any) -> str:
+    if "@" not in value:
+        raise ValueError(value)
+    return str(value)
+
+
+def _datetime(value: Any) -> str:
+    at = datetime.fromisoformat(value)
+    return stamp(int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()))
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "integer": _whole,
+    "percent": _whole,
+    "float": _real,
+    "currency": _real,
+    "boolean": _boolean,
+    "email": _email,
+    "datetime": _datetime,
+}
 
 
 def stamp(seconds: int) -> str:

@@ -97,7 +97,10 @@ def _log(
         if len(page) == most:
             more = more or number < len(seen)
             break
-    found = {"result": [render(body) for body in page]} if page else {}
+    shown = [dict(render(body)) for body in page]
+    for each in shown if marketo.switches.guid_only else ():
+        del each["id"]
+    found = {"result": shown} if shown else {}
     return {"nextPageToken": Place(at, last, now).token(), "moreResult": more, **found}
 
 
@@ -142,7 +145,7 @@ def leads(marketo: Marketo, ask: Ask) -> Body:
     if len(found) > query.MAX_MATCHES:
         raise MarketoError("1003", "Too many results match the filter")
     page = found[:most]
-    shown: Body = {"result": [lead(body, fields) for body in page]}
+    shown: Body = {"result": [lead(marketo, body, fields) for body in page]}
     if len(found) > most:
         shown |= {"nextPageToken": Place(0, page[-1]["id"], marketo.epoch()).token(), "moreResult": True}
     return shown
@@ -154,14 +157,20 @@ def one_lead(marketo: Marketo, ask: Ask, lead_id: str) -> Body:
         found = rows_of.leads_by(marketo.org.db.connection, "id", [query.number("id", lead_id)], 0, 1)
     if not found:
         raise MarketoError("1004", f"Lead '{lead_id}' not found")
-    return {"result": [lead(found[0], fields)]}
+    return {"result": [lead(marketo, found[0], fields)]}
 
 
-def lead(body: Mapping[str, Any], fields: Sequence[str]) -> Body:
-    """The asked fields of a lead as JSON, null where it has none; the id comes always."""
-    names = dict.fromkeys(["id", *fields])
-    times = {"createdAt", "updatedAt"}
-    return {name: query.stamp(body[name]) if name in times else body.get(name) for name in names}
+def lead(marketo: Marketo, body: Mapping[str, Any], fields: Sequence[str]) -> Body:
+    """The asked fields of a lead as JSON; the id comes always."""
+    return {name: lead_value(marketo, body, name) for name in dict.fromkeys(["id", *fields])}
+
+
+def lead_value(marketo: Marketo, body: Mapping[str, Any], name: str) -> Any:
+    """Null where a lead has no value, but a boolean is false then."""
+    value = body.get(name)
+    if name in ("createdAt", "updatedAt"):
+        return query.stamp(body[name])
+    return False if value is None and marketo.fields[name].type == "boolean" else value
 
 
 def describe(marketo: Marketo, ask: Ask) -> Body:

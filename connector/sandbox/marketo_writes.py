@@ -36,6 +36,7 @@ def _sync(marketo: Marketo, row: Mapping[str, Any], action: str, lookup: str) ->
     for name in row:
         if name not in marketo.fields or (marketo.fields[name].read_only and name != "id"):
             raise MarketoError("1006", f"Field '{name}' not found")
+    row = {name: query.field_value(name, marketo.fields[name].type, value) for name, value in row.items()}
     if action == "createOnly" and "id" in row:
         raise MarketoError("1003", "Invalid data: id is not allowed with createOnly")
     key = row.get(lookup)

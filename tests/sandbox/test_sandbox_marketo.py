@@ -6,6 +6,7 @@ import json
 import random
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from marketo_service import NOON, Service
 from connector.clock import FrozenClock
 from connector.errors import ConfigurationError
 from connector.sandbox import marketo_reads as reads
+from connector.sandbox.gate import Gate
 from connector.sandbox.marketo import Marketo
 from connector.sandbox.marketo_gate import Switches
 from connector.sandbox.marketo_query import Ask, MarketoError, stamp
@@ -235,6 +237,40 @@ def test_descriptions_have_the_shape_of_recorded_ones(mkto: Service) -> None:
     for each in known:
         ours = shown[each["rest"]["name"]]
         assert all(ours[key] == each[key] for key in ("id", "displayName", "dataType", "rest"))
+
+
+def test_recorded_traffic_gets_the_recorded_answers(mkto: Service, marketo: Marketo) -> None:
+    if not RECORDED.exists():
+        pytest.skip("no recorded traffic beside the project")
+    lines = [json.loads(line) for line in RECORDED.read_text().splitlines()]
+    described = next(line["response"]["result"] for line in lines if line["path"].endswith("describe.json"))
+    own = {each["rest"]["name"]: each["dataType"] for each in described if each["rest"]["name"].endswith("_field")}
+    marketo.add_lead_fields({**own, "date_field": "date"})
+    known: dict[int, int] = {}  # recorded ids to ours
+
+    def ours(value: Any) -> Any:
+        """With our ids for theirs, and without the times."""
+        if isinstance(value, dict):
+            return {key: ours(one) for key, one in value.items() if key not in {"createdAt", "updatedAt", "requestId"}}
+        if isinstance(value, list):
+            return [ours(one) for one in value]
+        return known.get(value, value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    compared = 0
+    for line in lines:
+        if line["path"] != "/rest/v1/leads.json":
+            continue
+        params = {key: unquote(value) for key, value in line["query"].items()}
+        if params.get("filterType") == "id":
+            params["filterValues"] = str(known[int(params["filterValues"])])
+        marketo.gate = Gate()
+        answer = mkto.call(line["method"], "leads", params=params, json=ours(line["body"])).json()
+        for real, made in zip(line["response"]["result"], answer["result"], strict=True):
+            if real.get("status") == "created":
+                known[real["id"]] = made["id"]
+        assert ours(answer) == ours(line["response"]), line["body"]
+        compared += 1
+    assert compared > 50
 
 
 # -- the handle --------------------------------------------------------------------------------------------------------
