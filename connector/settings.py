@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     )
     marketo_client_id: str | None = Field(None, description="Client id of Marketo's custom service.")
     marketo_client_secret: SecretStr | None = Field(None, description="Client secret of Marketo's custom service.")
+    marketo_extracts: bool = Field(
+        True, description="Read Marketo's history by bulk extracts, whose queue and daily quota others share."
+    )
     hubspot_token: SecretStr | None = Field(None, description="HubSpot service key or private app token; unset: off.")
     hubspot_url: str = Field("https://api.hubapi.com", description="HubSpot's address.")
     hubspot_api_version: str = Field(

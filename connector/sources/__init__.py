@@ -36,7 +36,13 @@ def open_sources(
         secret = settings.marketo_client_secret.get_secret_value()
         sources.append(
             MarketoSource(
-                settings.marketo_url, settings.marketo_client_id, secret, clock, settings.ca_bundle, declared_kinds
+                settings.marketo_url,
+                settings.marketo_client_id,
+                secret,
+                clock,
+                settings.ca_bundle,
+                declared_kinds,
+                extracts=settings.marketo_extracts,
             )
         )
     if settings.hubspot_token:

@@ -3,12 +3,14 @@
 An activity request takes at most ten types, so the types that the instance has are spread over several chains of
 pages, each with a token of its own as cursor (``marketo_chains``). Leads that did something, or whose data or score
 changed, are read anew by id: that gives e-mail address, Salesforce ids and scores as they are now. Deletions come from
-an endpoint of their own, behind everything else.
+an endpoint of their own, behind everything else. What happened before the first poll comes from extracts
+(``marketo_history``).
 Sources: developer.adobe.com, "Activities", "Paging Tokens", "Leads", "Marketo Integration Best Practices".
 """
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -20,8 +22,10 @@ import structlog
 from connector.clock import Clock
 from connector.errors import LimitReached, Refused
 from connector.facts import Prospect, SourcePage
+from connector.sources import marketo_history
 from connector.sources.marketo_api import MarketoApi
-from connector.sources.marketo_chains import Chain, moved, planned, without_token
+from connector.sources.marketo_chains import HISTORY, Chain, moved, planned, without_token
+from connector.sources.marketo_history import UNAVAILABLE, History, is_finished
 from connector.sources.marketo_rows import (
     DELETE,
     NOT_READ,
@@ -33,6 +37,8 @@ from connector.sources.marketo_rows import (
     read_rows,
     type_names,
 )
+
+Places = dict[str, Any]  # "chains", and "history": what is left of it, None when nothing is
 
 log = structlog.get_logger(__name__)
 
@@ -57,8 +63,10 @@ class MarketoSource:
         clock: Clock,
         ca_bundle: Path | None = None,
         declared_kinds: Collection[str] = (),
+        *,
+        extracts: bool = True,
     ) -> None:
-        self._clock, self._declared = clock, frozenset(declared_kinds)
+        self._clock, self._declared, self._extracts = clock, frozenset(declared_kinds), extracts
         self._api = MarketoApi(url, client_id, client_secret, clock, ca_bundle)
         self._parked: tuple[datetime, LimitReached] | None = None
         self._listed_at: datetime | None = None
@@ -67,15 +75,21 @@ class MarketoSource:
         self._read_at: dict[str, datetime] = {}  # lead -> when this poll read it
 
     def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
-        """Chain by chain; a page's prospects are the leads of its rows as they are at that moment."""
+        """What is new chain by chain, then what is left of the history. A page's prospects are the leads of its rows as
+        they are at that moment."""
         if self._parked and now < self._parked[0]:
             raise self._parked[1]
         self._read_at.clear()
+        known = cursor or {"chains": (), "history": marketo_history.begun(now) if self._extracts else None}
         try:
             self._list(now)
-            chains = planned((cursor or {}).get("chains", ()), self._types.keys() - NOT_READ, DELETE, now)
-            for place in range(len(chains)):
-                yield from self._follow(chains, place)
+            wanted = self._types.keys() - NOT_READ
+            since = now if cursor is None and self._extracts else now - HISTORY
+            places = {"chains": planned(known["chains"], wanted, DELETE, now, since), "history": known.get("history")}
+            for number in range(len(places["chains"])):
+                yield from self._follow(places, number)
+            if places["history"]:
+                yield from self._read_history(places, wanted)
         except LimitReached as error:
             self._parked = (now + PARKED, error)
             raise
@@ -92,29 +106,52 @@ class MarketoSource:
             self._fields = lead_fields(self._api.get("leads/describe.json", "describe").get("result") or ())
             self._listed_at = now
 
-    def _follow(self, chains: list[Chain], place: int) -> Iterator[SourcePage]:
-        """The pages of one chain; ``chains[place]`` moves along. A page may be short or empty with more behind it."""
+    def _read_history(self, places: Places, wanted: Collection[int]) -> Iterator[SourcePage]:
+        """By extracts; where Marketo refuses those, chain by chain from the beginning."""
+        place = places["history"] = dict(places["history"])
+        try:
+            for rows in History(self._api, self._clock, wanted).rows(place):
+                yield self._sourced(read_rows(rows, self._types, self._declared), places)
+            if not is_finished(place):
+                return
+        except Refused as error:
+            if error.code not in UNAVAILABLE:
+                raise
+            log.warning("no extracts, reading the history page by page", source=SOURCE, code=error.code)
+            for chain in places["chains"][:-1]:
+                chain.update(token=None, since=place["from"], done=False)
+        places["history"] = None
+        yield self._sourced(Batch(), places)
+        for number, chain in enumerate(places["chains"]):
+            if not chain["done"]:
+                yield from self._follow(places, number)
+
+    def _follow(self, places: Places, number: int) -> Iterator[SourcePage]:
+        """The pages of one chain, which moves along. A page may be short or empty with more behind it."""
+        chains = places["chains"]
         has_replaced = False
         while True:
-            chain = chains[place]
             try:
-                chain = self._with_token(chain)
+                chain = self._with_token(chains[number])
                 body = self._page(chain)
             except Refused as error:
-                if error.code not in REFUSED_TOKEN or has_replaced or chains[place]["token"] is None:
+                if error.code not in REFUSED_TOKEN or has_replaced or chains[number]["token"] is None:
                     raise
-                log.warning("paging token refused", source=SOURCE, code=error.code, since=chain["since"])
-                chains[place], has_replaced = without_token(chain), True
+                log.warning("paging token refused", source=SOURCE, code=error.code, since=chains[number]["since"])
+                chains[number], has_replaced = without_token(chains[number]), True
                 continue
             batch = read_rows(body.get("result") or (), self._types, self._declared)
             token = str(body.get("nextPageToken") or chain["token"])
             more = bool(body.get("moreResult")) and token != chain["token"]  # the same page again would have no end
-            prospects = tuple(self._prospects(batch))
-            chains[place] = moved(chain, token, more, batch.latest)
-            gone = tuple(batch.deleted)
-            yield SourcePage(_copy(chains), tuple(batch.activities), prospects, unknown=batch.unknown, gone=gone)
+            chains[number] = moved(chain, token, more, batch.latest)
+            yield self._sourced(batch, places)
             if not more:
                 return
+
+    def _sourced(self, batch: Batch, places: Places) -> SourcePage:
+        prospects = tuple(self._prospects(batch))
+        gone = tuple(batch.deleted)
+        return SourcePage(copy.deepcopy(places), tuple(batch.activities), prospects, unknown=batch.unknown, gone=gone)
 
     def _with_token(self, chain: Chain) -> Chain:
         if chain["token"]:
@@ -150,7 +187,3 @@ class MarketoSource:
     def _is_stale(self, lead_id: str, at: datetime, batch: Batch) -> bool:
         read_at = self._read_at.get(lead_id)
         return read_at is None or at > read_at - FRESH or lead_id in batch.merged.values()
-
-
-def _copy(chains: list[Chain]) -> dict[str, Any]:
-    return {"chains": [dict(each) for each in chains]}

@@ -38,6 +38,9 @@ BY_CODE: dict[str, Judgement] = {
     "610": Judgement(Verdict.REFUSE, hint=SETTINGS),
     "615": Judgement(Verdict.AGAIN, wait=2),  # ten calls at once
 }  # fmt: skip
+EXPORT_QUOTA = Judgement(
+    Verdict.LIMIT, hint="the day's megabytes of extracts are used up; they come back at midnight, US Central time"
+)
 
 
 def judge(status: int, body: Any) -> Judgement:
@@ -48,11 +51,12 @@ def judge(status: int, body: Any) -> Judgement:
     errors = body.get("errors") if has_failed else None
     first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
     code = str(first.get("code") or "")
-    known = BY_CODE.get(code)
+    message = str(first.get("message") or "")
+    known = EXPORT_QUOTA if code == "1029" and "quota" in message.lower() else BY_CODE.get(code)
     if known is None:
-        passes = status >= 500 or status in {408, 429}
+        passes = status >= 500 or status in {404, 408, 429}  # 404: an extract's file that is not there yet
         known = Judgement(Verdict.AGAIN if passes else Verdict.REFUSE, hint="" if passes or code else SETTINGS)
-    return Judgement(known.verdict, code, str(first.get("message") or ""), known.hint, known.wait)
+    return Judgement(known.verdict, code, message, known.hint, known.wait)
 
 
 def judge_sign_in(status: int, body: Any) -> Judgement:
@@ -123,6 +127,21 @@ class MarketoApi:
         else:
             response = self._session.request("GET", url, params=given, kind=kind)
         return envelope(response)
+
+    def export(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The job of an answer about extracts of activities. Raises Passing for an answer without one."""
+        url = f"{self._url}/bulk/v1/activities/export/{path}"
+        result = envelope(self._session.request(method, url, json=body, kind="export")).get("result")
+        if not isinstance(result, list) or not result or not isinstance(result[0], dict):
+            raise Passing("Marketo answered about no extract", "it usually passes; the next cycle asks again")
+        return result[0]
+
+    def piece(self, job: str, first: int, last: int) -> bytes:
+        """Bytes of an extract's file, both ends included."""
+        url = f"{self._url}/bulk/v1/activities/export/{job}/file.json"
+        headers = {"Range": f"bytes={first}-{last}", "Accept-Encoding": "identity"}
+        response = self._session.request("GET", url, headers=headers, kind="export")
+        return response.content if response.status_code == 206 else response.content[first : last + 1]
 
     def close(self) -> None:
         """Its connections only: a minute later they would be closed by the other side."""

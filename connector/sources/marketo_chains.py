@@ -21,9 +21,11 @@ LATE = timedelta(minutes=15)  # how late a row may become visible and still be r
 Chain = dict[str, Any]
 
 
-def planned(chains: Iterable[Mapping[str, Any]], wanted: Collection[int], alone: int, now: datetime) -> list[Chain]:
-    """The chains of a poll: those that there were, less the types that are gone, then new ones for types that are new.
-    The type ``alone`` has a chain of its own, the last one."""
+def planned(
+    chains: Iterable[Mapping[str, Any]], wanted: Collection[int], alone: int, now: datetime, since: datetime
+) -> list[Chain]:
+    """The chains of a poll: those that there were, less the types that are gone, then new ones for types that are new,
+    which begin at ``since``. The type ``alone`` has a chain of its own, the last one, which looks at no past."""
     kept: list[Chain] = [
         {**each, "types": types} for each in chains if (types := [t for t in each["types"] if t in {*wanted, alone}])
     ]
@@ -31,12 +33,14 @@ def planned(chains: Iterable[Mapping[str, Any]], wanted: Collection[int], alone:
     new = sorted(set(wanted) - covered - {alone})
     groups = [new[start : start + MOST_TYPES] for start in range(0, len(new), MOST_TYPES)]
     groups += [] if alone in covered else [[alone]]
-    found = [begun(each, now) for each in kept] + [_from_the_beginning(types, now) for types in groups]
+    found = [begun(each, now) for each in kept] + [
+        _new(types, now, now if types == [alone] else since) for types in groups
+    ]
     return sorted(found, key=lambda each: alone in each["types"])
 
 
-def _from_the_beginning(types: list[int], now: datetime) -> Chain:
-    start = (now - HISTORY).isoformat()
+def _new(types: list[int], now: datetime, since: datetime) -> Chain:
+    start = (since - LATE).isoformat()
     return {"types": types, "token": None, "since": start, "anew": now.isoformat(), "done": False}
 
 
@@ -50,8 +54,8 @@ def begun(chain: Chain, now: datetime) -> Chain:
 
 def moved(chain: Chain, token: str, more: bool, latest: datetime | None) -> Chain:
     """The chain behind a page whose newest row is of ``latest``."""
-    since = max(datetime.fromisoformat(chain["since"]), latest) if latest else datetime.fromisoformat(chain["since"])
-    return {**chain, "token": token, "since": since.isoformat(), "done": not more}
+    since = datetime.fromisoformat(chain["since"])
+    return {**chain, "token": token, "since": max(since, latest or since).isoformat(), "done": not more}
 
 
 def without_token(chain: Chain) -> Chain:

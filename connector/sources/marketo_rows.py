@@ -6,6 +6,7 @@ own, so names come from ``types.json`` and a type that no table knows is kept as
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -134,7 +135,8 @@ def is_true(value: Any) -> bool:
 
 
 def attributes_of(given: Any) -> dict[str, Any]:
-    """A list of name and value from the REST API, an object in bulk files; without what is empty."""
+    """A list of name and value from the REST API, an object as JSON text in extracts; without what is empty."""
+    given = json.loads(given) if isinstance(given, str) and given else given
     if isinstance(given, Mapping):
         pairs = list(given.items())
     else:

@@ -230,6 +230,8 @@ def _as_answered(exported: dict[str, str]) -> dict[str, Any]:
         (200, "1003", Verdict.REFUSE),
         (200, "9999", Verdict.REFUSE),
         (413, None, Verdict.REFUSE),
+        (404, None, Verdict.AGAIN),
+        (200, "1029", Verdict.REFUSE),
         (502, None, Verdict.AGAIN),
         (429, None, Verdict.AGAIN),
     ],
@@ -256,7 +258,7 @@ def test_each_refusal_says_what_to_try() -> None:
 
 
 def test_ten_types_make_a_chain_and_deletions_their_own_the_last() -> None:
-    chains = planned((), range(1, 25), DELETE, NOW)
+    chains = planned((), range(1, 25), DELETE, NOW, NOW)
     assert [len(each["types"]) for each in chains] == [10, 10, 4, 1]
     assert chains[-1]["types"] == [DELETE]
 
@@ -265,32 +267,33 @@ def test_ten_types_make_a_chain_and_deletions_their_own_the_last() -> None:
 def test_each_type_is_in_one_chain_whatever_comes_and_goes(instances: list[set[int]]) -> None:
     chains: list[dict[str, Any]] = []
     for wanted in instances:
-        chains = planned(chains, wanted, DELETE, NOW)
+        chains = planned(chains, wanted, DELETE, NOW, NOW)
         covered = [type_ for each in chains for type_ in each["types"]]
         assert Counter(covered) == Counter([*wanted, DELETE])
         assert all(1 <= len(each["types"]) <= MOST_TYPES for each in chains)
 
 
 def test_a_new_type_is_read_from_the_beginning_and_the_others_go_on() -> None:
-    [one, *_] = planned((), [1, 2], DELETE, NOW)
+    [one, *_] = planned((), [1, 2], DELETE, NOW, NOW)
     done = moved(one, "T2", more=False, latest=NOW - timedelta(hours=1))
-    first, second, _ = planned([done], [1, 2, 100001], DELETE, NOW)
+    long_ago = NOW - timedelta(days=700)
+    first, second, _ = planned([done], [1, 2, 100001], DELETE, NOW, long_ago)
     assert first == done
-    assert (second["types"], second["token"]) == ([100001], None)
+    assert (second["types"], second["token"], second["since"]) == ([100001], None, (long_ago - LATE).isoformat())
 
 
 def test_a_chain_that_is_done_begins_anew_now_and_then_but_never_in_the_middle() -> None:
-    [one, _] = planned((), [1], DELETE, NOW)
+    [one, _] = planned((), [1], DELETE, NOW, NOW)
     later = NOW + ANEW
     middle, done = (moved(one, "T2", more=more, latest=NOW) for more in (True, False))
-    assert planned([middle], [1], DELETE, later)[0] == middle
-    assert planned([done], [1], DELETE, later - timedelta(seconds=1))[0] == done
-    anew = planned([done], [1], DELETE, later)[0]
+    assert planned([middle], [1], DELETE, later, NOW)[0] == middle
+    assert planned([done], [1], DELETE, later - timedelta(seconds=1), NOW)[0] == done
+    anew = planned([done], [1], DELETE, later, NOW)[0]
     assert (anew["token"], anew["since"]) == (None, (NOW - LATE).isoformat())
 
 
 def test_a_refused_token_is_replaced_from_a_little_before_the_last_row() -> None:
-    [one, _] = planned((), [1], DELETE, NOW)
+    [one, _] = planned((), [1], DELETE, NOW, NOW)
     replaced = without_token(moved(one, "T2", more=True, latest=NOW))
     assert (replaced["token"], replaced["since"], replaced["done"]) == (None, (NOW - LATE).isoformat(), False)
 
