@@ -85,7 +85,10 @@ class MarketoSource:
             self._list(now)
             wanted = self._types.keys() - NOT_READ
             since = now if cursor is None and self._extracts else now - HISTORY
-            places = {"chains": planned(known["chains"], wanted, DELETE, now, since), "history": known.get("history")}
+            places: Places = {
+                "chains": planned(known["chains"], wanted, DELETE, now, since),
+                "history": known.get("history"),
+            }
             for number in range(len(places["chains"])):
                 yield from self._follow(places, number)
             if places["history"]:
