@@ -77,7 +77,9 @@ def test_questions_about_activities_are_limited(mkto: Service, lead_ids: list[in
     assert mkto.code("activities", activityTypeIds="1,2,3,6,7,8,9,10,11,12,13", nextPageToken=since) == "1003"
     many = ",".join(str(number) for number in range(1, 32))
     assert mkto.code("activities", activityTypeIds="1", leadIds=many, nextPageToken=since) == "1003"
-    assert mkto.code("activities", activityTypeIds="1", nextPageToken="nonsense") == "1003"
+    damaged = ("B" if since[20] == "A" else "A").join([since[:20], since[21:]])
+    for token in ("nonsense", damaged):
+        assert mkto.code("activities", activityTypeIds="1", nextPageToken=token) == "1003"
     assert mkto.code("activities", activityTypeIds="99999", nextPageToken=since) == "1003"
     assert mkto.code("activities/pagingtoken", sinceDatetime="yesterday") == "704"
     two = mkto.get("activities", activityTypeIds=["12", "13"], leadIds=lead_ids[1], nextPageToken=since)

@@ -23,6 +23,8 @@ def test_everybody_gets_the_same_token_until_it_expires(mkto: Service) -> None:
     assert (second["access_token"], first["expires_in"], second["expires_in"]) == (first["access_token"], 3599, 2)
     mkto.wait(seconds=2)
     assert mkto.code("activities/types") == "602"
+    mkto.token()  # another client renews it
+    assert mkto.code("activities/types") == "602"
     mkto.sign_in()
     assert mkto.get("activities/types")["success"]
 
@@ -79,6 +81,13 @@ def test_faults_show_as_marketo_shows_them(mkto: Service, marketo: Marketo) -> N
     assert [mkto.code("activities/types") for _ in range(2)] == ["602", "602"]
     mkto.sign_in()
     assert mkto.get("activities/types")["success"]
+
+
+def test_activities_may_come_without_their_old_id(mkto: Service, marketo: Marketo, lead_ids: list[int]) -> None:
+    marketo.switches = Switches(guid_only=1)
+    shown = mkto.get("activities", activityTypeIds="12", nextPageToken=mkto.since())["result"]
+    assert ["id" in each for each in shown] == [False] * len(lead_ids)
+    assert len({each["marketoGUID"] for each in shown}) == len(lead_ids)
 
 
 def test_unknown_paths_and_methods_are_told_by_code(mkto: Service) -> None:
@@ -147,6 +156,15 @@ def test_extracts_are_limited(mkto: Service, marketo: Marketo) -> None:
     marketo.switches = Switches(export_megabytes=0)
     answer = mkto.post(f"{BULK}/create.json", {"filter": {"createdAt": MAY}})
     assert answer["errors"][0]["message"] == "Export daily quota 0MB exceeded."
+
+
+def test_deletions_are_not_extracted(mkto: Service, marketo: Marketo, lead_ids: list[int]) -> None:
+    marketo.delete_leads(lead_ids[:1])
+    job = f"{BULK}/{created(mkto)}"
+    mkto.post(f"{job}/enqueue.json", None)
+    assert mkto.get(f"{job}/status.json")["result"][0]["numberOfRecords"] == len(lead_ids)
+    answer = mkto.post(f"{BULK}/create.json", {"filter": {"createdAt": MAY, "activityTypeIds": [37]}})
+    assert answer["errors"][0]["code"] == "1003"
 
 
 def test_leads_are_extracted_by_their_last_change(mkto: Service, marketo: Marketo, lead_ids: list[int]) -> None:
