@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -34,6 +35,14 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change;
 MaxChanges = Annotated[
     int | None, typer.Option("--max-changes", min=0, help="Stop before writing if more people than this would change.")
 ]
+
+
+class System(StrEnum):
+    """Marketing systems that a practice org can have beside it."""
+
+    PARDOT = "pardot"
+    MARKETO = "marketo"
+    HUBSPOT = "hubspot"
 
 
 class Options:
@@ -95,6 +104,7 @@ def sandbox(
     persist: Annotated[Path | None, typer.Option(help="SQLite file that keeps the org.")] = None,
     live: Annotated[float, typer.Option(min=0, help="Seconds between events of the living company; 0: none.")] = 0,
     mapping: Annotated[list[str] | None, typer.Option(help="Add the fields that this mapping writes.")] = None,
+    system: Annotated[list[System] | None, typer.Option(help="A marketing system to serve beside the org.")] = None,
 ) -> None:
     """Serve a practice org until interrupted. The first line on stdout is JSON: its address and credentials."""
     from connector import practice
@@ -103,7 +113,7 @@ def sandbox(
 
     logs.configure("console", "DEBUG" if Options.debug else "INFO")
     stop = Stop()
-    with stop.on_signals(), practice.serve(port=port, persist=persist) as served:
+    with stop.on_signals(), practice.serve(port=port, persist=persist, systems=system or ()) as served:
         for name in mapping or ["lead-liaison"]:
             practice.add_fields(served.org, load_mapping(name))
         loaded = practice.fill(served, sample=sample, data=data)

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,10 @@ from connector.backfill import Scope, run_backfill
 from connector.clock import SystemClock
 from connector.cycle import Pipeline, run_cycle
 from connector.facts import Person
-from connector.lifecycle import explain
-from connector.practice import Practice, add_fields, fill, serve
+from connector.practice import SYSTEMS, Practice, add_fields, fill, serve
 from connector.report import CycleReport
 from connector.sandbox.life import live
+from connector.status import explained
 from connector.store import Store
 from connector.wiring import load_mapping, open_pipeline
 
@@ -36,13 +37,14 @@ SEED = 11
 def run_demo(*, as_json: bool) -> None:
     """Prints what happened; raises ConnectorError when it did not work."""
     state = _state_file()
-    with serve() as practice:
-        settings = practice.settings(state=str(state), overlap=0.0)
+    with serve(systems=SYSTEMS) as practice:
+        settings = practice.settings(state=str(state), overlap=0.0, marketo_extracts=False)
         mapping = load_mapping(settings)
         add_fields(practice.org, mapping)
         with render.steps(as_json) as step:
             step("Building a sample company in a practice org")
             fill(practice, sample="small")
+            somebody = _heard_of_everywhere(practice)
             with open_pipeline(settings) as pipeline:
                 before = _stages(practice, pipeline)
                 step("Backfill: reading everything, deciding everybody, writing what differs")
@@ -55,12 +57,15 @@ def run_demo(*, as_json: bool) -> None:
                     reports.append(run_cycle(pipeline))
                 after = _stages(practice, pipeline)
                 people = _worth_explaining(pipeline.store)
-                documents = [_explained(pipeline, person) for person in people]
+                now = pipeline.clock.now()
+                documents = [explained(pipeline.store, each, mapping, now) for each in people]
+                joined = explained(pipeline.store, pipeline.store.facts_of([somebody])[0], mapping, now)
         told = {
             "funnel": {"before": before, "after_backfill": middle, "after_cycles": after},
             "happened": happened,
             "changes": _changes(reports),
             "explained": documents,
+            "heard_of_everywhere": joined,
             "cycles": [report.as_dict() for report in reports],
             "org_counted_calls": practice.org.calls["total"],
             "state": str(state),
@@ -84,6 +89,25 @@ def _state_file() -> Path:
     except OSError:
         return Path(tempfile.mkdtemp(prefix="connector-demo-")) / "demo.sqlite3"
     return path.resolve()
+
+
+def _heard_of_everywhere(practice: Practice) -> str:
+    """A contact whom Account Engagement, Marketo and HubSpot each know something of; returns the id."""
+    first = "SELECT Id, Email FROM Contact WHERE Email != null ORDER BY CreatedDate, Id LIMIT 1"
+    contact = practice.org.rows(first)[0]
+    now = SystemClock().now()
+    if practice.marketo:
+        lead = {"email": contact["Email"], "sfdcContactId": contact["Id"]}
+        form = {"activityTypeId": 2, "activityDate": now - timedelta(days=20), "primaryAttributeValue": "Buying guide"}
+        practice.marketo.add_activities([{"leadId": practice.marketo.add_leads([lead])[0], **form}])
+    if practice.hubspot:
+        known = practice.hubspot.add_contacts([{"email": contact["Email"]}])
+        meeting = {"hs_meeting_title": "Demo", "hs_timestamp": now - timedelta(days=10), "contacts": known}
+        practice.hubspot.add_engagements("meetings", [{"hs_meeting_outcome": "COMPLETED", **meeting}])
+    prospect = practice.pardot.add_prospects([{"email": contact["Email"], "salesforceContactId": contact["Id"]}])
+    click = {"type": 1, "typeName": "Email", "details": "Invitation", "createdAt": now - timedelta(days=5)}
+    practice.pardot.add_activities([{"prospectId": prospect[0], **click}])
+    return str(contact["Id"])
 
 
 def _lives(practice: Practice) -> Iterator[list[str]]:
@@ -120,19 +144,6 @@ def _worth_explaining(store: Store) -> list[Person]:
     return store.facts_of(list(chosen.values()))
 
 
-def _explained(pipeline: Pipeline, person: Person) -> dict[str, Any]:
-    now = pipeline.clock.now()
-    return {
-        "person": person.id,
-        "object": person.object,
-        "name": person.fields.get("Name"),
-        "email": person.fields.get("Email"),
-        "decided": pipeline.store.latest(person.id),
-        "now": explain(person, pipeline.mapping, now).as_dict(),
-        "history": pipeline.store.history(person.id),
-    }
-
-
 def _show(console: Console, told: Mapping[str, Any], reports: list[CycleReport]) -> None:
     funnel = told["funnel"]
     rows = [
@@ -151,6 +162,8 @@ def _show(console: Console, told: Mapping[str, Any], reports: list[CycleReport])
     console.print("\n[bold]Three decisions, explained[/bold]")
     for document in told["explained"]:
         render.explanation(console, document, history=False)
+    console.print("\n[bold]One person, heard of in Salesforce and three marketing systems[/bold]")
+    render.explanation(console, told["heard_of_everywhere"])
     rows = [
         (
             each.kind,

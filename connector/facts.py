@@ -58,8 +58,8 @@ class SourcePage:
     """One page of a source. The store commits it together with ``cursor``, from which the next poll goes on.
 
     ``removed``: ids of activities that the source took back. ``unknown``: type -> how many rows had a type the source's
-    table does not know (they are kept, as kind "other"). ``gone``: ids of prospects that the source has deleted and says
-    nothing more of: those that are known become ``deleted`` and stay who they were.
+    table does not know (they are kept, as kind "other"). ``gone``: ids of prospects that the source has deleted and
+    says nothing more of: those that are known become ``deleted`` and stay who they were.
     """
 
     cursor: Mapping[str, Any]

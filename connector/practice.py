@@ -6,11 +6,13 @@ import json
 import random
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from starlette.routing import BaseRoute
 
 from connector import settings as settings_module
 from connector.clock import SystemClock
@@ -18,22 +20,28 @@ from connector.daemon import Stop
 from connector.errors import ConfigurationError
 from connector.mapping import Mapping as CompiledMapping
 from connector.sandbox.company import Size, build_company
+from connector.sandbox.hubspot import HubSpot
 from connector.sandbox.life import live
 from connector.sandbox.loader import LoadReport, load_folder
+from connector.sandbox.marketo import Marketo
 from connector.sandbox.org import PracticeOrg
 from connector.sandbox.pardot import Pardot
 from connector.sandbox.schema import FieldSpec, Value
 from connector.sandbox.server import Server
 from connector.settings import Settings
 
+SYSTEMS = ("pardot", "marketo", "hubspot")  # the marketing systems that can stand beside the org
+
 
 @dataclass(frozen=True)
 class Practice:
-    """A served practice org."""
+    """A served practice org, with the marketing systems that stand beside it."""
 
     org: PracticeOrg
     pardot: Pardot
     url: str
+    marketo: Marketo | None = None
+    hubspot: HubSpot | None = None
 
     def credentials(self) -> dict[str, str]:
         """What a client needs: the first line that ``connector sandbox`` prints."""
@@ -49,9 +57,9 @@ class Practice:
         }
 
     def environment(self) -> dict[str, str]:
-        """The variables that let the connector sign in by JWT bearer and read both APIs."""
+        """The variables that let the connector sign in by JWT bearer and read everything that is served."""
         given = self.credentials()
-        return {
+        variables = {
             "CONNECTOR_SALESFORCE_LOGIN_URL": self.url,
             "CONNECTOR_SALESFORCE_CLIENT_ID": given["client_id"],
             "CONNECTOR_SALESFORCE_USERNAME": given["username"],
@@ -59,6 +67,15 @@ class Practice:
             "CONNECTOR_PARDOT_URL": self.url,
             "CONNECTOR_PARDOT_BUSINESS_UNIT_ID": given["pardot_business_unit_id"],
         }
+        if self.marketo:
+            variables |= {
+                "CONNECTOR_MARKETO_URL": self.url,
+                "CONNECTOR_MARKETO_CLIENT_ID": self.marketo.client_id,
+                "CONNECTOR_MARKETO_CLIENT_SECRET": self.marketo.client_secret,
+            }
+        if self.hubspot:
+            variables |= {"CONNECTOR_HUBSPOT_URL": self.url, "CONNECTOR_HUBSPOT_TOKEN": self.hubspot.token}
+        return variables
 
     def settings(self, **others: Any) -> Settings:
         """Settings that reach this org, whatever the environment says."""
@@ -67,13 +84,17 @@ class Practice:
 
 
 @contextmanager
-def serve(*, port: int = 0, persist: Path | None = None) -> Iterator[Practice]:
-    """A practice org on a loopback port, closed at the end."""
+def serve(*, port: int = 0, persist: Path | None = None, systems: Collection[str] = ("pardot",)) -> Iterator[Practice]:
+    """A practice org on a loopback port, closed at the end; ``systems`` of :data:`SYSTEMS` beside it (Account
+    Engagement always is)."""
     org = _open(persist)
     try:
         pardot = Pardot(org)
-        with _server(org, pardot, port) as server:
-            yield Practice(org, pardot, server.url)
+        marketo = Marketo(org) if "marketo" in systems else None
+        hubspot = HubSpot(org) if "hubspot" in systems else None
+        routes = [route for each in (pardot, marketo, hubspot) if each for route in each.routes]
+        with _server(org, routes, port) as server:
+            yield Practice(org, pardot, server.url, marketo, hubspot)
     finally:
         org.close()
 
@@ -88,9 +109,9 @@ def _open(persist: Path | None) -> PracticeOrg:
         ) from None
 
 
-def _server(org: PracticeOrg, pardot: Pardot, port: int) -> Server:
+def _server(org: PracticeOrg, routes: Sequence[BaseRoute], port: int) -> Server:
     try:
-        return Server(org, port=port, extra_routes=pardot.routes)
+        return Server(org, port=port, extra_routes=routes)
     except OSError as error:
         raise ConfigurationError(
             f"port {port} of 127.0.0.1 cannot be served: {error.strerror}", "use another --port; 0 takes a free one"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 WIDTH = 110  # of a table where stdout is no terminal
 NONE = "(none)"
+TIMELINE = 20  # activities shown; --json has all
 
 
 def out() -> Console:
@@ -280,6 +281,13 @@ def explanation(console: Console, person: Mapping[str, Any], *, history: bool = 
         for each in track["evidence"]:
             at = f" {str(each['at'])[:10]}" if each.get("at") else ""
             console.print(f"    - {escape(each['text'])} [dim]({escape(each['ref'])}{at})[/dim]", soft_wrap=True)
+    if timeline := person.get("timeline") if history else None:
+        happened = [
+            (each["at"][:16].replace("T", " "), each["source"], f"{each['direction']} {each['kind']}", each["name"])
+            for each in timeline[:TIMELINE]
+        ]
+        more = f" (the last {TIMELINE} of {len(timeline):,})" if len(timeline) > TIMELINE else ""
+        console.print(grid(f"Timeline{more}", ("at (UTC)", "source", "what", "name"), happened))
     if history and person.get("history"):
         rows = [
             (

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from connector.clock import SystemClock
 from connector.daemon import read_heartbeat
 from connector.errors import ConfigurationError
+from connector.facts import Person
 from connector.lifecycle import explain
+from connector.mapping import Mapping
 from connector.settings import Settings
+from connector.store import Store
 from connector.wiring import heartbeat_file, load_mapping, open_state
 
 CYCLES_SHOWN = 5
@@ -58,16 +62,29 @@ def explain_people(settings: Settings, query: str) -> list[dict[str, Any]]:
                 f"the state knows nobody with the id or e-mail {query}",
                 "check the spelling; a person is known after the first sync or backfill that read them",
             )
-        return [
+        return [explained(store, person, mapping, clock.now()) for person in store.facts_of(ids)]
+
+
+def explained(store: Store, person: Person, mapping: Mapping, now: datetime) -> dict[str, Any]:
+    """Who it is, what was decided and why, what every rule says now, what happened to them, and what was written."""
+    return {
+        "person": person.id,
+        "object": person.object,
+        "name": person.fields.get("Name"),
+        "email": person.fields.get("Email"),
+        "aliases": list(person.aliases),
+        "decided": store.latest(person.id),
+        "now": explain(person, mapping, now).as_dict(),
+        "timeline": [
             {
-                "person": person.id,
-                "object": person.object,
-                "name": person.fields.get("Name"),
-                "email": person.fields.get("Email"),
-                "aliases": list(person.aliases),
-                "decided": store.latest(person.id),
-                "now": explain(person, mapping, clock.now()).as_dict(),
-                "history": store.history(person.id),
+                "at": each.occurred_at.isoformat(),
+                "source": each.source,
+                "kind": each.kind,
+                "direction": str(each.direction),
+                "name": each.name,
+                "id": each.id,
             }
-            for person in store.facts_of(ids)
-        ]
+            for each in reversed(person.activities)
+        ],
+        "history": store.history(person.id),
+    }

@@ -239,6 +239,8 @@ def test_the_demo_needs_no_settings_and_works_beside_wrong_ones(shell):
     told = only_document(done)
     assert len(told["explained"]) == 3
     assert all(person["decided"][0]["evidence"] for person in told["explained"])
+    heard_by = {each["source"] for each in told["heard_of_everywhere"]["timeline"]}
+    assert heard_by == {"pardot", "marketo", "hubspot"}
     funnel = told["funnel"]
     assert funnel["after_cycles"]["Customer"] > funnel["after_backfill"]["Customer"] > 0
     assert sum(told["changes"]["stage"].values()) > 300
