@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from connector.lifecycle.mapping import Mapping
+from connector.mapping.analysis import analyse
 from connector.mapping.build import build
 from connector.mapping.examples import run_examples
 from connector.mapping.include import gather
@@ -84,10 +85,11 @@ def compile_tree(tree: TreeMap, texts: Map[str, str], file: str, notes: Notes) -
     read_ahead(tree, reading)
     values = ROOT.read(tree, reading)
     model = build(values, reading) if values is not BAD and values["stages"] else None
+    warnings = analyse(model, notes, file) if model is not None else ()
     if notes.mistakes or model is None:
         raise MappingInvalid(notes.mistakes)
     name = values["name"] or Path(file).stem
-    mapping = Mapping(name, version_of(tree), model, texts, from_texts)
+    mapping = Mapping(name, version_of(tree), model, texts, from_texts, warnings)
     run_examples(values["tests"], mapping, reading)
     if notes.mistakes:
         raise MappingInvalid(notes.mistakes)

@@ -344,7 +344,11 @@ class Block(Shape):
         return self.make(full, place, reading) if self.make else full
 
     def schema(self) -> dict[str, Any]:
-        return {"$ref": f"#/$defs/{self.name.replace(' ', '_')}"}
+        return {"$ref": f"#/$defs/{self.ref}"}
+
+    @property
+    def ref(self) -> str:
+        return self.name.replace(" ", "_")
 
     def definition(self) -> dict[str, Any]:
         """The schema that ``schema`` refers to."""

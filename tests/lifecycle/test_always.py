@@ -12,6 +12,7 @@ from stories import DAY, STORY, changed, compiled, condition, later, mapping_val
 from connector.lifecycle import decide, explain, plan
 from connector.lifecycle.conditions import Condition
 from connector.lifecycle.decide import look_at
+from connector.mapping.logic import excludes, implies, impossible
 
 # Without shrinking: a failure is told in seconds, and shrunk by hand where that is needed.
 FAST = {"deadline": None, "phases": [Phase.explicit, Phase.generate], "suppress_health_check": list(HealthCheck)}
@@ -151,3 +152,30 @@ def test_why_agrees_with_whether(what, someone, story):
             assert finding.matched == each.compile("Contact")(view), each.words()
             assert finding.matched or finding.lacks
             assert finding.text
+
+
+@settings(max_examples=150, **FAST)
+@given(condition(True), condition(True), somebody(), STORY)
+def test_what_is_said_to_follow_does_follow(one, other, someone, story):
+    names = ("Anonymous", "Suspect", "Engaged", "Qualified", "Opportunity", "Customer")
+    values = {
+        "stages": [{"name": name} for name in names]
+        + [
+            {"name": "Former", "when": {"any": [one, "always"]}},
+            {"name": "Disqualified", "when": {"any": [other, "always"]}},
+        ],
+        "statuses": ["New", "Working", "Connected", "Bad Timing"],
+        "score": {"points": [{"activity": "form_submit", "points": 30}]},
+        "thresholds": {"hot": {"at": 40}},
+        "handoff": {"when": {"email": "present"}},
+    }
+    mapping = compiled(values)
+    asked = [each for stage in mapping.stages[-2:] for each in stage.rules[0].when.walk()]
+    for state, now in lived(mapping, someone, story):
+        view = look_at(state, mapping.programs["Contact"], now)
+        view.stand("stage", "Suspect", now - 2 * DAY)
+        true = [each for each in asked if each.holds(view)]
+        assert not any(impossible(each) for each in true)
+        for a in true:
+            assert all(b in true for b in asked if implies(a, b))
+            assert not any(excludes(a, b) for b in true)

@@ -1,0 +1,64 @@
+"""The JSON Schema of a mapping, for editors: completion, and red lines while typing. Made from the table of keys.
+
+Put ``# yaml-language-server: $schema=mapping.schema.json`` into the first line of a mapping to use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from connector.mapping import comparison
+from connector.mapping.language import CONDITIONS, CONSTANT
+from connector.mapping.sections import ROOT
+from connector.mapping.shape import Block, Key, Shape
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema 2020-12."""
+    definitions = {block.ref: block.definition() for block in blocks() if block is not ROOT}
+    definitions |= {"condition": _condition(), "comparison": comparison.definition()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Lifecycle mapping",
+        **ROOT.definition(),
+        "$defs": dict(sorted(definitions.items())),
+    }
+
+
+def blocks() -> list[Block]:
+    """Every kind of map that a mapping has, in the order they are met."""
+    found: dict[str, Block] = {}
+
+    def visit(shape: Shape) -> None:
+        if isinstance(shape, Block):
+            if shape.name in found:
+                return
+            found[shape.name] = shape
+        for inner in _inside(shape):
+            visit(inner)
+
+    visit(ROOT)
+    for spec, _ in CONDITIONS.values():
+        visit(spec.shape)
+    return list(found.values())
+
+
+def _inside(shape: Shape) -> Iterator[Shape]:
+    for value in vars(shape).values():
+        if isinstance(value, Shape):
+            yield value
+        elif isinstance(value, dict):
+            yield from (each.shape for each in value.values() if isinstance(each, Key))
+
+
+def _condition() -> dict[str, Any]:
+    """Known keys have their shapes; any other is an attribute with a comparison."""
+    properties = {key: {**spec.shape.schema(), "description": spec.doc} for key, (spec, _) in CONDITIONS.items()}
+    block = {
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": {"$ref": "#/$defs/comparison"},
+        "minProperties": 1,
+    }
+    return {"anyOf": [{"enum": sorted(CONSTANT)}, block]}
