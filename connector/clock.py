@@ -6,8 +6,13 @@ Everything else is handed a :class:`Clock` or a ``now``. Inside, every datetime 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+from connector.errors import Passing
+
+SLICE = 0.25  # seconds of sleep after which a sleeper looks up
 
 
 class Clock(Protocol):
@@ -23,6 +28,12 @@ class Clock(Protocol):
 
 
 class SystemClock:
+    """``stopped`` says whether the process was asked to stop. Then nothing is waited for: sleeping raises Passing, so
+    that whoever waited to ask again gives up as after its last retry, and what it was at stays to be done."""
+
+    def __init__(self, stopped: Callable[[], bool] = lambda: False) -> None:
+        self._stopped = stopped
+
     def now(self) -> datetime:
         return datetime.now(UTC)  # noqa: TID251 - the one place
 
@@ -30,7 +41,11 @@ class SystemClock:
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
+        end = self.monotonic() + seconds
+        while (left := end - self.monotonic()) > 0:
+            if self._stopped():
+                raise Passing("asked to stop while waiting to ask again", "the next run goes on here")
+            time.sleep(min(left, SLICE))
 
 
 class FrozenClock:

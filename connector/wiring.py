@@ -96,7 +96,7 @@ def open_pipeline(
 ) -> Iterator[Pipeline]:
     """Everything a cycle needs. The mapping and the credentials are checked before the state is touched; a dry run
     works on a copy of the state that is thrown away."""
-    clock = clock or SystemClock()
+    clock = clock or SystemClock(stop)
     mapping = load_mapping(settings)
     settings.sign_in()  # says what is missing before anything is opened
     with _open_state(settings, clock, dry_run) as store, open_client(settings, clock, store) as salesforce:

@@ -1,0 +1,46 @@
+"""A process that was asked to stop waits for nothing, and says that what it waited for is still to be done."""
+
+from __future__ import annotations
+
+import socket
+from datetime import timedelta
+
+import pytest
+
+from connector.clock import SystemClock
+from connector.errors import Passing
+from connector.http import TAKEN, Session
+
+
+def test_sleeping_ends_at_once_when_asked_to_stop() -> None:
+    clock = SystemClock(stopped=lambda: True)
+    begun = clock.now()
+    with pytest.raises(Passing, match="asked to stop"):
+        clock.sleep(60)
+    assert clock.now() - begun < timedelta(seconds=5)
+
+
+def test_sleeping_ends_when_asked_to_stop_in_the_middle() -> None:
+    answers = iter([False, True])
+    with pytest.raises(Passing):
+        SystemClock(stopped=lambda: next(answers)).sleep(60)
+
+
+def test_sleeping_lasts_as_long_as_it_should() -> None:
+    clock = SystemClock()
+    begun = clock.monotonic()
+    clock.sleep(0.01)
+    assert clock.monotonic() - begun >= 0.01
+
+
+def test_a_request_is_not_tried_again_once_asked_to_stop() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"  # nobody listens there
+    sent: list[str] = []
+    with (
+        Session("The API", lambda _status, _body: TAKEN, SystemClock(lambda: True), before=sent.append) as http,
+        pytest.raises(Passing, match="asked to stop"),
+    ):
+        http.request("GET", url, kind="query")
+    assert sent == ["query"]
