@@ -229,12 +229,14 @@ def status(
 
 @app.command()
 def explain(
-    person: Annotated[str, typer.Argument(help="Record id or e-mail address.")], as_json: AsJson = False
+    person: Annotated[str, typer.Argument(help="Record id or e-mail address.")],
+    at: Annotated[str | None, typer.Option(help="As it was at a past date or time (2026-01-31).")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Why a person is where they are: each track, its rule and evidence, and the history."""
     from connector.status import explain_people
 
-    render.explanations(explain_people(settings_of(), person), as_json=as_json)
+    render.explanations(explain_people(settings_of(), person, _date(at)), as_json=as_json)
 
 
 @app.command()

@@ -161,9 +161,9 @@ def _show(console: Console, told: Mapping[str, Any], reports: list[CycleReport])
         console.print(f"  ... and {more} more")
     console.print("\n[bold]Three decisions, explained[/bold]")
     for document in told["explained"]:
-        render.explanation(console, document, history=False)
+        render.explanation(console, document, rules=False, history=False)
     console.print("\n[bold]One person, heard of in Salesforce and three marketing systems[/bold]")
-    render.explanation(console, told["heard_of_everywhere"])
+    render.explanation(console, told["heard_of_everywhere"], rules=False)
     rows = [
         (
             each.kind,

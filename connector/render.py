@@ -265,7 +265,7 @@ def explanations(people: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
         explanation(console, person)
 
 
-def explanation(console: Console, person: Mapping[str, Any], *, history: bool = True) -> None:
+def explanation(console: Console, person: Mapping[str, Any], *, rules: bool = True, history: bool = True) -> None:
     """One person: every track with its rule, reason and evidence, then what happened so far."""
     email = f" <{person['email']}>" if person.get("email") else ""
     console.print(
@@ -281,6 +281,8 @@ def explanation(console: Console, person: Mapping[str, Any], *, history: bool = 
         for each in track["evidence"]:
             at = f" {str(each['at'])[:10]}" if each.get("at") else ""
             console.print(f"    - {escape(each['text'])} [dim]({escape(each['ref'])}{at})[/dim]", soft_wrap=True)
+    if rules:
+        rules_table(console, person["now"]["tracks"])
     if timeline := person.get("timeline") if history else None:
         happened = [
             (each["at"][:16].replace("T", " "), each["source"], f"{each['direction']} {each['kind']}", each["name"])
@@ -300,6 +302,23 @@ def explanation(console: Console, person: Mapping[str, Any], *, history: bool = 
             for each in person["history"]
         ]
         console.print(grid("History", ("at", "track", "from -> to", "rule", "Salesforce"), rows))
+
+
+def rules_table(console: Console, tracks: Sequence[Mapping[str, Any]]) -> None:
+    """Every rule: whether it holds, what was found, and what would change the answer."""
+    rows = [
+        (
+            track["track"],
+            rule["to"],
+            rule["condition"],
+            "yes" if rule["matched"] else "no",
+            rule["found"] + (f"; it takes {rule['would_change']}" if rule.get("would_change") else ""),
+        )
+        for track in tracks
+        for rule in track["rules"]
+    ]
+    if rows:
+        console.print(grid("Rules", ("track", "to", "when", "holds", "because"), rows))
 
 
 EMPTY = "(empty)"

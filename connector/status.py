@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from connector.clock import SystemClock
 from connector.daemon import read_heartbeat
 from connector.errors import ConfigurationError
-from connector.facts import Person
+from connector.facts import Person, Row
 from connector.lifecycle import explain
 from connector.mapping import Mapping
 from connector.settings import Settings
@@ -51,8 +52,9 @@ def _in_order(counts: dict[str, int], order: list[str]) -> dict[str, int]:
     return known | {value: count for value, count in counts.items() if value not in known}
 
 
-def explain_people(settings: Settings, query: str) -> list[dict[str, Any]]:
-    """One document a person found. Raises ConfigurationError when nobody is."""
+def explain_people(settings: Settings, query: str, at: datetime | None = None) -> list[dict[str, Any]]:
+    """One document a person found. Raises ConfigurationError when nobody is. ``at``: as it was at that time, as far as
+    facts carry one: activities, roles and opportunities that came later are left out; fields are as they are now."""
     mapping = load_mapping(settings)
     clock = SystemClock()
     with open_state(settings, clock) as store:
@@ -62,7 +64,26 @@ def explain_people(settings: Settings, query: str) -> list[dict[str, Any]]:
                 f"the state knows nobody with the id or e-mail {query}",
                 "check the spelling; a person is known after the first sync or backfill that read them",
             )
-        return [explained(store, person, mapping, clock.now()) for person in store.facts_of(ids)]
+        people = store.facts_of(ids)
+        if at is None:
+            return [explained(store, person, mapping, clock.now()) for person in people]
+        return [explained(store, as_of(person, at), mapping, at) for person in people]
+
+
+def as_of(person: Person, at: datetime) -> Person:
+    """The person without what came later."""
+
+    def came(row: Row) -> bool:
+        created = row.get("CreatedDate")
+        return created is None or datetime.fromisoformat(created) <= at
+
+    return replace(
+        person,
+        activities=tuple(each for each in person.activities if each.occurred_at <= at),
+        opportunities=tuple(each for each in person.opportunities if came(each.role) and came(each.opportunity)),
+        account_opportunities=tuple(each for each in person.account_opportunities if came(each.opportunity)),
+        memory={},
+    )
 
 
 def explained(store: Store, person: Person, mapping: Mapping, now: datetime) -> dict[str, Any]:
@@ -73,7 +94,7 @@ def explained(store: Store, person: Person, mapping: Mapping, now: datetime) -> 
         "name": person.fields.get("Name"),
         "email": person.fields.get("Email"),
         "aliases": list(person.aliases),
-        "decided": store.latest(person.id),
+        "decided": [each for each in store.latest(person.id) if each["at"] <= now.isoformat()],
         "now": explain(person, mapping, now).as_dict(),
         "timeline": [
             {
@@ -86,5 +107,5 @@ def explained(store: Store, person: Person, mapping: Mapping, now: datetime) -> 
             }
             for each in reversed(person.activities)
         ],
-        "history": store.history(person.id),
+        "history": [each for each in store.history(person.id) if each["at"] <= now.isoformat()],
     }

@@ -141,6 +141,22 @@ def test_explain_says_why_and_since_when(connected):
     assert "Suspect" in connected("explain", "ada@example.com").stdout
 
 
+def test_explain_says_what_would_change_the_answer_and_works_for_a_past_date(connected, served):
+    contact = served.org.rows("SELECT Id FROM Contact WHERE LastName = 'Ada'")[0]["Id"]
+    deal = {"Name": "Deal", "StageName": "Closed Won", "CloseDate": "2026-03-01", "CreatedDate": "2026-02-01T00:00:00Z"}
+    role = {"OpportunityId": served.org.create("Opportunity", [deal])[0], "ContactId": contact}
+    served.org.create("OpportunityContactRole", [role | {"CreatedDate": "2026-02-02T00:00:00Z"}])
+    connected("sync")
+    now = only_document(connected("explain", contact, "--json"))[0]["now"]["tracks"][0]
+    assert (now["value"], now["rules"][0]["matched"]) == ("Customer", True)
+    then = only_document(connected("explain", contact, "--at", "2026-01-01", "--json"))[0]
+    assert then["history"] == []
+    rule = then["now"]["tracks"][0]["rules"][0]
+    assert (rule["to"], rule["matched"]) == ("Customer", False)
+    assert "role" in rule["would_change"]
+    assert "it takes" in connected("explain", "ada@example.com", "--at", "2026-01-01").stdout
+
+
 def test_check_finds_what_the_org_lacks(connected, served):
     assert connected("check").returncode == 0
     served.org.set_field_access("Contact", "Lifecycle_Stage__c", updateable=False)
