@@ -1,0 +1,96 @@
+"""How long a whole backfill, its echo and an idle cycle take, in calls, seconds and memory.
+
+    python benchmarks/cycle.py [small|large]
+
+The practice org runs in a process of its own, so that memory is the connector's alone. The peer of reading is
+simple-salesforce, which fetches the same objects and fields with ``query_all_iter`` and keeps nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+from simple_salesforce import Salesforce
+
+from connector import settings
+from connector.backfill import Scope, run_backfill
+from connector.cycle import run_cycle
+from connector.wiring import open_pipeline
+
+
+@contextmanager
+def served(sample: str):
+    command = [sys.executable, "-m", "connector", "sandbox", "--sample", sample]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        yield json.loads(process.stdout.readline())
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def org_calls(given) -> int:
+    headers = {"Authorization": f"Bearer {given['access_token']}"}
+    return requests.get(f"{given['url']}/practice/calls", headers=headers, timeout=10).json()["total"]
+
+
+def line(what: str, seconds: float, rows: int, calls: int, note: str = "") -> None:
+    print(f"{what:<34}{seconds:>8.2f} s {rows:>10,} rows {rows / seconds:>10,.0f} rows/s {calls:>6,} calls  {note}")
+
+
+def connector_cycles(given, folder: str) -> list:
+    chosen = settings.explicit(
+        state=str(Path(folder) / "state.sqlite3"),
+        salesforce_instance_url=given["url"],
+        salesforce_access_token=given["access_token"],
+        pardot_url=given["url"],
+        pardot_business_unit_id=given["pardot_business_unit_id"],
+    )
+    with open_pipeline(chosen) as pipeline:
+        for what in ("backfill", "cycle: our writes come back", "idle cycle", "second backfill"):
+            before, start = org_calls(given), time.perf_counter()
+            report = run_backfill(pipeline, Scope()) if "backfill" in what else run_cycle(pipeline)
+            note = f"{report.people_decided:,} decided, {report.written:,} written"
+            line(what, time.perf_counter() - start, sum(report.read.values()), org_calls(given) - before, note)
+            time.sleep(1.1)  # so that the next cycle's stamps are later ones
+        return list(pipeline.objects)
+
+
+class ToLoopback(requests.adapters.HTTPAdapter):
+    """simple-salesforce always says https; the practice org here speaks http."""
+
+    def send(self, request, *args, **kwargs):
+        request.url = request.url.replace("https://", "http://", 1)
+        return super().send(request, *args, **kwargs)
+
+
+def peer(given, objects) -> None:
+    with requests.Session() as session:
+        session.mount("https://127.0.0.1", ToLoopback())
+        client = Salesforce(instance_url=given["url"].replace("http:", "https:"), session_id=given["access_token"],
+                            session=session)  # fmt: skip
+        before, start, rows = org_calls(given), time.perf_counter(), 0
+        for each in objects:
+            columns = ", ".join(dict.fromkeys(["Id", "SystemModstamp", *each.fields]))
+            rows += sum(1 for _ in client.query_all_iter(f"SELECT {columns} FROM {each.name}", include_deleted=True))
+        line("simple-salesforce reads the same", time.perf_counter() - start, rows, org_calls(given) - before)
+
+
+def main() -> None:
+    sample = sys.argv[1] if len(sys.argv) > 1 else "small"
+    with served(sample) as given, tempfile.TemporaryDirectory() as folder:
+        objects = connector_cycles(given, folder)
+        print(f"{'peak memory':<34}{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:>8.0f} MiB")
+        peer(given, objects)
+
+
+if __name__ == "__main__":
+    main()
