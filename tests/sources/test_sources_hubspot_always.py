@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from source_suite import Polls
 from test_sources_suite_hubspot import HubSpotBench
@@ -56,7 +56,7 @@ class Story:
         self.bench.org.faults.off()
 
 
-@settings(max_examples=12)
+@settings(max_examples=12, phases=(Phase.explicit, Phase.reuse, Phase.generate))  # to shrink takes minutes
 @given(st.lists(st.tuples(STEPS, st.integers(0, 400)), max_size=14))
 def test_in_the_end_everything_was_told(steps: list[tuple[str, int]]) -> None:
     story = Story()

@@ -145,6 +145,17 @@ def test_more_than_ten_thousand_contacts_of_one_moment_are_read(hubspot: HubSpot
     assert prospects(polls).keys() == {str(one) for one in (hubspot.ann, *added)}
 
 
+def test_a_sweep_of_many_pages_is_followed_by_one_from_the_first_id(hubspot: HubSpotBench) -> None:
+    hubspot.hub.add_contacts([{}] * 450)
+    polls = Polls(hubspot)
+    polls.poll()
+    hubspot.clock.sleep(3600)
+    hubspot.hub.update_contacts([{"id": hubspot.ann, "hs_lead_status": "CONNECTED"}])
+    polls.pages.clear()
+    polls.poll()
+    assert prospects(polls)[str(hubspot.ann)].attributes["hs_lead_status"] == "CONNECTED"
+
+
 def test_a_lagging_index_loses_nothing(hubspot: HubSpotBench) -> None:
     hubspot.switch(index_lag_seconds=240)
     hubspot.given = {"reads": ("calls",)}
