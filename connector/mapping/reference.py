@@ -1,9 +1,12 @@
-"""The tables of the reference page, made from the table of keys. ``python -m connector.mapping.reference FILE ...``
-renews them between ``<!-- table: NAME -->`` and ``<!-- end -->``; a test sees to it that they are.
+"""The tables of the reference page, made from the table of keys.
+
+``python -m connector.mapping.reference docs/mapping.md mappings/mapping.schema.json`` renews the tables in a page,
+between ``<!-- table: NAME -->`` and ``<!-- end -->``, and the JSON Schema. A test sees to it that they are up to date.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -16,7 +19,7 @@ from connector.lifecycle.values import show_duration
 from connector.mapping.comparison import FORMS
 from connector.mapping.kinds import INBOUND, OUTBOUND
 from connector.mapping.language import ATTRIBUTES, CONDITIONS
-from connector.mapping.schema import blocks
+from connector.mapping.schema import blocks, json_schema
 from connector.mapping.shape import Key
 
 MARK = re.compile(r"(<!-- table: ([^>]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -47,6 +50,10 @@ def all_tables() -> dict[str, str]:
     )
     found["kinds"] = _table(("inbound", "outbound"), ((_words(INBOUND), _words(OUTBOUND)),))
     return found
+
+
+def schema_text() -> str:
+    return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
 def _keys(keys: Mapping[str, Key]) -> str:
@@ -88,8 +95,9 @@ def _table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> str:
 
 def main(files: Iterable[str]) -> None:
     for name in files:
-        page = Path(name)
-        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
+        file = Path(name)
+        text = schema_text() if file.suffix == ".json" else filled(file.read_text(encoding="utf-8"))
+        file.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

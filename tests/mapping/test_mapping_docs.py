@@ -1,0 +1,111 @@
+"""The pages about mappings say what is so: tables from the code, and every example loads and passes its own tests."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from connector.mapping import loads
+from connector.mapping import reference as pages
+from connector.mapping.comparison import FORMS
+from connector.mapping.language import CONDITIONS
+from connector.mapping.load import shipped_names
+from connector.mapping.schema import blocks, json_schema
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = (ROOT / "docs" / "mapping.md").read_text(encoding="utf-8")
+EXAMPLES = (ROOT / "docs" / "mapping-examples.md").read_text(encoding="utf-8")
+SENTENCES = re.findall(r"^### \d+\. (.*?)\n\n```yaml\n(.*?)```", EXAMPLES, re.DOTALL | re.MULTILINE)
+SNIPPETS = re.findall(r"```yaml\n(.*?)```", REFERENCE, re.DOTALL)
+RENEW = "run: python -m connector.mapping.reference docs/mapping.md mappings/mapping.schema.json"
+
+
+def test_the_tables_of_the_reference_come_from_the_code():
+    assert pages.filled(REFERENCE) == REFERENCE, RENEW
+
+
+def test_every_kind_of_map_has_its_table_in_the_reference():
+    shown = set(re.findall(r"<!-- table: ([^>]+?) -->", REFERENCE))
+    alike = {"fit", "status", "then step"}  # said in words beside the table of their likes
+    assert {block.name for block in blocks()} - alike <= shown
+
+
+def test_the_schema_for_editors_comes_from_the_code_and_is_whole():
+    assert (ROOT / "mappings" / "mapping.schema.json").read_text(encoding="utf-8") == pages.schema_text(), RENEW
+    schema = json_schema()
+    used = set(re.findall(r'"#/\$defs/([^"]+)"', json.dumps(schema)))
+    assert used == set(schema["$defs"]) | used
+    assert used <= set(schema["$defs"])
+
+
+@pytest.mark.parametrize("text", SNIPPETS)
+def test_every_snippet_of_the_reference_loads(text):
+    assert not loads(text).warnings
+
+
+@pytest.mark.parametrize(("sentence", "text"), SENTENCES, ids=[sentence[:60] for sentence, _ in SENTENCES])
+def test_every_sentence_is_a_mapping_that_passes_its_own_tests(sentence, text):
+    mapping = loads(text)
+    assert "expect:" in text, "a sentence shows what becomes of somebody"
+    assert not mapping.warnings
+
+
+def test_there_are_enough_sentences_for_every_ladder_and_hard_case():
+    parts = re.split(r"^## ", EXAMPLES, flags=re.MULTILINE)[1:]
+    counts = {part.splitlines()[0]: len(re.findall(r"^### ", part, re.MULTILINE)) for part in parts}
+    assert sum(counts.values()) == len(SENTENCES) >= 40
+    ladders = ("The ladder of Lead Liaison", "Stages beside lead status", "Score and hand-off", "States and allocation")
+    assert all(counts[ladder] >= 5 for ladder in (*ladders, "The customer's lifecycle"))
+    cases = ("Lost deals", "Reopened deals", "Several deals", "Several contacts", "Late scores", "Manual edits")
+    assert all(counts[case] >= 2 for case in (*cases, "Conversions", "Merges"))
+
+
+EVERYTHING = """
+score: {from: {prospect: score}}
+fit: {from: {prospect: fit}}
+thresholds: {sales_ready: {at: 71}}
+conditions: {hot: {email: present}}
+handoff: [{name: to sales, when: {email: present}}]
+fields: {tags: Tags__c}
+opportunities: {pipeline: [Prospecting, Qualification, Proposal]}
+stages: [{name: Engaged, set_by: people}, {name: Opportunity, set_by: people}, {name: Hot, when: {%s}}]
+statuses: [{name: New, set_by: people}, {name: Open, set_by: people}]
+"""
+FILTERS = [
+    (name, spec)
+    for name in ("activity", "opportunity")
+    for spec in next(b for b in blocks() if b.name == name).keys.values()
+]
+
+
+@pytest.mark.parametrize("key", CONDITIONS)
+def test_the_example_of_every_condition_loads(key):
+    example = CONDITIONS[key][0].example
+    assert example.startswith(f"{key}:")
+    loads(EVERYTHING % example)
+
+
+@pytest.mark.parametrize("key", FORMS)
+def test_the_example_of_every_comparison_loads(key):
+    loads(EVERYTHING % f"country: {FORMS[key][0].example}")
+
+
+@pytest.mark.parametrize(("name", "spec"), [(name, spec) for name, spec in FILTERS if spec.example])
+def test_the_example_of_every_filter_loads(name, spec):
+    kind = "kind: call, " if name == "activity" and not spec.example.startswith("kind") else ""
+    loads(EVERYTHING % f"{name}: {{{kind}{spec.example}}}")
+
+
+def test_a_sentence_that_is_not_so_fails():
+    from connector.mapping import MappingInvalid  # noqa: PLC0415 - only here
+
+    wrong = "include: lead-liaison\ntests: [{name: wrong, opportunities: [won], expect: {stage: Suspect}}]\n"
+    with pytest.raises(MappingInvalid, match="stage is Customer, not Suspect"):
+        loads(wrong)
+
+
+def test_every_shipped_mapping_is_named_in_the_reference():
+    assert all(f"`{name}`" in REFERENCE for name in shipped_names())
