@@ -45,7 +45,7 @@ class HubSpot:
 
     def __init__(self, org: PracticeOrg) -> None:
         self.org = org
-        self.token = f"pat-na1-{uuid.uuid4()}"
+        self.token = org.db.meta("hubspot_token") or f"pat-na1-{uuid.uuid4()}"
         self.objects: dict[str, ObjectType] = {
             name: replace(kind, properties=dict(kind.properties)) for name, kind in OBJECTS.items()
         }
@@ -57,6 +57,7 @@ class HubSpot:
         self.gate = Gate()
         with org.db.lock:
             hubspot_rows.create(org.db.connection)
+        org.db.write([org.db.set_meta("hubspot_token", self.token)])  # a kept org keeps its key
 
     @property
     def routes(self) -> list[Route]:

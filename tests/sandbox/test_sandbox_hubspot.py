@@ -414,10 +414,13 @@ def test_what_is_no_json_is_refused(client: Client) -> None:
     assert (response.status_code, response.json()["message"]) == (400, "Invalid input JSON")
 
 
-def test_a_kept_org_keeps_its_contacts(tmp_path: Any, clock: FrozenClock) -> None:
+def test_a_kept_org_keeps_its_contacts_and_its_key(tmp_path: Any, clock: FrozenClock) -> None:
+    keys = set()
     for expected in (0, 1):
         org = PracticeOrg(str(tmp_path / "org.sqlite3"), clock=clock)
         hub = HubSpot(org)
         assert hub.count() == expected
         hub.add_contacts([{}])
+        keys.add(hub.token)
         org.close()
+    assert len(keys) == 1
