@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from connector.http import Verdict
 from connector.sources.kinds import KINDS
 from connector.sources.marketo_api import BY_CODE, judge, judge_sign_in
 from connector.sources.marketo_chains import ANEW, LATE, MOST_TYPES, moved, planned, without_token
+from connector.sources.marketo_history import COLUMNS, read_piece, whole_lines
 from connector.sources.marketo_rows import (
     ACTIVITY_KINDS,
     DELETE,
@@ -300,3 +302,30 @@ def test_a_refused_token_is_replaced_from_a_little_before_the_last_row() -> None
 
 def test_types_without_a_name_are_types() -> None:
     assert type_names([{"id": 1, "name": "Visit Webpage"}, {"id": "2"}, None]) == {1: "Visit Webpage", 2: ""}
+
+
+CELLS = st.text(alphabet='ab",\n é', max_size=8).filter(lambda text: text != "null")
+
+
+@given(st.lists(st.tuples(*[CELLS] * len(COLUMNS)), min_size=1, max_size=9), st.integers(150, 400))
+def test_a_file_in_pieces_is_the_file(records: list[tuple[str, ...]], size: int) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *records])
+    file, offset, rows = text.getvalue().encode(), 0, []
+    while offset < len(file):
+        piece = file[offset : offset + size]
+        taken = whole_lines(piece, is_last=offset + len(piece) >= len(file))
+        rows += read_piece(piece[:taken], has_header=offset == 0)
+        offset += taken
+    assert [tuple(each.values()) for each in rows] == records
+
+
+def test_a_record_that_is_no_csv_is_counted() -> None:
+    rows = read_piece(b'7,9,"' + b"x" * 200_000, has_header=False)
+    assert read(*rows).unknown == {"unreadable": 1}
+
+
+def test_null_in_a_file_is_no_value_and_attributes_are_json() -> None:
+    line = b'8,9,2026-05-01T11:00:00Z,2,null,71,Demo,"{""Form Fields"":""x"",""Referrer"":null}"\n'
+    [found] = read(*read_piece(line, has_header=False)).activities
+    assert found.attributes == {"type": "Fill Out Form", "primaryAttributeValueId": "71", "Form Fields": "x"}

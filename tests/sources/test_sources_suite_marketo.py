@@ -21,7 +21,7 @@ from connector.sandbox.org import PracticeOrg
 from connector.sandbox.server import Server
 from connector.sources import marketo_history
 from connector.sources.marketo import MarketoSource
-from connector.sources.marketo_api import MarketoApi
+from connector.sources.marketo_api import MarketoApi, MarketoToken
 
 CONTACT = "003000000000001AAA"
 
@@ -145,6 +145,26 @@ class TestMarketo(SourceSuite):
         assert set(gone) == {str(loser)}
         assert gone[str(loser)].crm_id == CONTACT
 
+    def test_a_lead_that_was_read_before_its_merge_was_still_gives_its_place_to_the_loser(
+        self, bench: MarketoBench
+    ) -> None:
+        [loser] = bench.marketo.add_leads([{"email": "ann@home.example"}])
+        bench.add(1)
+        bench.marketo.merge_leads(bench.lead, [loser])
+        bench.clock.sleep(3600)
+        polls = Polls(bench)
+        polls.poll()
+        assert [one.id for page in polls.pages for one in page.prospects if one.deleted] == [str(loser)]
+
+    def test_a_lead_that_changes_while_a_poll_is_under_way_is_read_again(self, bench: MarketoBench) -> None:
+        scores: list[object] = []
+        for page in bench.source().poll(None, bench.clock.now()):
+            if not scores:
+                bench.clock.sleep(1)
+                bench.marketo.set_score(bench.lead, 80)
+            scores += [one.attributes["score"] for one in page.prospects]
+        assert scores == [40, 80]
+
     def test_a_deleted_lead_is_said_to_be(self, bench: MarketoBench) -> None:
         polls = Polls(bench)
         polls.poll()
@@ -176,6 +196,17 @@ class TestMarketo(SourceSuite):
         bench.clock.sleep(7200)
         bench.add_unknown()
         assert len(polls.poll()) == 1
+
+    def test_a_type_that_is_made_while_the_source_lives_is_read_within_the_hour(self, bench: MarketoBench) -> None:
+        source = bench.source()
+        [*_, last] = source.poll(None, bench.clock.now())
+        bench.add_unknown()
+        bench.clock.sleep(3600)
+        assert len(ids(source.poll(last.cursor, bench.clock.now()))) == 1
+
+    def test_a_page_that_leads_to_itself_ends_the_poll(self, bench: MarketoBench) -> None:
+        bench.switch(scan_rows=0)
+        assert len(list(bench.source().poll(None, bench.clock.now()))) < 9
 
     def test_an_idle_poll_costs_one_call_a_chain(self, bench: MarketoBench) -> None:
         source = bench.source()
@@ -237,6 +268,36 @@ class TestMarketo(SourceSuite):
         bench.switch(scan_rows=99)
         added = bench.add(MANY)
         assert Polls(bench).poll() == added
+
+
+@pytest.fixture
+def token(bench: MarketoBench) -> Iterator[MarketoToken]:
+    token = MarketoToken(bench.server.url, bench.marketo.client_id, bench.secret, bench.clock, None)
+    yield token
+    token.close()
+
+
+def test_a_refused_token_that_is_handed_out_again_is_waited_out(bench: MarketoBench, token: MarketoToken) -> None:
+    stale = token.get()
+    bench.marketo.tokens.expire_in(bench.clock.now(), 30)
+    assert token.renew(stale) != stale
+
+
+def test_a_token_is_renewed_before_it_ends(bench: MarketoBench, token: MarketoToken) -> None:
+    first = token.get()
+    bench.clock.sleep(3600 - 61)
+    bench.marketo.tokens.expire_in(bench.clock.now(), 0)
+    assert token.get() == first, "it is good for a minute and a second"
+    bench.clock.sleep(1)
+    assert token.get() != first
+
+
+def test_long_questions_travel_in_a_form(bench: MarketoBench) -> None:
+    api = MarketoApi(bench.server.url, bench.marketo.client_id, bench.secret, bench.clock, None)
+    addresses = ["ann@example.com", *(f"{'x' * 40}{n}@example.com" for n in range(299))]
+    found = api.get("leads.json", "leads", {"filterType": "email", "filterValues": ",".join(addresses)})
+    api.close()
+    assert [one["id"] for one in found["result"]] == [bench.lead]
 
 
 def year(bench: MarketoBench, count: int = 60) -> set[str]:
@@ -339,6 +400,7 @@ def test_a_failed_job_is_made_again_but_not_for_ever(bench: MarketoBench) -> Non
     bench.org.faults.on("slow_job", failed=True)
     with pytest.raises(Passing, match="Failed"):
         until_read(bench)
+    assert len(bench.marketo.exports.jobs) == 29
 
 
 def test_a_file_that_is_not_there_yet_is_asked_again(bench: MarketoBench) -> None:
@@ -347,12 +409,13 @@ def test_a_file_that_is_not_there_yet_is_asked_again(bench: MarketoBench) -> Non
     assert ids(until_read(bench)[0]) == added
 
 
-def test_an_old_file_is_made_again(bench: MarketoBench) -> None:
+def test_an_old_file_is_made_again(bench: MarketoBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(marketo_history, "PIECE", 500)
     added = year(bench)
-    pages = []
+    pages: list[SourcePage] = []
     for page in bench.extracting().poll(None, bench.clock.now()):
         pages.append(page)
-        if page.cursor["history"] and page.cursor["history"]["job"]:
+        if (page.cursor["history"] or {}).get("offset"):
             break
     bench.clock.sleep(timedelta(days=8).total_seconds())
     rest = list(bench.extracting().poll(pages[-1].cursor, bench.clock.now()))
