@@ -46,10 +46,10 @@ pytest: $(VENV)/.dev peers  ## the test suite
 # Clients that others wrote, each set in an environment of its own; a test that needs one that is missing says so.
 peers: $(patsubst requirements-%.lock,.venv-%/.done,$(wildcard requirements-peers*.lock))  ## third-party clients
 
-.venv-%/.done: requirements-%.lock
+.venv-%/.done: requirements-%.lock $(VENV)/.dev
 	@echo "Installing third-party clients into .venv-$* ..."
-	@rm -rf .venv-$* && $(PYTHON) -m venv .venv-$*
-	@.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< \
+	@rm -rf .venv-$* && $(PYTHON) -m venv --without-pip .venv-$*
+	@$(BIN)/uv pip install --quiet --python .venv-$*/bin/python --require-hashes -r $< \
 	  || echo "They do not install on this Python; their tests will be skipped."
 	@touch $@
 
