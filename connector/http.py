@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import requests
 import structlog
+import urllib3
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
 from connector import __version__
@@ -28,6 +29,8 @@ from connector.settings import LOOPBACK
 log = structlog.get_logger(__name__)
 
 TIMEOUT = (10.0, 120.0)  # seconds to connect, seconds between two bytes; Salesforce lets a query run for two minutes
+LONGEST_ANSWER = 600.0  # seconds for the whole body, however steadily it drips
+CHUNK = 1 << 20  # bytes
 USER_AGENT = f"lifecycle-connector/{__version__}"
 
 
@@ -185,7 +188,8 @@ class Session(requests.Session):
         if kind is not None:
             self._before(kind)
         try:
-            response = super().request(method, url, **kwargs)
+            response = super().request(method, url, **kwargs, stream=True)
+            self._read(response)
         except requests.exceptions.SSLError:
             raise ConfigurationError(
                 f"{self._api}: the certificate of {urlsplit(url).netloc} is not trusted",
@@ -205,6 +209,27 @@ class Session(requests.Session):
                 f"{self._api}: a request cannot be sent: {type(error).__name__}", "check the web address"
             ) from None
         return response, self._judge(response.status_code, body_of(response)) if _is_whole(response) else CUT_OFF
+
+    def _read(self, response: requests.Response) -> None:
+        """Reads the body as it comes, which requests does in one go with no bound but that between two bytes. Raises
+        what requests would."""
+        end = self._clock.monotonic() + LONGEST_ANSWER
+        body, is_whole = bytearray(), False
+        try:
+            while part := response.raw.read1(CHUNK, decode_content=True):
+                body += part
+                if self._clock.monotonic() > end:
+                    raise requests.ReadTimeout
+            response._content, is_whole = bytes(body), True
+        except urllib3.exceptions.ReadTimeoutError:
+            raise requests.ReadTimeout from None
+        except urllib3.exceptions.DecodeError:
+            raise requests.exceptions.ContentDecodingError from None
+        except urllib3.exceptions.HTTPError:
+            raise requests.exceptions.ChunkedEncodingError from None
+        finally:
+            if not is_whole:
+                response.close()  # the connection too: there is more to come in it
 
     def _target(self, url: str) -> str:
         parts = urlsplit(url)

@@ -161,6 +161,31 @@ def test_what_the_announcement_raises_prevents_the_sending(player: Player, clock
     assert player.asked == []
 
 
+class Racing(FrozenClock):
+    """Between two looks at the clock minutes go by."""
+
+    def monotonic(self) -> float:
+        self.sleep(250)
+        return super().monotonic()
+
+
+def test_an_answer_that_drips_for_ever_is_given_up() -> None:
+    def drip(listener: socket.socket) -> None:
+        with contextlib.suppress(OSError), listener.accept()[0] as connection:
+            connection.recv(9999)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+            for _ in range(1_000_000):
+                connection.sendall(b" ")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip, args=(listener,))
+        thread.start()
+        with session(Racing(NOW)) as http, pytest.raises(TimedOut):
+            http.request("GET", f"http://127.0.0.1:{listener.getsockname()[1]}", once_timed_out=True)
+        thread.join(10)
+    assert not thread.is_alive(), "the connection was ended"
+
+
 def test_a_time_out_can_be_asked_for_at_once(clock: FrozenClock) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, session(clock) as http, pytest.raises(TimedOut):
         http.request("GET", f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=(1, 0.05), once_timed_out=True)
