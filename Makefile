@@ -30,9 +30,10 @@ demo: $(VENV)/.run      ## a practice org, a backfill and a few cycles, in under
 
 test: lint types contract pytest  ## everything CI checks
 
-lint: $(VENV)/.dev      ## ruff, both the rules and the format
+lint: $(VENV)/.dev      ## ruff, both the rules and the format; hadolint
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/hadolint Dockerfile
 
 types: $(VENV)/.dev     ## mypy, strict
 	@$(BIN)/mypy

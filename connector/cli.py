@@ -52,7 +52,9 @@ class Options:
 
 
 def main() -> None:
-    """The console script: no traceback reaches a user unless asked for."""
+    """The console script: no traceback reaches a user unless asked for. ``--debug`` may stand anywhere."""
+    Options.debug = "--debug" in sys.argv
+    sys.argv = [each for each in sys.argv if each != "--debug"]
     try:
         app()
     except ConnectorError as error:
@@ -74,7 +76,7 @@ def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and debug logs.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    Options.debug = debug
+    Options.debug = Options.debug or debug
     if version:
         typer.echo(__version__)
         raise typer.Exit

@@ -45,7 +45,7 @@ def error(problem: ConnectorError) -> None:
 
 def unexpected(problem: Exception) -> None:
     err().print(f"[red]error:[/red] unexpected {type(problem).__name__}", soft_wrap=True)
-    err().print("  try: the same command with --debug before its name shows the traceback", soft_wrap=True)
+    err().print("  try: the same command with --debug shows the traceback", soft_wrap=True)
 
 
 def note(text: str) -> None:

@@ -1,6 +1,7 @@
 """The commands as a person or a script runs them: what they print where, and how they end."""
 
 import json
+import os
 import re
 import sqlite3
 import subprocess
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from connector import cli, practice
+from connector.clock import SystemClock
 from connector.sandbox.org import Rule
+from connector.store import open_store
 from connector.wiring import load_mapping
 
 SHIPPED = Path(__file__).parent.parent.parent / "mappings" / "lead-liaison.yaml"
@@ -228,6 +231,16 @@ def test_a_state_that_cannot_be_used_is_said_plainly_and_left_alone(connected, c
     assert content is None or path.read_bytes() == content
 
 
+def test_a_second_instance_over_one_state_is_refused_and_names_the_first(connected):
+    path = connected.folder / "mine.sqlite3"
+    with open_store(str(path), clock=SystemClock(), exclusive=True):
+        for command in ("sync", "backfill", "run"):
+            done = connected(command, CONNECTOR_STATE=str(path))
+            assert done.returncode == 2
+            assert str(os.getpid()) in done.stderr
+        assert connected("status", CONNECTOR_STATE=str(path)).returncode == 0  # looking is allowed
+
+
 def test_status_before_the_first_cycle_says_what_to_do(shell):
     done = shell("status")
     assert done.returncode == 2
@@ -246,7 +259,7 @@ def test_wrong_usage_ends_with_2(connected, words):
 def test_no_traceback_unless_asked_for(connected):
     broken = {"CONNECTOR_SALESFORCE_PRIVATE_KEY_FILE": str(connected.folder)}
     assert "Traceback" not in process(connected, "sync", **broken).stderr
-    assert "Traceback" in process(connected, "--debug", "sync", **broken).stderr
+    assert "Traceback" in process(connected, "sync", "--debug", **broken).stderr
 
 
 def test_the_demo_needs_no_settings_and_works_beside_wrong_ones(shell):
