@@ -276,6 +276,8 @@ def _decision(
         remembered["pending"] = course.pending
     if view.restarted is not None and ladder.name == "stage":
         remembered["restarted"] = view.restarted.isoformat()
+    if ladder.has_lifts:
+        remembered["own"] = _own(view, ladder, standing, target, memory)
     if ladder.keeps_highest:
         remembered["highest"] = _highest(ladder, standing.position, target, memory)
     if ladder.keeps_dates:
@@ -293,6 +295,15 @@ def _decision(
         evidence=evidence,
         memory=remembered,
     )
+
+
+def _own(view: View, ladder: Ladder, standing: Standing, target: int, memory: Memory) -> str | None:
+    """The furthest step that the person reached without being lifted by others of the account. What a person set, or
+    what stood there from the beginning, counts as reached."""
+    reached = {ladder.own_answer(view), ladder.positions.get(memory.get("own") or "", NOWHERE)}
+    if standing.is_new or (standing.hold is not None and standing.hold["by"] == "person"):
+        reached.add(standing.position)
+    return ladder.name_at(min(max(reached), target))
 
 
 def _highest(ladder: Ladder, position: int, target: int, memory: Memory) -> str | None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from connector.lifecycle.conditions import Needs, Test
+from connector.lifecycle.measures import AccountStageIs
 from connector.lifecycle.model import Move, Rule, Step, Track
 from connector.lifecycle.values import fold, time_of
 from connector.lifecycle.view import View
@@ -52,6 +53,7 @@ class Ladder:
             for position, step in reversed(list(enumerate(self.steps)))
             for rule in step.rules
         )
+        self.has_lifts = any(is_lifted(rule) for _, rule, _, _ in self.rules)
         self.scope = None if self.track.stages is None else frozenset(self.track.stages)
         self.moves_from: dict[int, tuple[tuple[Move, Test], ...]] = {}
         compiled = [(move, move.when.compile(self.object_name)) for move in self.track.moves]
@@ -93,6 +95,7 @@ class Ladder:
             or memory.get("record") != person_id
             or (self.keeps_dates and "entered" not in memory)
             or (self.keeps_highest and "highest" not in memory)
+            or self.has_lifts
         )
 
     def name_at(self, position: int) -> str | None:
@@ -108,6 +111,13 @@ class Ladder:
             if (needs is None or not needs.isdisjoint(present)) and test(view):
                 return position, rule
         return NOWHERE, None
+
+    def own_answer(self, view: View) -> int:
+        """The same without rules that look at other people of the account."""
+        for position, rule, test, _ in self.rules:
+            if not is_lifted(rule) and test(view):
+                return position
+        return NOWHERE
 
     def stand(self, view: View, current: str | None, memory: Memory) -> Standing:
         """Where the person stands, from the value as read and what was remembered. A value that is not the one we
@@ -150,3 +160,8 @@ class Ladder:
 
     def show(self, view: View, position: int, since: datetime | None) -> None:
         view.stand(self.name, self.name_at(position), since)
+
+
+def is_lifted(rule: Rule) -> bool:
+    """Whether a rule looks at other people of the account: what it gives must not lift those in turn."""
+    return any(isinstance(each, AccountStageIs) for each in rule.when.walk())

@@ -143,7 +143,7 @@ def run_examples(examples: Iterable[Mapping[str, Any]], mapping: Compiled, readi
     """Notes every step that does not come out as expected."""
     seated = mapping.at_desk(Desk({name: name for name in mapping.owners}))
     for example in examples:
-        person, at = _somebody(example["object"]), NOW
+        person, at = somebody(example["object"]), NOW
         for step in (example, *example["then"]):
             at += step["after"] or timedelta()
             person = _changed(person, step, seated, reading, at)
@@ -155,7 +155,7 @@ def run_examples(examples: Iterable[Mapping[str, Any]], mapping: Compiled, readi
             person = _written(person, decision, seated)
 
 
-def _somebody(object_name: str) -> Person:
+def somebody(object_name: str) -> Person:
     key = {"Contact": "003000000000001AAA", "Lead": "00Q000000000001AAA", "Prospect": "pardot:1"}[object_name]
     return Person(
         key, object_name, {"Id": key, "Email": "ann@example.com", "CreatedDate": _stamp(NOW - timedelta(days=400))}

@@ -7,12 +7,13 @@ followed, but not for ever; a key said twice is a mistake.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from connector.mapping.mistakes import Notes, Place
@@ -90,7 +91,9 @@ def _compose(text: str, file: str, notes: Notes) -> Node | None:
     try:
         if depth > MAX_DEPTH * 4:
             raise RecursionError
-        node: Node | None = YAML(pure=True).compose(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ReusedAnchorWarning)  # the later anchor counts, as YAML says
+            node: Node | None = YAML(pure=True).compose(text)
     except RecursionError:
         notes.add(Place(file, 1), "the file is nested too deeply", f"use at most {MAX_DEPTH} levels")
         return None

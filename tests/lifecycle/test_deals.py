@@ -1,0 +1,133 @@
+"""Opportunities: filters, precedence, without contact roles; the account's stage."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from someone import DAY, NOW, deal, did, person, stage_of, track, written
+
+from connector.facts import OpportunityRole
+from connector.lifecycle import decide, roll_up
+from connector.mapping import loads
+
+LADDER = """
+stages:
+  - {name: Known, when: always}
+  - {name: Opportunity, when: {opportunity: %s}}
+  - {name: Customer, when: {opportunity: won}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "fits", "does_not"),
+    [
+        ("{role: [Champion]}", {"role": {"Role": "Champion"}}, {"role": {"Role": "Other"}}),
+        ("{primary: true}", {"role": {"IsPrimary": True}}, {"role": {"IsPrimary": False}}),
+        ("{role_where: {Region__c: North}}", {"role": {"Region__c": "North"}}, {"role": {}}),
+        ("{where: {RecordTypeId: 012A}}", {"RecordTypeId": "012A"}, {"RecordTypeId": "012B"}),
+        ("{where: {Type: New Business}}", {"Type": "New Business"}, {"Type": "Renewal"}),
+        ("{where: {Amount: '>= 1000'}}", {"Amount": 1000.0}, {"Amount": 999.9}),
+        ("{where: {Amount: '>= 1000'}}", {"Amount": 1000.0}, {"Amount": None}),
+        ("{where: {Pipeline__c: [EU, US]}}", {"Pipeline__c": "eu"}, {"Pipeline__c": "Asia"}),
+    ],
+)
+def test_filters_look_at_the_opportunity_and_at_the_role(asked, fits, does_not):
+    mapping = loads(LADDER % asked)
+    assert stage_of(person(deals=[deal("open", **fits)]), mapping) == "Opportunity"
+    assert stage_of(person(deals=[deal("open", **does_not)]), mapping) == "Known"
+
+
+def test_two_roles_on_one_opportunity_count_once_and_several_primaries_change_nothing():
+    twice = [deal("open"), replace(deal("open"), role_id="00K9")]
+    mapping = loads(LADDER % "{state: any, count: 2}")
+    assert stage_of(person(deals=twice), mapping) == "Known"
+    assert stage_of(person(deals=[deal("open"), deal("open", "2")]), mapping) == "Opportunity"
+    decided = track(decide(person(deals=twice), loads(LADDER % "any"), NOW))
+    assert len(decided.evidence) == 1
+
+
+@pytest.mark.parametrize(
+    ("precedence", "stage"),
+    [
+        ("won > open > lost", "Customer"),
+        ("open > won > lost", "Opportunity"),
+        ("newest", "Opportunity"),
+        ("primary", "Customer"),
+    ],
+)
+def test_precedence_among_several_is_an_explicit_choice(precedence, stage):
+    mapping = loads(
+        LADDER % "open" + f"opportunities: {{precedence: {precedence}}}\ngate: {{stage: {{direction: both}}}}\n"
+    )
+    deals = [deal("won", "1", ago=50), deal("open", "2", ago=5, role={"IsPrimary": False}), deal("lost", "3", ago=90)]
+    assert stage_of(person(deals=deals), mapping) == stage
+
+
+def test_all_lost_needs_a_deal_and_every_one_of_them_lost():
+    mapping = loads("stages: [{name: Known, when: always}, {name: Lost, when: {opportunity: all_lost}}]\n")
+    assert stage_of(person(), mapping) == "Known"
+    assert stage_of(person(deals=[deal("lost"), deal("open", "2")]), mapping) == "Known"
+    assert stage_of(person(deals=[deal("lost"), deal("lost", "2")]), mapping) == "Lost"
+
+
+def test_a_removed_role_and_a_deleted_deal_are_the_same_to_a_rule():
+    mapping = loads(LADDER % "any" + "moves: [{from: Opportunity, to: Known, when: {opportunity: none}}]\n")
+    someone, _ = written(person(deals=[deal("open")]), mapping)
+    assert stage_of(replace(someone, opportunities=()), mapping) == "Known"
+
+
+ROLELESS = OpportunityRole("", "0069", {"Via": "account"}, deal("open", "9").opportunity)
+CONVERTED = replace(ROLELESS, role={"Via": "conversion"})
+
+
+def roleless(policy, *roles, **facts):
+    mapping = loads(LADDER % "any" + f"opportunities: {{{policy}}}\n")
+    return stage_of(replace(person(**facts), account_opportunities=roles), mapping)
+
+
+def test_opportunities_without_contact_roles_move_nobody_unless_asked():
+    assert roleless("without_roles: ignore", ROLELESS, CONVERTED) == "Known"
+
+
+def test_they_move_the_primary_contact_of_the_account():
+    policy = "without_roles: primary_contact, primary_contact_field: Primary__c"
+    assert roleless(policy, ROLELESS, account={"Primary__c": "003000000000001"}) == "Opportunity"
+    assert roleless(policy, ROLELESS, account={"Primary__c": "003000000000002AAA"}) == "Known"
+
+
+def test_they_move_contacts_with_recent_activity():
+    policy = "without_roles: active_contacts, active_within: 90d"
+    assert roleless(policy, ROLELESS, did=[did("call", 20)]) == "Opportunity"
+    assert roleless(policy, ROLELESS, did=[did("call", 100)]) == "Known"
+
+
+def test_they_move_the_contact_of_the_converted_lead():
+    assert roleless("without_roles: [converted_lead]", CONVERTED) == "Opportunity"
+    assert roleless("without_roles: [converted_lead]", ROLELESS) == "Known"
+
+
+LIFT = LADDER % "any" + "rules: [{name: lift, when: {account_stage: '>= Opportunity'}, then: {stage: Opportunity}}]\n"
+
+
+def test_an_account_is_as_far_as_its_furthest_person():
+    mapping = loads(LIFT)
+    assert roll_up(["Known", None, "Customer", "Nonsense"], mapping) == "Customer"
+    assert roll_up([None], mapping) is None
+
+
+def test_what_the_account_gives_does_not_lift_those_who_gave_it():
+    mapping = loads(LIFT)
+    _, lifted = written(replace(person(), account_stage="Customer"), mapping)
+    assert track(lifted).value == "Opportunity"
+    assert track(lifted).memory["own"] == "Known"
+    _, own = written(person(deals=[deal("won")]), mapping)
+    assert track(own).memory["own"] == "Customer"
+
+
+def test_a_planned_closing_date_changes_the_answer_when_it_comes():
+    mapping = loads(LADDER % "{where: {CloseDate: {ahead: 10d}}}" + "gate: {stage: {direction: both}}\n")
+    someone, decision = written(person(deals=[deal("open", CloseDate="2026-06-20")]), mapping)
+    assert (track(decision).value, decision.review_at) == ("Known", NOW.replace(hour=0) + 9 * DAY)
+    assert stage_of(someone, mapping, decision.review_at) == "Opportunity"
+    assert stage_of(someone, mapping, NOW + 30 * DAY) == "Known"

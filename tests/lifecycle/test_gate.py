@@ -1,0 +1,213 @@
+"""The movement gate: forward only, named exceptions, grace, cool-off, locks, manual values."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from someone import DAY, NOW, deal, did, person, stage_of, stamp, track, written
+
+from connector.lifecycle import decide, plan
+from connector.mapping import loads
+
+LADDER = """
+stages:
+  - {name: Suspect, when: {email: present}}
+  - {name: Engaged, when: {activity: inbound}}
+  - {name: Qualified, set_by: people}
+  - {name: Opportunity, when: {opportunity: %s}}
+  - {name: Customer, when: {opportunity: won}}
+  - {name: Disqualified, set_by: people, funnel: false}
+"""
+ANY, OPEN = LADDER % "any", LADDER % "open"
+ALL_LOST = "moves:\n  - {name: lost, from: Opportunity, to: Engaged, when: {opportunity: all_lost}, after: 30d}\n"
+
+
+def edited(someone, stage):
+    return replace(someone, fields={**someone.fields, "Lifecycle_Stage__c": stage})
+
+
+def with_deals(someone, *deals):
+    return replace(someone, opportunities=deals)
+
+
+def test_a_stage_only_moves_forward_and_says_so():
+    decided = track(decide(person("Customer", deals=[deal("open")]), loads(ANY), NOW))
+    assert (decided.value, decided.verdict, decided.rule) == ("Customer", "held", "")
+    assert decided.reason == "forward only: the rules say Opportunity"
+
+
+def test_a_named_exception_leads_back_when_its_grace_period_is_over():
+    mapping = loads(OPEN + ALL_LOST)
+    someone, _ = written(person(deals=[deal("open")]), mapping)
+    lost = with_deals(someone, deal("lost", ago=0.4))
+    lost, waiting = written(lost, mapping)
+    assert track(waiting).value == "Opportunity"
+    assert waiting.review_at == NOW.replace(hour=0) + 30 * DAY
+    moved = track(decide(lost, mapping, waiting.review_at))
+    assert (moved.value, moved.rule, moved.verdict) == ("Engaged", "lost", "moves")
+    assert moved.evidence[0].kind == "opportunity"
+
+
+@pytest.mark.parametrize("ladder", [ANY, OPEN])
+def test_after_an_exception_nobody_goes_to_and_fro(ladder):
+    mapping = loads(ladder + ALL_LOST)
+    someone = person("Opportunity", deals=[deal("lost", ago=90)])
+    for days in range(5):
+        someone, decision = written(someone, mapping, NOW + days * DAY)
+        assert track(decision).value == "Engaged"
+    assert (
+        stage_of(with_deals(someone, deal("lost", ago=90), deal("open", "2")), mapping, NOW + 9 * DAY) == "Opportunity"
+    )
+
+
+def test_a_backfill_finds_the_grace_period_over_from_the_closing_date():
+    assert stage_of(person(deals=[deal("lost", ago=90)]), loads(ANY + ALL_LOST)) == "Engaged"
+    assert stage_of(person(deals=[deal("lost", ago=9)]), loads(ANY + ALL_LOST)) == "Opportunity"
+
+
+def test_moves_that_lead_in_a_circle_hold_the_person():
+    circle = "moves:\n  - {from: Suspect, to: Engaged, when: always}\n  - {from: Engaged, to: Suspect, when: always}\n"
+    decided = track(decide(person("Suspect"), loads(ANY + circle), NOW))
+    assert (decided.value, decided.verdict) == ("Suspect", "held")
+    assert "round in a circle" in decided.reason
+
+
+def test_a_cool_off_keeps_a_person_where_they_are_for_a_while():
+    back = "moves: [{from: Disqualified, to: Engaged, when: {condition: new interest}, cool_off: 30d}]\n"
+    back += "conditions: {new interest: {activity: {direction: inbound, since: stage}}}\n"
+    mapping = loads(OPEN + back)
+    someone, _ = written(person("Disqualified", did=[did("email_click", 9)]), mapping)
+    assert stage_of(someone, mapping, NOW + 31 * DAY) == "Disqualified", "the click was before"
+    interested = replace(someone, activities=(*someone.activities, did("form_submit", -2)))
+    settled, decision = written(interested, mapping, NOW + 3 * DAY)
+    assert decision.review_at == NOW + 30 * DAY
+    assert stage_of(settled, mapping, NOW + 29 * DAY) == "Disqualified"
+    assert stage_of(settled, mapping, NOW + 30 * DAY) == "Engaged"
+
+
+def test_a_returned_person_stays_until_the_rules_say_more_than_they_did():
+    back = "moves: [{from: Disqualified, to: Suspect, when: {activity: {direction: inbound, since: stage}}}]\n"
+    mapping = loads(ANY + back)
+    someone, _ = written(person("Disqualified", deals=[deal("lost")]), mapping)
+    someone = replace(someone, activities=(did("form_submit", -1),))
+    someone, decision = written(someone, mapping, NOW + 2 * DAY)
+    assert track(decision).value == "Suspect"
+    assert stage_of(someone, mapping, NOW + 9 * DAY) == "Suspect", "the old deal does not count"
+    assert stage_of(with_deals(someone, deal("won", "2")), mapping, NOW + 9 * DAY) == "Customer"
+
+
+def test_a_terminal_stage_is_only_left_by_people_and_moves():
+    ladder = ANY.replace("{name: Qualified, set_by: people}", "{name: Qualified, set_by: people, terminal: true}")
+    assert stage_of(person("Qualified", deals=[deal("won")]), loads(ladder)) == "Qualified"
+    out = "moves: [{from: Qualified, to: Customer, when: {opportunity: won}}]\n"
+    assert stage_of(person("Qualified", deals=[deal("won")]), loads(ladder + out)) == "Customer"
+
+
+def test_a_ticked_box_freezes_every_track():
+    mapping = loads(ANY + "statuses: [{name: New, when: always}]\ngate: {lock: {field: {Locked__c: true}}}\n")
+    decision = decide(person("Suspect", deals=[deal("won")], Locked__c=True), mapping, NOW)
+    assert {each.verdict for each in decision.tracks} == {"held"}
+    assert plan(person("Suspect", Locked__c=True), decision, mapping) is None
+    assert stage_of(person("Suspect", deals=[deal("won")], Locked__c=False), mapping) == "Customer"
+
+
+def test_a_manual_edit_is_known_by_what_was_last_written():
+    mapping = loads(ANY)
+    someone, _ = written(person(deals=[deal("open")]), mapping)
+    assert "hold" not in track(decide(someone, mapping, NOW)).memory
+    held, decision = written(edited(someone, "Suspect"), mapping)
+    assert (track(decision).value, track(decision).verdict) == ("Suspect", "held")
+    assert track(decision).memory["hold"]["answer"] == "Opportunity"
+    assert stage_of(held, mapping, NOW + 900 * DAY) == "Suspect"
+
+
+def test_the_value_found_at_first_sight_is_a_start_and_no_manual_edit():
+    mapping = loads(ANY)
+    assert stage_of(person("Engaged", deals=[deal("open")]), mapping) == "Opportunity"
+
+
+def test_a_manual_stage_set_together_with_a_new_deal_goes_on_with_the_deal():
+    mapping = loads(ANY)
+    someone, _ = written(person(did=[did("email_click")]), mapping)
+    assert stage_of(with_deals(edited(someone, "Qualified"), deal("open")), mapping) == "Opportunity"
+
+
+def test_a_promotion_is_also_one_that_comes_after_a_fall():
+    mapping = loads(OPEN)
+    someone, _ = written(person(deals=[deal("open")]), mapping)
+    someone, _ = written(edited(someone, "Suspect"), mapping)
+    someone, _ = written(with_deals(someone), mapping)  # the role was a mistake, and is removed
+    assert stage_of(with_deals(someone, deal("open", "2")), mapping) == "Opportunity"
+
+
+def test_manual_values_ignored_are_only_a_new_start():
+    mapping = loads(ANY + "gate: {stage: {manual: ignored}}\n")
+    someone, _ = written(person(deals=[deal("open")]), mapping)
+    assert stage_of(edited(someone, "Suspect"), mapping) == "Opportunity"
+
+
+def test_a_manual_value_for_some_days_is_looked_at_again_when_they_are_over():
+    mapping = loads(ANY + "gate: {stage: {manual: 5d}}\n")
+    someone, _ = written(person(deals=[deal("open")]), mapping)
+    someone, decision = written(edited(someone, "Suspect"), mapping)
+    assert decision.review_at == NOW + 5 * DAY
+    assert stage_of(someone, mapping, NOW + 5 * DAY) == "Opportunity"
+
+
+def test_what_was_not_written_is_not_taken_for_a_manual_edit():
+    mapping = loads(ANY)
+    someone = person(deals=[deal("open")])
+    first = decide(someone, mapping, NOW)
+    again = decide(replace(someone, memory={}), mapping, NOW)  # refused: fields and memory stay as they were
+    assert first == again
+
+
+def test_a_field_cleared_by_hand_is_decided_afresh():
+    mapping = loads(OPEN)
+    someone, _ = written(person(deals=[deal("open")]), mapping)
+    assert stage_of(with_deals(edited(someone, None)), mapping) == "Suspect"
+
+
+def test_a_value_in_another_case_is_known_and_left_as_it_is():
+    assert stage_of(person("opportunity", deals=[deal("open")]), loads(ANY)) == "opportunity"
+
+
+def test_statuses_that_share_a_value_on_leads_are_told_apart_by_memory():
+    text = """
+statuses:
+  - {name: New, value: {Lead: Open}, when: always}
+  - {name: Assigned, value: {Lead: Open}, when: {country: DE}}
+  - {name: Late, when: {status: Assigned, status_for: 2d}}
+"""
+    mapping = loads(ANY + text)
+    lead, decision = written(person(object_name="Lead", Country="DE", Status="Open", CreatedDate=stamp(NOW)), mapping)
+    assert track(decision, "status").memory["at"] == "Assigned"
+    assert track(decide(lead, mapping, NOW + 2 * DAY), "status").value == "Late"
+
+
+def test_a_status_track_follows_its_rules_both_ways():
+    text = "statuses: [{name: Quiet, when: always}, {name: Busy, when: {activity: {direction: inbound, within: 3d}}}]\n"
+    mapping = loads(ANY + text)
+    someone, decision = written(person(did=[did("email_click")]), mapping)
+    assert (track(decision, "status").value, decision.review_at) == ("Busy", NOW + 2 * DAY)
+    assert track(decide(someone, mapping, NOW + 2 * DAY), "status").value == "Quiet"
+
+
+def test_on_a_both_way_track_a_value_that_only_people_set_stays():
+    text = "statuses: [{name: New, when: always}, {name: Bad Timing, set_by: people}]\n"
+    mapping = loads(ANY + text)
+    someone, decision = written(person(Lead_Status__c="Bad Timing"), mapping)
+    assert track(decision, "status").value == "Bad Timing"
+    assert track(decide(someone, mapping, NOW + 99 * DAY), "status").value == "Bad Timing"
+
+
+def test_a_status_is_scoped_to_stages_and_emptied_outside_of_them():
+    text = "statuses: [{name: New, when: always}]\ngate: {status: {stages: [Suspect, Engaged], outside: clear}}\n"
+    mapping = loads(ANY + text)
+    someone, decision = written(person(), mapping)
+    assert track(decision, "status").value == "New"
+    customer = with_deals(someone, deal("won"))
+    assert plan(customer, decide(customer, mapping, NOW), mapping).values()["Lead_Status__c"] is None
+    lead = person("Customer", object_name="Lead", Status="New")
+    assert track(decide(lead, mapping, NOW), "status").value == "New", "a Lead's status cannot be empty"

@@ -1,0 +1,212 @@
+"""Score, fit, thresholds with hysteresis, the hand-off and who gets a person."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from someone import DAY, NOW, did, person, stage_of, track, written
+
+from connector.facts import Prospect
+from connector.lifecycle import Desk, decide, plan
+from connector.lifecycle.allocation import OwnerRule, draw
+from connector.mapping import loads
+
+POINTS = """
+score:
+  points:
+    - {activity: form_submit, points: 40, cap: 60}
+    - {activity: email_click, points: 5}
+    - {activity: unsubscribe, points: -30}
+  half_life: 10d
+stages: [{name: Known, when: always}, {name: Hot, when: {score: ">= 40"}}]
+fields: {score: Score__c}
+gate: {stage: {direction: both}}
+"""
+
+
+def score_of(someone, mapping=None, now=NOW):
+    return int(track(decide(someone, mapping or loads(POINTS), now), "score").value)
+
+
+@pytest.mark.parametrize(
+    ("facts", "score"),
+    [
+        ([did("form_submit", 0.1)], 40),
+        ([did("form_submit", 0.1), did("form_submit", 0.2)], 60),
+        ([did("form_submit", 10)], 20),
+        ([did("form_submit", 20)], 10),
+        ([did("form_submit", 0.1), did("unsubscribe", 0.1)], 10),
+        ([did("unsubscribe", 0.1)], 0),
+        ([did("email_click", 0.1, key=str(n)) for n in range(50)], 100),
+        ([did("form_submit", -5)], 0),
+    ],
+)
+def test_points_add_up_are_capped_fade_and_stay_between_0_and_100(facts, score):
+    assert score_of(person(did=facts)) == score
+
+
+def test_a_fading_score_is_looked_at_again_when_its_number_changes():
+    mapping = loads(POINTS)
+    someone, decision = written(person(did=[did("form_submit", 0.1)]), mapping)
+    seen = [track(decision, "score").value]
+    for _ in range(4):
+        assert decision.review_at is not None
+        before = decide(someone, mapping, decision.review_at - DAY / 1000)
+        assert track(before, "score").value == seen[-1]
+        someone, decision = written(someone, mapping, decision.review_at)
+        seen.append(track(decision, "score").value)
+    assert seen == ["40", "37", "35", "32", "30"]
+    assert [track(decide(someone, mapping, NOW + days * DAY)).value for days in (0, 1)] == ["Hot", "Known"]
+
+
+def test_the_score_is_written_as_a_number():
+    mapping = loads(POINTS)
+    someone = person(did=[did("form_submit", 0.1)], Score__c=12.0)
+    assert plan(someone, decide(someone, mapping, NOW), mapping).values()["Score__c"] == 40
+    same = person("Hot", did=[did("form_submit", 0.1)], Score__c=40.0)
+    assert plan(same, decide(same, mapping, NOW), mapping) is None
+
+
+def test_a_score_can_be_taken_from_the_marketing_system_or_from_a_field():
+    marketing = loads("stages: [{name: Hot, when: {score: '>= 50'}}]\nscore: {from: {prospect: score}}\n")
+    two = (
+        Prospect("pardot", "1", None, attributes={"score": 20}),
+        Prospect("pardot", "2", None, attributes={"score": "60"}),
+    )
+    assert stage_of(replace(person(), prospects=two), marketing) == "Hot"
+    assert track(decide(person(), marketing, NOW), "score").value is None
+    field = loads("stages: [{name: Hot, when: {score: '>= 50'}}]\nscore: {from: {field: pi__score__c}}\n")
+    assert stage_of(person(pi__score__c=51.0), field) == "Hot"
+    assert "pi__score__c" in field.reads["Contact"]
+
+
+def test_behaviour_and_fit_are_two_numbers():
+    text = "stages: [{name: Known, when: always}]\nscore: {from: {prospect: score}}\n"
+    text += "fit: {points: [{when: {title: {contains: [head]}}, points: 30}, {when: {country: DE}, points: 20}]}\n"
+    decision = decide(person(score=70, Title="Head of Sales", MailingCountry="DE"), loads(text), NOW)
+    assert (track(decision, "score").value, track(decision, "fit").value) == ("70", "50")
+
+
+HANDOFF = """
+score: {from: {prospect: score}}
+thresholds: {ready: {at: 71, again_below: 60}}
+stages: [{name: Known, when: always}]
+statuses: [{name: New, set_by: people}, {name: Working, when: {activity: {kind: call, since: handoff}}}]
+handoff:
+  when: {threshold: ready}
+  status: New
+  owner: [{when: {country: DE}, user: anna}, {round_robin: [ben, clara]}]
+"""
+DESK = Desk({"anna": "005A", "ben": "005B", "clara": "005C"})
+
+
+def scored(someone, score):
+    return replace(someone, prospects=(Prospect("pardot", "1", None, attributes={"score": score}),))
+
+
+def handed(scores, mapping=None):
+    """The owner decided at each score, in turn; "" where nobody was handed to anybody."""
+    mapping = mapping or loads(HANDOFF).at_desk(DESK)
+    someone, owners = person(MailingCountry="DE", OwnerId="005M"), []
+    for day, score in enumerate(scores):
+        someone, decision = written(scored(someone, score), mapping, NOW + day * DAY)
+        owner = track(decision, "owner")
+        owners.append(owner.value if owner.rule else "")
+    return owners
+
+
+def test_a_threshold_fires_on_the_edge_and_again_only_after_falling_below():
+    assert handed([70, 71, 90, 65, 80, 59, 70, 71]) == ["", "005A", "", "", "", "", "", "005A"]
+
+
+def test_a_score_that_arrives_late_still_counts():
+    assert handed([None, None, 95]) == ["", "", "005A"]
+
+
+def test_a_hand_off_sets_the_status_and_forgets_older_calls():
+    mapping = loads(HANDOFF).at_desk(DESK)
+    someone, decision = written(scored(person(did=[did("call", 90)]), 80), mapping)
+    assert track(decision, "status").value == "New"
+    called = replace(someone, activities=(*someone.activities, did("call", -1)))
+    assert track(decide(called, mapping, NOW + 2 * DAY), "status").value == "Working"
+
+
+def test_a_refused_write_hands_over_to_the_same_person_again():
+    mapping = loads(HANDOFF).at_desk(DESK)
+    someone = scored(person(), 80)
+    owners = {track(decide(someone, mapping, NOW + day * DAY), "owner").value for day in range(5)}
+    assert len(owners) == 1 <= len(owners & {"005B", "005C"})
+
+
+def test_a_rep_who_works_on_somebody_keeps_them():
+    mapping = loads(HANDOFF).at_desk(DESK)
+    worked_on = scored(person(OwnerId="005Z", did=[did("call", 5, source="salesforce")]), 80)
+    settled, decision = written(worked_on, mapping)
+    assert track(decision, "owner").value == "005Z"
+    assert track(decide(settled, mapping, NOW + 60 * DAY), "owner").value == "005Z", "nor later for the same occasion"
+    told_so = loads(HANDOFF.replace("  status: New", "  unless: never\n  status: New")).at_desk(DESK)
+    assert track(decide(worked_on, told_so, NOW), "owner").value in {"005B", "005C"}
+
+
+def test_an_owner_the_org_does_not_have_hands_nobody_over():
+    someone = scored(person(OwnerId="005Z", MailingCountry="DE"), 80)
+    decision = decide(someone, loads(HANDOFF), NOW)
+    owner = track(decision, "owner")
+    assert (owner.value, owner.verdict) == ("005Z", "held")
+    assert "anna is no active user or queue" in owner.reason
+    assert track(decision, "status").value is None
+    assert "on" not in owner.memory, "so that it happens once the org has her"
+
+
+def test_owners_share_people_in_the_proportions_asked_for():
+    ids = [f"003{number:012d}AAA" for number in range(6000)]
+    even = Counter(draw(OwnerRule("even", (("a", 1), ("b", 1), ("c", 1))), each, {}) for each in ids)
+    assert all(1800 < count < 2200 for count in even.values())
+    weighted = Counter(draw(OwnerRule("weighted", (("a", 1), ("b", 2), ("c", 0))), each, {}) for each in ids)
+    assert 1800 < weighted["a"] < 2200 < weighted["b"]
+    assert "c" not in weighted
+
+
+def test_by_free_capacity_the_full_get_nobody_and_when_all_are_full_the_next_rule_decides():
+    rule = OwnerRule("capacity", (("a", 50), ("b", 10)), by_capacity=True)
+    ids = [f"003{number:012d}AAA" for number in range(1000)]
+    assert {draw(rule, each, {"b": 10}) for each in ids} == {"a"}
+    assert {draw(rule, each, {"a": 50, "b": 11}) for each in ids} == {None}
+    text = HANDOFF.replace("round_robin: [ben, clara]", "capacity: {ben: 1}}, {user: clara")
+    full = loads(text).at_desk(Desk(DESK.ids, {"ben": 1}))
+    assert track(decide(scored(person(), 80), full, NOW), "owner").value == "005C"
+
+
+def test_a_contact_is_never_given_to_a_queue():
+    text = HANDOFF.replace("owner: [{when", "owner: [{queue: Inbound}, {when")
+    mapping = loads(text).at_desk(Desk({**DESK.ids, "Inbound": "00GQ"}))
+    assert track(decide(scored(person(MailingCountry="DE"), 80), mapping, NOW), "owner").value == "005A"
+    lead = scored(person(object_name="Lead", Country="DE"), 80)
+    assert track(decide(lead, mapping, NOW), "owner").value == "00GQ"
+    assert mapping.owners == {"Inbound": True, "anna": False, "ben": False, "clara": False}
+
+
+def test_memory_is_json():
+    _, decision = written(scored(person(), 80), loads(HANDOFF).at_desk(DESK))
+    for each in decision.tracks:
+        assert json.loads(json.dumps(dict(each.memory))) == dict(each.memory)
+
+
+RECYCLED = POINTS.replace('">= 40"}}]', '">= 40"}}, {name: Recycled, set_by: people}]').replace("both", "forward")
+RETURN = """
+moves:
+  - {from: Recycled, to: Known, when: {activity: {direction: inbound, since: stage}}, restart: true}
+"""
+
+
+def test_recycling_restarts_the_clock_of_a_counted_score():
+    mapping = loads(RECYCLED + RETURN)
+    someone, _ = written(person("Recycled", did=[did("form_submit", 1)]), mapping)
+    someone = replace(someone, activities=(*someone.activities, did("email_click", -1)))
+    someone, decision = written(someone, mapping, NOW + 2 * DAY)
+    assert (track(decision).value, track(decision, "score").value) == ("Known", "0")
+    someone = replace(someone, activities=(*someone.activities, did("form_submit", -2.5)))
+    assert track(decide(someone, mapping, NOW + 3 * DAY), "score").value == "40"
