@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connector.clock import SystemClock
-from connector.errors import Refused
+from connector.errors import ConfigurationError, Refused
 from connector.mapping import Mapping as CompiledMapping
 from connector.mapping import MappingInvalid, Mistake, check_org
 from connector.salesforce import SalesforceClient
 from connector.settings import Settings
+from connector.staff import find
 from connector.wiring import load_mapping, open_client, polled_objects
 
 
@@ -53,8 +54,18 @@ def run_check(settings: Settings) -> CheckReport:
     if settings.has_credentials():
         with open_client(settings, SystemClock()) as salesforce:
             report.org = salesforce.identity()
-            report.mistakes = check_org(mapping, describes(salesforce, mapping))
+            report.mistakes = check_org(mapping, describes(salesforce, mapping)) + _owners(mapping, salesforce)
     return report
+
+
+def _owners(mapping: CompiledMapping, salesforce: SalesforceClient) -> list[Mistake]:
+    rules = [rule for handoff in mapping.model.handoffs for rule in handoff.owners]
+    try:
+        if rules:
+            find(rules, salesforce)
+    except ConfigurationError as error:
+        return [Mistake(mapping.name, rules[0].line, error.what, error.hint)]
+    return []
 
 
 def describes(salesforce: SalesforceClient, mapping: CompiledMapping) -> dict[str, Mapping[str, Any] | None]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -31,6 +31,7 @@ from connector.mapping import Mapping as CompiledMapping
 from connector.poll import Polled, PolledObject, Tell, poll_salesforce, poll_sources
 from connector.ports import Salesforce, Source
 from connector.report import CycleReport
+from connector.staff import staffed
 from connector.store import Store
 from connector.writeback import Planned, Writer
 
@@ -84,6 +85,7 @@ def run_cycle(
         report.read_from(polled)
         now = polled.server_time or clock.now()
         notice(pipeline, now)
+        pipeline = replace(pipeline, mapping=staffed(pipeline.mapping, pipeline.salesforce, store, now))
         only = scope()
         preview(pipeline, now, only, report)
         if not dry_run:

@@ -10,10 +10,12 @@ from connector import mapping as mappings
 from connector.clock import SystemClock
 from connector.cycle import BATCH, looks_at_roleless
 from connector.lifecycle import decide, plan
+from connector.lifecycle.allocation import Desk
 from connector.mapping import Mapping
 from connector.poll import Tell, chunks
 from connector.report import CycleReport
 from connector.settings import Settings
+from connector.staff import CURSOR as OWNERS
 from connector.store import Store
 from connector.wiring import open_state, polled_objects
 
@@ -52,6 +54,8 @@ def run_preview(settings: Settings, name: str | None, tell: Tell) -> Preview:
     clock = SystemClock()
     report = CycleReport(kind="plan", dry_run=True, started_at=clock.now(), mapping=mapping.version)
     with open_state(settings, clock) as store:
+        if known := store.cursor(OWNERS):
+            mapping = mapping.at_desk(Desk(known["ids"], known["load"]))
         people = store.people_in()
         for done, ids in enumerate(chunks(people, BATCH)):
             found = store.facts_of(ids, with_roleless=looks_at_roleless(mapping))
