@@ -31,6 +31,7 @@ from connector.mapping import Mapping as CompiledMapping
 from connector.poll import Polled, PolledObject, Tell, poll_salesforce, poll_sources
 from connector.ports import Salesforce, Source
 from connector.report import CycleReport
+from connector.rollup import RollUp
 from connector.staff import staffed
 from connector.store import Store
 from connector.writeback import Planned, Writer
@@ -107,9 +108,8 @@ def poll(pipeline: Pipeline) -> Polled:
         overlap=pipeline.overlap,
         tell=pipeline.tell,
     )
-    poll_sources(
-        pipeline.sources, pipeline.store, polled, now=polled.server_time or pipeline.clock.now(), tell=pipeline.tell
-    )
+    now = polled.server_time or pipeline.clock.now()
+    poll_sources(pipeline.sources, pipeline.store, polled, now=now, tell=pipeline.tell, stop=pipeline.stop)
     return polled
 
 
@@ -128,7 +128,9 @@ def looks_at_roleless(mapping: CompiledMapping) -> bool:
     return mapping.model.deals.without_roles != ("ignore",)
 
 
-def planned(pipeline: Pipeline, now: datetime, only: Sequence[str] | None, what: str) -> Iterator[list[Planned]]:
+def planned(
+    pipeline: Pipeline, now: datetime, only: Sequence[str] | None, rollup: RollUp, what: str
+) -> Iterator[list[Planned]]:
     """Every dirty person, decided and planned, in batches; stops between two of them when asked to."""
     store, mapping, after, done = pipeline.store, pipeline.mapping, "", 0
     total = store.dirty_count() if only is None else len(only)
@@ -136,9 +138,10 @@ def planned(pipeline: Pipeline, now: datetime, only: Sequence[str] | None, what:
     while (marks := store.next_dirty(BATCH, after)) and not pipeline.stop():
         after = marks[-1][0]
         seqs = {person_id: seq for person_id, seq in marks if wanted is None or person_id in wanted}
-        people = store.facts_of(list(seqs))
+        people = rollup.tell(store.facts_of(list(seqs)))
         decided = [(person, decide(person, mapping, now)) for person in people]
         batch = [(p.id, seqs[p.id], decision, plan(p, decision, mapping)) for p, decision in decided]
+        rollup.note(decided)
         gone = seqs.keys() - {person.id for person in people}
         store.drop_dirty([(person_id, seqs[person_id]) for person_id in gone])
         done += len(seqs)
@@ -148,7 +151,7 @@ def planned(pipeline: Pipeline, now: datetime, only: Sequence[str] | None, what:
 
 def preview(pipeline: Pipeline, now: datetime, only: Sequence[str] | None, report: CycleReport) -> None:
     """Counts the whole plan before the first write. Raises ConfigurationError when it moves too many people."""
-    for batch in planned(pipeline, now, only, "deciding"):
+    for batch in planned(pipeline, now, only, RollUp(pipeline.mapping, pipeline.store), "deciding"):
         report.plan(batch)
     limit = pipeline.max_changes
     if limit is not None and report.people_to_change > limit and not report.dry_run:
@@ -177,9 +180,14 @@ def write(pipeline: Pipeline, cycle_id: int, now: datetime, only: Sequence[str] 
         now=now,
         seen=seen,
     )
-    for batch in planned(pipeline, now, only, "settling"):
+    rollup = RollUp(pipeline.mapping, pipeline.store)
+    for batch in planned(pipeline, now, only, rollup, "settling"):
         writer.add(batch)
     writer.finish()
+    rollup.mark()
+    for outcomes in pipeline.salesforce.update(rollup.changes()):
+        for outcome in outcomes:
+            seen(outcome)
 
 
 def finish(pipeline: Pipeline, cycle_id: int, report: CycleReport, before: Mapping[str, Counter[str]]) -> None:

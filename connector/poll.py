@@ -102,8 +102,11 @@ def poll_salesforce(
     return reader.polled
 
 
-def poll_sources(sources: Iterable[Source], store: Store, polled: Polled, *, now: datetime, tell: Tell) -> None:
-    """Brings every source up to date; one that is down is reported and delays nobody else."""
+def poll_sources(
+    sources: Iterable[Source], store: Store, polled: Polled, *, now: datetime, tell: Tell, stop: Callable[[], bool]
+) -> None:
+    """Brings every source up to date, or as far as it came when asked to stop; one that is down is reported and delays
+    nobody else."""
     for source in sources:
         try:
             for page in source.poll(store.cursor(source.name), now):
@@ -112,6 +115,8 @@ def poll_sources(sources: Iterable[Source], store: Store, polled: Polled, *, now
                 for kind, count in page.unknown.items():
                     polled.unknown_types[kind] = polled.unknown_types.get(kind, 0) + count
                 tell(source.name, polled.read[source.name], None)
+                if stop():
+                    return
         except ConnectorError as error:
             polled.failed[source.name] = error
             log.warning("source failed", source=source.name, error=error.what, code=getattr(error, "code", ""))

@@ -14,6 +14,7 @@ from connector.lifecycle.allocation import Desk
 from connector.mapping import Mapping
 from connector.poll import Tell, chunks
 from connector.report import CycleReport
+from connector.rollup import RollUp
 from connector.settings import Settings
 from connector.staff import CURSOR as OWNERS
 from connector.store import Store
@@ -56,9 +57,10 @@ def run_preview(settings: Settings, name: str | None, tell: Tell) -> Preview:
     with open_state(settings, clock) as store:
         if known := store.cursor(OWNERS):
             mapping = mapping.at_desk(Desk(known["ids"], known["load"]))
+        rollup = RollUp(mapping, store)
         people = store.people_in()
         for done, ids in enumerate(chunks(people, BATCH)):
-            found = store.facts_of(ids, with_roleless=looks_at_roleless(mapping))
+            found = rollup.tell(store.facts_of(ids, with_roleless=looks_at_roleless(mapping)))
             decided = [(person, decide(person, mapping, report.started_at)) for person in found]
             report.plan((person.id, 0, decision, plan(person, decision, mapping)) for person, decision in decided)
             tell("deciding", min((done + 1) * BATCH, len(people)), len(people))

@@ -12,6 +12,7 @@ from connector.errors import ConfigurationError
 from connector.facts import Person, Row
 from connector.lifecycle import explain
 from connector.mapping import Mapping
+from connector.rollup import RollUp
 from connector.settings import Settings
 from connector.store import Store
 from connector.wiring import heartbeat_file, load_mapping, open_state
@@ -64,7 +65,7 @@ def explain_people(settings: Settings, query: str, at: datetime | None = None) -
                 f"the state knows nobody with the id or e-mail {query}",
                 "check the spelling; a person is known after the first sync or backfill that read them",
             )
-        people = store.facts_of(ids)
+        people = RollUp(mapping, store).tell(store.facts_of(ids))
         if at is None:
             return [explained(store, person, mapping, clock.now()) for person in people]
         return [explained(store, as_of(person, at), mapping, at) for person in people]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, and_, func, select, true
 
 from connector.store import links
 from connector.store.links import IDS, affected, everybody, exists_now, is_alone, is_person, rows_in
-from connector.store.rows import PEOPLE, address, iso
+from connector.store.rows import PEOPLE, address, iso, loads
 from connector.store.schema import ACTIVITY, DIRTY, LOG, PROSPECT, RECORD, SET_ASIDE, TRACK
 
 PAGE = 5000  # facts looked at in one go when all are
@@ -43,6 +43,32 @@ def count_stamped(connection: Connection, object_name: str, start: datetime, end
     """Rows of an object, deleted ones too, with start <= SystemModstamp < end."""
     stamped = and_(RECORD.c.object == object_name, RECORD.c.stamp >= iso(start), RECORD.c.stamp < iso(end))
     return int(connection.execute(select(func.count()).select_from(RECORD).where(stamped)).scalar() or 0)
+
+
+def stages_of_accounts(connection: Connection, accounts: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Account -> person -> the stage that the person reached by rules of their own, as decided last."""
+    query = (
+        select(RECORD.c.account_id, RECORD.c.id, RECORD.c.live, TRACK.c.memory)
+        .join(TRACK, and_(TRACK.c.person_id == RECORD.c.id, TRACK.c.track == "stage"))
+        .where(RECORD.c.account_id.in_(IDS))
+    )
+    found: dict[str, dict[str, str]] = {}
+    for account, person, is_live, memory in rows_in(connection, query, accounts):
+        if is_live and (stage := own_stage(loads(memory))):
+            found.setdefault(account, {})[person] = stage
+    return found
+
+
+def own_stage(memory: Mapping[str, Any]) -> str | None:
+    """Of the memory of the track "stage": what the account lent a person does not count."""
+    stage: str | None = memory.get("own", memory.get("at"))
+    return stage
+
+
+def records(connection: Connection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Rows that are live, by id."""
+    query = select(RECORD.c.id, RECORD.c.live, RECORD.c.fields).where(RECORD.c.id.in_(IDS))
+    return {row.id: loads(row.fields) for row in rows_in(connection, query, ids) if row.live}
 
 
 def moved_to(connection: Connection, track: str, value: str, limit: int) -> list[str]:

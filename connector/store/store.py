@@ -205,6 +205,21 @@ class Store:
             wanted = books.asks_for_roleless(connection) if with_roleless is None else with_roleless
             return people.facts_of(connection, person_ids, with_roleless=wanted)
 
+    def stages_of_accounts(self, accounts: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Account -> person -> the stage reached by rules of their own, as decided last."""
+        with self._read() as connection:
+            return reading.stages_of_accounts(connection, accounts)
+
+    def records(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Rows that are live, by id."""
+        with self._read() as connection:
+            return reading.records(connection, ids)
+
+    def mark_people_of(self, accounts: Sequence[str]) -> None:
+        """Marks everybody in these accounts."""
+        with self._write() as connection:
+            links.mark(connection, links.people_of_account(connection, accounts))
+
     # -- settle ----------------------------------------------------------------------------------------------------
 
     def settle(self, settled: Sequence[Settled], *, cycle_id: int, mapping_version: str, now: datetime) -> None:
