@@ -14,10 +14,11 @@ from itertools import pairwise
 
 from connector.facts import Activity, Evidence
 from connector.lifecycle.compare import Comparison
-from connector.lifecycle.conditions import Condition, Needs, Test, Why
+from connector.lifecycle.conditions import Condition, Needs, Reads, Test, Why
 from connector.lifecycle.values import show_duration
 from connector.lifecycle.view import ACTIVITIES, NO_ACTIVITIES, View
 
+SALES_KINDS = {"call", "email_sent", "email_reply", "meeting", "meeting_no_show", "social_message", "task"}
 SHOWN = 3  # activities named as evidence
 ANCHORS: dict[str, Callable[[View], datetime | None]] = {
     "stage": lambda view: view.stage_since,
@@ -145,6 +146,12 @@ class HasActivity(Condition):
             return found
 
         return every
+
+    def reads(self) -> Reads:
+        """Custom fields of activities, which Task and Event share."""
+        custom = [name for name, _ in self.where if name.endswith("__c")]
+        if not self.kinds or SALES_KINDS & {*self.kinds}:
+            yield from ((name, each) for name in ("Task", "Event") for each in custom)
 
     def needs(self) -> Needs:
         return frozenset(self.kinds or (ACTIVITIES,))

@@ -8,6 +8,7 @@ many people in the proportions asked for. The choice is recorded, and nobody is 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,6 +20,7 @@ from connector.lifecycle.compare import OneOf
 from connector.lifecycle.conditions import Condition, Test
 from connector.lifecycle.view import View
 
+OWNER_ID = re.compile(r"(005|00G)[A-Za-z0-9]{12}([A-Z0-5]{3})")  # a user or a queue, in 18 characters
 NOTHING: Mapping[str, Any] = {}
 WORKED_ON = HasActivity(
     kinds=("call", "meeting", "email_sent", "email_reply"), source=OneOf(("salesforce",)), within=timedelta(days=30)
@@ -57,6 +59,10 @@ class Desk:
 
     ids: Mapping[str, str] = field(default_factory=dict)
     load: Mapping[str, int] = field(default_factory=dict)
+
+    def id_of(self, owner: str) -> str | None:
+        """The id; a mapping may also name owners by their id."""
+        return owner if OWNER_ID.fullmatch(owner) else self.ids.get(owner)
 
 
 @dataclass
@@ -112,7 +118,7 @@ class Dealer:
         if handoff.owners and owner is None:
             reason = f"{handoff.name}: no owner rule fits; nobody was chosen"
             return TrackDecision("owner", current, current, "", "held", reason, evidence, memory), None
-        owner_id = current if owner is None else self.desk.ids.get(owner)
+        owner_id = current if owner is None else self.desk.id_of(owner)
         if owner is not None and owner_id is None:
             reason = f"{handoff.name}: {owner} is no active user or queue of the org"
             return TrackDecision("owner", current, current, "", "held", reason, evidence, memory), None

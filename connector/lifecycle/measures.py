@@ -119,7 +119,7 @@ class ResponseTime(Condition):
     span: timedelta
 
     def compile(self, object_name: str) -> Test:
-        compare, span = ORDERS[self.sign], self.span
+        compare, span, is_slow = ORDERS[self.sign], self.span, self.sign[0] == ">"
 
         def test(view: View) -> bool:
             start = view.handed_off
@@ -128,8 +128,7 @@ class ResponseTime(Condition):
             first = first_touch(view, start)
             if first is None:
                 view.look_again(start + span)
-                view.look_again(start + span + timedelta(microseconds=1))
-                return compare(view.now - start, span)
+                return (view.now >= start + span) == is_slow
             return compare(first.occurred_at - start, span)
 
         return test
