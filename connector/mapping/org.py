@@ -8,10 +8,10 @@ from typing import Any
 
 from connector.lifecycle.allocation import Desk
 from connector.lifecycle.mapping import Mapping
-from connector.lifecycle.model import Track
 from connector.mapping.mistakes import Mistake, did_you_mean
 
 PICKLISTS = ("picklist", "multipicklist")
+NUMBERS = ("double", "int", "currency", "percent")
 Describe = Map[str, Any]
 
 
@@ -22,9 +22,7 @@ def check_org(mapping: Mapping, describes: Map[str, Describe | None]) -> list[Mi
         name: {each["name"]: each for each in describe["fields"]} if describe else None
         for name, describe in describes.items()
     }
-    found = [*_reads(mapping, fields), *_writes(mapping, fields)]
-    for track in mapping.model.tracks:
-        found += _values(track, fields)
+    found = [*_reads(mapping, fields), *_writes(mapping, fields), *_values(mapping, fields)]
     return sorted({Mistake(file, 0, what, hint) for what, hint in found})
 
 
@@ -71,35 +69,60 @@ def _written(mapping: Mapping, name: str) -> set[str]:
 
 
 def _writes(mapping: Mapping, fields: Fields) -> Found:
+    as_date = mapping.model.dates is None or mapping.model.dates.as_date
     for track, targets in mapping.writes.items():
         for name, field in targets.items():
             described = (fields.get(name) or {}).get(field)
-            if described is not None and not described.get("updateable"):
+            if described is None:
+                continue
+            if not described.get("updateable"):
                 yield (
                     f"{name}.{field} ({track}) cannot be written by the integration user",
                     f"give the permission set Edit access to {name}.{field}; formulas and system fields never can",
                 )
+            allowed = _types(track, as_date)
+            if allowed and described.get("type") not in allowed:
+                yield (
+                    f"{name}.{field} ({track}) is a {described.get('type')} field, not one of {', '.join(allowed)}",
+                    "name a field of that type",
+                )
 
 
-def _values(track: Track, fields: Fields) -> Found:
-    for name, field in track.fields.items():
-        described = (fields.get(name) or {}).get(field)
-        if described is None:
-            continue
-        wanted = [step.value(name) for step in track.steps]
-        if described.get("type") in PICKLISTS:
-            active = {
-                each["value"]: each["value"] for each in described.get("picklistValues", ()) if each.get("active")
-            }
-            for value in dict.fromkeys(wanted):
-                if value not in active:
-                    hint = did_you_mean(value, active, "") if value.casefold() in map(str.casefold, active) else ""
-                    yield (
-                        f"the picklist {name}.{field} has no active value {value}",
-                        hint
-                        or f"add {value} to the picklist, or say in the {track.name}'s value: what the org calls it",
-                    )
-        longest = described.get("length") or 0
-        for value in wanted:
-            if longest and len(value) > longest:
-                yield f"{value} is longer than {name}.{field} ({longest} characters)", "shorten it with value:"
+def _types(track: str, as_date: bool) -> tuple[str, ...]:
+    """The types a track's field may have; () for any."""
+    what = track.split(" ", maxsplit=1)[0]
+    if what in {"entered", "exited"}:
+        return ("date",) if as_date else ("datetime",)
+    return NUMBERS if what in {"score", "fit", "days"} else ()
+
+
+def _values(mapping: Mapping, fields: Fields) -> Found:
+    """Values that picklists must have, and texts that must fit."""
+    model = mapping.model
+    for track in model.tracks:
+        for name, field in track.fields.items():
+            yield from _values_of(track.name, name, field, [step.value(name) for step in track.steps], fields)
+    for name, field in model.highest.items():
+        steps = [step for step in mapping.stages if step.funnel]
+        yield from _values_of("highest_stage", name, field, [step.value(name) for step in steps], fields)
+    for name, field in model.tag_fields.items():
+        yield from _values_of("tags", name, field, [tag.name for tag in model.tags], fields)
+
+
+def _values_of(track: str, name: str, field: str, wanted: list[str], fields: Fields) -> Found:
+    described = (fields.get(name) or {}).get(field)
+    if described is None:
+        return
+    if described.get("type") in PICKLISTS:
+        active = {each["value"]: each["value"] for each in described.get("picklistValues", ()) if each.get("active")}
+        for value in dict.fromkeys(wanted):
+            if value not in active:
+                hint = did_you_mean(value, active, "") if value.casefold() in map(str.casefold, active) else ""
+                yield (
+                    f"the picklist {name}.{field} has no active value {value}",
+                    hint or f"add {value} to the picklist, or say in the {track}'s value: what the org calls it",
+                )
+    longest = described.get("length") or 0
+    for value in wanted:
+        if longest and len(value) > longest:
+            yield f"{value} is longer than {name}.{field} ({longest} characters)", "shorten it with value:"

@@ -82,3 +82,31 @@ def test_an_owner_the_org_does_not_have_is_found_and_ids_need_no_name():
     mapping = loads(text.replace("[A]", "[{name: A, when: always}]"))
     assert [each.what for each in check_owners(mapping, Desk({"anna": "005A"}))] == ["the org has no queue Inbound"]
     assert len(check_owners(mapping, Desk())) == 2
+
+
+EXTRAS = loads(
+    """
+fields:
+  {stage: {Contact: Stage__c}, score: {Contact: Score__c}, tags: {Contact: Tags__c}, highest_stage: {Contact: Top__c}}
+dates: {entered: "{stage}_On__c"}
+stages: [{name: A, when: always}]
+score: {from: {prospect: score}}
+tags: [{name: Hot, when: always}]
+"""
+)
+
+
+def test_fields_of_the_wrong_type_and_tags_that_a_picklist_lacks_are_found():
+    values = [{"value": "Cold", "active": True}]
+    contact = [
+        field("Stage__c"),
+        field("Score__c"),
+        field("A_On__c", type="datetime"),
+        field("Top__c", type="picklist", picklistValues=[{"value": "A", "active": True}]),
+        field("Tags__c", type="multipicklist", length=4099, picklistValues=values),
+    ]
+    assert [each.what for each in check_org(EXTRAS, {"Contact": {"fields": contact}})] == [
+        "Contact.A_On__c (entered A) is a datetime field, not one of date",
+        "Contact.Score__c (score) is a string field, not one of double, int, currency, percent",
+        "the picklist Contact.Tags__c has no active value Hot",
+    ]
