@@ -42,6 +42,8 @@ def _standing(view: View, program: Program) -> list[TrackDecision]:
     """Stage, status and owner."""
     if not program.is_intertwined:
         stage, move = decide_track(view, program.stage)
+        if move is None and program.dealer is None:
+            return [stage] if program.status is None else [stage, decide_track(view, program.status)[0]]
         owner, handoff = _hand_off(view, program)
         return _in_order(stage, _status(view, program, stage, move, handoff), owner)
     if program.status is not None:

@@ -73,7 +73,9 @@ def _unchanged(view: View, ladder: Ladder, current: str | None, memory: Memory) 
     view.stand(ladder.name, at, memory["since"])
     answer, rule = ladder.answer(view)
     is_apart = answer > position or (answer < position and not ladder.track.forward)
-    if is_apart or ladder.name_at(answer) != memory["answer"] or ladder.leads_out(view, position, answer):
+    if is_apart or ladder.name_at(answer) != memory["answer"]:
+        return None
+    if ladder.moves_from and ladder.leads_out(view, position, answer):
         return None
     if answer < position:
         return TrackDecision(ladder.name, current, current, "", "held", _backward(ladder, answer), (), memory)

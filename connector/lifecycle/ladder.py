@@ -17,6 +17,7 @@ NOWHERE = -1  # the field is empty
 UNKNOWN = -2  # the field has a value that the mapping does not know
 Memory = Mapping[str, Any]
 NO_MEMORY: Memory = {}
+PLAIN = 5  # what is remembered of everybody: written, at, since, answer, record
 FIRST_ANSWER = "?"  # a hold's answer when the person is seen for the first time: whatever the rules say now
 
 
@@ -88,6 +89,8 @@ class Ladder:
 
     def is_settled(self, memory: Memory, person_id: str) -> bool:
         """Nothing is held, waits, or is yet to be remembered."""
+        if not (self.keeps_dates or self.keeps_highest or self.has_lifts):
+            return len(memory) == PLAIN and memory["record"] == person_id
         return not (
             "hold" in memory
             or "pending" in memory

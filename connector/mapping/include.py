@@ -1,7 +1,7 @@
 """Including: several files become one tree, before anything is read from it.
 
 What a file says goes over what it includes. Maps are joined key by key; lists of named entries (stages, rules, tags)
-name by name, new ones after the old; any other list is replaced.
+name by name, new ones after the old; any other list is replaced. Name, description and tests stay with their file.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from connector.mapping.mistakes import Notes, Place
 from connector.mapping.tree import Map, Scalar, Seq, Tree, parse
 
 MAX_FILES = 20
+OWN = ("name", "description", "tests", "include")  # what a file says of itself only
 Read = Callable[[str, Notes, Place], str | bytes | None]
 
 
@@ -40,6 +41,7 @@ def _gather(file: str, read: Read, notes: Notes, place: Place, above: list[str],
     for name in _included(tree.items.get("include")):
         part = _gather(name.text.strip(), read, notes, name.place, [*above, file], texts)
         if part is not None:
+            part = Map({key: each for key, each in part.items.items() if key not in OWN}, part.place, part.keys)
             base = part if base is None else join(base, part)
     return tree if base is None else join(base, tree)
 

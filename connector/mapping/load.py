@@ -30,11 +30,14 @@ def load(name_or_path: str | Path) -> Mapping:
     """The mapping in a file, or the shipped one of that name. Raises MappingInvalid with every mistake."""
     path = find(name_or_path)
     texts: dict[str, str | bytes] = {}
+    places: dict[str, Path] = {}  # where each file was found: what it includes is beside it
 
     def read(file: str, notes: Notes, place: Place) -> str | bytes | None:
         if file not in texts:
+            folder = places[place.file].parent if place.file in places else None
             try:
-                texts[file] = find(file, Path(place.file).parent if place.file else None).read_bytes()
+                places[file] = find(file, folder)
+                texts[file] = places[file].read_bytes()
             except (MappingInvalid, OSError) as error:
                 hint = (
                     error.mistakes[0].hint

@@ -118,3 +118,19 @@ def test_a_file_that_includes_another_adds_to_it_and_overrides_it(tmp_path):
     names = [stage.name for stage in mapping.stages]
     assert (names[2], names[-1]) == ("Engaged", "Alumni")
     assert mapping.stages[2].rules[0].when.words() == "form submit"
+
+
+def test_included_files_are_found_beside_the_file_that_names_them(tmp_path):
+    (tmp_path / "team").mkdir()
+    (tmp_path / "mine.yaml").write_text("include: team/base.yaml\nstages: [{name: Extra, set_by: people}]\n")
+    (tmp_path / "team" / "base.yaml").write_text("include: ladder.yaml\nactivities: {ignore: none}\n")
+    (tmp_path / "team" / "ladder.yaml").write_text("name: ladder\n" + GOOD)
+    mapping = load(tmp_path / "mine.yaml")
+    assert (mapping.name, [stage.name for stage in mapping.stages]) == ("mine", ["A", "B", "Extra"])
+    again = pickle.loads(pickle.dumps(mapping))  # noqa: S301 - our own value
+    assert (again.version, len(again.texts)) == (mapping.version, 3)
+
+
+def test_an_included_mapping_keeps_its_tests_to_itself():
+    changed = "include: lead-liaison\nstages: [{name: Customer, when: {opportunity: open}}]\n"
+    assert loads(changed, "my.yaml").name == "my"
