@@ -234,6 +234,13 @@ def status(report: Mapping[str, Any], *, as_json: bool) -> None:
         console.print(
             grid("Set aside (connector retry tries them again)", ("person", "code", "Salesforce said"), refused)
         )
+    if count := report["opportunities_without_roles"]["count"]:
+        rows = [
+            (each["id"], each["name"], each["stage"]) for each in report["opportunities_without_roles"]["last_changed"]
+        ]
+        title = f"Opportunities without contact roles: {count:,} (they move nobody unless the mapping says whom)"
+        deals = [(each["id"], each["name"], each["stage"]) for each in last]
+        console.print(grid(title, ("opportunity", "name", "stage"), deals))
     budget = report["api_daily_budget"]
     calls = {source: sum(kinds.values()) for source, kinds in report["api_calls_today"].items()}
     said = ", ".join(f"{source} {count:,}" for source, count in calls.items()) or "none"

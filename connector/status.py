@@ -19,6 +19,7 @@ from connector.wiring import heartbeat_file, load_mapping, open_state
 
 CYCLES_SHOWN = 5
 SET_ASIDE_SHOWN = 20
+DROPPED_SHOWN = 5
 
 
 def read_status(settings: Settings) -> dict[str, Any]:
@@ -26,11 +27,13 @@ def read_status(settings: Settings) -> dict[str, Any]:
     clock = SystemClock()
     beat = read_heartbeat(heartbeat_file(settings), clock)
     with open_state(settings, clock) as store:
+        dropped, examples = store.opportunities_without_roles(DROPPED_SHOWN)
         return {
             "heartbeat": {"status": beat[0], "seconds_ago": round(beat[1], 1)} if beat else None,
             "mapping": store.mapping_version(),
             "people": {track: _in_order(store.people_by(track), order) for track, order in _tracks(settings).items()},
             "counts": store.counts(),
+            "opportunities_without_roles": {"count": dropped, "last_changed": examples},
             "waiting": store.dirty_count(),
             "set_aside": store.set_aside(SET_ASIDE_SHOWN),
             "api_calls_today": store.calls_on(clock.now().date()),

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, exists, not_, select
+from sqlalchemy import Connection, exists, func, not_, select
 
 from connector.facts import OpportunityRole
 from connector.store import links
@@ -45,6 +45,16 @@ def roleless(connection: Connection, accounts: Mapping[str, Iterable[str]]) -> F
     for roles in found.values():
         roles.sort(key=lambda each: (each.opportunity_id, each.role["Via"]))
     return found
+
+
+def without_roles(connection: Connection, limit: int) -> tuple[int, list[dict[str, Any]]]:
+    """How many opportunities have no contact role, and the last changed of them: id, name, stage."""
+    lost = select(RECORD).where(RECORD.c.object == OPPORTUNITY, RECORD.c.live, not_(_HAS_ROLES))
+    count = connection.execute(select(func.count()).select_from(lost.subquery())).scalar()
+    rows = connection.execute(lost.order_by(RECORD.c.stamp.desc(), RECORD.c.id).limit(limit)).all()
+    fields = [loads(row.fields) for row in rows]
+    found = [{"id": row["Id"], "name": row.get("Name"), "stage": row.get("StageName")} for row in fields]
+    return int(count or 0), found
 
 
 def people_concerned(connection: Connection, opportunities: Iterable[str]) -> set[str]:

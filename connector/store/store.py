@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from connector.clock import Clock
 from connector.errors import StateError
 from connector.facts import Person, Row, SourcePage
-from connector.store import books, links, people, reading, recording, settling
+from connector.store import books, links, people, reading, recording, roleless, settling
 from connector.store.dialect import WRITES
 from connector.store.rows import iso
 from connector.store.schema import DIRTY, SETTLED
@@ -310,6 +310,11 @@ class Store:
             found = reading.refused_people(connection, ids)
             links.mark(connection, found)
             return len(found)
+
+    def opportunities_without_roles(self, limit: int) -> tuple[int, list[dict[str, Any]]]:
+        """How many there are, and the last changed of them: id, name, stage."""
+        with self._read() as connection:
+            return roleless.without_roles(connection, limit)
 
     def counts(self) -> dict[str, Any]:
         with self._read() as connection:

@@ -160,6 +160,17 @@ def test_explain_says_what_would_change_the_answer_and_works_for_a_past_date(con
     assert "it takes" in connected("explain", "ada@example.com", "--at", "2026-01-01").stdout
 
 
+def test_status_reports_opportunities_that_move_nobody(connected, served):
+    deals = [{"Name": f"Deal {n}", "StageName": "Prospecting", "CloseDate": "2026-03-01"} for n in range(2)]
+    lonely, role = served.org.create("Opportunity", deals)
+    contact = served.org.rows("SELECT Id FROM Contact LIMIT 1")[0]["Id"]
+    served.org.create("OpportunityContactRole", [{"OpportunityId": role, "ContactId": contact}])
+    connected("sync")
+    told = only_document(connected("status", "--json"))["opportunities_without_roles"]
+    assert (told["count"], [each["id"] for each in told["last_changed"]]) == (1, [lonely])
+    assert "Deal 0" in connected("status").stdout
+
+
 def test_check_finds_what_the_org_lacks(connected, served):
     assert connected("check").returncode == 0
     served.org.set_field_access("Contact", "Lifecycle_Stage__c", updateable=False)
