@@ -235,9 +235,7 @@ def status(report: Mapping[str, Any], *, as_json: bool) -> None:
             grid("Set aside (connector retry tries them again)", ("person", "code", "Salesforce said"), refused)
         )
     if count := report["opportunities_without_roles"]["count"]:
-        rows = [
-            (each["id"], each["name"], each["stage"]) for each in report["opportunities_without_roles"]["last_changed"]
-        ]
+        last = report["opportunities_without_roles"]["last_changed"]
         title = f"Opportunities without contact roles: {count:,} (they move nobody unless the mapping says whom)"
         deals = [(each["id"], each["name"], each["stage"]) for each in last]
         console.print(grid(title, ("opportunity", "name", "stage"), deals))
