@@ -5,7 +5,7 @@
   which opportunities count at all.
 - ``model``: what a mapping says, as values. ``program``: the same, compiled. ``mapping``: both, with where it is from.
 - ``ladder`` and ``gate``: one track, the rules' answer, and whether it may move.
-- ``score``, ``allocation``, ``tags``, ``dates``, ``accounts``, ``identity``: one room each.
+- ``score``, ``allocation`` and ``turns``, ``tags``, ``dates``, ``accounts``, ``identity``: one room each.
 - ``decide``, ``plan``, ``explain``: what the pipeline calls.
 """
 
@@ -16,5 +16,6 @@ from connector.lifecycle.explain import Explanation, explain
 from connector.lifecycle.identity import leading
 from connector.lifecycle.mapping import Mapping
 from connector.lifecycle.plan import plan
+from connector.lifecycle.turns import Turns
 
-__all__ = ["Desk", "Explanation", "Mapping", "decide", "explain", "leading", "plan", "roll_up"]
+__all__ = ["Desk", "Explanation", "Mapping", "Turns", "decide", "explain", "leading", "plan", "roll_up"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -64,6 +64,13 @@ class Desk:
         """The id; a mapping may also name owners by their id."""
         return owner if OWNER_ID.fullmatch(owner) else self.ids.get(owner)
 
+    def shares(self, rule: OwnerRule) -> list[tuple[str, float]] | None:
+        """Each owner's part, of those the org has; by capacity, how many more they can take. None: it has none."""
+        there = [(owner, weight) for owner, weight in rule.shares if self.id_of(owner) is not None]
+        if rule.by_capacity:
+            there = [(owner, max(0.0, weight - self.load.get(owner, 0))) for owner, weight in there]
+        return there or None
+
 
 @dataclass
 class Dealer:
@@ -115,17 +122,17 @@ class Dealer:
     ) -> tuple[TrackDecision, Handoff | None]:
         owner, rule = self._choose(view, owners)
         evidence = handoff.when.why(view)
-        if handoff.owners and owner is None:
-            reason = f"{handoff.name}: no owner rule fits; nobody was chosen"
-            return TrackDecision("owner", current, current, "", "held", reason, evidence, memory), None
         owner_id = current if owner is None else self.desk.id_of(owner)
-        if owner is not None and owner_id is None:
-            reason = f"{handoff.name}: {owner} is no active user or queue of the org"
+        if handoff.owners and (owner is None or owner_id is None):
+            names = " and ".join(name for name, _ in rule.shares) if rule else ""
+            lacks = f"the org has no active user or queue {names}" if rule else "no owner rule fits, or all are full"
+            reason = f"{handoff.name}: {lacks}; nobody was chosen"
             return TrackDecision("owner", current, current, "", "held", reason, evidence, memory), None
         view.hand_off(handoff.name)
         still_on = [name for name in self.on(view) if name in on]
         remembered = {"on": still_on, "at": view.now.isoformat(), "by": handoff.name, "to": owner, "written": owner_id}
         if rule is not None:
+            remembered["rule"] = rule.name
             evidence += (Evidence("owner", owner_id or "", f"{owner}, by the owner rule {rule.name}"),)
         return (
             TrackDecision(
@@ -142,23 +149,23 @@ class Dealer:
         )
 
     def _choose(self, view: View, owners: list[tuple[OwnerRule, Test | None]]) -> tuple[str | None, OwnerRule | None]:
+        """The owner, and the rule that names them. No owner but a rule: the org has none of those it names."""
         for rule, test in owners:
             if test is None or test(view):
-                owner = draw(rule, view.person.id, self.desk.load)
-                if owner is not None:
+                shares = self.desk.shares(rule)
+                if shares is None:
+                    return None, rule
+                if owner := draw(rule.name, shares, view.person.id):
                     return owner, rule
         return None, None
 
 
-def draw(rule: OwnerRule, person_id: str, load: Mapping[str, int]) -> str | None:
-    """The owner whose part of the line from 0 to 1 the person's id falls into; None when everybody is full."""
-    shares = [
-        (owner, max(0.0, weight - load.get(owner, 0)) if rule.by_capacity else weight) for owner, weight in rule.shares
-    ]
+def draw(name: str, shares: Sequence[tuple[str, float]], person_id: str) -> str | None:
+    """The owner whose part of the line from 0 to 1 the person's id falls into; None when nobody has a part."""
     total = sum(share for _, share in shares)
     if total <= 0:
         return None
-    digest = hashlib.sha256(f"{rule.name}\n{person_id}".encode()).digest()
+    digest = hashlib.sha256(f"{name}\n{person_id}".encode()).digest()
     point = int.from_bytes(digest[:8], "big") / 2**64 * total
     for owner, share in shares:
         if point < share:

@@ -10,8 +10,8 @@ import pytest
 from someone import DAY, NOW, did, person, stage_of, track, written
 
 from connector.facts import Prospect
-from connector.lifecycle import Desk, decide, plan
-from connector.lifecycle.allocation import OwnerRule, draw
+from connector.lifecycle import Desk, Turns, decide, plan
+from connector.lifecycle.allocation import draw
 from connector.mapping import loads
 
 POINTS = """
@@ -156,25 +156,66 @@ def test_an_owner_the_org_does_not_have_hands_nobody_over():
     decision = decide(someone, loads(HANDOFF), NOW)
     owner = track(decision, "owner")
     assert (owner.value, owner.verdict) == ("005Z", "held")
-    assert "anna is no active user or queue" in owner.reason
+    assert "the org has no active user or queue anna" in owner.reason
     assert track(decision, "status").value is None
     assert "on" not in owner.memory, "so that it happens once the org has her"
 
 
+def test_an_owner_who_left_gets_nobody_and_the_others_share():
+    mapping = loads(HANDOFF).at_desk(Desk({"anna": "005A", "clara": "005C"}))
+    someone = scored(person(), 80)
+    found = {track(decide(replace(someone, id=f"003{n:012d}AAA"), mapping, NOW), "owner").value for n in range(30)}
+    assert found == {"005C"}
+
+
+IDS = [f"003{number:012d}AAA" for number in range(6000)]
+
+
 def test_owners_share_people_in_the_proportions_asked_for():
-    ids = [f"003{number:012d}AAA" for number in range(6000)]
-    even = Counter(draw(OwnerRule("even", (("a", 1), ("b", 1), ("c", 1))), each, {}) for each in ids)
+    even = Counter(draw("even", [("a", 1), ("b", 1), ("c", 1)], each) for each in IDS)
     assert all(1800 < count < 2200 for count in even.values())
-    weighted = Counter(draw(OwnerRule("weighted", (("a", 1), ("b", 2), ("c", 0))), each, {}) for each in ids)
+    weighted = Counter(draw("weighted", [("a", 1), ("b", 2), ("c", 0)], each) for each in IDS)
     assert 1800 < weighted["a"] < 2200 < weighted["b"]
     assert "c" not in weighted
 
 
+def dealt(rule, count, desk=DESK, turns=None):
+    """Owners in turn, of so many people handed off one after the other."""
+    mapping = loads(HANDOFF.replace("round_robin: [ben, clara]", rule)).at_desk(desk)
+    turns = turns or Turns()
+    people = [replace(scored(person(), 80), id=each) for each in IDS[:count]]
+    return [track(turns.take(decide(each, mapping, NOW), mapping), "owner").value[-1] for each in people]
+
+
+def test_turns_are_exact_for_people_decided_one_after_the_other():
+    assert dealt("round_robin: [ben, clara]", 5) == ["B", "C", "B", "C", "B"]
+    assert Counter(dealt("weights: {ben: 2, clara: 1}", 30)) == {"B": 20, "C": 10}
+    assert dealt("round_robin: [ben, clara]", 40) == dealt("round_robin: [ben, clara]", 40), "a preview and the run"
+
+
+def test_turns_go_on_from_what_was_kept_and_start_anew_when_the_owners_change():
+    turns = Turns()
+    assert dealt("round_robin: [ben, clara]", 3, turns=turns) == ["B", "C", "B"]
+    kept = Turns(json.loads(json.dumps(turns.counts)))
+    assert dealt("round_robin: [ben, clara]", 2, turns=kept) == ["C", "B"]
+    assert dealt("round_robin: [anna, ben, clara]", 3, turns=kept) == ["A", "B", "C"]
+
+
+def test_a_turn_is_told_with_its_owner_and_only_taken_by_a_hand_off():
+    mapping, turns = loads(HANDOFF).at_desk(DESK), Turns()
+    quiet = decide(scored(person(), 10), mapping, NOW)
+    assert turns.take(quiet, mapping) is quiet
+    for each in IDS[:6]:
+        owner = track(turns.take(decide(replace(scored(person(), 80), id=each), mapping, NOW), mapping), "owner")
+        assert f"goes to {owner.memory['to']}" in owner.reason
+        assert owner.memory["written"] == owner.value == owner.evidence[-1].ref
+        assert owner.evidence[-1].text.startswith(owner.memory["to"])
+
+
 def test_by_free_capacity_the_full_get_nobody_and_when_all_are_full_the_next_rule_decides():
-    rule = OwnerRule("capacity", (("a", 50), ("b", 10)), by_capacity=True)
-    ids = [f"003{number:012d}AAA" for number in range(1000)]
-    assert {draw(rule, each, {"b": 10}) for each in ids} == {"a"}
-    assert {draw(rule, each, {"a": 50, "b": 11}) for each in ids} == {None}
+    rule, desk = "capacity: {ben: 50, clara: 10}", {"clara": 10}
+    assert set(dealt(rule, 60, Desk(DESK.ids, desk))) == {"B"}
+    assert Counter(dealt(rule, 60)) == {"B": 50, "C": 10}
     text = HANDOFF.replace("round_robin: [ben, clara]", "capacity: {ben: 1}}, {user: clara")
     full = loads(text).at_desk(Desk(DESK.ids, {"ben": 1}))
     assert track(decide(scored(person(), 80), full, NOW), "owner").value == "005C"

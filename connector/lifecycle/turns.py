@@ -1,0 +1,63 @@
+"""Exact turns. ``decide`` draws an owner by the person's id, which is fair over many people; :class:`Turns` makes round
+robin, weights and capacity exact for people decided one after the other, as the pipeline does in the order of their
+ids. The same people, in the same order, from the same counts, go to the same owners: a preview and the run agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from connector.facts import Decision, Evidence, TrackDecision
+from connector.lifecycle.allocation import OwnerRule
+from connector.lifecycle.mapping import Mapping as Compiled
+
+
+@dataclass
+class Turns:
+    """``counts``: owner rule (with its owners) -> owner -> people given so far. Hand in what was kept, keep ``counts``
+    when the run is over."""
+
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def take(self, decision: Decision, mapping: Compiled) -> Decision:
+        """The decision with the owner whose turn it is. Only a hand-off of this very decision is dealt out."""
+        track = next((each for each in decision.tracks if each.track == "owner" and each.rule), None)
+        rule = _rule_of(track, mapping) if track is not None else None
+        if track is None or rule is None:
+            return decision
+        owner = self._next(rule, mapping)
+        if owner is None or owner == track.memory["to"]:
+            return decision
+        dealt = _given_to(track, owner, mapping, rule)
+        return replace(decision, tracks=tuple(dealt if each is track else each for each in decision.tracks))
+
+    def _next(self, rule: OwnerRule, mapping: Compiled) -> str | None:
+        """The owner who got the fewest for their share; the first named of several. Counted as given."""
+        key = f"{rule.name}: " + ", ".join(f"{owner}={share:g}" for owner, share in rule.shares)
+        given = self.counts.setdefault(key, {})
+        shares = [(owner, share) for owner, share in mapping.desk.shares(rule) or () if share > 0]
+        if not shares:
+            return None
+        owner = min(shares, key=lambda each: (given.get(each[0], 0) + 1) / each[1])[0]
+        given[owner] = given.get(owner, 0) + 1
+        return owner
+
+
+def _rule_of(track: TrackDecision, mapping: Compiled) -> OwnerRule | None:
+    rules = (rule for handoff in mapping.model.handoffs if handoff.name == track.rule for rule in handoff.owners)
+    return next((rule for rule in rules if rule.name == track.memory.get("rule")), None)
+
+
+def _given_to(track: TrackDecision, owner: str, mapping: Compiled, rule: OwnerRule) -> TrackDecision:
+    owner_id = mapping.desk.id_of(owner)
+    memory: Mapping[str, object] = {**track.memory, "to": owner, "written": owner_id}
+    evidence = (*track.evidence[:-1], Evidence("owner", owner_id or "", f"{owner}, by the owner rule {rule.name}"))
+    return replace(
+        track,
+        value=owner_id,
+        verdict="stays" if owner_id == track.current else "moves",
+        reason=track.reason.replace(f"; goes to {track.memory['to']}", f"; goes to {owner}"),
+        evidence=evidence,
+        memory=memory,
+    )
