@@ -19,7 +19,7 @@ from typing import Any
 
 from connector.facts import Evidence, TrackDecision
 from connector.lifecycle.dates import stage_dates
-from connector.lifecycle.ladder import FIRST_ANSWER, NO_MEMORY, NOWHERE, UNKNOWN, Ladder, Memory, Standing
+from connector.lifecycle.ladder import NO_MEMORY, NOWHERE, UNKNOWN, Ladder, Memory, Standing
 from connector.lifecycle.model import Move, Rule
 from connector.lifecycle.values import show_duration, show_time, time_of
 from connector.lifecycle.view import View
@@ -206,7 +206,7 @@ def _hold(view: View, ladder: Ladder, standing: Standing, course: Course) -> Mem
         if end is not None:
             view.look_again(end)
         return hold if end is None or view.now < end else None
-    if hold["answer"] == FIRST_ANSWER:
+    if hold["answer"] is not None and hold["answer"] not in ladder.positions:  # first seen, or renamed in the mapping
         return {**hold, "answer": ladder.name_at(course.answer)}
     baseline = ladder.positions.get(hold["answer"] or "", NOWHERE)
     if ladder.track.forward:

@@ -141,6 +141,15 @@ def test_a_promotion_is_also_one_that_comes_after_a_fall():
     assert stage_of(with_deals(someone, deal("open", "2")), mapping) == "Opportunity"
 
 
+def test_a_manual_value_survives_that_stages_are_renamed_in_the_mapping():
+    someone, _ = written(person(deals=[deal("open")]), loads(ANY))
+    someone, _ = written(edited(someone, "Suspect"), loads(ANY))
+    renamed = loads(ANY.replace("name: Opportunity", "name: Deal"))
+    someone, decision = written(someone, renamed)
+    assert (track(decision).value, track(decision).verdict) == ("Suspect", "held")
+    assert stage_of(with_deals(someone, deal("won")), renamed) == "Customer"
+
+
 def test_manual_values_ignored_are_only_a_new_start():
     mapping = loads(ANY + "gate: {stage: {manual: ignored}}\n")
     someone, _ = written(person(deals=[deal("open")]), mapping)
