@@ -257,17 +257,39 @@ def _decision(
     target = course.target
     entered = standing.since
     if target != standing.position or standing.is_new:
-        entered = (
-            None
-            if course.target < 0
-            else _entered(view, standing, None if course.move is not None else since, arrives=target == course.answer)
-        )
-    value, name = ladder.value_at(target), ladder.name_at(target)
-    if current is not None and ladder.position_of(current, memory) == target:
-        value = current
+        known = None if course.move is not None else since
+        entered = _entered(view, standing, known, arrives=target == course.answer) if target >= 0 else None
+    is_there = current is not None and ladder.position_of(current, memory) == target
+    value = current if is_there else ladder.value_at(target)
+    remembered = _remembered(view, ladder, standing, course, value, entered, memory)
+    ladder.show(view, target, entered)
+    winner = course.move or course.rule
+    is_held = course.verdict == "held" and value == current
+    return TrackDecision(
+        track=ladder.name,
+        value=value,
+        current=current,
+        rule=winner.name if winner is not None and not is_held else "",
+        verdict="moves" if value != current else "held" if is_held else "stays",
+        reason=course.reason or _reason(course, ladder.name_at(target)),
+        evidence=evidence,
+        memory=remembered,
+    )
+
+
+def _remembered(
+    view: View,
+    ladder: Ladder,
+    standing: Standing,
+    course: Course,
+    value: str | None,
+    entered: datetime | None,
+    memory: Memory,
+) -> Memory:
+    """What is handed back the next time, as JSON."""
     remembered: dict[str, Any] = {
         "written": value,
-        "at": name,
+        "at": ladder.name_at(course.target),
         "since": entered.isoformat() if entered else None,
         "answer": ladder.name_at(course.answer),
         "record": view.person.id,
@@ -279,24 +301,12 @@ def _decision(
     if view.restarted is not None and ladder.name == "stage":
         remembered["restarted"] = view.restarted.isoformat()
     if ladder.has_lifts:
-        remembered["own"] = _own(view, ladder, standing, target, memory)
+        remembered["own"] = _own(view, ladder, standing, course.target, memory)
     if ladder.keeps_highest:
-        remembered["highest"] = _highest(ladder, standing.position, target, memory)
+        remembered["highest"] = _highest(ladder, standing.position, course.target, memory)
     if ladder.keeps_dates:
-        remembered |= stage_dates(view, ladder, memory, standing.position, target, entered)
-    ladder.show(view, target, entered)
-    winner = course.move or course.rule
-    is_held = course.verdict == "held" and value == current
-    return TrackDecision(
-        track=ladder.name,
-        value=value,
-        current=current,
-        rule=winner.name if winner is not None and not is_held else "",
-        verdict="moves" if value != current else "held" if is_held else "stays",
-        reason=course.reason or _reason(course, name),
-        evidence=evidence,
-        memory=remembered,
-    )
+        remembered |= stage_dates(view, ladder, memory, standing.position, course.target, entered)
+    return remembered
 
 
 def _own(view: View, ladder: Ladder, standing: Standing, target: int, memory: Memory) -> str | None:
