@@ -26,7 +26,7 @@ import structlog
 from connector.clock import Clock
 from connector.errors import ConfigurationError, ConnectorError
 from connector.facts import Outcome
-from connector.lifecycle import decide, plan
+from connector.lifecycle import Turns, decide, plan
 from connector.mapping import Mapping as CompiledMapping
 from connector.poll import Polled, PolledObject, Tell, poll_salesforce, poll_sources
 from connector.ports import Salesforce, Source
@@ -40,6 +40,8 @@ log = structlog.get_logger(__name__)
 
 BATCH = 1000  # people decided at a time
 SALESFORCE = "salesforce"
+SETTLING = "settling"  # the second pass over the plan, which writes
+TURNS = "turns"  # where it is kept how many people each owner was given
 
 
 def silent(_what: str, _done: int, _total: int | None) -> None:
@@ -133,13 +135,14 @@ def planned(
 ) -> Iterator[list[Planned]]:
     """Every dirty person, decided and planned, in batches; stops between two of them when asked to."""
     store, mapping, after, done = pipeline.store, pipeline.mapping, "", 0
+    turns = Turns(dict(store.cursor(TURNS) or {}))
     total = store.dirty_count() if only is None else len(only)
     wanted = None if only is None else frozenset(only)
     while (marks := store.next_dirty(BATCH, after)) and not pipeline.stop():
         after = marks[-1][0]
         seqs = {person_id: seq for person_id, seq in marks if wanted is None or person_id in wanted}
         people = rollup.tell(store.facts_of(list(seqs)))
-        decided = [(person, decide(person, mapping, now)) for person in people]
+        decided = [(person, turns.take(decide(person, mapping, now), mapping)) for person in people]
         batch = [(p.id, seqs[p.id], decision, plan(p, decision, mapping)) for p, decision in decided]
         rollup.note(decided)
         gone = seqs.keys() - {person.id for person in people}
@@ -147,6 +150,8 @@ def planned(
         done += len(seqs)
         pipeline.tell(what, done, total)
         yield batch
+    if what == SETTLING and turns.counts:
+        store.set_cursor(TURNS, turns.counts)
 
 
 def preview(pipeline: Pipeline, now: datetime, only: Sequence[str] | None, report: CycleReport) -> None:
@@ -181,7 +186,7 @@ def write(pipeline: Pipeline, cycle_id: int, now: datetime, only: Sequence[str] 
         seen=seen,
     )
     rollup = RollUp(pipeline.mapping, pipeline.store)
-    for batch in planned(pipeline, now, only, rollup, "settling"):
+    for batch in planned(pipeline, now, only, rollup, SETTLING):
         writer.add(batch)
     writer.finish()
     rollup.mark()

@@ -8,8 +8,8 @@ from typing import Any
 
 from connector import mapping as mappings
 from connector.clock import SystemClock
-from connector.cycle import BATCH, looks_at_roleless
-from connector.lifecycle import decide, plan
+from connector.cycle import BATCH, TURNS, looks_at_roleless
+from connector.lifecycle import Turns, decide, plan
 from connector.lifecycle.allocation import Desk
 from connector.mapping import Mapping
 from connector.poll import Tell, chunks
@@ -57,11 +57,11 @@ def run_preview(settings: Settings, name: str | None, tell: Tell) -> Preview:
     with open_state(settings, clock) as store:
         if known := store.cursor(OWNERS):
             mapping = mapping.at_desk(Desk(known["ids"], known["load"]))
-        rollup = RollUp(mapping, store)
+        rollup, turns = RollUp(mapping, store), Turns(dict(store.cursor(TURNS) or {}))
         people = store.people_in()
         for done, ids in enumerate(chunks(people, BATCH)):
             found = rollup.tell(store.facts_of(ids, with_roleless=looks_at_roleless(mapping)))
-            decided = [(person, decide(person, mapping, report.started_at)) for person in found]
+            decided = [(each, turns.take(decide(each, mapping, report.started_at), mapping)) for each in found]
             report.plan((person.id, 0, decision, plan(person, decision, mapping)) for person, decision in decided)
             tell("deciding", min((done + 1) * BATCH, len(people)), len(people))
         missing = _missing(store, mapping)

@@ -6,7 +6,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from connector.backfill import STATE as BACKFILL
 from connector.clock import SystemClock
+from connector.cycle import TURNS
 from connector.daemon import read_heartbeat
 from connector.errors import ConfigurationError
 from connector.facts import Person, Row
@@ -14,12 +16,14 @@ from connector.lifecycle import explain
 from connector.mapping import Mapping
 from connector.rollup import RollUp
 from connector.settings import Settings
+from connector.staff import CURSOR as OWNERS
 from connector.store import Store
 from connector.wiring import heartbeat_file, load_mapping, open_state
 
 CYCLES_SHOWN = 5
 SET_ASIDE_SHOWN = 20
 DROPPED_SHOWN = 5
+INTERNAL = frozenset({BACKFILL, OWNERS, TURNS})  # kept beside the cursors of objects and sources
 
 
 def read_status(settings: Settings) -> dict[str, Any]:
@@ -38,7 +42,7 @@ def read_status(settings: Settings) -> dict[str, Any]:
             "set_aside": store.set_aside(SET_ASIDE_SHOWN),
             "api_calls_today": store.calls_on(clock.now().date()),
             "api_daily_budget": settings.api_daily_budget,
-            "cursors": store.cursors(),
+            "cursors": {name: value for name, value in store.cursors().items() if name not in INTERNAL},
             "cycles": store.cycles(CYCLES_SHOWN),
         }
 
