@@ -16,7 +16,7 @@ from rich.table import Table
 
 from connector.errors import ConnectorError
 from connector.poll import Tell
-from connector.report import CycleReport
+from connector.report import EMPTY, CycleReport
 
 if TYPE_CHECKING:
     from connector.check import CheckReport
@@ -324,6 +324,3 @@ def rules_table(console: Console, tracks: Sequence[Mapping[str, Any]]) -> None:
     ]
     if rows:
         console.print(grid("Rules", ("track", "to", "when", "holds", "because"), rows))
-
-
-EMPTY = "(empty)"

@@ -28,8 +28,7 @@ class RollUp:
     moved: set[str] = field(default_factory=set)  # accounts of people whose own stage changed
 
     def __post_init__(self) -> None:
-        conditions = (each for outermost in self.mapping.model.conditions() for each in outermost.walk())
-        self.is_asked = any(isinstance(each, AccountStageIs) for each in conditions)
+        self.is_asked = any(isinstance(each, AccountStageIs) for each in self.mapping.model.walk())
         self.field = self.mapping.model.account_field
 
     def tell(self, people: Sequence[Person]) -> Sequence[Person]:

@@ -76,8 +76,7 @@ def polled_objects(mapping: Mapping) -> list[PolledObject]:
 
 def kinds_named(mapping: Mapping) -> frozenset[str]:
     """The activity kinds that the mapping's conditions name."""
-    conditions = (each for outermost in mapping.model.conditions() for each in outermost.walk())
-    return frozenset(kind for each in conditions if isinstance(each, HasActivity) for kind in each.kinds)
+    return frozenset(kind for each in mapping.model.walk() if isinstance(each, HasActivity) for kind in each.kinds)
 
 
 def state_url(settings: Settings) -> str:

@@ -59,6 +59,11 @@ class Model:
         yield from (tag.when for tag in self.tags)
         yield from (each for each in optional if each is not None)
 
+    def walk(self) -> Iterator[Condition]:
+        """Every condition, inner ones too."""
+        for outermost in self.conditions():
+            yield from outermost.walk()
+
     def reads(self) -> dict[str, frozenset[str]]:
         """Object -> API field names that deciding looks at or writes."""
         pairs = {pair for condition in self.conditions() for pair in everything_read(condition)}
