@@ -6,7 +6,6 @@ mapping lets the stage look at the status or the hand-off as well, the stage is 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from connector.facts import Decision, Person, TrackDecision
@@ -63,7 +62,7 @@ def _standing(view: View, program: Program) -> list[TrackDecision]:
             owner, handoff = _hand_off(view, program)
         status = _status(view, program, stage, move, handoff)
     if handoff is not None and owner is not None and program.dealer is not None:
-        owner = replace(owner, memory={**owner.memory, "on": program.dealer.on(view)})
+        owner = owner._replace(memory={**owner.memory, "on": program.dealer.on(view)})
     return _in_order(stage, status, owner)
 
 
@@ -72,7 +71,7 @@ def _after(first: TrackDecision, stage: TrackDecision, is_after_move: bool) -> T
     if not is_after_move:
         return stage
     reason = first.reason if stage.value == first.value else f"{first.reason}; then {stage.reason}"
-    return replace(stage, rule=first.rule, reason=reason, evidence=first.evidence)
+    return stage._replace(rule=first.rule, reason=reason, evidence=first.evidence)
 
 
 def is_moved(stage: TrackDecision) -> bool:

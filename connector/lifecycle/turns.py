@@ -6,7 +6,7 @@ ids. The same people, in the same order, from the same counts, go to the same ow
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from connector.facts import Decision, Evidence, TrackDecision
 from connector.lifecycle.allocation import OwnerRule
@@ -30,7 +30,7 @@ class Turns:
         if owner is None or owner == track.memory["to"]:
             return decision
         dealt = _given_to(track, owner, mapping, rule)
-        return replace(decision, tracks=tuple(dealt if each is track else each for each in decision.tracks))
+        return decision._replace(tracks=tuple(dealt if each is track else each for each in decision.tracks))
 
     def _next(self, rule: OwnerRule, mapping: Compiled) -> str | None:
         """The owner who got the fewest for their share; the first named of several. Counted as given."""
@@ -53,8 +53,7 @@ def _given_to(track: TrackDecision, owner: str, mapping: Compiled, rule: OwnerRu
     owner_id = mapping.desk.id_of(owner)
     memory: Mapping[str, object] = {**track.memory, "to": owner, "written": owner_id}
     evidence = (*track.evidence[:-1], Evidence("owner", owner_id or "", f"{owner}, by the owner rule {rule.name}"))
-    return replace(
-        track,
+    return track._replace(
         value=owner_id,
         verdict="stays" if owner_id == track.current else "moves",
         reason=track.reason.replace(f"; goes to {track.memory['to']}", f"; goes to {owner}"),
