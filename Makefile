@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 # A file that make would remove because it is only a step: keep it.
 .SECONDARY:
-.PHONY: help demo install test lint types contract pytest peers wheel lock clean
+.PHONY: help demo install test lint types contract pytest postgres peers wheel lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -44,6 +44,9 @@ contract: $(VENV)/.dev  ## which layer may import which
 pytest: $(VENV)/.dev peers  ## the test suite
 	@$(BIN)/python -m pytest
 
+postgres: $(VENV)/.dev peers  ## the test suite, with those tests that need a PostgreSQL server
+	@tools/postgres.sh $(BIN)/python -m pytest
+
 # Clients that others wrote, each set in an environment of its own; a test that needs one that is missing says so.
 peers: $(patsubst requirements-%.lock,.venv-%/.done,$(wildcard requirements-peers*.lock))  ## third-party clients
 
@@ -62,8 +65,8 @@ wheel: $(VENV)/.dev     ## builds the wheel and runs its demo from a clean envir
 	@cd "$$(mktemp -d)" && "$(CURDIR)/.venv-wheel/bin/connector" demo --json >/dev/null && echo "the wheel's demo works"
 
 lock:                   ## renew the lock files (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --all-extras -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --all-extras --group dev -c requirements.lock -o requirements-dev.lock
 
 clean:                  ## removes what make made
 	rm -rf $(VENV) .venv-* dist build .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# A throw-away PostgreSQL server for tests, from Debian's packages; it is installed when it is missing.
+#
+#   tools/postgres.sh COMMAND...   runs COMMAND with the server's address in CONNECTOR_TEST_POSTGRES. Where no server can
+#                                  be had it says so and runs COMMAND without: the tests that need one are skipped.
+#   tools/postgres.sh              prints the address, and serves until it is interrupted.
+#
+# The server listens on a socket in a temporary folder and nowhere else, belongs to an ordinary user, and ends with this
+# script, however that ends. It is made to find mistakes: it sorts texts as people do, and its clock is not on UTC.
+set -euo pipefail
+
+OWNER=postgres # who runs the server when root runs this; Debian's package makes the user
+
+say() { echo "postgres.sh: $*" >&2; }
+
+programs() { # the folder of the newest version
+  find /usr/lib/postgresql -mindepth 2 -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1
+}
+
+install_server() {
+  command -v apt-get >/dev/null || { say "this is no Debian; install PostgreSQL 15 or newer yourself"; return 1; }
+  [ "$(id -u)" = 0 ] || { say "PostgreSQL is missing, and only root may install it: apt-get install postgresql"; return 1; }
+  say "installing PostgreSQL from Debian's packages ..."
+  local log settings=/etc/postgresql-common/createcluster.conf
+  log=$(mktemp)
+  export DEBIAN_FRONTEND=noninteractive
+  if timeout 600 apt-get update >>"$log" 2>&1 &&
+    timeout 600 apt-get install --yes --no-install-recommends postgresql-common >>"$log" 2>&1 &&
+    { [ ! -f $settings ] || sed -i 's/^#*create_main_cluster.*/create_main_cluster = false/' $settings; } &&
+    timeout 600 apt-get install --yes --no-install-recommends postgresql >>"$log" 2>&1; then
+    rm -f "$log"
+  else
+    say "it cannot be installed; apt-get said:"
+    tail -n 5 "$log" >&2
+    rm -f "$log"
+    return 1
+  fi
+}
+
+as_owner() { # becomes a command of the user who may run the server, which is interrupted when this script dies
+  if [ "$(id -u)" = 0 ]; then
+    exec setpriv --reuid="$OWNER" --regid="$OWNER" --init-groups --pdeathsig=INT "$@"
+  else
+    exec setpriv --pdeathsig=INT "$@"
+  fi
+}
+
+make_cluster() {
+  [ "$(id -u)" != 0 ] || chown "$OWNER" "$FOLDER"
+  (as_owner "$BIN/initdb" --pgdata="$FOLDER/data" --username=postgres --auth=trust --no-sync --no-instructions \
+    --encoding=UTF8 --locale=C.UTF-8 --locale-provider=icu --icu-locale=en-US >"$FOLDER/log" 2>&1) &&
+    printf 'local all postgres trust\nlocal all all scram-sha-256\n' >"$FOLDER/data/pg_hba.conf"
+}
+
+start_server() {
+  cd "$FOLDER"
+  as_owner "$BIN/postgres" -D "$FOLDER/data" -k "$FOLDER" -c listen_addresses= -c timezone=America/New_York \
+    -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=60 >>"$FOLDER/log" 2>&1 &
+  SERVER=$!
+  cd "$HERE"
+  for _ in $(seq 150); do
+    "$BIN/pg_isready" --quiet --host="$FOLDER" && return 0
+    kill -0 $SERVER 2>/dev/null || return 1
+    sleep 0.2
+  done
+  return 1
+}
+
+stop_server() {
+  if [ -n "${SERVER:-}" ]; then
+    kill -INT "$SERVER" 2>/dev/null || true # "fast": sessions are ended
+    wait "$SERVER" 2>/dev/null || true
+  fi
+  [ -z "${FOLDER:-}" ] || rm -rf "$FOLDER"
+}
+
+serve() { # sets ADDRESS
+  [ -n "$(programs)" ] || install_server || return 1
+  BIN=$(programs)
+  FOLDER=$(mktemp -d /tmp/connector-postgres.XXXXXX)
+  trap stop_server EXIT
+  if ! make_cluster || ! start_server; then
+    say "the server does not start; its log ends with:"
+    tail -n 5 "$FOLDER/log" >&2
+    return 1
+  fi
+  ADDRESS="postgresql+psycopg://postgres@/postgres?host=$FOLDER"
+}
+
+HERE=$PWD
+if [ $# = 0 ]; then
+  trap 'exit 0' INT TERM
+  serve
+  echo "CONNECTOR_TEST_POSTGRES='$ADDRESS'"
+  wait "$SERVER"
+elif serve; then
+  CONNECTOR_TEST_POSTGRES="$ADDRESS" "$@"
+else
+  say "GOING ON WITHOUT PostgreSQL: the tests that need it will be skipped"
+  "$@"
+fi
