@@ -1,6 +1,8 @@
 """The connector's own format of an activity, in which files, webhooks and warehouses speak: record -> Activity. Pure.
 
-A record is a mapping of strings to JSON values. Empty values count as missing.
+A record is a mapping of strings to JSON values. Empty values count as missing. A record of type ``person`` says who
+somebody is rather than what they did: a Prospect, with the same words for who, ``event_id`` (that system's id of the
+person) and attributes; its newest record counts.
 
     occurred_at   ISO 8601; with an offset, or else the configured time zone counts
     type          a canonical kind (``kinds.py``), or a word of your own, which the mapping may declare as a kind
@@ -22,11 +24,13 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from connector.facts import Activity, Direction
+from connector.facts import Activity, Direction, Prospect
 from connector.salesforce.ids import id18
+from connector.sources import strict_json
 from connector.sources.kinds import KINDS, OTHER
 
-DEAL = "deal"
+DEAL, PERSON = "deal", "person"
+NOBODY = "says nobody: give email, crm_id, sf_contact_id or sf_lead_id"
 CRM_IDS = ("crm_id", "sf_contact_id", "sf_lead_id")
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
 KNOWN = frozenset({"occurred_at", "type", "event_id", "direction", "email", "name", "attributes", *CRM_IDS})
@@ -37,6 +41,26 @@ class Bad:
     """A record that is no activity, and why, in words for whoever made it."""
 
     reason: str
+
+
+def read(source: str, record: Mapping[str, Any], zone: ZoneInfo | None) -> Activity | Prospect | Bad:
+    """What a record is. Never raises."""
+    is_person = str(record.get("type")).strip() == PERSON
+    return person(source, record) if is_person else activity(source, record, zone)
+
+
+def person(source: str, record: Mapping[str, Any]) -> Prospect | Bad:
+    """Without ``event_id`` a person is known by the CRM id, else by the address. Never raises."""
+    values = _flat(record)
+    try:
+        email, crm_id, attributes = _email(values), _crm_id(values), _attributes(values)
+    except ValueError as error:
+        return Bad(str(error))
+    if email is None and crm_id is None:
+        return Bad(NOBODY)
+    if "name" in values:
+        attributes = {**attributes, "name": values["name"]}
+    return Prospect(source, str(values.get("event_id", crm_id or email)), email, crm_id, attributes)
 
 
 def activity(source: str, record: Mapping[str, Any], zone: ZoneInfo | None) -> Activity | Bad:
@@ -54,7 +78,7 @@ def activity(source: str, record: Mapping[str, Any], zone: ZoneInfo | None) -> A
     if kind == DEAL:
         attributes = {**attributes, "state": deal_state(attributes)}
     if email is None and crm_id is None:
-        return Bad("says nobody: give email, crm_id, sf_contact_id or sf_lead_id")
+        return Bad(NOBODY)
     if not _WORD.fullmatch(kind):
         kind, attributes = OTHER, {**attributes, "type": kind}
     name = str(values.get("name") or "")
@@ -160,7 +184,7 @@ def _attributes(values: Mapping[str, Any]) -> dict[str, Any]:
     inner = values.get("attributes", {})
     if isinstance(inner, str):  # a CSV column
         try:
-            inner = json.loads(inner)
+            inner = strict_json.loads(inner)
         except ValueError:
             inner = None
     if not isinstance(inner, Mapping):

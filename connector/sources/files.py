@@ -23,8 +23,8 @@ import structlog
 
 from connector.clock import Clock
 from connector.errors import ConfigurationError, ConnectorError, Refused
-from connector.facts import Activity, SourcePage
-from connector.sources.events import Bad, activity, unknown_type
+from connector.facts import Activity, Prospect, SourcePage
+from connector.sources.events import Bad, read, unknown_type
 from connector.sources.lines import Record, records
 
 log = structlog.get_logger(__name__)
@@ -61,11 +61,12 @@ class _Place:
 @dataclass
 class _Batch:
     activities: list[Activity] = field(default_factory=list)
+    prospects: list[Prospect] = field(default_factory=list)
     bad: list[dict[str, Any]] = field(default_factory=list)
     unknown: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.activities) + len(self.bad)
+        return len(self.activities) + len(self.prospects) + len(self.bad)
 
 
 class FilesSource:
@@ -147,10 +148,13 @@ class FilesSource:
     def _take(self, record: Record, batch: _Batch) -> None:
         if record.values is None:
             return
-        found = Bad(record.values) if isinstance(record.values, str) else activity(self.name, record.values, self._zone)
+        found = Bad(record.values) if isinstance(record.values, str) else read(self.name, record.values, self._zone)
         if isinstance(found, Bad):
             text = record.raw.decode("utf-8", "replace").strip("\r\n")[:LONGEST]
             batch.bad.append({"line": record.line, "reason": found.reason, "text": text})
+            return
+        if isinstance(found, Prospect):
+            batch.prospects.append(found)
             return
         batch.activities.append(found)
         if (unknown := unknown_type(found, self._declared)) is not None:
@@ -181,7 +185,7 @@ def _page(batch: _Batch, places: Mapping[str, _Place], quarantine: Path) -> Sour
             file.writelines(json.dumps(bad, ensure_ascii=False) + "\n" for bad in batch.bad)
         log.warning("lines quarantined", file=quarantine.name, lines=len(batch.bad))
     cursor = {"files": {name: place.as_json() for name, place in places.items()}}
-    return SourcePage(cursor, tuple(batch.activities), unknown=batch.unknown)
+    return SourcePage(cursor, tuple(batch.activities), tuple(batch.prospects), unknown=batch.unknown)
 
 
 def _keep_before(quarantine: Path, line: int) -> None:

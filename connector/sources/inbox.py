@@ -1,7 +1,8 @@
 """Where messages of webhooks are kept from the moment they are accepted until they are recorded: one SQLite file.
 
 A message is stored before its sender is told that it was accepted, so nothing accepted is lost, whatever happens to the
-process. The same message sent again is recognised: by its id, or, where a sender gives none, by its content within
+process. A file that was lost and begun anew has another identity, so that no cursor of the old one passes over it. The
+same message sent again is recognised: by its id, or, where a sender gives none, by its content within
 five minutes.
 """
 
@@ -26,7 +27,9 @@ CREATE TABLE IF NOT EXISTS message (
     records TEXT NOT NULL  -- JSON list
 );
 CREATE INDEX IF NOT EXISTS message_known ON message (hook, message_id);
+CREATE TABLE IF NOT EXISTS identity (id TEXT NOT NULL);
 """
+NAME_IT = "INSERT INTO identity SELECT lower(hex(randomblob(8))) WHERE NOT EXISTS (SELECT 1 FROM identity)"
 SAME_CONTENT = timedelta(minutes=5)
 KEPT = timedelta(days=7)  # after it was recorded, so that late repeats are recognised too
 
@@ -66,6 +69,13 @@ class Inbox:
             )
             return True
 
+    def identity(self) -> str | None:
+        """Of this file; None before the first message."""
+        if not self._path.exists():
+            return None
+        with self._open() as database:
+            return str(database.execute("SELECT id FROM identity").fetchone()[0])
+
     def after(self, seq: int, limit: int) -> list[Message]:
         """Messages in the order of their arrival."""
         if not self._path.exists():
@@ -93,6 +103,7 @@ class Inbox:
             database.executescript(SCHEMA)
             database.execute("BEGIN IMMEDIATE")
             try:
+                database.execute(NAME_IT)
                 yield database
             except BaseException:
                 database.execute("ROLLBACK")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from connector.sources import strict_json
 
 BOM = b"\xef\xbb\xbf"
 SEPARATORS = ",;\t"
@@ -82,16 +83,12 @@ def _json_records(lines: _Lines) -> Iterator[Record]:
 
 def _parse_json(line: bytes) -> Mapping[str, Any] | str:
     try:
-        values = json.loads(line, parse_constant=_no_constant)
+        values = strict_json.loads(line)
     except UnicodeDecodeError:
         return "not UTF-8"
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         return f"not JSON: {error}"
     return values if isinstance(values, dict) else "not a JSON object"
-
-
-def _no_constant(text: str) -> None:
-    raise ValueError(f"{text} is no JSON value")
 
 
 def _csv_records(file: BinaryIO, header: bytes, offset: int, count: int, size: int) -> Iterator[Record]:

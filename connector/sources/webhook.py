@@ -14,7 +14,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 import re
 import sqlite3
 from collections import Counter
@@ -25,12 +24,14 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from connector.errors import Refused
-from connector.facts import Activity, SourcePage
-from connector.sources.events import Bad, activity, unknown_type
+from connector.facts import Activity, Prospect, SourcePage
+from connector.sources import events, strict_json
+from connector.sources.events import Bad, unknown_type
 from connector.sources.inbox import Inbox
 from connector.sources.kinds import KINDS
 
 TOLERANCE = timedelta(minutes=5)
+FORM = "application/x-www-form-urlencoded"
 MESSAGES = 100  # of a page; each has at most a megabyte
 HOOK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -44,15 +45,19 @@ class WebhookSource:
         self._inbox, self._declared, self._page = inbox, frozenset(declared), page
 
     def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
-        seq = int((cursor or {}).get("seq", 0))
+        place = cursor or {}
         try:
+            identity = self._inbox.identity()
+            is_same = place.get("inbox", identity) == identity  # one from before inboxes had identities is believed
+            seq = int(place.get("seq", 0)) if is_same else 0
             self._inbox.forget(seq, now)
             while messages := self._inbox.after(seq, self._page):
                 seq = messages[-1].seq
                 found = [read(message.hook, record) for message in messages for record in message.records]
                 good = tuple(each for each in found if isinstance(each, Activity))
+                people = tuple(each for each in found if isinstance(each, Prospect))
                 unknown = Counter(kind for each in good if (kind := unknown_type(each, self._declared)) is not None)
-                yield SourcePage({"seq": seq}, good, unknown=unknown)
+                yield SourcePage({"inbox": identity, "seq": seq}, good, people, unknown=unknown)
         except sqlite3.Error as error:
             raise Refused(
                 f"the inbox of the webhooks cannot be read: {error}", "check CONNECTOR_WEBHOOK_INBOX"
@@ -62,9 +67,9 @@ class WebhookSource:
         return {}
 
 
-def read(hook: str, record: Mapping[str, Any]) -> Activity | Bad:
-    """An activity of the endpoint; its id is the sender's, below the hook's name, so that two senders never collide."""
-    found = activity(WebhookSource.name, record, None)
+def read(hook: str, record: Mapping[str, Any]) -> Activity | Prospect | Bad:
+    """What the endpoint was told; its id is the sender's, below the hook's name, so that two senders never collide."""
+    found = events.read(WebhookSource.name, record, None)
     if isinstance(found, Bad):
         return found
     return replace(found, id=f"{hook}:{found.id}", attributes={**found.attributes, "hook": hook})
@@ -72,15 +77,16 @@ def read(hook: str, record: Mapping[str, Any]) -> Activity | Bad:
 
 def parse(body: bytes, content_type: str, defaults: Mapping[str, str], now: datetime) -> list[dict[str, Any]] | Bad:
     """The records of a body, each with what it leaves out: ``defaults``, then the message's time, then ``now``."""
-    if content_type.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
-        try:
-            return [_filled(dict(parse_qsl(body.decode("utf-8"))), defaults, now)]
-        except UnicodeDecodeError:
-            return Bad("the body is not UTF-8")
+    kind = content_type.partition(";")[0].strip().lower()
     try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        return Bad("the body is not JSON")
+        if kind == FORM:
+            return [_filled(dict(parse_qsl(body.decode("utf-8"), errors="strict")), defaults, now)]
+        content = strict_json.loads(body)
+    except UnicodeDecodeError:
+        return Bad("the body is not UTF-8")
+    except ValueError as error:
+        said = f" as its type {kind[:60]} says" if kind and "json" not in kind else ""
+        return Bad(f"the body is not JSON{said}: {error}; send application/json or {FORM}")
     envelope: dict[str, Any] = {}
     if isinstance(content, dict) and isinstance(content.get("data"), dict | list):
         envelope = {"occurred_at": content.get("timestamp")}

@@ -2,11 +2,16 @@
 
 202 {"accepted": n, "duplicates": m}   stored on disk     401   signature or token is wrong
 400 {"errors": [...]}                  nothing stored     413   more than a megabyte
-429, with Retry-After                  too fast           503   the inbox cannot be written: send again
+408                                    the body stopped   503   the inbox cannot be written, or too many send at
+429, with Retry-After                  too fast                 once: send again
+
+Strangers use up a measure of their own, so that they keep nobody out. No request may take its time: a connection on
+which none arrives is closed.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import socket
 import sqlite3
@@ -21,6 +26,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from connector.clock import Clock
 from connector.errors import ConfigurationError
@@ -33,6 +39,8 @@ log = structlog.get_logger(__name__)
 
 LARGEST = 1_000_000  # bytes of a body
 RATE, BURST = 20.0, 100.0  # requests a second in the long run, and at once
+PATIENCE = 20.0  # seconds that the head of a request may take, and then its body
+AT_ONCE = 200  # connections
 
 
 class Rate:
@@ -56,17 +64,22 @@ class Endpoint:
 
     def __init__(self, inbox: Inbox, clock: Clock, secrets: Sequence[str], tokens: Sequence[str]) -> None:
         self._inbox, self._clock, self._secrets, self._tokens = inbox, clock, secrets, tokens
-        self._rate = Rate(clock)
+        self._rate, self._strangers = Rate(clock), Rate(clock)
 
     async def __call__(self, request: Request) -> Response:
         hook = request.path_params["hook"]
-        if not self._rate.admits():
-            return _refuse(429, "too many requests", {"Retry-After": "5"})
-        body = await _body(request)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                body = await _body(request)
+        except TimeoutError:
+            return _refuse(408, f"the body did not arrive within {PATIENCE:g} seconds", {"Connection": "close"})
         if body is None:
             return _refuse(413, f"the body has more than {LARGEST} bytes")
         headers = {key.lower(): value for key, value in request.headers.items()}
-        if reason := self._stranger(headers, request.path_params.get("token"), body):
+        reason = self._stranger(headers, request.path_params.get("token"), body)
+        if not (self._strangers if reason else self._rate).admits():
+            return _refuse(429, "too many requests", {"Retry-After": "5"})
+        if reason:
             log.warning("webhook refused", hook=hook if HOOK.fullmatch(hook) else "?", reason=reason)
             return _refuse(401, reason)
         if not HOOK.fullmatch(hook):
@@ -98,6 +111,34 @@ class Endpoint:
             return _refuse(503, "the message cannot be stored now; send it again", {"Retry-After": "30"})
         count = len(records)
         return JSONResponse({"accepted": count if is_new else 0, "duplicates": 0 if is_new else count}, 202)
+
+
+class Impatient(H11Protocol):
+    """Closes a connection on which no whole head of a request arrives; uvicorn itself waits for it for ever."""
+
+    _waiting: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._wait()
+
+    def _wait(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+        self._waiting = self.loop.call_later(PATIENCE, self._end)
+
+    def _end(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
 
 
 async def _body(request: Request) -> bytes | None:
@@ -133,7 +174,7 @@ def serve_webhooks(settings: Settings, clock: Clock) -> Iterator[str | None]:
     with _listen(settings.webhook_host, settings.webhook_port) as listener:
         config = uvicorn.Config(
             application(endpoint), log_config=None, access_log=False, server_header=False, lifespan="off",
-            timeout_graceful_shutdown=2,
+            timeout_graceful_shutdown=2, http=Impatient, limit_concurrency=AT_ONCE,
         )  # fmt: skip
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],), name="webhooks", daemon=True)

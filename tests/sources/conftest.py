@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import hypothesis
 import pytest
 
 from connector.clock import FrozenClock
+from connector.store import Store, open_store
 
 hypothesis.settings.register_profile("unhurried", deadline=None)  # two busy cores make any example slow
 hypothesis.settings.load_profile("unhurried")
@@ -16,3 +19,9 @@ hypothesis.settings.load_profile("unhurried")
 @pytest.fixture
 def clock() -> FrozenClock:
     return FrozenClock(datetime(2026, 5, 1, 12, tzinfo=UTC))
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: FrozenClock) -> Iterator[Store]:
+    with open_store(str(tmp_path / "state.sqlite3"), clock=clock) as opened:
+        yield opened

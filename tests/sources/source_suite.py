@@ -1,8 +1,9 @@
 """What every source promises, whatever it reads: subclass :class:`SourceSuite` and give it a ``bench``.
 
 A bench is a source's own service with a handle to put things into it and to make it fail. Fact by fact:
-everything is read; each page's cursor resumes behind it; a cursor is JSON and never goes back; a page read twice is the
-same; what comes later is read later; a fault in the middle loses nothing; no secret is ever shown.
+everything is read; each page's cursor resumes behind it; a cursor is JSON and never goes back; a page recorded twice
+changes nothing; what comes later is read later; a fault in the middle loses nothing; who is matched late gets what they
+did before; no secret is ever shown. That limits are respected each service counts in its own way, so it is beside.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from connector.errors import ConnectorError, Passing
 from connector.facts import Activity, SourcePage
 from connector.ports import Source
 from connector.sources.kinds import KINDS
+from connector.store import Store
 
 MANY = 2300  # more than two pages of any source
+# The Salesforce record of whoever acts in a bench: by its id, or by its address where a system knows no ids.
+ANN = {"Id": "003000000000001AAA", "Email": "a@example.com", "SystemModstamp": "2026-05-01T12:00:00.000+0000"}
 
 
 @dataclass
@@ -118,6 +122,30 @@ class SourceSuite:
         first.poll()
         second.poll()
         assert activities(first.pages) == activities(second.pages)
+
+    def test_a_page_recorded_twice_changes_nothing(self, bench: Bench, store: Store) -> None:
+        bench.add(30)
+        store.record_rows("Contact", [ANN])
+        polls = Polls(bench)
+        polls.poll()
+        assert sum(store.record_page("any", page) for page in polls.pages) >= 30
+        before = store.facts_of([ANN["Id"]])
+        store.drop_dirty(store.next_dirty(100))
+        assert [store.record_page("any", page) for page in polls.pages] == [0] * len(polls.pages)
+        assert store.next_dirty(100) == []
+        assert store.facts_of([ANN["Id"]]) == before
+
+    def test_who_is_matched_late_gets_what_they_did_before(self, bench: Bench, store: Store) -> None:
+        added = bench.add(30)
+        polls = Polls(bench)
+        polls.poll()
+        for page in polls.pages:
+            store.record_page("any", page)
+        store.drop_dirty(store.next_dirty(100))
+        store.record_rows("Contact", [ANN])
+        assert [name for name, _ in store.next_dirty(100)] == [ANN["Id"]]
+        [ann] = store.facts_of([ANN["Id"]])
+        assert {each.id for each in ann.activities} == added
 
     def test_what_comes_later_is_read_later(self, bench: Bench) -> None:
         bench.add(30)

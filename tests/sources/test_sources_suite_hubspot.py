@@ -43,7 +43,7 @@ class HubSpotBench:
         if self.what == "calls":
             calls = self.hub.add_engagements("calls", [{"contacts": [self.ann]} for _ in range(count)])
             return {f"calls:{one}:{self.ann}" for one in calls}
-        rows = [{"type": ("CLICK", "SENT")[place % 2], "recipient": "ann@example.com"} for place in range(count)]
+        rows = [{"type": ("CLICK", "SENT")[place % 2], "recipient": "A@example.com"} for place in range(count)]
         created = self.hub.now()
         return {f"event:{one}:{created}" for one in self.hub.add_email_events(rows)}
 
