@@ -14,13 +14,14 @@ from itertools import pairwise
 
 from connector.facts import Activity, Evidence
 from connector.lifecycle.compare import Comparison
-from connector.lifecycle.conditions import Condition, Needs, Reads, Test, Why
+from connector.lifecycle.conditions import Condition, Needs, Reads, Test, Told
 from connector.lifecycle.values import show_duration
 from connector.lifecycle.view import ACTIVITIES, NO_ACTIVITIES, View
 
 SALES_KINDS = {"call", "email_sent", "email_reply", "meeting", "meeting_no_show", "social_message", "task"}
 SHOWN = 3  # activities named as evidence
-ANCHORS: dict[str, Callable[[View], datetime | None]] = {
+Anchor = Callable[[View], datetime | None]
+ANCHORS: dict[str, Anchor] = {
     "stage": lambda view: view.stage_since,
     "status": lambda view: view.status_since,
     "handoff": lambda view: view.handed_off,
@@ -50,40 +51,26 @@ class HasActivity(Condition):
     upcoming: bool = False
 
     def compile(self, object_name: str) -> Test:
-        if self.after_quiet is not None:
-            every, least = self.every, self.count
-            return lambda view: len(every(view)) >= least
-        candidates, matches = self._candidates(), self._matches()
-        if self.upcoming:
-            return _upcoming_test(candidates, matches, self.count)
-        within, anchor, count, newest_only = self.within, ANCHORS.get(self.since), self.count, bool(self.latest_of)
+        return self._telling
 
-        def test(view: View) -> bool:
-            found = candidates(view)
-            if not found:
-                return False
-            now = view.now
-            cutoff = now - within if within is not None else None
-            start = anchor(view) if anchor is not None else None
-            seen = 0
-            for activity in reversed(found):
-                at = activity.occurred_at
-                if at > now:
-                    view.look_again(at)
-                    continue
-                if (cutoff is not None and at <= cutoff) or (start is not None and at < start):
-                    return False
-                if matches is None or matches(activity, view):
-                    seen += 1
-                    if seen == count:
-                        if within is not None:
-                            view.look_again(at + within)
-                        return True
-                elif newest_only:
-                    return False
-            return False
+    @cached_property
+    def _telling(self) -> Candidates:
+        """The activities that make it hold, oldest first; none when too few fit. The test and the evidence in one."""
+        count = self.count
+        if self.after_quiet is not None or self.upcoming:
+            every, newest = self.every, self._is_moving
 
-        return test
+            def some(view: View) -> Sequence[Activity]:
+                found = every(view)
+                if len(found) < count:
+                    return NO_ACTIVITIES
+                return found[-count:] if newest else found[:count]
+
+            return some
+        candidates, matches, anchor = self._candidates(), self._matches(), ANCHORS.get(self.since)
+        if self._is_moving:
+            return _newest(candidates, matches, anchor, count, self.within, newest_only=bool(self.latest_of))
+        return _oldest(candidates, matches, anchor, count)
 
     def _candidates(self) -> Candidates:
         kinds = frozenset(self.kinds) | frozenset(self.latest_of)
@@ -165,13 +152,10 @@ class HasActivity(Condition):
         """Time, or what follows, changes which activities tell."""
         return self.within is not None or bool(self.latest_of) or self.after_quiet is not None
 
-    def why(self, view: View) -> Why:
-        fitting = self.every(view)
-        telling = fitting[-self.count :] if self._is_moving else fitting[: self.count]
-        return tuple([_evidence(activity) for activity in telling[:SHOWN]])
-
-    def true_since(self, view: View) -> datetime | None:
-        return self.every(view)[-self.count if self._is_moving else self.count - 1].occurred_at
+    def tell(self, view: View) -> Told:
+        telling = self._telling(view)
+        since = telling[0 if self._is_moving else -1].occurred_at
+        return tuple([_evidence(activity) for activity in telling[:SHOWN]]), since
 
     def found(self, view: View) -> str:
         fitting = len(self.every(view))
@@ -207,20 +191,63 @@ SINCE_WORDS = {
 }
 
 
-def _upcoming_test(candidates: Callable[[View], Sequence[Activity]], matches: Matches | None, count: int) -> Test:
-    def test(view: View) -> bool:
-        seen = 0
-        for activity in reversed(candidates(view)):
-            if activity.occurred_at <= view.now:
-                return False
-            view.look_again(activity.occurred_at)
-            if matches is None or matches(activity, view):
-                seen += 1
-                if seen == count:
-                    return True
-        return False
+def _oldest(candidates: Candidates, matches: Matches | None, anchor: Anchor | None, count: int) -> Candidates:
+    """The first ones that fit: once there are enough, it holds for good."""
 
-    return test
+    def telling(view: View) -> Sequence[Activity]:
+        start = anchor(view) if anchor is not None else None
+        now, seen = view.now, []
+        for activity in candidates(view):
+            at = activity.occurred_at
+            if at > now:
+                view.look_again(at)
+                break
+            if (start is None or at >= start) and (matches is None or matches(activity, view)):
+                seen.append(activity)
+                if len(seen) == count:
+                    return seen
+        return NO_ACTIVITIES
+
+    return telling
+
+
+def _newest(
+    candidates: Candidates,
+    matches: Matches | None,
+    anchor: Anchor | None,
+    count: int,
+    within: timedelta | None,
+    *,
+    newest_only: bool,
+) -> Candidates:
+    """The last ones that fit: it holds until the first of them is too old. ``newest_only``: whatever does not fit ends
+    the row."""
+
+    def telling(view: View) -> Sequence[Activity]:
+        found = candidates(view)
+        if not found:
+            return found
+        now, seen = view.now, []
+        cutoff = now - within if within is not None else None
+        start = anchor(view) if anchor is not None else None
+        for activity in reversed(found):
+            at = activity.occurred_at
+            if at > now:
+                view.look_again(at)
+                continue
+            if (cutoff is not None and at <= cutoff) or (start is not None and at < start):
+                break
+            if matches is None or matches(activity, view):
+                seen.append(activity)
+                if len(seen) == count:
+                    if within is not None:
+                        view.look_again(at + within)
+                    return seen[::-1]
+            elif newest_only:
+                break
+        return NO_ACTIVITIES
+
+    return telling
 
 
 def _attribute_check(name: str, compare: Comparison) -> Matches:

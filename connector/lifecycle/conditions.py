@@ -1,8 +1,8 @@
 """Conditions: the frozen values that a mapping's ``when`` becomes, and how they are asked.
 
 Each condition can be asked in three ways. ``compile`` gives a test that only answers yes or no: it runs for everybody,
-every time. ``why`` gives the evidence of one that holds: it runs for the rule that won. ``look`` tells everything, also
-what is missing: it is for ``connector explain``. A property test holds them to the same answer.
+every time. ``tell`` gives the evidence of one that holds: it runs for the rule that won. ``look`` tells everything,
+also what is missing: it is for ``connector explain``. A property test holds them to the same answer.
 
 Here are the conditions on the record, its account and its prospects, and how conditions combine; ``activity.py``,
 ``opportunity.py``, ``standing.py`` and ``measures.py`` have the others.
@@ -10,7 +10,7 @@ Here are the conditions on the record, its account and its prospects, and how co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -21,10 +21,11 @@ from connector.lifecycle.compare import Comparison
 from connector.lifecycle.values import show
 from connector.lifecycle.view import View
 
-Test = Callable[[View], bool]
+Test = Callable[[View], object]  # truthy when the condition holds
 Reads = Iterator[tuple[str, str]]  # object, API field name
 Needs = frozenset[str] | None
 Why = tuple[Evidence, ...]
+Told = tuple[Why, datetime | None]  # evidence, and since when it has held as far as the facts tell
 PEOPLE = ("Contact", "Lead")
 
 
@@ -48,18 +49,20 @@ class Condition:
     def compile(self, object_name: str) -> Test:
         raise NotImplementedError
 
-    def why(self, view: View) -> Why:
-        """The evidence for a condition that holds."""
+    def tell(self, view: View) -> Told:
+        """Of a condition that holds."""
         raise NotImplementedError
 
+    def why(self, view: View) -> Why:
+        return self.tell(view)[0]
+
     def true_since(self, view: View) -> datetime | None:
-        """Since when a condition that holds has held, as far as the facts tell."""
-        return None
+        return self.tell(view)[1]
 
     def look(self, view: View) -> Finding:
         """Everything about it, whether it holds or not."""
         if self.holds(view):
-            return Finding(self.words(), True, self.found(view), "", self.why(view), self.true_since(view))
+            return Finding(self.words(), True, self.found(view), "", *self.tell(view))
         return Finding(self.words(), False, self.found(view), self.lacks(view))
 
     def found(self, view: View) -> str:
@@ -106,7 +109,13 @@ class Condition:
         test = self._tests.get(view.object)
         if test is None:
             test = self._tests[view.object] = self.compile(view.object)
-        return test(view)
+        return bool(test(view))
+
+
+def can_hold(condition: Condition, present: frozenset[str]) -> bool:
+    """False where what it needs is not there."""
+    needs = condition.needs()
+    return needs is None or not needs.isdisjoint(present)
 
 
 def everything_read(condition: Condition) -> set[tuple[str, str]]:
@@ -118,8 +127,8 @@ class Always(Condition):
     def compile(self, object_name: str) -> Test:
         return lambda _view: True
 
-    def why(self, view: View) -> Why:
-        return ()
+    def tell(self, view: View) -> Told:
+        return (), None
 
     def words(self) -> str:
         return "always"
@@ -130,11 +139,23 @@ class Never(Condition):
     def compile(self, object_name: str) -> Test:
         return lambda _view: False
 
-    def why(self, view: View) -> Why:
-        return ()
+    def tell(self, view: View) -> Told:
+        return (), None
 
     def words(self) -> str:
         return "never"
+
+
+def _together(items: Iterable[Condition], view: View) -> tuple[Why, list[datetime]]:
+    """The evidence of all of these, and the times they tell."""
+    evidence: Why = ()
+    times = []
+    for item in items:
+        found, since = item.tell(view)
+        evidence += found
+        if since is not None:
+            times.append(since)
+    return evidence, times
 
 
 @dataclass(frozen=True)
@@ -157,21 +178,15 @@ class All(Condition):
 
         return test
 
-    def why(self, view: View) -> Why:
-        found: Why = ()
-        for item in self.items:
-            found += item.why(view)
-        return found
-
-    def true_since(self, view: View) -> datetime | None:
-        return max((at for item in self.items if (at := item.true_since(view))), default=None)
+    def tell(self, view: View) -> Told:
+        evidence, times = _together(self.items, view)
+        return evidence, max(times, default=None)
 
     def look(self, view: View) -> Finding:
         parts = tuple(item.look(view) for item in self.items)
         matched = all(part.matched for part in parts)
         lacks = " and ".join(part.lacks for part in parts if not part.matched)
-        evidence = self.why(view) if matched else ()
-        return Finding("all of", matched, "", lacks, evidence, self.true_since(view) if matched else None, parts)
+        return Finding("all of", matched, "", lacks, *(self.tell(view) if matched else ((), None)), parts)
 
     def needs(self) -> Needs:
         needed = [needs for item in self.items if (needs := item.needs()) is not None]
@@ -201,22 +216,15 @@ class AnyOf(Condition):
 
         return test
 
-    def why(self, view: View) -> Why:
-        found: Why = ()
-        for item in self.items:
-            if item.holds(view):
-                found += item.why(view)
-        return found
-
-    def true_since(self, view: View) -> datetime | None:
-        return min((at for item in self.items if item.holds(view) and (at := item.true_since(view))), default=None)
+    def tell(self, view: View) -> Told:
+        evidence, times = _together([item for item in self.items if item.holds(view)], view)
+        return evidence, min(times, default=None)
 
     def look(self, view: View) -> Finding:
         parts = tuple(item.look(view) for item in self.items)
         matched = any(part.matched for part in parts)
         lacks = "" if matched else " or ".join(part.lacks for part in parts)
-        evidence = self.why(view) if matched else ()
-        return Finding("any of", matched, "", lacks, evidence, self.true_since(view) if matched else None, parts)
+        return Finding("any of", matched, "", lacks, *(self.tell(view) if matched else ((), None)), parts)
 
     def needs(self) -> Needs:
         needed = [needs for item in self.items if (needs := item.needs()) is not None]
@@ -237,14 +245,14 @@ class Not(Condition):
         test = self.item.compile(object_name)
         return lambda view: not test(view)
 
-    def why(self, view: View) -> Why:
-        return (Evidence("absent", view.person.id, self.said),)
+    def tell(self, view: View) -> Told:
+        return (Evidence("absent", view.person.id, self.said),), None
 
     def look(self, view: View) -> Finding:
         inner = self.item.look(view)
         if inner.matched:
             return Finding("not", False, "", self.said, parts=(inner,))
-        return Finding("not", True, "", "", self.why(view), None, (inner,))
+        return Finding("not", True, "", "", *self.tell(view), (inner,))
 
     def words(self) -> str:
         return f"not {self.item.words()}"
@@ -267,12 +275,9 @@ class FieldIs(Condition):
             return lambda view: check(None, view)
         return lambda view: check(view.fields.get(name), view)
 
-    def why(self, view: View) -> Why:
+    def tell(self, view: View) -> Told:
         text = f"{self.name} is {show(self._value(view))}"
-        return (Evidence("field", view.person.id, text),)
-
-    def true_since(self, view: View) -> datetime | None:
-        return view.created
+        return (Evidence("field", view.person.id, text),), view.created
 
     def found(self, view: View) -> str:
         return f"it is {show(self._value(view))}"
@@ -299,13 +304,10 @@ class AccountIs(Condition):
         check, name = self.compare.compile(), self.field
         return lambda view: check(view.account.get(name), view)
 
-    def why(self, view: View) -> Why:
+    def tell(self, view: View) -> Told:
         ref = str(view.account.get("Id") or view.fields.get("AccountId") or view.person.id)
         text = f"account's {self.field} is {show(view.account.get(self.field))}"
-        return (Evidence("account", ref, text),)
-
-    def true_since(self, view: View) -> datetime | None:
-        return view.created
+        return (Evidence("account", ref, text),), view.created
 
     def found(self, view: View) -> str:
         return f"it is {show(view.account.get(self.field))}"
@@ -335,17 +337,14 @@ class ProspectIs(Condition):
 
         return test
 
-    def why(self, view: View) -> Why:
+    def tell(self, view: View) -> Told:
         check = self.compare.compile()
         for each in view.person.prospects:
             value = each.attributes.get(self.attribute)
             if check(value, view):
                 text = f"{each.source} says {self.attribute} is {show(value)}"
-                return (Evidence("prospect", f"{each.source}:{each.id}", text),)
-        return (Evidence("prospect", view.person.id, f"no prospect has a {self.attribute}"),)
-
-    def true_since(self, view: View) -> datetime | None:
-        return view.created
+                return (Evidence("prospect", f"{each.source}:{each.id}", text),), view.created
+        return (Evidence("prospect", view.person.id, f"no prospect has a {self.attribute}"),), view.created
 
     def found(self, view: View) -> str:
         values = [each.attributes.get(self.attribute) for each in view.person.prospects]
@@ -365,11 +364,8 @@ class ObjectIs(Condition):
         answer = object_name in self.names
         return lambda _view: answer
 
-    def why(self, view: View) -> Why:
-        return (Evidence("field", view.person.id, f"is a {view.object}"),)
-
-    def true_since(self, view: View) -> datetime | None:
-        return view.created
+    def tell(self, view: View) -> Told:
+        return (Evidence("field", view.person.id, f"is a {view.object}"),), view.created
 
     def found(self, view: View) -> str:
         return f"is a {view.object}"

@@ -77,7 +77,7 @@ def _look_at_ladder(view: View, ladder: Ladder) -> Looked:
     ladder.tell(view, standing)
     rules = tuple(
         RuleExplained(ladder.steps[position].name, rule.name, rule.line, rule.when.look(view))
-        for position, rule, _, _ in ladder.rules
+        for position, rule, _ in ladder.rules
     )
     moves = tuple(
         RuleExplained(move.to, move.name, move.line, move.when.look(view))

@@ -19,7 +19,7 @@ from typing import Any
 
 from connector.facts import Evidence, TrackDecision
 from connector.lifecycle.dates import stage_dates
-from connector.lifecycle.ladder import NO_MEMORY, NOWHERE, UNKNOWN, Ladder, Memory, Standing
+from connector.lifecycle.ladder import FIRST, NO_MEMORY, NOWHERE, UNKNOWN, Ladder, Memory, Standing
 from connector.lifecycle.model import Move, Rule
 from connector.lifecycle.values import show_duration, show_time, time_of
 from connector.lifecycle.view import View
@@ -48,10 +48,10 @@ def decide_track(view: View, ladder: Ladder, start: Standing | None = None) -> t
     current = ladder.current(view, memory)
     if ladder.scope is not None and view.stage not in ladder.scope:
         return _outside(view, ladder, current, memory), None
-    if start is None and memory and current == memory.get("written"):
-        unchanged = _unchanged(view, ladder, current, memory)
-        if unchanged is not None:
-            return unchanged, None
+    if start is None and current == memory.get("written"):
+        usual = _unchanged(view, ladder, current, memory) if memory else _first(view, ladder)
+        if usual is not None:
+            return usual, None
     standing = start or ladder.stand(view, current, memory)
     if standing.position == UNKNOWN:
         reason = f"{current!r} is not a {ladder.name} of the mapping"
@@ -82,6 +82,25 @@ def _unchanged(view: View, ladder: Ladder, current: str | None, memory: Memory) 
     if rule is None:
         return TrackDecision(ladder.name, current, current, "", "stays", NO_RULE, (), memory)
     return TrackDecision(ladder.name, current, current, rule.name, "stays", rule.reason, rule.when.why(view), memory)
+
+
+def _first(view: View, ladder: Ladder) -> TrackDecision | None:
+    """The decision on somebody never seen before, whose field is empty: what the rules say, since the evidence says so.
+    None sends those whom a move concerns the long way, to the same answer."""
+    ladder.tell(view, FIRST)
+    answer, rule = ladder.answer(view)
+    evidence, since = rule.when.tell(view) if rule is not None else ((), None)
+    entered = None if rule is None else view.now if since is None or since > view.now else since
+    remembered = _plain(view, ladder, answer, entered)
+    if not ladder.is_plain:
+        _add_kept(view, ladder, FIRST, answer, entered, NO_MEMORY, remembered)
+    if rule is None:
+        return TrackDecision(ladder.name, None, None, "", "stays", NO_RULE, (), remembered)
+    ladder.show(view, answer, entered)
+    if answer in ladder.moves_from and ladder.leads_out(view, answer):
+        return None
+    value = ladder.values[answer]
+    return TrackDecision(ladder.name, value, None, rule.name, "moves", rule.reason, evidence, remembered)
 
 
 def _backward(ladder: Ladder, answer: int) -> str:
@@ -162,7 +181,7 @@ def _follow(
     seen = {start}
     while True:
         for move, test in ladder.moves_from.get(position, ()):
-            if _is_ripe(view, move, test(view), since, memory, pending):
+            if _is_ripe(view, move, bool(test(view)), since, memory, pending):
                 break
         else:
             return position, last, False
@@ -241,7 +260,7 @@ def _why(view: View, course: Course) -> tuple[tuple[Evidence, ...], datetime | N
     winner = course.move or course.rule
     if winner is None or course.verdict == "held":
         return (), None
-    return winner.when.why(view), winner.when.true_since(view)
+    return winner.when.tell(view)
 
 
 def _decision(
@@ -287,26 +306,49 @@ def _remembered(
     memory: Memory,
 ) -> Memory:
     """What is handed back the next time, as JSON."""
-    remembered: dict[str, Any] = {
-        "written": value,
-        "at": ladder.name_at(course.target),
-        "since": entered.isoformat() if entered else None,
-        "answer": ladder.name_at(course.answer),
-        "record": view.person.id,
-    }
+    remembered = _plain(view, ladder, course.target, entered)
+    remembered["written"] = value
+    remembered["answer"] = ladder.name_at(course.answer)
     if course.hold is not None:
         remembered["hold"] = course.hold
     if course.pending:
         remembered["pending"] = course.pending
     if view.restarted is not None and ladder.name == "stage":
         remembered["restarted"] = view.restarted.isoformat()
-    if ladder.has_lifts:
-        remembered["own"] = _own(view, ladder, standing, course.target, memory)
-    if ladder.keeps_highest:
-        remembered["highest"] = _highest(ladder, standing.position, course.target, memory)
-    if ladder.keeps_dates:
-        remembered |= stage_dates(view, ladder, memory, standing.position, course.target, entered)
+    if not ladder.is_plain:
+        _add_kept(view, ladder, standing, course.target, entered, memory, remembered)
     return remembered
+
+
+def _plain(view: View, ladder: Ladder, position: int, entered: datetime | None) -> dict[str, Any]:
+    """What is remembered of everybody, of somebody who stands where the rules say."""
+    name = ladder.name_at(position)
+    since = entered.isoformat() if entered is not None else None
+    return {
+        "written": ladder.value_at(position),
+        "at": name,
+        "since": since,
+        "answer": name,
+        "record": view.person.id,
+    }
+
+
+def _add_kept(
+    view: View,
+    ladder: Ladder,
+    standing: Standing,
+    target: int,
+    entered: datetime | None,
+    memory: Memory,
+    remembered: dict[str, Any],
+) -> None:
+    """What is remembered besides, where the mapping wants it."""
+    if ladder.has_lifts:
+        remembered["own"] = _own(view, ladder, standing, target, memory)
+    if ladder.keeps_highest:
+        remembered["highest"] = _highest(ladder, standing.position, target, memory)
+    if ladder.keeps_dates:
+        remembered |= stage_dates(view, ladder, memory, standing.position, target, entered)
 
 
 def _own(view: View, ladder: Ladder, standing: Standing, target: int, memory: Memory) -> str | None:

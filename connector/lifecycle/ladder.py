@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from connector.lifecycle.conditions import Needs, Test
+from connector.lifecycle.conditions import Test, can_hold
 from connector.lifecycle.measures import AccountStageIs
 from connector.lifecycle.model import Move, Rule, Step, Track
 from connector.lifecycle.values import fold, time_of
-from connector.lifecycle.view import View
+from connector.lifecycle.view import ByPresence, Present, View
 
 NOWHERE = -1  # the field is empty
 UNKNOWN = -2  # the field has a value that the mapping does not know
 Memory = Mapping[str, Any]
 NO_MEMORY: Memory = {}
 PLAIN = 5  # what is remembered of everybody: written, at, since, answer, record
+Compiled = tuple[int, Rule, Test]  # position, rule, test
 FIRST_ANSWER = "?"  # a hold's answer when the person is seen for the first time: whatever the rules say now
 
 
@@ -29,6 +30,9 @@ class Standing:
     since: datetime | None
     hold: Memory | None = None
     is_new: bool = False  # no memory of this record yet
+
+
+FIRST = Standing(NOWHERE, None, is_new=True)  # somebody never seen before, whose field is empty
 
 
 @dataclass
@@ -49,12 +53,14 @@ class Ladder:
         self._by_value: dict[str, int] = {}
         for position, value in enumerate(self.values):
             self._by_value.setdefault(fold(value), position)
-        self.rules: tuple[tuple[int, Rule, Test, Needs], ...] = tuple(  # the furthest step's first
-            (position, rule, rule.when.compile(self.object_name), rule.when.needs())
+        self.rules: tuple[Compiled, ...] = tuple(  # the furthest step's first
+            (position, rule, rule.when.compile(self.object_name))
             for position, step in reversed(list(enumerate(self.steps)))
             for rule in step.rules
         )
-        self.has_lifts = any(is_lifted(rule) for _, rule, _, _ in self.rules)
+        self._relevant = ByPresence(self._worth_asking)
+        self.has_lifts = any(is_lifted(rule) for _, rule, _ in self.rules)
+        self.is_plain = not (self.keeps_dates or self.keeps_highest or self.has_lifts)
         self.scope = None if self.track.stages is None else frozenset(self.track.stages)
         self.moves_from: dict[int, tuple[tuple[Move, Test], ...]] = {}
         compiled = [(move, move.when.compile(self.object_name)) for move in self.track.moves]
@@ -89,7 +95,7 @@ class Ladder:
 
     def is_settled(self, memory: Memory, person_id: str) -> bool:
         """Nothing is held, waits, or is yet to be remembered."""
-        if not (self.keeps_dates or self.keeps_highest or self.has_lifts):
+        if self.is_plain:
             return len(memory) == PLAIN and memory["record"] == person_id
         return not (
             "hold" in memory
@@ -109,15 +115,17 @@ class Ladder:
 
     def answer(self, view: View) -> tuple[int, Rule | None]:
         """The furthest step with a rule that holds."""
-        present = view.present
-        for position, rule, test, needs in self.rules:
-            if (needs is None or not needs.isdisjoint(present)) and test(view):
+        for position, rule, test in self._relevant[view.present]:
+            if test(view):
                 return position, rule
         return NOWHERE, None
 
+    def _worth_asking(self, present: Present) -> tuple[Compiled, ...]:
+        return tuple(each for each in self.rules if can_hold(each[1].when, present))
+
     def own_answer(self, view: View) -> int:
         """The same without rules that look at other people of the account."""
-        for position, rule, test, _ in self.rules:
+        for position, rule, test in self.rules:
             if not is_lifted(rule) and test(view):
                 return position
         return NOWHERE

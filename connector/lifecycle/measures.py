@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from connector.facts import Activity, Evidence
 from connector.lifecycle.compare import ORDERS, Comparison, Order
-from connector.lifecycle.conditions import Condition, Reads, Test, Why
+from connector.lifecycle.conditions import Condition, Reads, Test, Told
 from connector.lifecycle.values import fold, show, show_duration, show_time
 from connector.lifecycle.view import View
 
@@ -28,8 +28,8 @@ class ScoreIs(Condition):
             return lambda view: check(view.fit, view)
         return lambda view: check(view.score, view)
 
-    def why(self, view: View) -> Why:
-        return (Evidence("score", view.person.id, self.found(view)),)
+    def tell(self, view: View) -> Told:
+        return (Evidence("score", view.person.id, self.found(view)),), None
 
     def found(self, view: View) -> str:
         return f"{self.of} is {show(view.fit if self.of == 'fit' else view.score)}"
@@ -57,8 +57,8 @@ class ThresholdOn(Condition):
         name = self.name
         return lambda view: view.latched.get(name, False)
 
-    def why(self, view: View) -> Why:
-        return (Evidence("score", view.person.id, f"past {self.name}: {self.found(view)}"),)
+    def tell(self, view: View) -> Told:
+        return (Evidence("score", view.person.id, f"past {self.name}: {self.found(view)}"),), None
 
     def found(self, view: View) -> str:
         return f"{self.of} is {show(view.fit if self.of == 'fit' else view.score)}"
@@ -93,11 +93,8 @@ class HandedOff(Condition):
 
         return test
 
-    def why(self, view: View) -> Why:
-        return (Evidence("handoff", view.person.id, self.found(view), view.handed_off),)
-
-    def true_since(self, view: View) -> datetime | None:
-        return view.handed_off
+    def tell(self, view: View) -> Told:
+        return (Evidence("handoff", view.person.id, self.found(view), view.handed_off),), view.handed_off
 
     def found(self, view: View) -> str:
         if view.handed_off is None:
@@ -133,11 +130,11 @@ class ResponseTime(Condition):
 
         return test
 
-    def why(self, view: View) -> Why:
+    def tell(self, view: View) -> Told:
         start = view.handed_off
         first = first_touch(view, start) if start else None
         ref = f"{first.source}:{first.id}" if first else view.person.id
-        return (Evidence("activity", ref, self.found(view), start),)
+        return (Evidence("activity", ref, self.found(view), start),), None
 
     def found(self, view: View) -> str:
         start = view.handed_off
@@ -171,9 +168,9 @@ class AccountStageIs(Condition):
         names = frozenset(self.names)
         return lambda view: view.person.account_stage in names
 
-    def why(self, view: View) -> Why:
+    def tell(self, view: View) -> Told:
         ref = str(view.fields.get("AccountId") or view.person.id)
-        return (Evidence("account", ref, self.found(view)),)
+        return (Evidence("account", ref, self.found(view)),), None
 
     def found(self, view: View) -> str:
         return f"account's stage is {view.person.account_stage or 'empty'}"
@@ -203,8 +200,8 @@ class HasTag(Condition):
 
         return test
 
-    def why(self, view: View) -> Why:
-        return (Evidence("field", view.person.id, self.found(view)),)
+    def tell(self, view: View) -> Told:
+        return (Evidence("field", view.person.id, self.found(view)),), None
 
     def found(self, view: View) -> str:
         name = self.fields.get(view.object)

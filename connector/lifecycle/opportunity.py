@@ -13,7 +13,7 @@ from functools import cached_property
 from connector.facts import Evidence, OpportunityRole, Row
 from connector.lifecycle.activity import ANCHORS, SINCE_WORDS
 from connector.lifecycle.compare import Comparison
-from connector.lifecycle.conditions import Condition, Needs, Reads, Test, Why
+from connector.lifecycle.conditions import Condition, Needs, Reads, Test, Told
 from connector.lifecycle.values import show, time_of
 from connector.lifecycle.view import DEALS, View
 
@@ -105,17 +105,14 @@ class HasOpportunity(Condition):
     def needs(self) -> Needs:
         return None if self.state == "none" else frozenset((DEALS,))
 
-    def why(self, view: View) -> Why:
+    def tell(self, view: View) -> Told:
         if self.state == "none":
-            return (Evidence("absent", view.person.id, "no such opportunity"),)
-        return tuple(_evidence(each, self._since(each, view.now)) for each in self.fitting(view)[:SHOWN])
-
-    def true_since(self, view: View) -> datetime | None:
-        if self.state == "none":
-            return None
-        times = sorted(at for each in self.fitting(view) if (at := self._since(each, view.now)))
+            return (Evidence("absent", view.person.id, "no such opportunity"),), None
+        dated = [(each, self._since(each, view.now)) for each in self.fitting(view)]
+        times = sorted([at for _, at in dated if at is not None])
         is_last = self.state == "all_lost" or self.count > len(times)
-        return (times[-1] if is_last else times[self.count - 1]) if times else None
+        since = (times[-1] if is_last else times[self.count - 1]) if times else None
+        return tuple([_evidence(each, at) for each, at in dated[:SHOWN]]), since
 
     def found(self, view: View) -> str:
         return _summary(view.opportunities)

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from connector.facts import Evidence, TrackDecision
+from connector.facts import NOTHING, Evidence, TrackDecision
 from connector.lifecycle.activity import Candidates, HasActivity
-from connector.lifecycle.conditions import Condition, Test
+from connector.lifecycle.conditions import Condition, Test, can_hold
 from connector.lifecycle.values import DAY, number_of, show
-from connector.lifecycle.view import View
+from connector.lifecycle.view import ByPresence, Present, View
 
 SHOWN = 5  # sources of points named as evidence
-NOTHING: Mapping[str, Any] = {}
+Rated = tuple[Candidates, float, float]  # activities that fit, points each, cap
 
 
 @dataclass(frozen=True)
@@ -81,17 +81,21 @@ class Scorer:
     def __post_init__(self) -> None:
         self.name = self.score.name
         self.is_fit = self.name == "fit"
-        self._rated: list[tuple[frozenset[str] | None, Candidates, float, float]] = []
+        self._rated: list[tuple[Condition, Rated]] = []
+        self._relevant = ByPresence(self._worth_counting)
         self._judged: list[tuple[Test, float]] = []
         for each in self.score.points:
             if isinstance(each.when, HasActivity) and not self.is_fit:
                 cap = math.inf if each.cap is None else each.cap
-                self._rated.append((each.when.needs(), each.when.every, each.points, cap))
+                self._rated.append((each.when, (each.when.every, each.points, cap)))
             else:
                 self._judged.append((each.when.compile(self.object_name), each.points))
         days = self.score.half_life / DAY if self.score.half_life else None
         self._half_life = days
         self._faded = [0.5 ** (age / days) for age in range(int(days * 20) + 1)] if days else []
+
+    def _worth_counting(self, present: Present) -> tuple[Rated, ...]:
+        return tuple(rated for condition, rated in self._rated if can_hold(condition, present))
 
     def rate(self, view: View) -> None:
         """Sets ``view.score`` or ``view.fit``, and which thresholds are on."""
@@ -117,11 +121,9 @@ class Scorer:
 
     def _counted(self, view: View) -> int:
         gained = lost = 0.0
-        today, start, faded, present = view.now.toordinal(), view.restarted, self._faded, view.present
+        today, start, faded = view.now.toordinal(), view.restarted, self._faded
         oldest = today - len(faded)
-        for needs, every, points, cap in self._rated:
-            if needs is not None and needs.isdisjoint(present):
-                continue
+        for every, points, cap in self._relevant[view.present]:
             found = every(view)
             if start is not None:
                 found = [activity for activity in found if activity.occurred_at >= start]

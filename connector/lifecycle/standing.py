@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from connector.facts import Evidence
-from connector.lifecycle.conditions import Condition, Test, Why
+from connector.lifecycle.conditions import Condition, Test, Told
 from connector.lifecycle.values import show_duration, show_time
 from connector.lifecycle.view import View
 
@@ -25,12 +25,9 @@ class StandsAt(Condition):
             return lambda view: view.stage in names
         return lambda view: view.status in names
 
-    def why(self, view: View) -> Why:
+    def tell(self, view: View) -> Told:
         since = view.stage_since if self.track == "stage" else view.status_since
-        return (Evidence(self.track, view.person.id, self.found(view), since),)
-
-    def true_since(self, view: View) -> datetime | None:
-        return view.stage_since if self.track == "stage" else view.status_since
+        return (Evidence(self.track, view.person.id, self.found(view), since),), since
 
     def found(self, view: View) -> str:
         value = view.stage if self.track == "stage" else view.status
@@ -62,13 +59,10 @@ class StandsFor(Condition):
 
         return test
 
-    def why(self, view: View) -> Why:
+    def tell(self, view: View) -> Told:
         since = view.stage_since if self.track == "stage" else view.status_since
-        return (Evidence(self.track, view.person.id, self.found(view), since),)
-
-    def true_since(self, view: View) -> datetime | None:
-        since = view.stage_since if self.track == "stage" else view.status_since
-        return since + self.span if since else None
+        evidence = (Evidence(self.track, view.person.id, self.found(view), since),)
+        return evidence, since + self.span if since else None
 
     def found(self, view: View) -> str:
         since = view.stage_since if self.track == "stage" else view.status_since

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connector.facts import Evidence, TrackDecision
-from connector.lifecycle.conditions import Condition, Needs, Test
+from connector.lifecycle.conditions import Condition, Test, can_hold
 from connector.lifecycle.values import fold
-from connector.lifecycle.view import View
+from connector.lifecycle.view import ByPresence, Present, View
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,9 @@ class Tag:
     line: int = 0
 
 
+Compiled = tuple[Tag, str, Test | None]  # tag, folded name, test (None: cannot hold)
+
+
 @dataclass
 class Labeller:
     """The tags compiled for one object. ``separator``: ``;`` for a multi-select picklist."""
@@ -31,9 +34,13 @@ class Labeller:
     separator: str = ";"
 
     def __post_init__(self) -> None:
-        self._compiled: list[tuple[Tag, str, Test, Needs]] = [
-            (tag, fold(tag.name), tag.when.compile(self.object_name), tag.when.needs()) for tag in self.tags
+        self._compiled: list[Compiled] = [
+            (tag, fold(tag.name), tag.when.compile(self.object_name)) for tag in self.tags
         ]
+        self._relevant = ByPresence(self._worth_asking)
+
+    def _worth_asking(self, present: Present) -> tuple[Compiled, ...]:
+        return tuple((tag, key, test if can_hold(tag.when, present) else None) for tag, key, test in self._compiled)
 
     def _parts(self, text: str) -> dict[str, str]:
         return {fold(part): part.strip() for part in text.split(self.separator) if part.strip()}
@@ -46,9 +53,8 @@ class Labeller:
         there = self._parts(current) if current else {}
         added: list[Tag] = []
         removed: list[str] = []
-        present = view.present
-        for tag, key, test, needs in self._compiled:
-            if (needs is None or not needs.isdisjoint(present)) and test(view):
+        for tag, key, test in self._relevant[view.present]:
+            if test is not None and test(view):
                 if key not in there:
                     added.append(tag)
                     there[key] = tag.name

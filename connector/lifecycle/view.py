@@ -8,16 +8,18 @@ looked at changes, the same things are looked at again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from connector.facts import Activity, OpportunityRole, Person, Row
+from connector.facts import NOTHING, Activity, OpportunityRole, Person, Row
 from connector.lifecycle.values import time_of
 
 NO_ACTIVITIES: Sequence[Activity] = ()
-NOTHING: Mapping[str, Any] = {}
 ACTIVITIES, DEALS = "any activity", "any opportunity"  # beside the activity kinds, in View.present
+Present = frozenset[str]
+KEPT = 5_000  # different sets of facts that people have, as far as they are remembered
+T = TypeVar("T")
 
 
 class Rater(Protocol):
@@ -60,11 +62,12 @@ class View:
         self.latched: dict[str, bool] = {}  # threshold -> whether it is on
         self.bases: dict[str, float] = {}  # score -> where a number from elsewhere counts from
         self.by_kind = by_kind(person.activities)
-        self.present = set(self.by_kind)
-        if self.by_kind:
-            self.present.add(ACTIVITIES)
+        there = [*self.by_kind]
+        if there:
+            there.append(ACTIVITIES)
         if person.opportunities or person.account_opportunities:
-            self.present.add(DEALS)
+            there.append(DEALS)
+        self.present: Present = frozenset(there)
         if "owner" in memory or "stage" in memory:
             self._remember(memory.get("owner", NOTHING), memory.get("stage", NOTHING))
 
@@ -153,6 +156,20 @@ class View:
             found = self._engagement[direction] = [
                 a for a in self.person.activities if (is_any or a.direction == direction) and a.kind not in ignored
             ]
+        return found
+
+
+class ByPresence(dict[Present, T]):
+    """What is worth asking of people who have these facts, made once for all who have the same."""
+
+    def __init__(self, make: Callable[[Present], T]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, present: Present) -> T:
+        if len(self) >= KEPT:
+            self.clear()
+        found = self[present] = self._make(present)
         return found
 
 
