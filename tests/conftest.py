@@ -3,6 +3,8 @@
 import pytest
 import structlog
 
+from tests.postgres import Server, server
+
 
 @pytest.fixture(autouse=True)
 def _logging_as_at_the_start():
@@ -10,3 +12,8 @@ def _logging_as_at_the_start():
     structlog.reset_defaults()
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Server:
+    return server()

@@ -1,13 +1,17 @@
-"""The only place where SQLite and PostgreSQL differ: the text type, upserts, and how a connection is set up.
+"""The only place where SQLite and PostgreSQL differ: the text type, upserts, locks, and how a connection is set up.
 
 SQLite: WAL so that `status` reads while the daemon writes, synchronous NORMAL (a power cut may lose the last commits,
 never corrupt; what is lost is read again), a busy timeout, and BEGIN IMMEDIATE for transactions that write, because a
 transaction that first reads and then writes cannot be upgraded once somebody else wrote.
+
+PostgreSQL: the same promises by its own means. Reading transactions see one moment (REPEATABLE READ); writing ones wait
+for each other at an advisory lock. The lock of an exclusive opener belongs to the one connection that it writes with,
+so it is there whenever something is written, also after the server was restarted. A state is a schema of a database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from operator import itemgetter
 from typing import Any
@@ -43,7 +47,9 @@ class Plain(TypeDecorator[str]):
 def make_engine(url: URL) -> Engine:
     """``hide_parameters`` keeps record values out of tracebacks."""
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, hide_parameters=True)
+        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        event.listen(engine, "begin", _begin_on_a_server)
+        return engine
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")
@@ -54,8 +60,44 @@ def make_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(WRITES, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if _writes(connection) else "BEGIN")
+
+    return engine
+
+
+def _writes(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get(WRITES, False))
+
+
+# Any two constants of ours, and the schema: advisory locks are a database's, a state is a schema's.
+_WRITING = "1818846051, hashtext(current_schema())"
+_HOLDING = "1818846052, hashtext(current_schema())"
+
+
+def _begin_on_a_server(connection: Connection) -> None:
+    if _writes(connection):
+        wait = f"set_config('lock_timeout', '{BUSY_SECONDS}s', true)"  # for this transaction
+        connection.exec_driver_sql(f"SELECT {wait}, pg_advisory_xact_lock({_WRITING})")
+    else:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+
+def make_holder(url: URL, refusal: Callable[[], Exception]) -> Engine:
+    """PostgreSQL's stand-in for the lock file: an engine of one connection, which holds the state while it is open.
+    Whenever it connects and the state is another's it raises ``refusal()``."""
+    engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=1, max_overflow=0)
+    event.listen(engine, "begin", _begin_on_a_server)
+
+    @event.listens_for(engine, "connect")
+    def hold(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"SELECT pg_try_advisory_lock({_HOLDING})")
+        is_ours = cursor.fetchone()[0]
+        cursor.close()
+        connection.rollback()  # the lock is the session's, not the transaction's
+        if not is_ours:
+            connection.close()
+            raise refusal()
 
     return engine
 
@@ -108,11 +150,3 @@ def mark_from_select(connection: Connection, table: Table, columns: Sequence[str
         index_elements=[each.name for each in table.primary_key], set_={"seq": insert.excluded.seq}
     )
     return int(connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount)
-
-
-ADVISORY_KEY = 0x6C69666563796C65  # any constant of ours
-
-
-def try_advisory_lock(connection: Connection) -> bool:
-    """PostgreSQL's stand-in for the lock file; held as long as the connection is open."""
-    return bool(connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({ADVISORY_KEY})").scalar())

@@ -12,9 +12,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from connector.clock import Clock
-from connector.errors import StateError
+from connector.errors import ConnectorError, Passing, StateError
 from connector.store import migrations
-from connector.store.dialect import make_engine, try_advisory_lock
+from connector.store.dialect import make_engine, make_holder
 from connector.store.schema import HEAD
 from connector.store.store import Store, translate
 
@@ -25,7 +25,8 @@ def open_store(url: str, *, clock: Clock, exclusive: bool = False, create: bool 
     """Opens the state at a SQLAlchemy URL or path (SQLite), making folder, file and tables when they are missing.
 
     ``exclusive`` keeps other exclusive openers out until ``close``. Raises StateError when the state is missing
-    (``create=False``), held by another process, newer than this program, corrupt, not ours, or cannot be written."""
+    (``create=False``), held by another process, newer than this program, corrupt, not ours, or cannot be written, and
+    Passing when its server does not answer."""
     parsed = _parse(url)
     where = parsed.render_as_string(hide_password=True)
     path = _path(parsed)
@@ -35,13 +36,12 @@ def open_store(url: str, *, clock: Clock, exclusive: bool = False, create: bool 
     with ExitStack() as held:
         engine = make_engine(parsed)
         try:
-            if exclusive:
-                _lock(held, engine, path, where)
+            writer = _hold(held, engine, path, where) if exclusive else engine
             held.callback(engine.dispose)  # before the lock is given back
-            _migrate(engine, path, where, create=create, locked=exclusive)
+            _migrate(writer, path, where, create=create, locked=exclusive)
         except SQLAlchemyError as error:
             raise translate(error, where) from error
-        return Store(engine, where=where, clock=clock, held=held.pop_all())
+        return Store(engine, writer, where=where, clock=clock, held=held.pop_all())
     raise AssertionError("unreachable")
 
 
@@ -88,15 +88,23 @@ def _check_file(path: Path, create: bool) -> None:
         ) from error
 
 
-def _lock(held: ExitStack, engine: Engine, path: Path | None, where: str) -> None:
+def _hold(held: ExitStack, engine: Engine, path: Path | None, where: str) -> Engine:
+    """Keeps other exclusive openers out; returns the engine to write with."""
     if path is not None:
         _lock_file(held, path)
-    elif engine.dialect.name == "postgresql":
-        connection = held.enter_context(engine.connect())
-        connection.detach()  # closing it gives the lock back; the pool would keep it open
-        if not try_advisory_lock(connection):
-            raise StateError(f"the state {where} is in use by another connector", "stop the other one first")
-        connection.commit()
+    if engine.dialect.name != "postgresql":
+        return engine
+    is_open = False
+
+    def refusal() -> ConnectorError:
+        what, hint = f"the state {where} is in use by another connector", "stop the other one first"
+        return Passing(what, hint) if is_open else StateError(what, hint)  # after a cut it may be our own old session
+
+    holder = make_holder(engine.url, refusal)
+    held.callback(holder.dispose)
+    with holder.connect():
+        is_open = True
+    return holder
 
 
 def _lock_file(held: ExitStack, path: Path) -> None:
@@ -132,9 +140,7 @@ def _migrate(engine: Engine, path: Path | None, where: str, *, create: bool, loc
     if version is None and not create:
         raise StateError(f"the state {where} is empty", "run connector sync or connector backfill first")
     with ExitStack() as held:
-        if not locked:
-            _lock(held, engine, path, where)
-        migrations.upgrade(engine)
+        migrations.upgrade(engine if locked else _hold(held, engine, path, where))
 
 
 def _version(engine: Engine, where: str) -> str | None:

@@ -98,6 +98,7 @@ def _person(person_id: str, draft: _Draft) -> Person:
         account_opportunities=tuple(draft.roleless),
         activities=tuple(activities),
         prospects=tuple(each for each in prospects if not each.deleted),
+        former_prospects=tuple(each for each in prospects if each.deleted),
         aliases=tuple(sorted(draft.aliases)),
         memory=draft.memory,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,6 +20,9 @@ LINKS = frozenset(
     | {"AccountId", "ContactId", "LeadId", "OpportunityId"}
 )
 
+LONGEST_ADDRESS = 320  # 64 characters, @, 255 characters
+LONGEST_KEY = 600  # characters; an index of PostgreSQL takes 2,704 bytes
+
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 _encode_ascii = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _decode = json.JSONDecoder().raw_decode  # our own texts: nothing stands before or behind the value
@@ -31,16 +35,27 @@ def dumps(value: Any) -> str:
 
 
 def is_storable(text: str) -> bool:
-    """Half of a character pair, as a text cut off in the middle of an emoji ends with, is no UTF-8."""
+    """Half of a character pair, as a text cut off in the middle of an emoji ends with, is no UTF-8; PostgreSQL takes no
+    NUL."""
     try:
         text.encode()
     except UnicodeEncodeError:
         return False
-    return True
+    return "\0" not in text
 
 
 def storable(text: str | None) -> str | None:
-    return text if text is None or is_storable(text) else text.encode("utf-8", "replace").decode()
+    return text if text is None or is_storable(text) else _made_storable(text)
+
+
+def _made_storable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")
+
+
+def _key(name: str) -> str:
+    """An id that a source gave, as it is or, where an index could not hold it, known by its beginning and its hash."""
+    text = name if is_storable(name) else _made_storable(name)
+    return text if len(text) <= LONGEST_KEY else text[:100] + hashlib.sha256(text.encode()).hexdigest()
 
 
 def loads(text: str) -> Any:
@@ -68,8 +83,9 @@ def stamp_of(row: Row) -> str:
 
 
 def address(email: Any) -> str | None:
-    """As e-mail addresses are compared: stripped and lower case; None for nothing."""
-    return storable(str(email).strip().lower() or None) if email else None
+    """As e-mail addresses are compared: stripped and lower case; None for nothing, and for what is too long for one."""
+    text = str(email).strip().lower() if email else ""
+    return storable(text) if 0 < len(text) <= LONGEST_ADDRESS else None
 
 
 def record_row(object_name: str, row: Row, generation: int) -> dict[str, Any]:
@@ -112,19 +128,19 @@ def _without_echo(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def ref(source: str, name: str) -> str:
-    return f"{source}:{name}"
+    return _key(f"{source}:{name}")
 
 
 def activity_row(activity: Activity, feed: str | None, generation: int) -> dict[str, Any]:
     return {
-        "ref": f"{activity.source}:{activity.id}",
-        "kind": activity.kind,
+        "ref": ref(activity.source, activity.id),
+        "kind": storable(activity.kind),
         "direction": activity.direction.value,
         "occurred_at": iso(activity.occurred_at),
         "name": storable(activity.name),
         "attributes": dumps(activity.attributes) if activity.attributes else "{}",
-        "crm_id": activity.crm_id or None,
-        "prospect": f"{activity.source}:{activity.prospect_id}" if activity.prospect_id else None,
+        "crm_id": _key(activity.crm_id) if activity.crm_id else None,
+        "prospect": ref(activity.source, activity.prospect_id) if activity.prospect_id else None,
         "email": address(activity.email),
         "feed": feed,
         "generation": generation,
@@ -154,9 +170,9 @@ def activity(row: Any) -> Activity:
 
 def prospect_row(prospect: Prospect, now: datetime) -> dict[str, Any]:
     return {
-        "ref": f"{prospect.source}:{prospect.id}",
+        "ref": ref(prospect.source, prospect.id),
         "email": address(prospect.email),
-        "crm_id": prospect.crm_id or None,
+        "crm_id": _key(prospect.crm_id) if prospect.crm_id else None,
         "attributes": dumps(prospect.attributes) if prospect.attributes else "{}",
         "deleted": prospect.deleted,
         "recorded_at": iso(now),

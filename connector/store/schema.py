@@ -117,7 +117,7 @@ class SettledTrack(SQLModel, table=True):
     """The latest decision of a person's track. Written only when something in it changed."""
 
     __tablename__ = "track"
-    __table_args__ = (Index("track_stands", "track", "stands"),)
+    __table_args__ = (Index("track_stands", "track", "stands").ddl_if(dialect="sqlite"),)  # too long for PostgreSQL's
 
     person_id: str = Field(sa_type=Plain, primary_key=True)
     track: str = Field(sa_type=Plain, primary_key=True)

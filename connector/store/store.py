@@ -1,8 +1,9 @@
 """The store: the verbs of the domain, each one transaction.
 
-SQLAlchemy's and the driver's exceptions end here: a busy or locked file, a full disk, a read-only or corrupt file, a
-database that went away become :class:`connector.errors.StateError`, because a person must look. They are never retried
-by us (SQLite itself waits for a lock). The texts keep the driver's reason and never the values of a statement.
+SQLAlchemy's and the driver's exceptions end here: a busy or locked file, a full disk, a read-only or corrupt file
+become :class:`connector.errors.StateError`, because a person must look; a database server that went away is Passing,
+and the next cycle goes on. They are never retried by us (the database itself waits for a lock). The texts keep the
+driver's reason and never the values of a statement.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from sqlalchemy import Connection, Engine, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector.clock import Clock
-from connector.errors import StateError
+from connector.errors import ConnectorError, Passing, StateError
 from connector.facts import Person, Row, SourcePage
 from connector.store import books, links, people, reading, recording, roleless, settling
 from connector.store.dialect import WRITES
@@ -31,6 +32,10 @@ Cursor = tuple[str, Mapping[str, Any]]  # name, value
 HINTS = {  # part of the driver's message -> what to try
     "locked": "another process writes this state; stop it, or wait until it is done",
     "full": "make room on the disk; nothing was lost",
+    "no space left": "make room on the server's disk; nothing was lost",
+    "read-only": "the database takes no writes: use the primary server, and a user who may write",
+    "permission denied": "let the user of CONNECTOR_STATE make tables in its schema, and own those that are there",
+    "no schema": "create the schema that the search_path of CONNECTOR_STATE names",
     "readonly": "give the user that runs the connector write permission on the file and its folder",
     "malformed": "the file is damaged: restore a copy, or move it away and run a backfill",
     "not a database": "this file is something else; set CONNECTOR_STATE to the connector's own state",
@@ -38,6 +43,14 @@ HINTS = {  # part of the driver's message -> what to try
     "connection": "check that the database runs, and its address in CONNECTOR_STATE",
     "unable to open": "check that the folder exists and may be written",
 }
+
+
+PASSING = (  # parts of what a server or its driver say when it is away, restarts, or is too busy
+    *("connection refused", "no such file or directory\n\tis the server running", "no route to host"),
+    *("starting up", "shutting down", "recovery mode", "not currently accepting", "terminating connection"),
+    *("server closed", "connection is lost", "connection is closed", "connection reset", "ssl syscall"),
+    *("timed out", "timeout expired", "lock timeout", "too many clients", "connection slots", "deadlock detected"),
+)
 
 
 @contextmanager
@@ -53,9 +66,12 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def translate(error: SQLAlchemyError, where: str) -> StateError:
+def translate(error: SQLAlchemyError, where: str) -> ConnectorError:
     """``where`` names the state."""
-    reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    said = str(getattr(error, "orig", None) or error).strip()
+    reason = said.splitlines()[0]
+    if any(part in said.lower() for part in PASSING):
+        return Passing(f"the state {where} did not answer: {reason}", "check that the database runs; nothing was lost")
     hint = next((hint for part, hint in HINTS.items() if part in reason.lower()), "see the log with --debug")
     return StateError(f"the state {where} cannot be used: {reason}", hint)
 
@@ -63,8 +79,8 @@ def translate(error: SQLAlchemyError, where: str) -> StateError:
 class Store:
     """Made by ``connector.store.open_store``. May be used from any thread; writes wait for each other."""
 
-    def __init__(self, engine: Engine, *, where: str, clock: Clock, held: ExitStack) -> None:
-        self._engine, self._where, self._clock, self._held = engine, where, clock, held
+    def __init__(self, engine: Engine, writer: Engine, *, where: str, clock: Clock, held: ExitStack) -> None:
+        self._engine, self._writer, self._where, self._clock, self._held = engine, writer, where, clock, held
 
     def __enter__(self) -> Self:
         return self
@@ -80,8 +96,9 @@ class Store:
 
     @contextmanager
     def _transaction(self, *, writes: bool) -> Iterator[Connection]:
+        engine = self._writer if writes else self._engine
         try:
-            with self._engine.connect().execution_options(**{WRITES: writes}) as connection, connection.begin():
+            with engine.connect().execution_options(**{WRITES: writes}) as connection, connection.begin():
                 yield connection
         except SQLAlchemyError as error:
             raise translate(error, self._where) from error

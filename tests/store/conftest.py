@@ -1,4 +1,5 @@
-"""A real SQLite state in a temporary folder. Its empty tables are made once and copied, which is faster."""
+"""A real state, on SQLite in a temporary folder and on PostgreSQL. Its empty tables are made once and copied, which is
+faster."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from store_facts import START
 
 from connector.clock import FrozenClock
 from connector.store import Store, open_store
+from tests.postgres import Server, plain
 
 
 @pytest.fixture
@@ -31,9 +33,39 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "state" / "connector.sqlite3"
 
 
+@pytest.fixture(scope="session")
+def empty_database(postgres: Server) -> Iterator[str]:
+    """The name of a PostgreSQL database with empty tables."""
+    with postgres.database() as url:
+        open_store(plain(url), clock=FrozenClock(START)).close()
+        yield str(url.database)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def no_state(request: pytest.FixtureRequest, path: Path) -> Iterator[str]:
+    """The address of a state that is not made yet."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{path}"
+    else:
+        with request.getfixturevalue("postgres").database() as url:
+            yield plain(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> Store:
+    opened: Store = request.getfixturevalue(f"{request.param}_store")
+    return opened
+
+
 @pytest.fixture
-def store(path: Path, empty_state: Path, clock: FrozenClock) -> Iterator[Store]:
+def sqlite_store(path: Path, empty_state: Path, clock: FrozenClock) -> Iterator[Store]:
     path.parent.mkdir()
     shutil.copyfile(empty_state, path)
     with open_store(str(path), clock=clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+def postgresql_store(postgres: Server, empty_database: str, clock: FrozenClock) -> Iterator[Store]:
+    with postgres.database(template=empty_database) as url, open_store(plain(url), clock=clock) as opened:
         yield opened

@@ -17,6 +17,7 @@ from store_facts import row
 from connector.clock import FrozenClock
 from connector.errors import StateError
 from connector.store import Store, open_store
+from tests.postgres import run
 
 
 def test_a_missing_folder_and_file_are_made(path: Path, clock: FrozenClock) -> None:
@@ -110,10 +111,10 @@ def test_a_second_exclusive_opener_is_told_who_holds_the_state(path: Path, clock
         assert store.dirty_count() == 0
 
 
-def test_a_reader_may_look_while_a_daemon_holds_the_state(path: Path, clock: FrozenClock) -> None:
-    with open_store(str(path), clock=clock, exclusive=True) as daemon:
+def test_a_reader_may_look_while_a_daemon_holds_the_state(no_state: str, clock: FrozenClock) -> None:
+    with open_store(no_state, clock=clock, exclusive=True) as daemon:
         daemon.set_cursor("Contact", {"at": 1})
-        with open_store(str(path), clock=clock, create=False) as reader:
+        with open_store(no_state, clock=clock, create=False) as reader:
             assert reader.cursor("Contact") == {"at": 1}
 
 
@@ -121,22 +122,24 @@ HOLDER = """
 import sys
 from connector.clock import SystemClock
 from connector.store import Store, open_store
+from tests.postgres import run
 store = open_store(sys.argv[1], clock=SystemClock(), exclusive=True)
 print("held", flush=True)
 sys.stdin.read()
 """
 
 
-def test_a_killed_process_leaves_no_lock_behind(path: Path, clock: FrozenClock) -> None:
+def test_a_killed_process_leaves_no_lock_behind(no_state: str, clock: FrozenClock) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", HOLDER, no_state], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(StateError, match=rf"process {holder.pid}\)"):
-            open_store(str(path), clock=clock, exclusive=True)
+        who = rf"connector \(process {holder.pid}\)" if no_state.startswith("sqlite") else "connector"
+        with pytest.raises(StateError, match=f"in use by another {who}"):
+            open_store(no_state, clock=clock, exclusive=True)
         holder.send_signal(signal.SIGKILL)
-    with open_store(str(path), clock=clock, exclusive=True) as store:
+    with open_store(no_state, clock=clock, exclusive=True) as store:
         assert store.dirty_count() == 0
 
 
@@ -149,17 +152,17 @@ def test_a_busy_file_is_said_plainly(path: Path, clock: FrozenClock, monkeypatch
         assert "another process" in caught.value.hint
 
 
-def test_what_the_driver_says_never_shows_values(store: Store, path: Path, clock: FrozenClock) -> None:
-    with closing(sqlite3.connect(path)) as other:
-        other.execute("DROP TABLE cursor")
-    with open_store(str(path), clock=clock) as broken, pytest.raises(StateError) as caught:
+def test_what_the_driver_says_never_shows_values(no_state: str, clock: FrozenClock) -> None:
+    open_store(no_state, clock=clock).close()
+    run(no_state, "DROP TABLE cursor")
+    with open_store(no_state, clock=clock) as broken, pytest.raises(StateError) as caught:
         broken.set_cursor("Contact", {"secret": "anna@example.com"})
     assert "anna" not in str(caught.value)
     assert "anna" not in str(caught.value.__cause__)
 
 
-def test_a_state_belongs_to_one_org(path: Path, clock: FrozenClock) -> None:
-    with open_store(str(path), clock=clock) as store:
+def test_a_state_belongs_to_one_org(no_state: str, clock: FrozenClock) -> None:
+    with open_store(no_state, clock=clock) as store:
         store.bind_org("00D000000000001AAA")
         store.bind_org("00D000000000001AAA")
         with pytest.raises(StateError, match="00D000000000001AAA, not to 00D000000000002AAA"):
@@ -192,6 +195,7 @@ WRITER = """
 import sys
 from connector.clock import SystemClock
 from connector.store import Store, open_store
+from tests.postgres import run
 store = open_store(sys.argv[1], clock=SystemClock(), exclusive=True)
 for number in range(1, 100_000):
     rows = [{"Id": f"C{number}-{each}"} for each in range(10)]
@@ -201,12 +205,12 @@ for number in range(1, 100_000):
 """
 
 
-def test_a_killed_process_leaves_whole_pages_with_their_marks_and_cursor(path: Path, clock: FrozenClock) -> None:
-    with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE) as writer:
+def test_a_killed_process_leaves_whole_pages_with_their_marks_and_cursor(no_state: str, clock: FrozenClock) -> None:
+    with subprocess.Popen([sys.executable, "-c", WRITER, no_state], stdout=subprocess.PIPE) as writer:
         assert writer.stdout is not None
         writer.stdout.readline()
         writer.send_signal(signal.SIGKILL)
-    with open_store(str(path), clock=clock, exclusive=True) as store:
+    with open_store(no_state, clock=clock, exclusive=True) as store:
         cursor = store.cursor("Contact")
         assert cursor is not None
         assert cursor["pages"] >= 20

@@ -15,11 +15,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlmodel import SQLModel
 from store_facts import START, click, page, prospect, row, settle_all
 
 from connector.clock import FrozenClock
 from connector.facts import Activity, Person, Prospect
 from connector.store import Store, open_store
+from tests.postgres import Server, run
+from tests.postgres import plain as address
 
 CONTACTS, LEADS = ("C1", "C2", "C3"), ("L1", "L2")
 ROLES = {"R1": "O1", "R2": "O1", "R3": "O2"}
@@ -243,23 +246,41 @@ def test_order_pages_and_repetitions_do_not_matter_and_nobody_who_changed_is_for
     empty_state: Path, settles: bool, world: World, chance: random.Random
 ) -> None:
     with fresh(empty_state) as store:
-        before = seen(store)
-        for name, facts in deliveries(world, chance):
-            deliver(store, name, facts)
-            if settles:
-                now = seen(store)
-                different = {each for each in now if now[each] != before.get(each)}
-                marked = {person_id for person_id, _ in store.next_dirty(100)}
-                assert different <= marked
-                assert marked <= now.keys()  # nobody is marked who does not exist
-                settle_all(store)
-                before = now
-        assert seen(store) == expected(world)
-        for name, facts in deliveries(world, chance):
-            deliver(store, name, facts)
-        assert seen(store) == expected(world)
+        holds(store, settles, world, chance)
+
+
+@pytest.fixture
+def database(postgres: Server, empty_database: str) -> Iterator[str]:
+    with postgres.database(template=empty_database) as url:
+        yield address(url)
+
+
+@given(world=worlds(), chance=st.randoms(use_true_random=False))
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_on_postgresql_they_do_not_either(database: str, world: World, chance: random.Random) -> None:
+    run(database, *(f"DELETE FROM {name}" for name in SQLModel.metadata.tables))
+    with open_store(database, clock=FrozenClock(START)) as store:
+        holds(store, True, world, chance)
+
+
+def holds(store: Store, settles: bool, world: World, chance: random.Random) -> None:
+    before = seen(store)
+    for name, facts in deliveries(world, chance):
+        deliver(store, name, facts)
         if settles:
-            assert store.dirty_count() == 0  # the same facts once more are no news
-        everybody = store.people_in()
-        assert set(everybody) == expected(world).keys()
-        assert sum(store.people_by("stage").values()) == store.counts()["people"] == len(everybody)
+            now = seen(store)
+            different = {each for each in now if now[each] != before.get(each)}
+            marked = {person_id for person_id, _ in store.next_dirty(100)}
+            assert different <= marked
+            assert marked <= now.keys()  # nobody is marked who does not exist
+            settle_all(store)
+            before = now
+    assert seen(store) == expected(world)
+    for name, facts in deliveries(world, chance):
+        deliver(store, name, facts)
+    assert seen(store) == expected(world)
+    if settles:
+        assert store.dirty_count() == 0  # the same facts once more are no news
+    everybody = store.people_in()
+    assert set(everybody) == expected(world).keys()
+    assert sum(store.people_by("stage").values()) == store.counts()["people"] == len(everybody)

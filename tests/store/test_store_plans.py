@@ -36,7 +36,8 @@ def plans(path: Path) -> Iterator[dict[str, list[str]]]:
             event.remove(Engine, "before_cursor_execute", note)
 
 
-def test_no_statement_of_a_batch_walks_a_table(store: Store, path: Path) -> None:
+def test_no_statement_of_a_batch_walks_a_table(sqlite_store: Store, path: Path) -> None:
+    store = sqlite_store
     with plans(path) as seen:
         for at in range(3):
             store.record_rows("Account", [row("A1", at, Name=str(at))])
