@@ -14,6 +14,11 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import NullPool
 
+URL_OF_SERVER = os.environ.get("CONNECTOR_TEST_POSTGRES")  # noqa: TID251 - the tests' own, no setting of the connector
+MISSING = "no PostgreSQL server (make postgres starts one)"
+needs_server = pytest.mark.usefixtures("postgres") if URL_OF_SERVER else pytest.mark.skip(reason=MISSING)
+BOTH = ["sqlite", pytest.param("postgresql", marks=() if URL_OF_SERVER else needs_server)]  # of what runs on either
+
 _numbers = count(1)
 
 
@@ -49,11 +54,9 @@ def run(url: URL | str, *statements: str) -> list[Any]:
 
 
 def server() -> Server:
-    """Skips the test where there is none."""
-    url = os.environ.get("CONNECTOR_TEST_POSTGRES")  # noqa: TID251 - the tests' own, no setting of the connector
-    if not url:
-        pytest.skip("no PostgreSQL server (make postgres starts one)")
-    return Server(make_url(url))
+    """Tests that need it are marked ``needs_server``."""
+    assert URL_OF_SERVER, "CONNECTOR_TEST_POSTGRES is not set"
+    return Server(make_url(URL_OF_SERVER))
 
 
 def plain(url: URL) -> str:

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlmodel import SQLModel
 from store_facts import START
 
 from connector.clock import FrozenClock
 from connector.store import Store, open_store
-from tests.postgres import Server, plain
+from tests.postgres import BOTH, Server, plain, run
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def empty_database(postgres: Server) -> Iterator[str]:
         yield str(url.database)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=BOTH)
 def no_state(request: pytest.FixtureRequest, path: Path) -> Iterator[str]:
     """The address of a state that is not made yet."""
     if request.param == "sqlite":
@@ -51,7 +52,7 @@ def no_state(request: pytest.FixtureRequest, path: Path) -> Iterator[str]:
             yield plain(url)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=BOTH)
 def store(request: pytest.FixtureRequest) -> Store:
     opened: Store = request.getfixturevalue(f"{request.param}_store")
     return opened
@@ -65,7 +66,21 @@ def sqlite_store(path: Path, empty_state: Path, clock: FrozenClock) -> Iterator[
         yield opened
 
 
+@pytest.fixture(scope="session")
+def used_database(postgres: Server, empty_database: str) -> Iterator[str]:
+    with postgres.database(template=empty_database) as url:
+        yield plain(url)
+
+
 @pytest.fixture
-def postgresql_store(postgres: Server, empty_database: str, clock: FrozenClock) -> Iterator[Store]:
-    with postgres.database(template=empty_database) as url, open_store(plain(url), clock=clock) as opened:
+def emptied(used_database: str) -> str:
+    """A state with empty tables: one and the same database, since making one takes longer than most tests."""
+    numbers = ("ALTER SEQUENCE log_id_seq RESTART", "ALTER SEQUENCE cycle_id_seq RESTART")
+    run(used_database, "; ".join((*(f"DELETE FROM {name}" for name in SQLModel.metadata.tables), *numbers)))
+    return used_database
+
+
+@pytest.fixture
+def postgresql_store(emptied: str, clock: FrozenClock) -> Iterator[Store]:
+    with open_store(emptied, clock=clock) as opened:
         yield opened

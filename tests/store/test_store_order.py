@@ -21,8 +21,7 @@ from store_facts import START, click, page, prospect, row, settle_all
 from connector.clock import FrozenClock
 from connector.facts import Activity, Person, Prospect
 from connector.store import Store, open_store
-from tests.postgres import Server, run
-from tests.postgres import plain as address
+from tests.postgres import needs_server, run
 
 CONTACTS, LEADS = ("C1", "C2", "C3"), ("L1", "L2")
 ROLES = {"R1": "O1", "R2": "O1", "R3": "O2"}
@@ -249,17 +248,12 @@ def test_order_pages_and_repetitions_do_not_matter_and_nobody_who_changed_is_for
         holds(store, settles, world, chance)
 
 
-@pytest.fixture
-def database(postgres: Server, empty_database: str) -> Iterator[str]:
-    with postgres.database(template=empty_database) as url:
-        yield address(url)
-
-
+@needs_server
 @given(world=worlds(), chance=st.randoms(use_true_random=False))
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_on_postgresql_they_do_not_either(database: str, world: World, chance: random.Random) -> None:
-    run(database, *(f"DELETE FROM {name}" for name in SQLModel.metadata.tables))
-    with open_store(database, clock=FrozenClock(START)) as store:
+def test_on_postgresql_they_do_not_either(emptied: str, world: World, chance: random.Random) -> None:
+    run(emptied, *(f"DELETE FROM {name}" for name in SQLModel.metadata.tables))
+    with open_store(emptied, clock=FrozenClock(START)) as store:
         holds(store, True, world, chance)
 
 

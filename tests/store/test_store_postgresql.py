@@ -18,7 +18,7 @@ from connector.errors import Passing, StateError
 from connector.facts import Result
 from connector.store import open_store
 from connector.store.dialect import make_engine
-from tests.postgres import Server, plain, run
+from tests.postgres import Server, needs_server, plain, run
 
 CUT = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -26,11 +26,12 @@ CUT = (
 )
 
 
+pytestmark = needs_server
+
+
 @pytest.fixture
-def url(postgres: Server, empty_database: str) -> Iterator[str]:
-    """A state with empty tables."""
-    with postgres.database(template=empty_database) as made:
-        yield plain(made)
+def url(emptied: str) -> str:
+    return emptied
 
 
 @pytest.fixture
@@ -168,10 +169,11 @@ def test_an_empty_database_is_nothing_to_read(bare: str, clock: FrozenClock) -> 
         open_store(bare, clock=clock, create=False)
 
 
-def test_a_state_of_a_newer_connector_is_refused(url: str, clock: FrozenClock) -> None:
-    run(url, "UPDATE alembic_version SET version_num = '9999'")
+def test_a_state_of_a_newer_connector_is_refused(bare: str, clock: FrozenClock) -> None:
+    open_store(bare, clock=clock).close()
+    run(bare, "UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(StateError, match="written by a newer connector"):
-        open_store(url, clock=clock)
+        open_store(bare, clock=clock)
 
 
 def test_a_user_who_may_make_no_tables_is_told_so(postgres: Server, bare: str, clock: FrozenClock) -> None:
