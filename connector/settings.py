@@ -94,6 +94,12 @@ class Settings(BaseSettings):
     activity_folder: Path | None = Field(
         None, description="Folder where CSV and JSONL files of activities are dropped; unset: off."
     )
+    activity_columns: str = Field(
+        "", description="What columns of CSV files are called elsewhere, e.g. Email Address=email, Date=occurred_at."
+    )
+    activity_time_format: str | None = Field(
+        None, description="How times in files are written that are not ISO 8601, e.g. %m/%d/%Y %I:%M %p."
+    )
     activity_time_zone: str | None = Field(
         None, description="Zone of times in files and warehouse that have no offset, e.g. Europe/Berlin."
     )

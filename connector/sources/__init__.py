@@ -11,6 +11,7 @@ from connector.errors import ConfigurationError
 from connector.http import Token
 from connector.ports import Source
 from connector.settings import Settings
+from connector.sources.columns import Columns
 from connector.sources.files import FilesSource
 from connector.sources.hubspot import HubSpotSource
 from connector.sources.inbox import Inbox
@@ -49,7 +50,8 @@ def open_sources(
         sources.append(HubSpotSource.from_settings(settings, clock, declared_kinds))
     zone = _zone(settings.activity_time_zone)
     if settings.activity_folder:
-        sources.append(FilesSource(settings.activity_folder, clock, zone, declared_kinds))
+        columns = Columns.from_settings(settings.activity_columns, settings.activity_time_format, declared_kinds)
+        sources.append(FilesSource(settings.activity_folder, clock, zone, declared_kinds, columns))
     if settings.warehouse_url and settings.warehouse_query_file:
         query = _text(settings.warehouse_query_file, "CONNECTOR_WAREHOUSE_QUERY_FILE")
         sources.append(WarehouseSource(settings.warehouse_url.get_secret_value(), query, zone, declared_kinds))

@@ -64,10 +64,12 @@ def person(source: str, record: Mapping[str, Any]) -> Prospect | Bad:
 
 
 def activity(source: str, record: Mapping[str, Any], zone: ZoneInfo | None) -> Activity | Bad:
-    """Never raises. A type that is not one lower case word is kept as an attribute; its kind is "other"."""
+    """Never raises. The kind is the type in lower case with underscores, so "Page View" is ``page_view``; what it was
+    then stays as an attribute. A type without a letter is "other"."""
     values = _flat(record)
     try:
-        kind = _text(values, "type")
+        type_ = _text(values, "type")
+        kind = "_".join(re.findall(r"[a-z0-9]+", type_.lower()))
         at = _time(_text(values, "occurred_at"), zone)
         email = _email(values)
         crm_id = _crm_id(values)
@@ -79,8 +81,10 @@ def activity(source: str, record: Mapping[str, Any], zone: ZoneInfo | None) -> A
         attributes = {**attributes, "state": deal_state(attributes)}
     if email is None and crm_id is None:
         return Bad(NOBODY)
+    if kind != type_:
+        attributes = {**attributes, "type": type_}
     if not _WORD.fullmatch(kind):
-        kind, attributes = OTHER, {**attributes, "type": kind}
+        kind = OTHER
     name = str(values.get("name") or "")
     event_id = values.get("event_id")  # 0 is an id, too
     if event_id is None:

@@ -1,4 +1,5 @@
-"""Files of activities dropped into a folder: CSV with a header, or JSONL (``docs/sources.md`` shows the columns).
+"""Files of activities dropped into a folder: CSV with a header, or JSONL (``docs/sources.md`` shows the columns, and
+``columns`` reads those of other systems).
 
 Write a file under another name (``*.tmp``, ``*.part``) and rename it, or let it rest for two seconds: a file that still
 grows is not read. Files are never changed or deleted. The cursor keeps, for each file, how far it was read and a hash
@@ -24,6 +25,7 @@ import structlog
 from connector.clock import Clock
 from connector.errors import ConfigurationError, ConnectorError, Refused
 from connector.facts import Activity, Prospect, SourcePage
+from connector.sources.columns import Columns
 from connector.sources.events import Bad, read, unknown_type
 from connector.sources.lines import Record, records
 
@@ -76,9 +78,15 @@ class FilesSource:
     name = "files"
 
     def __init__(
-        self, folder: Path, clock: Clock, zone: ZoneInfo | None = None, declared: Collection[str] = ()
+        self,
+        folder: Path,
+        clock: Clock,
+        zone: ZoneInfo | None = None,
+        declared: Collection[str] = (),
+        columns: Columns | None = None,
     ) -> None:
         self._folder, self._clock, self._zone, self._declared = folder, clock, zone, declared
+        self._columns = columns or Columns(declared=declared)
 
     def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
         """Raises ConfigurationError without the folder, Refused when a file could not be read; the others were."""
@@ -127,12 +135,12 @@ class FilesSource:
         quarantine = self._folder / "quarantine" / f"{name}.jsonl"
         _keep_before(quarantine, start.lines)
         place = _Place(UNFINISHED, stat.st_mtime_ns, start.offset, start.lines, hasher.hexdigest())
-        batch = _Batch()
-        with closing(records(path, start.offset, start.lines, stat.st_size)) as found:
+        batch, type_ = _Batch(), self._columns.type_of(name)
+        with closing(records(path, start.offset, start.lines, stat.st_size, self._columns, type_)) as found:
             for record in found:
                 if record.torn and not quiet and isinstance(record.values, str):
                     break  # half a line: its other half may come
-                self._take(record, batch)
+                self._take(record, batch, type_)
                 if quiet or not record.torn:  # a last line without an end is read again when the file has grown
                     hasher.update(record.raw)
                     place = _Place(place.size, place.mtime, record.end, record.line_after, hasher.hexdigest())
@@ -145,10 +153,14 @@ class FilesSource:
             places[name] = place
             yield _page(batch, places, quarantine)
 
-    def _take(self, record: Record, batch: _Batch) -> None:
-        if record.values is None:
+    def _take(self, record: Record, batch: _Batch, type_: str | None) -> None:
+        values = record.values
+        if values is None:
             return
-        found = Bad(record.values) if isinstance(record.values, str) else read(self.name, record.values, self._zone)
+        if isinstance(values, str):
+            found: Activity | Prospect | Bad = Bad(values)
+        else:
+            found = read(self.name, self._columns.read(values, type_), self._zone)
         if isinstance(found, Bad):
             text = record.raw.decode("utf-8", "replace").strip("\r\n")[:LONGEST]
             batch.bad.append({"line": record.line, "reason": found.reason, "text": text})

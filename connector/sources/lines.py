@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from connector.sources import strict_json
+from connector.sources.columns import Columns
 
 BOM = b"\xef\xbb\xbf"
 SEPARATORS = ",;\t"
-NEEDED = ("occurred_at", "type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,15 @@ class Record:
     torn: bool
 
 
-def records(path: Path, offset: int, lines: int, size: int) -> Generator[Record, None, None]:
-    """Records from byte ``offset`` (which is behind ``lines`` lines) to byte ``size``. Empty lines belong
-    to the record behind them."""
+def records(
+    path: Path, offset: int, lines: int, size: int, columns: Columns, type_: str | None
+) -> Generator[Record, None, None]:
+    """Records from byte ``offset`` (which is behind ``lines`` lines) to byte ``size``. Empty lines belong to the record
+    behind them. ``type_``: what the file's name says its records are."""
     with path.open("rb") as file:
         header = file.readline() if path.suffix.lower() == ".csv" else b""
         if header:
-            yield from _csv_records(file, header, offset, lines, size)
+            yield from _csv_records(file, header, _header(header, columns, type_), offset, lines, size)
         else:
             file.seek(offset)
             yield from _json_records(_Lines(file, offset, lines, size))
@@ -91,10 +93,12 @@ def _parse_json(line: bytes) -> Mapping[str, Any] | str:
     return values if isinstance(values, dict) else "not a JSON object"
 
 
-def _csv_records(file: BinaryIO, header: bytes, offset: int, count: int, size: int) -> Iterator[Record]:
+def _csv_records(
+    file: BinaryIO, header: bytes, read: tuple[list[str] | str, str], offset: int, count: int, size: int
+) -> Iterator[Record]:
     if not header.endswith(b"\n"):
         return  # no record yet
-    names, separator = _header(header)
+    names, separator = read
     if isinstance(names, str):  # the whole file is one bad record
         file.seek(offset)
         if rest := file.read(size - offset):
@@ -118,17 +122,15 @@ def _csv_records(file: BinaryIO, header: bytes, offset: int, count: int, size: i
         yield _record(None, raw, lines, lines.count)
 
 
-def _header(raw: bytes) -> tuple[list[str] | str, str]:
-    """The column names, or why there are none; and the separator, of which the header has most."""
+def _header(raw: bytes, columns: Columns, type_: str | None) -> tuple[list[str] | str, str]:
+    """The column names in our words, or why there are none; and the separator, of which the header has most."""
     try:
         text = raw.removeprefix(BOM).decode("utf-8")
     except UnicodeDecodeError:
         return "not UTF-8", ","
     separator = max(SEPARATORS, key=text.count)
-    names = [cell.strip() for cell in next(csv.reader([text], delimiter=separator), [])]
-    names = [name.lower() if name.lower() in NEEDED else name for name in names]
-    missing = [name for name in NEEDED if name not in names]
-    return (f"the header has no column {' and '.join(missing)}" if missing else names), separator
+    names = [columns.name(cell) for cell in next(csv.reader([text], delimiter=separator), [])]
+    return columns.problem(names, type_) or names, separator
 
 
 def _parse_csv(

@@ -171,6 +171,10 @@ def test_a_last_line_without_an_end_counts(folder: Folder) -> None:
         (b"[1]", "not a JSON object"),
         (b"\xff\xfe", "not UTF-8"),
         (b'{"a": NaN}', "NaN is no JSON value"),
+        (b'{"a": 1, "a": 2}', "the key 'a' is there twice"),
+        (b'{"a": -1e999}', "-1e999 is no number"),
+        (b"[" * 21 + b"]" * 21, "nested too deeply"),
+        (event("x", type="person", email="").encode(), "says nobody"),
         (event("x", type="").encode(), "type is missing"),
         (event("x", occurred_at=None).encode(), "occurred_at is missing"),
         (event("x", occurred_at="yesterday").encode(), "occurred_at is not an ISO 8601 time: yesterday"),
@@ -217,11 +221,21 @@ def test_a_time_without_offset_is_of_the_configured_zone(tmp_path: Path) -> None
 
 
 def test_an_unknown_type_is_kept_as_it_is_and_counted(folder: Folder) -> None:
-    folder.write("a.jsonl", event("e1", type="fax") + event("e2", type="Fax received"))
-    first, second = folder.poll()
+    types = ("fax", "Fax received", "\u4f20\u771f")
+    folder.write("a.jsonl", "".join(event(f"e{n}", type=type_) for n, type_ in enumerate(types)))
+    first, second, third = folder.poll()
     assert (first.kind, first.direction, first.attributes) == ("fax", Direction.OUTBOUND, {})
-    assert (second.kind, second.attributes) == ("other", {"type": "Fax received"})
-    assert folder.unknown == {"fax": 1, "Fax received": 1}
+    assert (second.kind, second.direction, second.attributes) == (
+        "fax_received", Direction.OUTBOUND, {"type": "Fax received"},
+    )  # fmt: skip
+    assert (third.kind, third.attributes) == ("other", {"type": types[2]})
+    assert folder.unknown == {"fax": 1, "fax_received": 1, types[2]: 1}
+
+
+def test_a_kind_in_other_letters_is_that_kind(folder: Folder) -> None:
+    folder.write("a.jsonl", event("e1", type="Page View"))
+    [found] = folder.poll()
+    assert (found.kind, found.direction, found.attributes) == ("page_view", Direction.INBOUND, {"type": "Page View"})
 
 
 def test_a_kind_that_the_mapping_declares_is_not_unknown(tmp_path: Path) -> None:
