@@ -47,7 +47,7 @@ class Switches:
     ``scan_rows``: so many activities of any type one answer looks through, which is how pages come out short or empty
     with more behind them. ``page_token_seconds``: how long such a token holds, 0 for ever. ``job_seconds``: how long an
     export takes. ``export_megabytes``: what exports may hold in a day. ``guid_only`` 1: activities come without ``id``,
-    as instances do that moved to the vendor's newer store.
+    as instances do that moved to the vendor's newer store. ``spoil_files`` 1: a byte of each downloaded file is another.
     """
 
     concurrency: int = 10
@@ -60,6 +60,7 @@ class Switches:
     job_seconds: int = 0
     export_megabytes: int = 500
     guid_only: int = 0
+    spoil_files: int = 0
 
     def limits(self) -> Limits:
         return Limits(self.concurrency, self.daily_limit, self.rate_limit, self.rate_seconds)

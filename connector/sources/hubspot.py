@@ -9,7 +9,7 @@ Sources: developers.hubspot.com, "Search the CRM", "Contacts", "Associations", "
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from connector.http import TAKEN, Judgement, Session, Verdict, server_time
 from connector.settings import Settings
 from connector.sources.hubspot_rows import ENGAGEMENTS, SOURCE, Kept, contact, email_event, engagement, moment
 from connector.sources.kinds import OTHER
+from connector.sources.pace import Pace
 
 SEARCHED = 200  # rows of a search at most
 LISTED = 100  # rows of a list at most
@@ -88,7 +89,7 @@ class HubSpotSource:
         self._url, self._clock, self._version = url.rstrip("/"), clock, version
         self._kept, self._reads, self._declared = kept or Kept(), tuple(reads), frozenset(declared_kinds)
         self._calls: Counter[str] = Counter()
-        self._searched: deque[float] = deque(maxlen=SEARCHES)
+        self._searches = Pace(clock, SEARCHES, 1)
         self._parked: tuple[datetime, LimitReached] | None = None
         self._session = Session("HubSpot", judge, clock, token=_Key(token), ca_bundle=ca_bundle, before=self._before)
 
@@ -257,13 +258,8 @@ class HubSpotSource:
     def _before(self, kind: str) -> None:
         """Counts a request; waits for a search's turn."""
         self._calls[kind] += 1
-        if kind != "search":
-            return
-        if len(self._searched) == SEARCHES:
-            early = self._searched[0] + 1 - self._clock.monotonic()
-            if early > 0:
-                self._clock.sleep(early)
-        self._searched.append(self._clock.monotonic())
+        if kind == "search":
+            self._searches.wait()
 
 
 def _repeated(what: str) -> Passing:

@@ -16,8 +16,10 @@ import requests
 from connector.clock import Clock
 from connector.errors import Passing, Refused
 from connector.http import TAKEN, Judgement, Session, Verdict, body_of
+from connector.sources.pace import Pace
 
 RENEW_BEFORE = 60  # seconds; the same token is given out until it ends, so a younger one may be as short-lived
+REQUESTS = 80, 20  # so many in so many seconds; the instance has 100, and others ask too
 LONGEST = 6000  # characters of parameters in an address; Marketo takes 8 KB, and escaping makes them longer
 
 SETTINGS = "check CONNECTOR_MARKETO_URL"
@@ -115,8 +117,9 @@ class MarketoApi:
     def __init__(self, url: str, client_id: str, client_secret: str, clock: Clock, ca_bundle: Path | None) -> None:
         self._url = url.rstrip("/").removesuffix("/rest").removesuffix("/identity")
         self.calls: Counter[str] = Counter()
+        self._pace = Pace(clock, *REQUESTS)
         self._token = MarketoToken(self._url, client_id, client_secret, clock, ca_bundle)
-        self._session = Session("Marketo", judge, clock, token=self._token, ca_bundle=ca_bundle, before=self._count)
+        self._session = Session("Marketo", judge, clock, token=self._token, ca_bundle=ca_bundle, before=self._before)
 
     def get(self, path: str, kind: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
         """The answer's envelope. ``path`` is below ``/rest/v1``. Long parameters travel in a form."""
@@ -148,8 +151,10 @@ class MarketoApi:
         self._session.close()
         self._token.close()
 
-    def _count(self, kind: str) -> None:
+    def _before(self, kind: str) -> None:
+        """Counts a request; waits for its turn."""
         self.calls[kind] += 1
+        self._pace.wait()
 
 
 def envelope(response: requests.Response) -> dict[str, Any]:

@@ -122,6 +122,33 @@ def test_a_file_is_read_in_pieces_and_from_the_middle(bench: MarketoBench, monke
         assert ids(pages[: place + 1]) | ids(rest) == added
 
 
+def test_nothing_of_a_file_counts_before_its_checksum_fits(bench: MarketoBench) -> None:
+    added = {str(one) for one in bench.marketo.add_activities(
+        [bench.row(2, activityDate=bench.clock.now() - timedelta(days=1, minutes=n)) for n in range(200)]
+    )}  # fmt: skip
+    bench.switch(spoil_files=1)
+    pages: list[SourcePage] = []
+    with pytest.raises(Passing, match="checksum"):
+        pages.extend(bench.extracting().poll(None, bench.clock.now()))
+    assert not ids(pages)
+    bench.switch()
+    assert ids(bench.extracting().poll(pages[-1].cursor if pages else None, bench.clock.now())) == added
+
+
+def test_a_broken_piece_is_fetched_again_and_no_other(bench: MarketoBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(marketo_history, "PIECE", 1000)
+    added = {str(one) for one in bench.marketo.add_activities(
+        [bench.row(2, activityDate=bench.clock.now() - timedelta(days=1, minutes=n)) for n in range(200)]
+    )}  # fmt: skip
+    whole = bench.extracting()
+    assert ids(whole.poll(None, bench.clock.now())) == added
+    fault = bench.org.faults.on("cut_off", times=3, path="file.json", after=200)
+    broken = bench.extracting()
+    assert ids(broken.poll(None, bench.clock.now())) == added
+    assert fault.met == 3
+    assert broken.calls()["export"] == whole.calls()["export"] + 3
+
+
 def test_a_slow_job_is_waited_for_over_several_polls(bench: MarketoBench) -> None:
     bench.switch(job_seconds=1000)
     added = year(bench)

@@ -152,6 +152,15 @@ class TestMarketo(SourceSuite):
         assert {one.id for page in pages for one in page.prospects} == {str(one) for one in [bench.lead, *leads]}
         assert source.calls()["leads"] <= 5
 
+    def test_requests_keep_below_the_limit_of_twenty_seconds(self, bench: MarketoBench) -> None:
+        bench.switch(scan_rows=9)
+        bench.add(MANY)
+        source = bench.source()
+        list(source.poll(None, bench.clock.now()))
+        asked = sum(source.calls().values())
+        assert asked > 250
+        assert bench.marketo.gate.used == asked, "none was refused and asked again"
+
     def test_after_the_daily_limit_nothing_is_asked_for_a_while(self, bench: MarketoBench) -> None:
         bench.switch(daily_limit=0)
         source = bench.source()
