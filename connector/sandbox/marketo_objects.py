@@ -56,6 +56,10 @@ _TYPES = {
           " Old Status ID, Program Member ID, Reason, Success"),
     110: ("Call Webhook", "Webhook", "Error Type, Response"),
     113: ("Add to Nurture", "Program ID", "Track ID, Track Name"),
+    131: ("Fill Out Facebook Lead Ads Form", "Lead Ad Form ID", "Lead Ad Form Name"),
+    132: ("Click RTP Call to Action", "Asset ID", "Type"),
+    147: ("Fill Out LinkedIn Lead Gen Form", "Lead Gen Form ID", "Lead Gen Account Name, Lead Gen Campaign Name"),
+    405: ("Click Shared Link", "Social App ID", "Social Network, Webpage ID"),
 }  # fmt: skip
 _DATA_TYPES = {
     "integer": "Webpage ID, Webform ID, Link ID, Mailing ID, Campaign Run ID, Choice Number, Step ID, Test Variant,"

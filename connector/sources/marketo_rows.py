@@ -1,7 +1,8 @@
 """Marketo's activities and leads as values, pure: which types are read, what they mean, and whom they are about.
 
-Types and names as developer.adobe.com documents them ("Activities", "Lead Database"); instances differ and add their
-own, so names come from ``types.json`` and a type that no table knows is kept as "other" and counted.
+Types and names as developer.adobe.com documents them ("Activities", "Lead Database", and the events of the "Marketo Lead
+Activity Data Stream"); instances differ and add their own, so names come from ``types.json`` and a type that no table
+knows is kept as "other" and counted.
 """
 
 from __future__ import annotations
@@ -31,11 +32,19 @@ ACTIVITY_KINDS: dict[int, str] = {
     39: "email_sent", 40: "email_open", 41: "email_click", 45: "email_reply", 48: "email_bounce",
     46: OTHER,  # an interesting moment repeats another activity in words for salespeople
     111: "link_click", 112: OTHER,  # forward to a friend: sent by the person, received by them
+    123: PERSON_ONLY, 145: PERSON_ONLY,  # changed data of a program's member, a lead pushed by another system
+    131: "form_submit", 147: "form_submit",  # forms of lead ads at Facebook and LinkedIn
+    132: "link_click", 133: "link_click",  # calls to action and recommended content on one's own pages
+    400: "social_click", 401: "social_click", 402: "social_click", 403: "social_click", 405: "social_click",
+    407: "social_click", 409: "social_click", 410: "social_click",
+    406: OTHER, 408: OTHER,  # what became of somebody in a sweepstake
 }  # fmt: skip
 
-# What Marketo does inside: deliveries, syncs to Salesforce, lists, owners, campaigns, alerts, partitions, segments,
-# webhooks, nurture. Deletions have an endpoint of their own.
-NOT_READ = frozenset({7, 19, 23, 24, 25, 26, 28, 29, 30, 31, DELETE, 38, 47, 100, 106, 108, 110, 113, 114, 115})
+# What Marketo does inside: deliveries, syncs to Salesforce and its campaigns, lists, owners, campaigns, alerts,
+# partitions, segments, webhooks, nurture, syncs to Microsoft. Deletions have an endpoint of their own.
+NOT_READ = frozenset({
+    7, 19, 23, 24, 25, 26, 28, 29, 30, 31, DELETE, 38, 42, 43, 44, 47, 100, 106, 108, 110, 113, 114, 115, 300,
+})  # fmt: skip
 
 # A program's status, in the words of Marketo's channels, newest word first where one name has two.
 PROGRESS = (("attend", "event_attend"), ("regist", "event_register"), ("invite", "event_invite"))

@@ -97,6 +97,15 @@ def test_a_changed_value_is_a_fact_where_it_is_a_status_and_concerns_the_lead_al
     assert set(batch.leads) == {"9"}
 
 
+@pytest.mark.parametrize(
+    ("type_", "kind"), [(131, "form_submit"), (147, "form_submit"), (132, "link_click"), (405, "social_click")]
+)
+def test_what_a_person_does_elsewhere_than_on_a_form_page_counts_as_such(type_: int, kind: str) -> None:
+    batch = read(row(type_))
+    assert ([each.kind for each in batch.activities], dict(batch.unknown)) == ([kind], {})
+    assert batch.activities[0].direction is Direction.INBOUND
+
+
 def test_what_marketo_takes_for_a_mail_scanner_is_no_engagement() -> None:
     by_bot, by_person = (
         read(row(11, attributes=attributes(Bot_Activity=bot))).activities[0].direction for bot in (True, False)
