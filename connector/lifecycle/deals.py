@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from connector.facts import OpportunityRole
+from connector.facts import Activity, OpportunityRole
 from connector.lifecycle.opportunity import STATES, HasOpportunity
-from connector.lifecycle.values import time_of
+from connector.lifecycle.values import number_of, time_of
 from connector.lifecycle.view import View
 
 DEFAULT_PRECEDENCE = ("won", "open", "lost")
+DEAL = "deal"  # the kind of activity that is a deal of another system; its attribute ``state`` is open, won or lost
 POLICIES = ("ignore", "primary_contact", "active_contacts", "converted_lead")
 
 
@@ -80,3 +81,22 @@ def _preferred(roles: list[OpportunityRole], precedence: tuple[str, ...]) -> lis
         if found:
             return found
     return []
+
+
+def as_opportunity(deal: Activity, source: str) -> OpportunityRole:
+    """A deal of another system, as conditions on opportunities see it. Its attributes are fields under their own names
+    and as Salesforce writes them: ``close_date`` is CloseDate. It has no role, and is neither primary nor not."""
+    state, at = deal.attributes.get("state"), deal.occurred_at.isoformat()
+    key = f"{deal.source}:{deal.id}"
+    row = {_api_name(name): value for name, value in deal.attributes.items()} | dict(deal.attributes)
+    row["Amount"] = number_of(row.get("Amount"))
+    row.setdefault("CreatedDate", at)
+    row.setdefault("CloseDate", at if state in {"won", "lost"} else None)
+    row |= {"Id": key, "Name": deal.name or deal.id, "StageName": deal.attributes.get("stage") or state}
+    row |= {"IsWon": state == "won", "IsClosed": state in {"won", "lost"}}
+    role = {"Via": source, "IsPrimary": "", "CreatedDate": row["CreatedDate"]}
+    return OpportunityRole(key, key, role, row)
+
+
+def _api_name(name: str) -> str:
+    return name if name != name.lower() or "__" in name else "".join(part.capitalize() for part in name.split("_"))

@@ -99,7 +99,7 @@ def _in_order(*tracks: TrackDecision | None) -> list[TrackDecision]:
 
 def look_at(person: Person, program: Program, now: datetime) -> View:
     """The view that everything is decided from."""
-    view = View(person, now)
+    view = View(person if program.sieve is None else program.sieve.sift(person), now)
     if program.deals is not None:
         view.opportunities = counting(view, program.deals)
     if program.scorers:

@@ -35,6 +35,7 @@ STATE_WORDS = {
     "all_lost": "opportunities, all of them lost",
     "none": "no opportunity",
 }
+VIA = {"account": "opportunity of the account", "conversion": "opportunity of the converted lead"}  # without a role
 Matches = Callable[[OpportunityRole, View], bool]
 FIELDS = ("Name", "StageName", "IsWon", "IsClosed", "CloseDate", "CreatedDate")
 ROLE_FIELDS = ("Role", "IsPrimary", "CreatedDate")
@@ -155,7 +156,7 @@ def _summary(roles: Sequence[OpportunityRole]) -> str:
 
 
 def _evidence(each: OpportunityRole, since: datetime | None) -> Evidence:
-    role = each.role.get("Role")
+    via, role = each.role.get("Via"), each.role.get("Role") or "contact role"
+    what = f"{role} on the opportunity" if via is None else VIA.get(via, f"deal of {via}:")
     name, stage = show(each.opportunity.get("Name")), show(each.opportunity.get("StageName"))
-    text = f"{role or 'contact role'} on the opportunity {name} ({stage})"
-    return Evidence("opportunity", each.opportunity_id, text, since)
+    return Evidence("opportunity", each.opportunity_id, f"{what} {name} ({stage})", since)

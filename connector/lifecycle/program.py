@@ -16,6 +16,7 @@ from connector.lifecycle.measures import HandedOff, ResponseTime
 from connector.lifecycle.model import Identity, Track
 from connector.lifecycle.opportunity import HasOpportunity
 from connector.lifecycle.score import Score, Scorer, Threshold
+from connector.lifecycle.sources import Declared, Sieve
 from connector.lifecycle.standing import StandsAt, StandsFor
 from connector.lifecycle.tags import Labeller, Tag
 
@@ -41,6 +42,7 @@ class Model:
     highest: Map[str, str] = field(default_factory=dict)
     account_field: str | None = None  # of Account, for the furthest stage of its people
     identity: Identity = field(default_factory=Identity)
+    sources: tuple[Declared, ...] = ()
 
     @property
     def tracks(self) -> tuple[Track, ...]:
@@ -120,6 +122,7 @@ class Program:
         self.labeller = Labeller(model.tags, name, tag_field, model.tag_separator) if model.tags else None
         self.is_intertwined = any(looks_ahead(condition) for condition in stage_conditions(model))
         self.deals = None if model.deals.is_default else model.deals
+        self.sieve = Sieve(model.sources) if model.sources else None
 
 
 def stage_conditions(model: Model) -> Iterator[Condition]:

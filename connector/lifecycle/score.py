@@ -39,6 +39,11 @@ class Source:
     prospect: str = ""
     fields: Mapping[str, str] | None = None
 
+    @property
+    def is_sources(self) -> bool:
+        """Whether each source says by itself what it calls the number."""
+        return not self.prospect and self.fields is None
+
     def read(self, view: View) -> float | None:
         if self.fields is not None:
             return number_of(view.fields.get(self.fields.get(view.object, "")))

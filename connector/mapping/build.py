@@ -12,6 +12,7 @@ from connector.lifecycle.tags import Tag
 from connector.mapping.mistakes import Place
 from connector.mapping.sections import FIELDS
 from connector.mapping.shape import Reading
+from connector.mapping.sources import score_source
 
 NO_GATE: dict[str, Any] = {"direction": None, "manual": Manual(), "stages": None, "outside": "leave"}
 
@@ -28,7 +29,7 @@ def build(values: Mapping[str, Any], reading: Reading) -> Model:
         stage=stage,
         status=status,
         lock=gate["lock"],
-        scores=tuple(_scores(values, fields)),
+        scores=tuple(_scores(values, fields, reading)),
         thresholds=tuple(_thresholds(values["thresholds"], reading)),
         handoffs=tuple(values["handoff"]),
         tags=tuple(_tags(values["tags"], fields, reading)),
@@ -39,15 +40,21 @@ def build(values: Mapping[str, Any], reading: Reading) -> Model:
         highest=fields["highest_stage"],
         account_field=fields["account_stage"],
         identity=values["identity"],
+        sources=values["sources"],
     )
 
 
-def _scores(values: Mapping[str, Any], fields: Mapping[str, Any]) -> Iterable[Score]:
+def _scores(values: Mapping[str, Any], fields: Mapping[str, Any], reading: Reading) -> Iterable[Score]:
+    taken = {"score": score_source(values["score"], values["sources"], reading)}
     for name in ("score", "fit"):
         said = values[name]
-        if said is not None:
-            points = said["points"] or ()
-            yield Score(name, said["from"], points, said.get("half_life"), said["min"], said["max"], fields[name])
+        if said is None:
+            continue
+        source = taken.get(name, said["from"])
+        if name == "fit" and source is not None and source.is_sources:
+            reading.bad(said["place"], "sources say their score, not the fit", "write from: {prospect: ...}")
+        points = said["points"] or ()
+        yield Score(name, source, points, said.get("half_life"), said["min"], said["max"], fields[name])
 
 
 def _thresholds(values: Mapping[str, Any], reading: Reading) -> Iterable[Threshold]:

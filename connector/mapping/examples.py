@@ -19,6 +19,8 @@ from connector.lifecycle.decide import decide
 from connector.lifecycle.mapping import Mapping as Compiled
 from connector.lifecycle.plan import plan
 from connector.lifecycle.program import OBJECTS
+from connector.lifecycle.sources import CRM_ID, EMAIL, FEEDS, MATCH
+from connector.lifecycle.sources import PROSPECT as BY_PROSPECT
 from connector.mapping.comparison import AnyValue
 from connector.mapping.filters import DIRECTIONS
 from connector.mapping.kinds import OUTBOUND
@@ -82,7 +84,8 @@ EXAMPLE_ACTIVITY = Block(
         "ago": AGO,
         "ahead": Key(Duration(), "how long after the step it will be"),
         "name": Key(Text(), "its name", ""),
-        "source": Key(Text(), "the source", "salesforce"),
+        "source": Key(Text(), "the source, or a sender that sources: names", "salesforce"),
+        "by": Key(Word(MATCH), "how the person was found", CRM_ID),
         "direction": Key(Word(DIRECTIONS), "who acted, where that is unusual for the kind"),
         "count": Key(Number(1, 1000, whole=True), "so many of them, a minute apart", 1),
         "attributes": Key(Anything(), "its attributes", {}),
@@ -170,13 +173,17 @@ def _changed(person: Person, step: Mapping[str, Any], mapping: Compiled, reading
     changes: dict[str, Any] = {"fields": fields, "account": {**person.account, **(step["account"] or {})}}
     if step["prospect"] is not None:
         before = person.prospects[0].attributes if person.prospects else {}
-        changes["prospects"] = (Prospect("pardot", "1", "ann@example.com", attributes={**before, **step["prospect"]}),)
+        crm_id = person.id if person.object in PEOPLE else None
+        attributes = {**before, **step["prospect"]}
+        changes["prospects"] = (Prospect("pardot", "1", "ann@example.com", crm_id, attributes),)
     if step["opportunities"] is not None:
         deals = [_deal(deal, number, at) for number, deal in enumerate(step["opportunities"])]
         changes["opportunities"] = tuple(role for via, role in deals if via == "role")
         changes["account_opportunities"] = tuple(role for via, role in deals if via != "role")
     if step["activities"] is not None:
-        new = [each for spec in step["activities"] for each in _activities(spec, len(person.activities), at)]
+        feeds = {each.name: each.through[0] for each in mapping.model.sources if each.through}
+        have = len(person.activities)
+        new = [each for spec in step["activities"] for each in _activities(spec, have, at, person.id, feeds)]
         changes["activities"] = tuple(sorted((*person.activities, *new), key=lambda a: (a.occurred_at, a.source, a.id)))
     if step["account_stage"] is not None:
         changes["account_stage"] = step["account_stage"]
@@ -227,19 +234,27 @@ def _deal(spec: Mapping[str, Any], number: int, at: datetime) -> tuple[str, Oppo
     return "role", OpportunityRole(f"00K{key}", f"006{key}", role, opportunity)
 
 
-def _activities(spec: Mapping[str, Any], have: int, at: datetime) -> Iterable[Activity]:
-    kind = spec["kind"]
+def _activities(
+    spec: Mapping[str, Any], have: int, at: datetime, person_id: str, feeds: Mapping[str, str]
+) -> Iterable[Activity]:
+    """``feeds``: sender -> the source through which it comes."""
+    kind, source, attributes = spec["kind"], spec["source"], spec["attributes"]
+    if source in feeds:
+        attributes = {**attributes, FEEDS[feeds[source]]: source}
     usual = "outbound" if kind in OUTBOUND else "inbound"
     first = at + spec["ahead"] if spec["ahead"] else at - spec["ago"]
     for number in range(spec["count"]):
         yield Activity(
-            source=spec["source"],
+            source=feeds.get(source, source),
             id=f"{kind}-{have}-{first:%Y%m%d%H%M}-{number}",
             kind=kind,
             direction=Direction(spec["direction"] or usual),
             occurred_at=first - timedelta(minutes=number),
             name=spec["name"],
-            attributes=spec["attributes"],
+            attributes=attributes,
+            crm_id=person_id if spec["by"] == CRM_ID else None,
+            prospect_id="1" if spec["by"] == BY_PROSPECT else None,
+            email="ann@example.com" if spec["by"] == EMAIL else None,
         )
 
 

@@ -61,6 +61,11 @@ def _activity(values: dict[str, Any], place: Place, reading: Reading) -> Any:
         values["kind"] = KIND_LIST.read(Seq(tuple(Scalar(word, place, word) for word in words), place), reading)
     if values["kind"] is BAD:
         return BAD
+    senders = reading.names.get("sender", {})
+    named = values["source"].values if isinstance(values["source"], OneOf) else ()
+    if sender := next((each for each in named if each in senders), None):
+        hint = f"write where: {{hook: {sender}}}, or where: {{source: {sender}}} for files and a warehouse"
+        return reading.bad(place, f"{sender} is a sender, not the source through which it comes", hint)
     if values["upcoming"] and (values["within"] or values["after_quiet"] or values["latest_of"]):
         return reading.bad(place, "upcoming activities have no within, latest_of or after_quiet", "say one of them")
     values["kinds"] = values.pop("kind") or ()

@@ -1,4 +1,5 @@
-"""The canonical activity kinds a mapping may name, by usual direction. A test holds them to the sources' table."""
+"""The canonical activity kinds a mapping may name, by usual direction, and the sources. Tests hold them to the sources'
+own tables."""
 
 from __future__ import annotations
 
@@ -13,3 +14,4 @@ OUTBOUND = (
     "deal", "score_change", "status_change", "other",
 )  # fmt: skip
 KINDS = (*INBOUND, *OUTBOUND)
+SOURCES = ("salesforce", "pardot", "marketo", "hubspot", "files", "warehouse", "webhook")

@@ -24,6 +24,7 @@ from connector.mapping.shape import (
     Reading,
     Shape,
     Text,
+    Word,
     parse_duration,
 )
 from connector.mapping.tree import Map, Scalar, Seq, Tree
@@ -127,6 +128,8 @@ class PrecedenceShape(Shape):
 
 
 def make_source(values: dict[str, Any], place: Place, reading: Reading) -> Any:
+    if values["sources"]:
+        return Source()
     if (values["prospect"] is None) == (values["field"] is None):
         return reading.bad(place, "from needs either prospect or field", "write from: {prospect: score}")
     return Source(values["prospect"] or "", values["field"])
@@ -139,6 +142,8 @@ SCORE_SOURCE = Block(
         "field": Key(PerObject(FieldName()), "a field of the record"),
     },
     make_source,
+    short=Word(("sources",)),
+    short_key="sources",
     doc="a number that another system keeps",
 )
 
@@ -160,7 +165,7 @@ def make_score(values: dict[str, Any], place: Place, reading: Reading) -> Any:
         return reading.bad(place, "a score that is taken from elsewhere has no half_life", "leave it out")
     if values["min"] >= values["max"]:
         return reading.bad(place, "min is not below max", "swap them")
-    return values
+    return {**values, "place": place}
 
 
 def make_threshold(values: dict[str, Any], place: Place, reading: Reading) -> Any:

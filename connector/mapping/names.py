@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connector.lifecycle.program import OBJECTS
-from connector.mapping.kinds import KINDS
+from connector.mapping.kinds import KINDS, SOURCES
 from connector.mapping.language import ATTRIBUTES, CONDITIONS
 from connector.mapping.mistakes import Place
 from connector.mapping.sections import FIELDS, THRESHOLD
@@ -27,6 +27,9 @@ def collect(tree: Map, reading: Reading) -> None:
         names = tree.items.get(section)
         reading.names[kind] = {name: names.at(name) for name in names.items} if isinstance(names, Map) else {}
     reading.names["number"] = {name: tree.at(name) for name in ("score", "fit") if name in tree.items}
+    sources = tree.items.get("sources")
+    if isinstance(sources, Map):
+        reading.names["sender"] = {name: sources.at(name) for name in sources.items if name not in SOURCES}
     _pipeline(tree.items.get("opportunities"), reading)
     _attributes(tree.items.get("attributes"), reading)
     _kinds(tree.items.get("activities"), reading)

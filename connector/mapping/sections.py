@@ -43,6 +43,7 @@ from connector.mapping.shape import (
     Word,
     YesNo,
 )
+from connector.mapping.sources import SourcesShape
 
 
 def with_place(values: dict[str, Any], place: Place, _reading: Reading) -> dict[str, Any]:
@@ -180,7 +181,7 @@ POINTS = Block(
     doc="what gives points",
 )
 SCORE_KEYS = {
-    "from": Key(SCORE_SOURCE, "take the number from the marketing system or a field"),
+    "from": Key(SCORE_SOURCE, "take the number from the marketing system, a field, or sources: as each says it"),
     "points": Key(ListOf(POINTS, strict=True), "or count it"),
     "min": Key(Number(-10_000, 10_000, whole=True), "never below", 0),
     "max": Key(Number(-10_000, 10_000, whole=True), "never above", 100),
@@ -294,6 +295,7 @@ ROOT = Block(
             "names for fields that are called differently on each object",
         ),
         "activities": Key(ACTIVITIES, ACTIVITIES.doc),
+        "sources": Key(SourcesShape(), "what counts of each source, and how its people are found", ()),
         "conditions": Key(MapOf(CONDITION), "conditions with a name, to be used in others"),
         "stages": Key(ListOf(STAGE, strict=True, lenient=True), "the stages, in order", required=True),
         "statuses": Key(ListOf(STATUS, strict=True, lenient=True), "the lead statuses, in order"),

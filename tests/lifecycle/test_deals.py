@@ -131,3 +131,92 @@ def test_a_planned_closing_date_changes_the_answer_when_it_comes():
     assert (track(decision).value, decision.review_at) == ("Known", NOW.replace(hour=0) + 9 * DAY)
     assert stage_of(someone, mapping, decision.review_at) == "Opportunity"
     assert stage_of(someone, mapping, NOW + 30 * DAY) == "Known"
+
+
+DEALS = "sources: {lead-liaison: {through: webhook, deals: opportunities}}\n"
+
+
+def told(state, key="7", ago=10, name="Big one", **attributes):
+    """A deal as the hook of another system tells it."""
+    key = f"lead-liaison:deal-{key}"
+    return did("deal", ago, key, name, source="webhook", hook="lead-liaison", state=state, **attributes)
+
+
+@pytest.mark.parametrize(("state", "stage"), [("open", "Opportunity"), ("won", "Customer"), ("lost", "Known")])
+def test_a_deal_of_another_system_counts_like_an_opportunity_where_the_mapping_says_so(state, stage):
+    someone = person(did=[told(state)])
+    assert stage_of(someone, loads(LADDER % "open" + DEALS)) == stage
+    assert stage_of(someone, loads(LADDER % "open")) == "Known"
+    assert (
+        stage_of(person(did=[replace(told(state), attributes={"state": state})]), loads(LADDER % "open" + DEALS))
+        == "Known"
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "fits", "does_not"),
+    [
+        ("{where: {Amount: '>= 1000'}}", {"amount": "1500.50"}, {"amount": "999"}),
+        ("{where: {Amount: '>= 1000'}}", {"Amount": 1000}, {"amount": "a lot"}),
+        ("{where: {StageName: Proposal}}", {"stage": "proposal"}, {"stage": "Demo"}),
+        ("{where: {Name: {contains: big}}}", {"name": "Big one"}, {"name": "Small"}),
+        ("{where: {CloseDate: {ahead: 10d}}}", {"close_date": "2026-06-05"}, {"close_date": "2026-07-05"}),
+        ("{where: {LeadSource: Web}}", {"lead_source": "web"}, {"lead_source": "Fair"}),
+        ("{where: {Region__c: North}}", {"Region__c": "North"}, {"region": "North"}),
+    ],
+)
+def test_its_attributes_are_fields_as_salesforce_writes_them(asked, fits, does_not):
+    mapping = loads(LADDER % asked + DEALS)
+    assert stage_of(person(did=[told("open", **fits)]), mapping) == "Opportunity"
+    assert stage_of(person(did=[told("open", **does_not)]), mapping) == "Known"
+
+
+@pytest.mark.parametrize("asked", ["{role: [Champion]}", "{primary: true}", "{primary: false}"])
+def test_it_has_no_contact_role_and_is_neither_primary_nor_not(asked):
+    assert stage_of(person(did=[told("open")]), loads(LADDER % asked + DEALS)) == "Known"
+
+
+def test_it_counts_together_with_the_opportunities_of_salesforce():
+    two = loads(LADDER % "{state: any, count: 2}" + DEALS)
+    assert stage_of(person(deals=[deal("open")]), two) == "Known"
+    assert stage_of(person(deals=[deal("open")], did=[told("open")]), two) == "Opportunity"
+    lost = loads("stages: [{name: Known, when: always}, {name: Lost, when: {opportunity: all_lost}}]\n" + DEALS)
+    assert stage_of(person(deals=[deal("lost")], did=[told("lost")]), lost) == "Lost"
+    assert stage_of(person(deals=[deal("lost")], did=[told("open")]), lost) == "Known"
+    nothing = loads("stages: [{name: Known, when: always}, {name: No, when: {opportunity: none}}]\n" + DEALS)
+    assert stage_of(person(did=[told("open")]), nothing) == "Known"
+
+
+@pytest.mark.parametrize(
+    ("precedence", "stage"),
+    [("won > open > lost", "Customer"), ("open > won > lost", "Opportunity"), ("newest", "Opportunity")],
+)
+def test_precedence_ranks_deals_and_opportunities_alike(precedence, stage):
+    mapping = loads(
+        LADDER % "open" + f"opportunities: {{precedence: {precedence}}}\ngate: {{stage: {{direction: both}}}}\n" + DEALS
+    )
+    assert stage_of(person(deals=[deal("won", ago=50)], did=[told("open", ago=5)]), mapping) == stage
+
+
+def test_a_move_waits_until_all_deals_are_lost_in_both_systems():
+    move = "moves: [{from: Opportunity, to: Known, when: {opportunity: all_lost}, after: 5d}]\n"
+    mapping = loads(LADDER % "any" + move + DEALS)
+    someone, _ = written(person(deals=[deal("lost", ago=20)], did=[told("open")]), mapping)
+    assert stage_of(someone, mapping, NOW + 30 * DAY) == "Opportunity"
+    lost, decision = written(replace(someone, activities=(told("lost", ago=1),)), mapping)
+    assert (track(decision).value, decision.review_at) == ("Opportunity", NOW + 4 * DAY)
+    assert stage_of(lost, mapping, NOW + 6 * DAY) == "Known"
+
+
+def test_the_evidence_names_the_source_and_the_deal():
+    decided = track(decide(person(did=[told("won", stage="Closed Won")]), loads(LADDER % "open" + DEALS), NOW))
+    (evidence,) = decided.evidence
+    assert (evidence.kind, evidence.ref) == ("opportunity", "webhook:lead-liaison:deal-7")
+    assert evidence.text == "deal of lead-liaison: Big one (Closed Won)"
+    assert evidence.at == NOW - 10 * DAY
+
+
+def test_the_evidence_says_how_an_opportunity_without_roles_came_to_the_person():
+    mapping = loads(LADDER % "any" + "opportunities: {without_roles: [converted_lead]}\n")
+    decided = track(decide(replace(person(), account_opportunities=(CONVERTED,)), mapping, NOW))
+    assert decided.evidence[0].text == "opportunity of the converted lead Deal 9 (Prospecting)"

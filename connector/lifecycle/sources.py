@@ -1,0 +1,165 @@
+"""What counts of each source, as ``sources:`` of the mapping says: a sieve between recording and deciding.
+
+All that a source tells is recorded. The sieve runs when a person is decided, before anything looks at them, so another
+mapping takes effect on everything that was ever recorded, without asking the source again. Mappings without the section
+have no sieve. Nothing in it looks at the clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from connector.facts import Activity, OpportunityRole, Person, Prospect
+from connector.lifecycle.compare import Check, Comparison
+from connector.lifecycle.deals import DEAL, as_opportunity
+from connector.lifecycle.score import Source
+from connector.lifecycle.values import fold, number_of
+from connector.lifecycle.view import View
+
+SALESFORCE = "salesforce"
+# Sources through which several senders speak, and the attribute that says which of them it was.
+FEEDS = {"webhook": "hook", "files": "source", "warehouse": "source"}
+CRM_ID, PROSPECT, EMAIL = MATCH = ("crm_id", "prospect", "email")  # how people are found, the surest first
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One source as the mapping declares it. ``through``: it is a sender of its own within these feeds, () for a whole
+    source. ``kinds``: what counts (None: all), or with ``but`` what does not. ``score``: the attribute that is its
+    score, "" for none of its own (None: unsaid). ``file`` and ``line`` are where the mapping says so."""
+
+    name: str
+    is_off: bool = False
+    through: tuple[str, ...] = ()
+    kinds: frozenset[str] | None = None
+    but: bool = False
+    called: Comparison | None = None
+    where: tuple[tuple[str, Comparison], ...] = ()
+    match: tuple[str, ...] = MATCH
+    score: str | None = None
+    deals: bool = False
+    file: str = ""
+    line: int = 0
+
+    @cached_property
+    def _checks(self) -> tuple[tuple[str, Check], ...]:
+        return tuple((name, compare.compile()) for name, compare in self.where)
+
+    @cached_property
+    def _named(self) -> Check | None:
+        return self.called.compile() if self.called is not None else None
+
+    def counts(self, activity: Activity) -> bool:
+        """Whether an activity of it counts, however its person was found."""
+        if self.is_off or (self.kinds is not None and (activity.kind in self.kinds) == self.but):
+            return False
+        if self._named is not None and not self._named(activity.name, NO_VIEW):
+            return False
+        return all(check(activity.attributes.get(name), NO_VIEW) for name, check in self._checks)
+
+
+NO_VIEW: Any = None  # the mapping refuses comparisons with the clock here, and the others look at no view
+
+
+class Sieve:
+    """What counts of a person, by all declared sources."""
+
+    def __init__(self, sources: Iterable[Declared]) -> None:
+        self._whole: dict[str, Declared] = {}
+        self._senders: dict[str, dict[str, Declared]] = {}
+        for each in sources:
+            if not each.through:
+                self._whole[each.name] = each
+            for feed in each.through:
+                self._senders.setdefault(feed, {})[fold(each.name)] = each
+
+    def of(self, fact: Activity | Prospect) -> Declared | None:
+        """What is declared of the fact's source; of its sender rather than of the feed through which it came."""
+        if senders := self._senders.get(fact.source):
+            found = senders.get(fold(str(fact.attributes.get(FEEDS[fact.source]))))
+            if found is not None:
+                return found
+        return self._whole.get(fact.source)
+
+    def sift(self, person: Person) -> Person:
+        """The person with only what counts; deals that count as opportunities are among the opportunities."""
+        by_address = {
+            (each.source, each.id)
+            for each in (*person.prospects, *person.former_prospects)
+            if not each.crm_id and person.id != f"{each.source}:{each.id}"
+        }
+        kept: list[Activity] = []
+        deals: list[OpportunityRole] = []
+        for activity in person.activities:
+            said = self.of(activity)
+            if said is None:
+                kept.append(activity)
+            elif said.counts(activity) and (said.match is MATCH or _is_found(activity, said.match, by_address)):
+                kept.append(activity)
+                if said.deals and activity.kind == DEAL:
+                    deals.append(as_opportunity(activity, said.name))
+        prospects = [each for each in person.prospects if self._speaks(each, by_address)]
+        if not deals and len(kept) == len(person.activities) and len(prospects) == len(person.prospects):
+            return person
+        opportunities = (*person.opportunities, *deals)
+        return replace(person, activities=tuple(kept), prospects=tuple(prospects), opportunities=opportunities)
+
+    def _speaks(self, prospect: Prospect, by_address: set[tuple[str, str]]) -> bool:
+        """Whether what a source says of the person counts."""
+        said = self.of(prospect)
+        if said is None:
+            return True
+        is_found = PROSPECT in said.match and (EMAIL in said.match or (prospect.source, prospect.id) not in by_address)
+        return is_found and not said.is_off
+
+
+def _is_found(activity: Activity, match: Sequence[str], by_address: set[tuple[str, str]]) -> bool:
+    """Whether the person was found in one of these ways; the store goes the first one that an activity offers."""
+    if activity.crm_id:
+        return CRM_ID in match
+    if activity.prospect_id:
+        return PROSPECT in match and (EMAIL in match or (activity.source, activity.prospect_id) not in by_address)
+    return EMAIL in match
+
+
+@dataclass(frozen=True)
+class SourceScores(Source):
+    """A score that each source keeps under a name of its own; of several, the largest. A source that says none in
+    ``sources:`` has it under ``prospect`` ("": nowhere). A sender may also tell its score with each activity: then the
+    newest one counts."""
+
+    sources: tuple[Declared, ...] = ()
+
+    @cached_property
+    def _of(self) -> Callable[[Activity | Prospect], Declared | None]:
+        return Sieve(self.sources).of
+
+    @cached_property
+    def _tellers(self) -> Mapping[str, str]:
+        """Senders, and what they call their score."""
+        return {each.name: each.score for each in self.sources if each.score and (each.through or each.name in FEEDS)}
+
+    def read(self, view: View) -> float | None:
+        found = [number_of(each.attributes.get(self._name(self._of(each)))) for each in view.person.prospects]
+        if self._tellers:
+            found += self._told(view)
+        return max((value for value in found if value is not None), default=None)
+
+    def _name(self, said: Declared | None) -> str:
+        return self.prospect if said is None or said.score is None else said.score
+
+    def _told(self, view: View) -> Iterable[float]:
+        left = dict(self._tellers)
+        for activity in reversed(view.person.activities):
+            said = self._of(activity)
+            if said is None or said.name not in left:
+                continue
+            value = number_of(activity.attributes.get(left[said.name]))
+            if value is not None and activity.occurred_at > view.now:
+                view.look_again(activity.occurred_at)
+            elif value is not None:
+                del left[said.name]
+                yield value
