@@ -126,7 +126,8 @@ class TrackDecision(NamedTuple):
 
     ``value`` is what should stand in Salesforce (None: nothing to say, leave it), ``current`` what stood there when
     read. ``verdict`` is the gate's word: "moves", "stays", "held" (manual, lock, or backward). ``rule`` names the rule
-    that won, "" when none did. ``memory`` is handed back with the person's facts the next time.
+    that won, "" when none did. ``evidence`` is told of what is new; it is empty where a rule keeps somebody where it
+    brought them. ``memory`` is handed back with the person's facts the next time.
     """
 
     track: str

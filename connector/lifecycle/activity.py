@@ -147,13 +147,15 @@ class HasActivity(Condition):
     def every(self) -> Candidates:
         return self.compile_all()
 
-    @property
+    @cached_property
     def _is_moving(self) -> bool:
         """Time, or what follows, changes which activities tell."""
         return self.within is not None or bool(self.latest_of) or self.after_quiet is not None
 
     def tell(self, view: View) -> Told:
         telling = self._telling(view)
+        if len(telling) == 1:
+            return (_evidence(telling[0]),), telling[0].occurred_at
         since = telling[0 if self._is_moving else -1].occurred_at
         return tuple([_evidence(activity) for activity in telling[:SHOWN]]), since
 
@@ -256,8 +258,9 @@ def _attribute_check(name: str, compare: Comparison) -> Matches:
 
 
 def _evidence(activity: Activity) -> Evidence:
+    name = activity.name
     words = _WORDS.get((activity.direction, activity.kind)) or _words(activity)
-    text = f"{words} {activity.name!r}" if activity.name else words
+    text = f"{words} {name!r}" if name else words
     return Evidence("activity", f"{activity.source}:{activity.id}", text, activity.occurred_at)
 
 

@@ -156,10 +156,18 @@ def _track_dict(track: TrackExplained) -> dict[str, Any]:
         "verdict": decision.verdict,
         "rule": decision.rule,
         "reason": decision.reason,
-        "evidence": [_evidence_dict(each) for each in decision.evidence],
+        "evidence": [_evidence_dict(each) for each in decision.evidence or _evidence_of(track)],
         "rules": [_rule_dict(rule) for rule in track.rules],
         "moves": [_rule_dict(move) for move in track.moves],
     }
+
+
+def _evidence_of(track: TrackExplained) -> tuple[Evidence, ...]:
+    """What the rule rests on that keeps somebody where they are."""
+    rules = (*track.moves, *track.rules)
+    return next(
+        (each.finding.evidence for each in rules if each.rule == track.decision.rule and each.finding.matched), ()
+    )
 
 
 def _rule_dict(rule: RuleExplained) -> dict[str, Any]:

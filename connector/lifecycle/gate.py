@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from connector.facts import Evidence, TrackDecision
+from connector.facts import TrackDecision
+from connector.lifecycle.conditions import Told, Why
 from connector.lifecycle.dates import stage_dates
 from connector.lifecycle.ladder import FIRST, NO_MEMORY, NOWHERE, UNKNOWN, Ladder, Memory, Standing
 from connector.lifecycle.model import Move, Rule
@@ -58,7 +59,7 @@ def decide_track(view: View, ladder: Ladder, start: Standing | None = None) -> t
         return TrackDecision(ladder.name, None, current, "", "held", reason, memory=memory), None
     ladder.tell(view, standing)
     course = _course(view, ladder, standing, memory)
-    evidence, since = _why(view, course)
+    evidence, since = _why(view, course, standing, memory)
     decision = _decision(view, ladder, standing, course, current, memory, evidence, since)
     return decision, course.move
 
@@ -81,7 +82,8 @@ def _unchanged(view: View, ladder: Ladder, current: str | None, memory: Memory) 
         return TrackDecision(ladder.name, current, current, "", "held", _backward(ladder, answer), (), memory)
     if rule is None:
         return TrackDecision(ladder.name, current, current, "", "stays", NO_RULE, (), memory)
-    return TrackDecision(ladder.name, current, current, rule.name, "stays", rule.reason, rule.when.why(view), memory)
+    evidence = () if rule.name == memory["rule"] else rule.when.why(view)
+    return TrackDecision(ladder.name, current, current, rule.name, "stays", rule.reason, evidence, memory)
 
 
 def _first(view: View, ladder: Ladder) -> TrackDecision | None:
@@ -91,7 +93,7 @@ def _first(view: View, ladder: Ladder) -> TrackDecision | None:
     answer, rule = ladder.answer(view)
     evidence, since = rule.when.tell(view) if rule is not None else ((), None)
     entered = None if rule is None else view.now if since is None or since > view.now else since
-    remembered = _plain(view, ladder, answer, entered)
+    remembered = _plain(view, ladder, answer, entered, rule.name if rule is not None else "")
     if not ladder.is_plain:
         _add_kept(view, ladder, FIRST, answer, entered, NO_MEMORY, remembered)
     if rule is None:
@@ -256,9 +258,12 @@ def _moves_apply(ladder: Ladder, position: int, course: Course) -> bool:
     return ladder.track.manual.kind == "until_promotion"
 
 
-def _why(view: View, course: Course) -> tuple[tuple[Evidence, ...], datetime | None]:
+def _why(view: View, course: Course, standing: Standing, memory: Memory) -> Told:
+    """Evidence is for what is new: that of a rule that keeps somebody where they are was told before."""
     winner = course.move or course.rule
     if winner is None or course.verdict == "held":
+        return (), None
+    if course.target == standing.position and not standing.is_new and memory.get("rule") == winner.name:
         return (), None
     return winner.when.tell(view)
 
@@ -270,7 +275,7 @@ def _decision(
     course: Course,
     current: str | None,
     memory: Memory,
-    evidence: tuple[Evidence, ...],
+    evidence: Why,
     since: datetime | None,
 ) -> TrackDecision:
     target = course.target
@@ -280,15 +285,16 @@ def _decision(
         entered = _entered(view, standing, known, arrives=target == course.answer) if target >= 0 else None
     is_there = current is not None and ladder.position_of(current, memory) == target
     value = current if is_there else ladder.value_at(target)
-    remembered = _remembered(view, ladder, standing, course, value, entered, memory)
-    ladder.show(view, target, entered)
     winner = course.move or course.rule
     is_held = course.verdict == "held" and value == current
+    rule = winner.name if winner is not None and not is_held else ""
+    remembered = _remembered(view, ladder, standing, course, value, entered, memory, rule)
+    ladder.show(view, target, entered)
     return TrackDecision(
         track=ladder.name,
         value=value,
         current=current,
-        rule=winner.name if winner is not None and not is_held else "",
+        rule=rule,
         verdict="moves" if value != current else "held" if is_held else "stays",
         reason=course.reason or _reason(course, ladder.name_at(target)),
         evidence=evidence,
@@ -304,9 +310,10 @@ def _remembered(
     value: str | None,
     entered: datetime | None,
     memory: Memory,
+    rule: str,
 ) -> Memory:
     """What is handed back the next time, as JSON."""
-    remembered = _plain(view, ladder, course.target, entered)
+    remembered = _plain(view, ladder, course.target, entered, rule)
     remembered["written"] = value
     remembered["answer"] = ladder.name_at(course.answer)
     if course.hold is not None:
@@ -320,7 +327,7 @@ def _remembered(
     return remembered
 
 
-def _plain(view: View, ladder: Ladder, position: int, entered: datetime | None) -> dict[str, Any]:
+def _plain(view: View, ladder: Ladder, position: int, entered: datetime | None, rule: str) -> dict[str, Any]:
     """What is remembered of everybody, of somebody who stands where the rules say."""
     name = ladder.name_at(position)
     since = entered.isoformat() if entered is not None else None
@@ -329,6 +336,7 @@ def _plain(view: View, ladder: Ladder, position: int, entered: datetime | None) 
         "at": name,
         "since": since,
         "answer": name,
+        "rule": rule,
         "record": view.person.id,
     }
 

@@ -17,7 +17,7 @@ NOWHERE = -1  # the field is empty
 UNKNOWN = -2  # the field has a value that the mapping does not know
 Memory = Mapping[str, Any]
 NO_MEMORY: Memory = {}
-PLAIN = 5  # what is remembered of everybody: written, at, since, answer, record
+PLAIN = 6  # what is remembered of everybody: written, at, since, answer, rule, record
 Compiled = tuple[int, Rule, Test]  # position, rule, test
 FIRST_ANSWER = "?"  # a hold's answer when the person is seen for the first time: whatever the rules say now
 
@@ -50,6 +50,8 @@ class Ladder:
         self.field = self.track.fields.get(self.object_name)
         self.positions = {step.name: position for position, step in enumerate(self.steps)}
         self.values = tuple(step.value(self.object_name) for step in self.steps)
+        self._names = (*(step.name for step in self.steps), None, None)  # the last two are UNKNOWN and NOWHERE
+        self._values = (*self.values, None, None)
         self._by_value: dict[str, int] = {}
         for position, value in enumerate(self.values):
             self._by_value.setdefault(fold(value), position)
@@ -100,7 +102,7 @@ class Ladder:
         return not (
             "hold" in memory
             or "pending" in memory
-            or "answer" not in memory
+            or "rule" not in memory
             or memory.get("record") != person_id
             or (self.keeps_dates and "entered" not in memory)
             or (self.keeps_highest and "highest" not in memory)
@@ -108,10 +110,10 @@ class Ladder:
         )
 
     def name_at(self, position: int) -> str | None:
-        return self.steps[position].name if position >= 0 else None
+        return self._names[position]
 
     def value_at(self, position: int) -> str | None:
-        return self.values[position] if position >= 0 else None
+        return self._values[position]
 
     def answer(self, view: View) -> tuple[int, Rule | None]:
         """The furthest step with a rule that holds."""
@@ -170,7 +172,7 @@ class Ladder:
         self.show(view, standing.position, standing.since)
 
     def show(self, view: View, position: int, since: datetime | None) -> None:
-        view.stand(self.name, self.name_at(position), since)
+        view.stand(self.name, self._names[position], since)
 
 
 def is_lifted(rule: Rule) -> bool:

@@ -110,6 +110,8 @@ class HasOpportunity(Condition):
         if self.state == "none":
             return (Evidence("absent", view.person.id, "no such opportunity"),), None
         dated = [(each, self._since(each, view.now)) for each in self.fitting(view)]
+        if len(dated) == 1:
+            return (_evidence(*dated[0]),), dated[0][1]
         times = sorted([at for _, at in dated if at is not None])
         is_last = self.state == "all_lost" or self.count > len(times)
         since = (times[-1] if is_last else times[self.count - 1]) if times else None

@@ -1,6 +1,9 @@
 """Exact turns. ``decide`` draws an owner by the person's id, which is fair over many people; :class:`Turns` makes round
 robin, weights and capacity exact for people decided one after the other, as the pipeline does in the order of their
 ids. The same people, in the same order, from the same counts, go to the same owners: a preview and the run agree.
+
+A turn is over when the hand-off is settled. What a run dealt out and did not come to is dealt out again from the same
+counts, to the same owners; a hand-off whose row Salesforce refused stays promised to the owner it was for.
 """
 
 from __future__ import annotations
@@ -15,33 +18,66 @@ from connector.lifecycle.mapping import Mapping as Compiled
 
 @dataclass
 class Turns:
-    """``counts``: owner rule (with its owners) -> owner -> people given so far. Hand in what was kept, keep ``counts``
-    when the run is over."""
+    """``counts``: owner rule (with its owners) -> owner -> people given so far. ``promised``: person -> rule and owner
+    of a hand-off that is decided and not written. Hand in what was kept; keep ``kept`` and ``promised``."""
 
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    promised: dict[str, list[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.kept = {rule: dict(given) for rule, given in self.counts.items()}  # of what is settled
 
     def take(self, decision: Decision, mapping: Compiled) -> Decision:
         """The decision with the owner whose turn it is. Only a hand-off of this very decision is dealt out."""
-        track = next((each for each in decision.tracks if each.track == "owner" and each.rule), None)
-        rule = _rule_of(track, mapping) if track is not None else None
+        track, rule = _hand_off(decision, mapping)
         if track is None or rule is None:
             return decision
-        owner = self._next(rule, mapping)
+        owner = self._promised(decision.person_id, rule, mapping) or self._next(rule, mapping)
         if owner is None or owner == track.memory["to"]:
             return decision
         dealt = _given_to(track, owner, mapping, rule)
         return decision._replace(tracks=tuple(dealt if each is track else each for each in decision.tracks))
 
+    def settle(self, decision: Decision, mapping: Compiled, *, is_open: bool) -> bool:
+        """Counts the turn; ``is_open``: Salesforce did not take it. Returns whether there is something new to keep."""
+        promise = self.promised.pop(decision.person_id, None)
+        track, rule = _hand_off(decision, mapping)
+        if track is None or rule is None:
+            return promise is not None
+        this = [_key(rule), str(track.memory["to"])]
+        if promise != this:
+            given = self.kept.setdefault(this[0], {})
+            given[this[1]] = given.get(this[1], 0) + 1
+        if is_open:
+            self.promised[decision.person_id] = this
+        return True
+
+    def _promised(self, person_id: str, rule: OwnerRule, mapping: Compiled) -> str | None:
+        """The owner of a promise that can still be kept."""
+        promise = self.promised.get(person_id)
+        if promise is None or promise[0] != _key(rule) or mapping.desk.id_of(promise[1]) is None:
+            return None
+        return promise[1]
+
     def _next(self, rule: OwnerRule, mapping: Compiled) -> str | None:
         """The owner who got the fewest for their share; the first named of several. Counted as given."""
-        key = f"{rule.name}: " + ", ".join(f"{owner}={share:g}" for owner, share in rule.shares)
-        given = self.counts.setdefault(key, {})
+        given = self.counts.setdefault(_key(rule), {})
         shares = [(owner, share) for owner, share in mapping.desk.shares(rule) or () if share > 0]
         if not shares:
             return None
         owner = min(shares, key=lambda each: (given.get(each[0], 0) + 1) / each[1])[0]
         given[owner] = given.get(owner, 0) + 1
         return owner
+
+
+def _key(rule: OwnerRule) -> str:
+    return f"{rule.name}: " + ", ".join(f"{owner}={share:g}" for owner, share in rule.shares)
+
+
+def _hand_off(decision: Decision, mapping: Compiled) -> tuple[TrackDecision | None, OwnerRule | None]:
+    """The hand-off that happens in a decision, and the rule that chose its owner."""
+    track = next((each for each in decision.tracks if each.track == "owner" and each.rule), None)
+    return track, _rule_of(track, mapping) if track is not None else None
 
 
 def _rule_of(track: TrackDecision, mapping: Compiled) -> OwnerRule | None:

@@ -46,6 +46,8 @@ class View:
     fit: int | None = None
     is_restarted = False
     raters: Sequence[Rater] = ()
+    latched: dict[str, bool]  # threshold -> whether it is on; there is one once the scores are counted
+    bases: dict[str, float]  # score -> where a number from elsewhere counts from
     _stage_since: datetime | str | None = None
     _status_since: datetime | str | None = None
     _engagement: dict[str, Sequence[Activity]] | None = None
@@ -59,8 +61,6 @@ class View:
         self.opportunities: Sequence[OpportunityRole] = person.opportunities
         self.memory = memory = person.memory
         self.now = now
-        self.latched: dict[str, bool] = {}  # threshold -> whether it is on
-        self.bases: dict[str, float] = {}  # score -> where a number from elsewhere counts from
         self.by_kind = by_kind(person.activities)
         there = [*self.by_kind]
         if there:
@@ -106,7 +106,7 @@ class View:
 
     def rate(self, raters: Sequence[Rater]) -> None:
         """Lets the scores be counted."""
-        self.raters = raters
+        self.raters, self.latched, self.bases = raters, {}, {}
         for rater in raters:
             rater.rate(self)
 

@@ -44,6 +44,7 @@ class Books:
 
 
 SAID = ("value", "current", "stands", "rule", "verdict", "reason", "evidence", "memory")
+RULE, EVIDENCE = SAID.index("rule"), SAID.index("evidence")
 _said = itemgetter(*SAID)
 _TRACKS = select(TRACK.c.person_id, TRACK.c.track, *(TRACK.c[name] for name in SAID)).where(TRACK.c.person_id.in_(IDS))
 _ASIDE = select(SET_ASIDE).where(SET_ASIDE.c.person_id.in_(IDS))
@@ -91,13 +92,22 @@ def _store_tracks(connection: Connection, settled: Sequence[Settled], ids: Seque
             if track.track in refused:
                 memory = old[key][-1] if key in old else "{}"
             stands = track.value if track.track in taken or (is_alone and track.value) else track.current
-            rows[key] = _track_row(each.person_id, track, stands or "", memory, books)
+            evidence = _evidence_of(track, old.get(key))
+            rows[key] = _track_row(each.person_id, track, stands or "", evidence, memory, books)
     changed = [row for key, row in rows.items() if old.get(key) != _said(row)]
     upsert(connection, TRACK, changed, keep=frozenset())
     return rows
 
 
-def _track_row(person_id: str, track: TrackDecision, stands: str, memory: str, books: Books) -> dict[str, Any]:
+def _evidence_of(track: TrackDecision, before: tuple[str, ...] | None) -> str:
+    """Somebody whom a rule keeps where it brought them stays there by the evidence of then."""
+    is_kept = not track.evidence and track.verdict != "moves" and before is not None and before[RULE] == track.rule
+    return before[EVIDENCE] if before is not None and is_kept else _evidence(track.evidence)
+
+
+def _track_row(
+    person_id: str, track: TrackDecision, stands: str, evidence: str, memory: str, books: Books
+) -> dict[str, Any]:
     return {
         "person_id": person_id,
         "track": track.track,
@@ -107,7 +117,7 @@ def _track_row(person_id: str, track: TrackDecision, stands: str, memory: str, b
         "rule": track.rule,
         "verdict": track.verdict,
         "reason": storable(track.reason),
-        "evidence": _evidence(track.evidence),
+        "evidence": evidence,
         "memory": memory,
         "at": books.at,
         "cycle_id": books.cycle_id,

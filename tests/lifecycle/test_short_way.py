@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from hypothesis import event, given
-from test_always import MANY, STORY, compiled, lived, mapping_values, somebody
+from hypothesis import event, given, settings
+from test_always import FAST, STORY, compiled, lived, mapping_values, somebody
 
 from connector.lifecycle.decide import look_at
 from connector.lifecycle.gate import decide_track
 from connector.lifecycle.ladder import NO_MEMORY
 
 
-@MANY
+@settings(max_examples=300, **FAST)
 @given(mapping_values(later=True), somebody(), STORY)
 def test_the_short_way_leads_where_the_long_way_leads(values, someone, story):
     mapping = compiled(values)
