@@ -258,15 +258,10 @@ def _attribute_check(name: str, compare: Comparison) -> Matches:
 
 
 def _evidence(activity: Activity) -> Evidence:
-    name = activity.name
-    words = _WORDS.get((activity.direction, activity.kind)) or _words(activity)
+    key, name = activity.direction + activity.kind, activity.name
+    words = _WORDS.get(key) or _WORDS.setdefault(key, f"{activity.direction} {activity.kind.replace('_', ' ')}")
     text = f"{words} {name!r}" if name else words
     return Evidence("activity", f"{activity.source}:{activity.id}", text, activity.occurred_at)
 
 
-_WORDS: dict[tuple[str, str], str] = {}  # kept, because everybody's evidence is told in them
-
-
-def _words(activity: Activity) -> str:
-    words = f"{activity.direction} {activity.kind.replace('_', ' ')}"
-    return _WORDS.setdefault((activity.direction, activity.kind), words)
+_WORDS: dict[str, str] = {}  # kept, because everybody's evidence is told in them

@@ -42,7 +42,7 @@ def stage_dates(
     through, on the day the facts say."""
     entered: Entered = dict(memory.get("entered", {}))
     left: dict[str, str] = dict(memory.get("left", {}))
-    name = ladder.name_at(target)
+    name = ladder.names[target]
     how = OBSERVED if memory else INFERRED
     if entered_at is not None and name is not None and (target != origin or name not in entered):
         _passed(view, ladder, target, entered_at, entered)

@@ -74,7 +74,7 @@ def _unchanged(view: View, ladder: Ladder, current: str | None, memory: Memory) 
     view.stand(ladder.name, at, memory["since"])
     answer, rule = ladder.answer(view)
     is_apart = answer > position or (answer < position and not ladder.track.forward)
-    if is_apart or ladder.name_at(answer) != memory["answer"]:
+    if is_apart or ladder.names[answer] != memory["answer"]:
         return None
     if ladder.moves_from and ladder.leads_out(view, position, answer):
         return None
@@ -89,7 +89,7 @@ def _unchanged(view: View, ladder: Ladder, current: str | None, memory: Memory) 
 def _first(view: View, ladder: Ladder) -> TrackDecision | None:
     """The decision on somebody never seen before, whose field is empty: what the rules say, since the evidence says so.
     None sends those whom a move concerns the long way, to the same answer."""
-    ladder.tell(view, FIRST)
+    view.stand(ladder.name, None, None)
     answer, rule = ladder.answer(view)
     evidence, since = rule.when.tell(view) if rule is not None else ((), None)
     entered = None if rule is None else view.now if since is None or since > view.now else since
@@ -101,12 +101,13 @@ def _first(view: View, ladder: Ladder) -> TrackDecision | None:
     ladder.show(view, answer, entered)
     if answer in ladder.moves_from and ladder.leads_out(view, answer):
         return None
-    value = ladder.values[answer]
-    return TrackDecision(ladder.name, value, None, rule.name, "moves", rule.reason, evidence, remembered)
+    return TrackDecision(
+        ladder.name, ladder.values[answer], None, rule.name, "moves", rule.reason, evidence, remembered
+    )
 
 
 def _backward(ladder: Ladder, answer: int) -> str:
-    said = f"the rules say {ladder.name_at(answer)}" if answer >= 0 else "no rule says more"
+    said = f"the rules say {ladder.names[answer]}" if answer >= 0 else "no rule says more"
     return f"forward only: {said}"
 
 
@@ -171,7 +172,7 @@ def _take(view: View, ladder: Ladder, course: Course, target: int, move: Move) -
         course.answer, _ = ladder.answer(view)
     course.target, course.move, course.verdict, course.reason = target, move, "moves", ""
     pulls_away = course.answer > target or (not ladder.track.forward and course.answer not in (NOWHERE, target))
-    since, answer = view.now.isoformat(), ladder.name_at(course.answer)
+    since, answer = view.now.isoformat(), ladder.names[course.answer]
     course.hold = {"by": "move", "since": since, "answer": answer} if pulls_away else None
 
 
@@ -228,12 +229,12 @@ def _hold(view: View, ladder: Ladder, standing: Standing, course: Course) -> Mem
             view.look_again(end)
         return hold if end is None or view.now < end else None
     if hold["answer"] is not None and hold["answer"] not in ladder.positions:  # first seen, or renamed in the mapping
-        return {**hold, "answer": ladder.name_at(course.answer)}
+        return {**hold, "answer": ladder.names[course.answer]}
     baseline = ladder.positions.get(hold["answer"] or "", NOWHERE)
     if ladder.track.forward:
         if course.answer > baseline:
             return None
-        return hold if course.answer == baseline else {**hold, "answer": ladder.name_at(course.answer)}
+        return hold if course.answer == baseline else {**hold, "answer": ladder.names[course.answer]}
     return hold if course.answer == baseline else None
 
 
@@ -284,7 +285,7 @@ def _decision(
         known = None if course.move is not None else since
         entered = _entered(view, standing, known, arrives=target == course.answer) if target >= 0 else None
     is_there = current is not None and ladder.position_of(current, memory) == target
-    value = current if is_there else ladder.value_at(target)
+    value = current if is_there else ladder.values[target]
     winner = course.move or course.rule
     is_held = course.verdict == "held" and value == current
     rule = winner.name if winner is not None and not is_held else ""
@@ -296,7 +297,7 @@ def _decision(
         current=current,
         rule=rule,
         verdict="moves" if value != current else "held" if is_held else "stays",
-        reason=course.reason or _reason(course, ladder.name_at(target)),
+        reason=course.reason or _reason(course, ladder.names[target]),
         evidence=evidence,
         memory=remembered,
     )
@@ -315,7 +316,7 @@ def _remembered(
     """What is handed back the next time, as JSON."""
     remembered = _plain(view, ladder, course.target, entered, rule)
     remembered["written"] = value
-    remembered["answer"] = ladder.name_at(course.answer)
+    remembered["answer"] = ladder.names[course.answer]
     if course.hold is not None:
         remembered["hold"] = course.hold
     if course.pending:
@@ -329,12 +330,11 @@ def _remembered(
 
 def _plain(view: View, ladder: Ladder, position: int, entered: datetime | None, rule: str) -> dict[str, Any]:
     """What is remembered of everybody, of somebody who stands where the rules say."""
-    name = ladder.name_at(position)
-    since = entered.isoformat() if entered is not None else None
+    name = ladder.names[position]
     return {
-        "written": ladder.value_at(position),
+        "written": ladder.values[position],
         "at": name,
-        "since": since,
+        "since": entered.isoformat() if entered is not None else None,
         "answer": name,
         "rule": rule,
         "record": view.person.id,
@@ -365,13 +365,13 @@ def _own(view: View, ladder: Ladder, standing: Standing, target: int, memory: Me
     reached = {ladder.own_answer(view), ladder.positions.get(memory.get("own") or "", NOWHERE)}
     if standing.is_new or (standing.hold is not None and standing.hold["by"] == "person"):
         reached.add(standing.position)
-    return ladder.name_at(min(max(reached), target))
+    return ladder.names[min(max(reached), target)]
 
 
 def _highest(ladder: Ladder, position: int, target: int, memory: Memory) -> str | None:
     """The furthest stage of the funnel ever stood at."""
     stood = {position, target, ladder.positions.get(memory.get("highest") or "", NOWHERE)}
-    return ladder.name_at(max((each for each in stood if each >= 0 and ladder.steps[each].funnel), default=NOWHERE))
+    return ladder.names[max((each for each in stood if each >= 0 and ladder.steps[each].funnel), default=NOWHERE)]
 
 
 def _entered(view: View, standing: Standing, since: datetime | None, *, arrives: bool) -> datetime:

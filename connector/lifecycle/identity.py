@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
-from connector.facts import Person
-from connector.lifecycle.mapping import Mapping
+from connector.lifecycle.model import Identity
 from connector.lifecycle.values import time_of
 
 
-def leading(people: Sequence[Person], mapping: Mapping) -> Person:
-    """The record that stands for all of them: by object in the order preferred, then the oldest or newest, then by id,
-    so that the choice never depends on the order they are given in."""
-    identity = mapping.identity
+class Candidate(NamedTuple):
+    """A Contact or unconverted Lead, and its CreatedDate as Salesforce sent it."""
 
-    def rank(person: Person) -> tuple[int, float, str]:
-        prefer = identity.prefer.index(person.object) if person.object in identity.prefer else len(identity.prefer)
-        created = time_of(person.fields.get("CreatedDate"))
+    id: str
+    object: str
+    created: Any
+
+
+def leading(records: Iterable[Candidate], identity: Identity) -> str:
+    """The id of the record that stands for all of them: by object in the order preferred, then the oldest or newest
+    (one without a date comes last), then by id, so that the choice never depends on the order they are given in."""
+
+    def rank(record: Candidate) -> tuple[int, float, str]:
+        prefer = identity.prefer.index(record.object) if record.object in identity.prefer else len(identity.prefer)
+        created = time_of(record.created)
         age = created.timestamp() if created else float("inf")
-        return prefer, age if identity.then == "oldest" else -age, person.id
+        return prefer, -age if identity.then == "newest" and created else age, record.id
 
-    return min(people, key=rank)
+    return min(records, key=rank).id

@@ -49,12 +49,12 @@ class Ladder:
         self.steps: tuple[Step, ...] = self.track.steps
         self.field = self.track.fields.get(self.object_name)
         self.positions = {step.name: position for position, step in enumerate(self.steps)}
-        self.values = tuple(step.value(self.object_name) for step in self.steps)
-        self._names = (*(step.name for step in self.steps), None, None)  # the last two are UNKNOWN and NOWHERE
-        self._values = (*self.values, None, None)
+        # By position. UNKNOWN and NOWHERE, -2 and -1, are the last two.
+        self.names: tuple[str | None, ...] = (*(step.name for step in self.steps), None, None)
+        self.values: tuple[str | None, ...] = (*(step.value(self.object_name) for step in self.steps), None, None)
         self._by_value: dict[str, int] = {}
-        for position, value in enumerate(self.values):
-            self._by_value.setdefault(fold(value), position)
+        for position, step in enumerate(self.steps):
+            self._by_value.setdefault(fold(step.value(self.object_name)), position)
         self.rules: tuple[Compiled, ...] = tuple(  # the furthest step's first
             (position, rule, rule.when.compile(self.object_name))
             for position, step in reversed(list(enumerate(self.steps)))
@@ -108,12 +108,6 @@ class Ladder:
             or (self.keeps_highest and "highest" not in memory)
             or self.has_lifts
         )
-
-    def name_at(self, position: int) -> str | None:
-        return self._names[position]
-
-    def value_at(self, position: int) -> str | None:
-        return self._values[position]
 
     def answer(self, view: View) -> tuple[int, Rule | None]:
         """The furthest step with a rule that holds."""
@@ -172,7 +166,7 @@ class Ladder:
         self.show(view, standing.position, standing.since)
 
     def show(self, view: View, position: int, since: datetime | None) -> None:
-        view.stand(self.name, self._names[position], since)
+        view.stand(self.name, self.names[position], since)
 
 
 def is_lifted(rule: Rule) -> bool:

@@ -94,9 +94,11 @@ class Track:
 
 @dataclass(frozen=True)
 class Identity:
-    """When records are one human besides conversion and merge. ``by_email``: records with the same e-mail address are;
-    the one of the first object in ``prefer`` leads, and among those the ``oldest`` or ``newest``."""
+    """When records are one human besides conversion and merge. ``by_email``: records with the same e-mail address are,
+    unless more than ``at_most`` have it; the one of the first object in ``prefer`` leads, and among those the
+    ``oldest`` or ``newest``."""
 
     by_email: bool = False
     prefer: tuple[str, ...] = ("Contact", "Lead")
     then: str = "oldest"
+    at_most: int = 20

@@ -33,10 +33,8 @@ def number_of(value: Any) -> float | None:
 
 def time_of(value: Any) -> datetime | None:
     """A Salesforce date (its start in UTC) or date and time; None when it is neither."""
-    if isinstance(value, datetime):
-        return value
     if not isinstance(value, str):
-        return None
+        return value if isinstance(value, datetime) else None
     try:
         parsed = datetime.fromisoformat(value)
     except ValueError:
