@@ -1,9 +1,14 @@
 """What every test starts from."""
 
+from collections.abc import Iterator
+
 import pytest
 import structlog
+from sqlmodel import SQLModel
 
-from tests.postgres import Server, server
+from connector.clock import SystemClock
+from connector.store import open_store
+from tests.postgres import Server, plain, run, server
 
 
 @pytest.fixture(autouse=True)
@@ -17,3 +22,19 @@ def _logging_as_at_the_start():
 @pytest.fixture(scope="session")
 def postgres() -> Server:
     return server()
+
+
+@pytest.fixture(scope="session")
+def used_state(postgres: Server) -> Iterator[str]:
+    """The address of a state on PostgreSQL: one for all tests, since making one takes longer than most of them."""
+    with postgres.database() as url:
+        open_store(plain(url), clock=SystemClock()).close()
+        yield plain(url)
+
+
+@pytest.fixture
+def emptied_state(used_state: str) -> str:
+    """As that, with empty tables."""
+    numbers = ("ALTER SEQUENCE log_id_seq RESTART", "ALTER SEQUENCE cycle_id_seq RESTART")
+    run(used_state, "; ".join((*(f"DELETE FROM {name}" for name in SQLModel.metadata.tables), *numbers)))
+    return used_state

@@ -1,4 +1,4 @@
-"""A pipeline over the fake org and a real SQLite state, and steps small enough to read as sentences."""
+"""A pipeline over the fake org and a real state, and steps small enough to read as sentences."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,6 +14,7 @@ from connector.report import CycleReport
 from connector.store import Store, open_store
 from connector.wiring import polled_objects
 from tests.fakes import START, FakeSalesforce, FakeSource
+from tests.postgres import BOTH
 
 STAGE = "Lifecycle_Stage__c"
 PREFIX = {"Contact": "003", "Lead": "00Q", "Opportunity": "006", "OpportunityContactRole": "00K", "Task": "00T"}
@@ -30,6 +31,7 @@ class World:
     mapping: str = "lead-liaison"
     max_changes: int | None = None
     pack: int = 1000
+    address: str = ""  # of the state, where it is no file
     _ids: count = field(default_factory=lambda: count(1))
 
     @property
@@ -103,7 +105,7 @@ class World:
 
     def restart(self, path) -> None:
         self.store.close()
-        self.store = open_store(f"sqlite:///{path}", clock=self.clock)
+        self.store = open_store(self.address or f"sqlite:///{path}", clock=self.clock)
 
 
 @pytest.fixture
@@ -111,10 +113,11 @@ def state(tmp_path):
     return tmp_path / "state.sqlite3"
 
 
-@pytest.fixture
-def world(state):
+@pytest.fixture(params=BOTH)
+def world(request, state):
     clock = FrozenClock(START)
-    with open_store(f"sqlite:///{state}", clock=clock) as store:
-        made = World(store, clock=clock)
+    address = request.getfixturevalue("emptied_state") if request.param == "postgresql" else ""
+    with open_store(address or f"sqlite:///{state}", clock=clock) as store:
+        made = World(store, clock=clock, address=address)
         yield made
         made.store.close()

@@ -250,10 +250,10 @@ def test_order_pages_and_repetitions_do_not_matter_and_nobody_who_changed_is_for
 
 @needs_server
 @given(world=worlds(), chance=st.randoms(use_true_random=False))
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_on_postgresql_they_do_not_either(emptied: str, world: World, chance: random.Random) -> None:
-    run(emptied, *(f"DELETE FROM {name}" for name in SQLModel.metadata.tables))
-    with open_store(emptied, clock=FrozenClock(START)) as store:
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_on_postgresql_they_do_not_either(emptied_state: str, world: World, chance: random.Random) -> None:
+    run(emptied_state, *(f"DELETE FROM {name}" for name in SQLModel.metadata.tables))
+    with open_store(emptied_state, clock=FrozenClock(START)) as store:
         holds(store, True, world, chance)
 
 

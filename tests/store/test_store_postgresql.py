@@ -30,8 +30,8 @@ pytestmark = needs_server
 
 
 @pytest.fixture
-def url(emptied: str) -> str:
-    return emptied
+def url(emptied_state: str) -> str:
+    return emptied_state
 
 
 @pytest.fixture
