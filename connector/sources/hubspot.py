@@ -17,13 +17,15 @@ from typing import Any, Self
 
 from connector.clock import Clock
 from connector.errors import ConfigurationError, LimitReached, Passing, Refused
-from connector.facts import Activity, SourcePage
+from connector.facts import Activity, Prospect, SourcePage
 from connector.http import TAKEN, Judgement, Session, Verdict, server_time
 from connector.settings import Settings
+from connector.sources.answers import MALFORMED, envelope, listed, readable, unreadable
 from connector.sources.hubspot_rows import ENGAGEMENTS, SOURCE, Kept, contact, email_event, engagement, moment
 from connector.sources.kinds import OTHER
 from connector.sources.pace import Pace
 
+API = "HubSpot"
 SEARCHED = 200  # rows of a search at most
 LISTED = 100  # rows of a list at most
 EVENTS = 1000  # events of a page at most
@@ -91,7 +93,7 @@ class HubSpotSource:
         self._calls: Counter[str] = Counter()
         self._searches = Pace(clock, SEARCHES, 1)
         self._parked: tuple[datetime, LimitReached] | None = None
-        self._session = Session("HubSpot", judge, clock, token=_Key(token), ca_bundle=ca_bundle, before=self._before)
+        self._session = Session(API, judge, clock, token=_Key(token), ca_bundle=ca_bundle, before=self._before)
 
     @classmethod
     def from_settings(cls, settings: Settings, clock: Clock, declared_kinds: Collection[str] = ()) -> Self:
@@ -133,12 +135,18 @@ class HubSpotSource:
     def _contacts(self, places: dict[str, dict[str, Any]]) -> Iterator[SourcePage]:
         """Those that changed, then those that are no more."""
         for rows in self._sweep("contacts", "lastmodifieddate", self._kept.asked, places):
-            yield SourcePage(_copy(places), prospects=tuple(each for row in rows for each in contact(row, self._kept)))
+            found, unknown = self._people(rows)
+            yield SourcePage(_copy(places), prospects=tuple(found), unknown=unknown)
         for rows in self._archived(places):
-            found = [each for row in rows for each in contact(row, self._kept)]
+            found, unknown = self._people(rows)
             told = tuple(each for each in found if each.email or each.crm_id)
             gone = tuple(each.id for each in found if not each.email and not each.crm_id)  # nothing is left of them
-            yield SourcePage(_copy(places), prospects=told, gone=gone)
+            yield SourcePage(_copy(places), prospects=told, gone=gone, unknown=unknown)
+
+    def _people(self, rows: Sequence[Any]) -> tuple[list[Prospect], Counter[str]]:
+        unknown: Counter[str] = Counter()
+        read = readable(lambda row: contact(row, self._kept), rows, unknown, "contacts (unreadable)")
+        return [each for people in read for each in people], unknown
 
     def _sweep(
         self, name: str, modified: str, properties: Sequence[str], places: dict[str, dict[str, Any]]
@@ -158,7 +166,7 @@ class HubSpotSource:
                 "limit": SEARCHED,
             }
             body, at = self._ask("POST", self._path("objects", f"{name}/search"), "search", json=asked)
-            rows = list(body["results"])
+            rows = listed(body, "results", API)
             place["started"] = place["started"] or at.isoformat()
             if not body.get("paging"):
                 since_next = datetime.fromisoformat(place["started"]) - LOOK_BACK
@@ -168,7 +176,7 @@ class HubSpotSource:
             if not rows:
                 what = f"HubSpot's search index still counts {name} that were archived a moment ago"
                 raise Passing(what, "the next cycle asks again")
-            place["id"] = max(int(row["id"]) for row in rows)
+            place["id"] = _last_id(rows)
             yield rows
 
     def _archived(self, places: dict[str, dict[str, Any]]) -> Iterator[list[Any]]:
@@ -183,8 +191,8 @@ class HubSpotSource:
                 params["after"] = place["after"]
             body, at = self._ask("GET", self._path("objects", "contacts"), "archived", params=params)
             place["started"] = place["started"] or at.isoformat()
-            rows = [row for row in body["results"] if not since or (moment(row.get("archivedAt")) or since) >= since]
-            after = str(body["paging"]["next"]["after"]) if body.get("paging") else None
+            rows = [row for row in listed(body, "results", API) if not since or _archived_at(row, since) >= since]
+            after = _next_page(body)
             if after is not None and after == place["after"]:
                 raise _repeated("archived contacts")
             if after is None:
@@ -198,17 +206,19 @@ class HubSpotSource:
     def _engagements(self, name: str, rows: Sequence[Any], places: dict[str, dict[str, Any]]) -> SourcePage:
         """A search names no contacts: one more call tells whose the rows are."""
         contacts: dict[str, list[str]] = {}
-        if rows:
-            inputs = {"inputs": [{"id": str(row["id"])} for row in rows]}
+        ids = [str(row["id"]) for row in rows if isinstance(row, dict) and row.get("id")]
+        if ids:
+            inputs = {"inputs": [{"id": one} for one in ids]}
             path = self._path("associations", f"{name}/contacts/batch/read")
             body, _ = self._ask("POST", path, "associations", json=inputs)
-            for tied in body["results"]:
-                contacts[str(tied["from"]["id"])] = [str(to["toObjectId"]) for to in tied["to"]]
+            contacts.update(readable(_tie, listed(body, "results", API), Counter(), ""))
         found: list[Activity] = []
         removed: list[str] = []
         unknown: Counter[str] = Counter()
-        for row in rows:
-            activities, gone, types = engagement(name, row, contacts.get(str(row["id"]), ()))
+        read = readable(
+            lambda row: engagement(name, row, contacts.get(str(row["id"]), ())), rows, unknown, f"{name} (unreadable)"
+        )
+        for activities, gone, types in read:
             found += activities
             removed += gone
             unknown.update(types)
@@ -231,7 +241,7 @@ class HubSpotSource:
                     raise
                 place["offset"] = None  # UNCONFIRMED how long an offset lives: the window from its beginning, then
                 continue
-            rows = list(body["events"])
+            rows = listed(body, "events", API)
             offset = body.get("offset") if body.get("hasMore") else None
             if offset is not None and offset == place["offset"]:
                 raise _repeated("e-mail events")
@@ -240,8 +250,10 @@ class HubSpotSource:
                 place.update(since=until, until=None, offset=None)
             else:
                 place["offset"] = offset
-            found = [each for row in rows if (each := email_event(row, self._declared))]
-            unknown = Counter(str(each.attributes["type"]) for each in found if each.kind == OTHER)
+            unknown: Counter[str] = Counter()
+            read = readable(lambda row: email_event(row, self._declared), rows, unknown, "email_events (unreadable)")
+            found = [each for each in read if each]
+            unknown.update(str(each.attributes["type"]) for each in found if each.kind == OTHER)
             yield SourcePage(_copy(places), tuple(found), unknown=unknown)
             if place["offset"] is None:
                 return
@@ -251,15 +263,39 @@ class HubSpotSource:
             return f"/crm/{what}/{self._version}/{rest}"
         return f"/crm/{'v4' if what == 'associations' else 'v3'}/{what}/{rest}"
 
-    def _ask(self, method: str, path: str, kind: str, **kwargs: Any) -> tuple[Any, datetime]:
+    def _ask(self, method: str, path: str, kind: str, **kwargs: Any) -> tuple[dict[str, Any], datetime]:
         response = self._session.request(method, self._url + path, kind=kind, **kwargs)
-        return response.json(), server_time(response.headers, self._clock.now())
+        return envelope(response, API), server_time(response.headers, self._clock.now())
 
     def _before(self, kind: str) -> None:
         """Counts a request; waits for a search's turn."""
         self._calls[kind] += 1
         if kind == "search":
             self._searches.wait()
+
+
+def _last_id(rows: Sequence[Any]) -> int:
+    """Raises Passing when a page of rows cannot be gone on from."""
+    ids = [int(row["id"]) for row in rows if isinstance(row, dict) and str(row.get("id")).isdecimal()]
+    if not ids:
+        raise unreadable(API)
+    return max(ids)
+
+
+def _archived_at(row: Any, default: datetime) -> datetime:
+    return (moment(row.get("archivedAt")) if isinstance(row, dict) else None) or default
+
+
+def _next_page(body: Mapping[str, Any]) -> str | None:
+    try:
+        return str(body["paging"]["next"]["after"]) if body.get("paging") else None
+    except MALFORMED:
+        raise unreadable(API) from None
+
+
+def _tie(row: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """Whose an engagement is."""
+    return str(row["from"]["id"]), [str(to["toObjectId"]) for to in row["to"]]
 
 
 def _repeated(what: str) -> Passing:

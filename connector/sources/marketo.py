@@ -23,7 +23,8 @@ from connector.clock import Clock
 from connector.errors import LimitReached, Refused
 from connector.facts import Prospect, SourcePage
 from connector.sources import marketo_history
-from connector.sources.marketo_api import MarketoApi
+from connector.sources.answers import readable, unreadable
+from connector.sources.marketo_api import API, MarketoApi, result_of
 from connector.sources.marketo_chains import HISTORY, Chain, moved, planned, without_token
 from connector.sources.marketo_history import UNAVAILABLE, History, is_finished
 from connector.sources.marketo_rows import (
@@ -105,8 +106,8 @@ class MarketoSource:
     def _list(self, now: datetime) -> None:
         """The instance's activity types and lead fields, which people may change at any time."""
         if self._listed_at is None or now - self._listed_at >= LISTED:
-            self._types = type_names(self._api.get("activities/types.json", "types").get("result") or ())
-            self._fields = lead_fields(self._api.get("leads/describe.json", "describe").get("result") or ())
+            self._types = type_names(self._api.rows("activities/types.json", "types"))
+            self._fields = lead_fields(self._api.rows("leads/describe.json", "describe"))
             self._listed_at = now
 
     def _read_history(self, places: Places, wanted: Collection[int]) -> Iterator[SourcePage]:
@@ -143,7 +144,7 @@ class MarketoSource:
                 log.warning("paging token refused", source=SOURCE, code=error.code, since=chains[number]["since"])
                 chains[number], has_replaced = without_token(chains[number]), True
                 continue
-            batch = read_rows(body.get("result") or (), self._types, self._declared)
+            batch = read_rows(result_of(body), self._types, self._declared)
             token = str(body.get("nextPageToken") or chain["token"])
             more = bool(body.get("moreResult")) and token != chain["token"]  # the same page again would have no end
             chains[number] = moved(chain, token, more, batch.latest)
@@ -161,6 +162,8 @@ class MarketoSource:
             return chain
         since = datetime.fromisoformat(chain["since"]).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         body = self._api.get("activities/pagingtoken.json", "paging_token", {"sinceDatetime": since})
+        if not body.get("nextPageToken"):
+            raise unreadable(API)
         return {**chain, "token": str(body["nextPageToken"])}
 
     def _page(self, chain: Chain) -> dict[str, Any]:
@@ -176,13 +179,12 @@ class MarketoSource:
         for start in range(0, len(wanted), BATCH):
             asked = {"filterType": "id", "filterValues": ",".join(wanted[start : start + BATCH])}
             started = self._clock.now()
-            body = self._api.get(
-                "leads.json", "leads", {**asked, "fields": ",".join(self._fields), "batchSize": str(BATCH)}
-            )
+            asked |= {"fields": ",".join(self._fields), "batchSize": str(BATCH)}
+            rows = self._api.rows("leads.json", "leads", asked)
             if len(self._read_at) > REMEMBERED:
                 self._read_at.clear()
             self._read_at.update(dict.fromkeys(wanted[start : start + BATCH], started))
-            found = [lead(row) for row in body.get("result") or () if row.get("id") is not None]
+            found = list(readable(lead, rows, batch.unknown, "lead (unreadable)"))
             yield from found
             winners = {each.id: each for each in found}
             yield from (merged_away(loser, winners[one]) for loser, one in batch.merged.items() if one in winners)

@@ -11,14 +11,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import requests
-
 from connector.clock import Clock
-from connector.errors import Passing, Refused
+from connector.errors import Refused
 from connector.http import TAKEN, Judgement, Session, Verdict, body_of
+from connector.sources.answers import envelope, listed, unreadable
 from connector.sources.pace import Pace
 
 RENEW_BEFORE = 60  # seconds; the same token is given out until it ends, so a younger one may be as short-lived
+API = "Marketo"
 REQUESTS = 80, 20  # so many in so many seconds; the instance has 100, and others ask too
 LONGEST = 6000  # characters of parameters in an address; Marketo takes 8 KB, and escaping makes them longer
 
@@ -119,7 +119,7 @@ class MarketoApi:
         self.calls: Counter[str] = Counter()
         self._pace = Pace(clock, *REQUESTS)
         self._token = MarketoToken(self._url, client_id, client_secret, clock, ca_bundle)
-        self._session = Session("Marketo", judge, clock, token=self._token, ca_bundle=ca_bundle, before=self._before)
+        self._session = Session(API, judge, clock, token=self._token, ca_bundle=ca_bundle, before=self._before)
 
     def get(self, path: str, kind: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
         """The answer's envelope. ``path`` is below ``/rest/v1``. Long parameters travel in a form."""
@@ -129,14 +129,18 @@ class MarketoApi:
             response = self._session.request("POST", url, params={"_method": "GET"}, data=given, kind=kind)
         else:
             response = self._session.request("GET", url, params=given, kind=kind)
-        return envelope(response)
+        return envelope(response, API)
+
+    def rows(self, path: str, kind: str, params: Mapping[str, str] | None = None) -> list[Any]:
+        """The answer's ``result``, which is left out when there is none."""
+        return result_of(self.get(path, kind, params))
 
     def export(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The job of an answer about extracts of activities. Raises Passing for an answer without one."""
         url = f"{self._url}/bulk/v1/activities/export/{path}"
-        result = envelope(self._session.request(method, url, json=body, kind="export")).get("result")
-        if not isinstance(result, list) or not result or not isinstance(result[0], dict):
-            raise Passing("Marketo answered about no extract", "it usually passes; the next cycle asks again")
+        result = listed(envelope(self._session.request(method, url, json=body, kind="export"), API), "result", API)
+        if not result or not isinstance(result[0], dict) or not result[0].get("exportId"):
+            raise unreadable(API)
         return result[0]
 
     def piece(self, job: str, first: int, last: int) -> bytes:
@@ -157,8 +161,5 @@ class MarketoApi:
         self._pace.wait()
 
 
-def envelope(response: requests.Response) -> dict[str, Any]:
-    body = body_of(response)
-    if not isinstance(body, dict):
-        raise Passing("Marketo answered with nothing that can be read", "it usually passes; the next cycle asks again")
-    return body
+def result_of(body: dict[str, Any]) -> list[Any]:
+    return listed(body, "result", API, [])

@@ -22,7 +22,8 @@ import structlog
 
 from connector.clock import Clock
 from connector.errors import LimitReached, Passing, Refused
-from connector.sources.marketo_api import MarketoApi
+from connector.sources.answers import unreadable
+from connector.sources.marketo_api import API, MarketoApi
 from connector.sources.marketo_chains import HISTORY
 
 log = structlog.get_logger(__name__)
@@ -120,7 +121,10 @@ class History:
                     raise
                 return f"Refused {error.code}"
             status = str(job.get("status"))
-            place.update(size=int(job.get("fileSize") or 0), sum=str(job.get("fileChecksum") or ""))
+            size = job.get("fileSize", 0 if job.get("numberOfRecords") == 0 else None)
+            if status == "Completed" and not isinstance(size, int):
+                raise unreadable(API)
+            place.update(size=size, sum=str(job.get("fileChecksum") or ""))
             if status == "Created" and self._is_enqueued(place):
                 continue
             if status not in WAITING or self._patience <= timedelta():

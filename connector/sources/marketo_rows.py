@@ -1,6 +1,6 @@
 """Marketo's activities and leads as values, pure: which types are read, what they mean, and whom they are about.
 
-Types and names as developer.adobe.com documents them ("Activities", "Lead Database", and the events of the "Marketo Lead
+Types and names as developer.adobe.com documents them ("Activities", "Lead Database", events of the "Marketo Lead
 Activity Data Stream"); instances differ and add their own, so names come from ``types.json`` and a type that no table
 knows is kept as "other" and counted.
 """
@@ -17,6 +17,7 @@ from typing import Any
 
 from connector.facts import Activity, Direction, Prospect
 from connector.salesforce.ids import id18
+from connector.sources.answers import readable
 from connector.sources.kinds import KINDS, OTHER
 
 SOURCE = "marketo"
@@ -77,11 +78,8 @@ def read_rows(rows: Iterable[Any], types: Mapping[int, str], declared: Collectio
     """Rows of any activity endpoint. ``types``: id -> name as the instance has them; ``declared``: the mapping's own
     kinds, of which a custom type of that name is one. A row without lead, date or type is counted as "unreadable"."""
     batch = Batch()
-    for row in rows:
-        try:
-            _add(batch, row, types, declared)
-        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
-            batch.unknown["unreadable"] += 1
+    for _ in readable(lambda row: _add(batch, row, types, declared), rows, batch.unknown, "unreadable"):
+        pass
     return batch
 
 
@@ -181,10 +179,10 @@ def merged_away(loser: str, winner: Prospect) -> Prospect:
 def lead_fields(described: Iterable[Any]) -> list[str]:
     """Which fields of ``describe.json`` are read: a field that the instance lacks would refuse the whole request, and
     without a Salesforce connection there are no Salesforce ids."""
-    names = [str((each.get("rest") or {}).get("name") or "") for each in described if isinstance(each, Mapping)]
+    names = list(readable(lambda each: str(each["rest"]["name"]), described, Counter(), ""))
     known = [name for name in LEAD_FIELDS if name in set(names)]
     return (known + [name for name in names if name not in known and ALSO.search(name)])[:MOST_FIELDS]
 
 
 def type_names(listed: Iterable[Any]) -> dict[int, str]:
-    return {int(each["id"]): str(each.get("name") or "") for each in listed if isinstance(each, Mapping)}
+    return dict(readable(lambda each: (int(each["id"]), str(each.get("name") or "")), listed, Counter(), ""))

@@ -20,8 +20,10 @@ from connector.errors import LimitReached
 from connector.facts import Activity, Prospect, SourcePage
 from connector.http import TAKEN, Judgement, Session, Token, Verdict, server_time
 from connector.salesforce.ids import id18
+from connector.sources.answers import envelope, listed, readable, unreadable
 from connector.sources.kinds import KINDS, OTHER
 
+API = "Account Engagement"
 PAGE = 1000  # the most that v5 gives
 OVERLAP = timedelta(minutes=10)  # behind a sweep's beginning; reads may be 60 seconds old
 PARKED = timedelta(minutes=15)  # how long nothing is asked after the daily limit
@@ -117,9 +119,7 @@ class PardotSource:
         self._url, self._clock = url.rstrip("/"), clock
         self._calls: Counter[str] = Counter()
         self._parked: tuple[datetime, LimitReached] | None = None
-        self._session = Session(
-            "Account Engagement", judge, clock, token=token, ca_bundle=ca_bundle, before=self._count
-        )
+        self._session = Session(API, judge, clock, token=token, ca_bundle=ca_bundle, before=self._count)
         self._session.headers["Pardot-Business-Unit-Id"] = business_unit_id
 
     def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
@@ -129,12 +129,15 @@ class PardotSource:
         places = {name: dict(place) for name, place in (cursor or {}).items()}
         try:
             for rows in self._sweep("prospects", PROSPECT_FIELDS, places):
-                yield SourcePage(_copy(places), prospects=tuple(prospect(row) for row in rows))
+                unknown: Counter[str] = Counter()
+                people = tuple(readable(prospect, rows, unknown, "prospect (unreadable)"))
+                yield SourcePage(_copy(places), prospects=people, unknown=unknown)
             for rows in self._sweep("visitor-activities", ACTIVITY_FIELDS, places):
-                found = [activity(row) for row in rows if row.get("prospectId")]  # the others are nobody's yet
-                yield SourcePage(
-                    _copy(places), tuple(found), unknown=Counter(_unknown(each) for each in found if each.kind == OTHER)
-                )
+                unknown = Counter()
+                read = readable(activity, rows, unknown, "activity (unreadable)")
+                found = tuple(each for each in read if each is not None)
+                unknown.update(_unknown(each) for each in found if each.kind == OTHER)
+                yield SourcePage(_copy(places), found, unknown=unknown)
         except LimitReached as error:
             self._parked = (now + PARKED, error)
             raise
@@ -156,7 +159,7 @@ class PardotSource:
                 place.update(since=since.isoformat(), id=0, started=None)
                 yield rows
                 return
-            place["id"] = rows[-1]["id"]
+            place["id"] = _last_id(rows)
             yield rows
 
     def _page(self, name: str, fields: Sequence[str], place: Mapping[str, Any]) -> tuple[list[Any], bool, datetime]:
@@ -169,13 +172,21 @@ class PardotSource:
         response = self._session.request(
             "GET", f"{self._url}/api/v5/objects/{name}", params=params, kind=name.replace("-", "_")
         )
-        body = response.json()
-        rows = list(body["values"])
+        body = envelope(response, API)
+        rows = listed(body, "values", API)
         more = bool(body.get("nextPageToken")) if len(rows) < PAGE else True  # a chain of pages may end before the rows
         return rows, more and bool(rows), server_time(response.headers, self._clock.now())
 
     def _count(self, kind: str) -> None:
         self._calls[kind] += 1
+
+
+def _last_id(rows: Sequence[Any]) -> int:
+    """Raises Passing when a page of rows cannot be gone on from."""
+    ids: list[int] = [row["id"] for row in rows if isinstance(row, dict) and isinstance(row.get("id"), int)]
+    if not ids:
+        raise unreadable(API)
+    return max(ids)
 
 
 def prospect(row: Mapping[str, Any]) -> Prospect:
@@ -190,7 +201,10 @@ def prospect(row: Mapping[str, Any]) -> Prospect:
     )
 
 
-def activity(row: Mapping[str, Any]) -> Activity:
+def activity(row: Mapping[str, Any]) -> Activity | None:
+    """None for a visitor's whom nobody knows yet."""
+    if not row.get("prospectId"):
+        return None
     kind = kind_of(row["type"], row.get("typeName") or "")
     return Activity(
         source=PardotSource.name,

@@ -1,0 +1,47 @@
+"""What a service answers may be of any shape: an answer without its list is a passing fault, and a row that cannot be
+read is counted and takes no other with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+import requests
+
+from connector.errors import Passing
+from connector.http import body_of
+
+MALFORMED = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+T = TypeVar("T")
+
+
+def envelope(response: requests.Response, api: str) -> dict[str, Any]:
+    """The answer's JSON object. Raises Passing when it is none."""
+    body = body_of(response)
+    if not isinstance(body, dict):
+        raise unreadable(api)
+    return body
+
+
+def listed(body: dict[str, Any], key: str, api: str, default: list[Any] | None = None) -> list[Any]:
+    """Raises Passing when there is no such list; ``default`` is for services that leave an empty one out."""
+    rows = body.get(key, default)
+    if not isinstance(rows, list):
+        raise unreadable(api)
+    return rows
+
+
+def unreadable(api: str) -> Passing:
+    return Passing(f"{api} answered with nothing that can be read", "it usually passes; the next cycle asks again")
+
+
+def readable(read: Callable[[Any], T], rows: Iterable[Any], unknown: Counter[str], name: str) -> Iterator[T]:
+    """Each row as ``read`` has it; the others are counted under ``name``."""
+    for row in rows:
+        try:
+            found = read(row)
+        except MALFORMED:
+            unknown[name] += 1
+        else:
+            yield found
