@@ -25,7 +25,6 @@ import structlog
 
 from connector.clock import Clock
 from connector.errors import ConfigurationError, ConnectorError
-from connector.facts import Outcome
 from connector.lifecycle import Turns, decide, plan
 from connector.mapping import Mapping as CompiledMapping
 from connector.poll import Polled, PolledObject, Tell, poll_salesforce, poll_sources
@@ -33,7 +32,7 @@ from connector.ports import Salesforce, Source
 from connector.report import CycleReport
 from connector.rollup import RollUp
 from connector.staff import staffed
-from connector.store import Store
+from connector.store import Cursor, Settled, Store
 from connector.writeback import Planned, Writer
 
 log = structlog.get_logger(__name__)
@@ -41,7 +40,7 @@ log = structlog.get_logger(__name__)
 BATCH = 1000  # people decided at a time
 SALESFORCE = "salesforce"
 SETTLING = "settling"  # the second pass over the plan, which writes
-TURNS = "turns"  # where it is kept how many people each owner was given
+TURNS, PROMISED = "turns", "promised"  # where it is kept how many people each owner was given, and is to be given
 
 
 def silent(_what: str, _done: int, _total: int | None) -> None:
@@ -130,12 +129,16 @@ def looks_at_roleless(mapping: CompiledMapping) -> bool:
     return mapping.model.deals.without_roles != ("ignore",)
 
 
+def turns_of(store: Store) -> Turns:
+    """Whose turn it is, as the last settling left it."""
+    return Turns(dict(store.cursor(TURNS) or {}), dict(store.cursor(PROMISED) or {}))
+
+
 def planned(
-    pipeline: Pipeline, now: datetime, only: Sequence[str] | None, rollup: RollUp, what: str
+    pipeline: Pipeline, now: datetime, only: Sequence[str] | None, rollup: RollUp, turns: Turns, what: str
 ) -> Iterator[list[Planned]]:
     """Every dirty person, decided and planned, in batches; stops between two of them when asked to."""
     store, mapping, after, done = pipeline.store, pipeline.mapping, "", 0
-    turns = Turns(dict(store.cursor(TURNS) or {}))
     total = store.dirty_count() if only is None else len(only)
     wanted = None if only is None else frozenset(only)
     while (marks := store.next_dirty(BATCH, after)) and not pipeline.stop():
@@ -150,13 +153,12 @@ def planned(
         done += len(seqs)
         pipeline.tell(what, done, total)
         yield batch
-    if what == SETTLING and turns.counts:
-        store.set_cursor(TURNS, turns.counts)
 
 
 def preview(pipeline: Pipeline, now: datetime, only: Sequence[str] | None, report: CycleReport) -> None:
     """Counts the whole plan before the first write. Raises ConfigurationError when it moves too many people."""
-    for batch in planned(pipeline, now, only, RollUp(pipeline.mapping, pipeline.store), "deciding"):
+    rollup, turns = RollUp(pipeline.mapping, pipeline.store), turns_of(pipeline.store)
+    for batch in planned(pipeline, now, only, rollup, turns, "deciding"):
         report.plan(batch)
     limit = pipeline.max_changes
     if limit is not None and report.people_to_change > limit and not report.dry_run:
@@ -169,12 +171,16 @@ def preview(pipeline: Pipeline, now: datetime, only: Sequence[str] | None, repor
 
 def write(pipeline: Pipeline, cycle_id: int, now: datetime, only: Sequence[str] | None, report: CycleReport) -> None:
     total, done = report.people_to_change, 0
+    turns = turns_of(pipeline.store)
 
-    def seen(outcome: Outcome) -> None:
+    def settling(settled: Sequence[Settled]) -> Sequence[Cursor]:
         nonlocal done
-        done += 1
-        report.outcome(outcome)
-        pipeline.tell("writing", done, total)
+        for outcome in (outcome for each in settled for outcome in each.outcomes):
+            done += 1
+            report.outcome(outcome)
+            pipeline.tell("writing", done, total)
+        taken = [turns.settle(each.decision, pipeline.mapping, is_open=each.is_open) for each in settled]
+        return [(TURNS, turns.kept), (PROMISED, turns.promised)] if any(taken) else ()
 
     writer = Writer(
         pipeline.salesforce,
@@ -183,16 +189,16 @@ def write(pipeline: Pipeline, cycle_id: int, now: datetime, only: Sequence[str] 
         cycle_id=cycle_id,
         mapping_version=pipeline.mapping.version,
         now=now,
-        seen=seen,
+        settling=settling,
     )
     rollup = RollUp(pipeline.mapping, pipeline.store)
-    for batch in planned(pipeline, now, only, rollup, SETTLING):
+    for batch in planned(pipeline, now, only, rollup, turns, SETTLING):
         writer.add(batch)
     writer.finish()
     rollup.mark()
     for outcomes in pipeline.salesforce.update(rollup.changes()):
         for outcome in outcomes:
-            seen(outcome)
+            report.outcome(outcome)
 
 
 def finish(pipeline: Pipeline, cycle_id: int, report: CycleReport, before: Mapping[str, Counter[str]]) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from connector import mapping as mappings
 from connector.clock import SystemClock
-from connector.cycle import BATCH, TURNS, looks_at_roleless
-from connector.lifecycle import Turns, decide, plan
+from connector.cycle import BATCH, looks_at_roleless, turns_of
+from connector.lifecycle import decide, plan
 from connector.lifecycle.allocation import Desk
 from connector.mapping import Mapping
 from connector.poll import Tell, chunks
@@ -57,7 +57,7 @@ def run_preview(settings: Settings, name: str | None, tell: Tell) -> Preview:
     with open_state(settings, clock) as store:
         if known := store.cursor(OWNERS):
             mapping = mapping.at_desk(Desk(known["ids"], known["load"]))
-        rollup, turns = RollUp(mapping, store), Turns(dict(store.cursor(TURNS) or {}))
+        rollup, turns = RollUp(mapping, store), turns_of(store)
         people = store.people_in()
         for done, ids in enumerate(chunks(people, BATCH)):
             found = rollup.tell(store.facts_of(ids, with_roleless=looks_at_roleless(mapping)))

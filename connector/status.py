@@ -8,7 +8,7 @@ from typing import Any
 
 from connector.backfill import STATE as BACKFILL
 from connector.clock import SystemClock
-from connector.cycle import TURNS
+from connector.cycle import PROMISED, TURNS
 from connector.daemon import read_heartbeat
 from connector.errors import ConfigurationError
 from connector.facts import Person, Row
@@ -23,7 +23,7 @@ from connector.wiring import heartbeat_file, load_mapping, open_state
 CYCLES_SHOWN = 5
 SET_ASIDE_SHOWN = 20
 DROPPED_SHOWN = 5
-INTERNAL = frozenset({BACKFILL, OWNERS, TURNS})  # kept beside the cursors of objects and sources
+INTERNAL = frozenset({BACKFILL, OWNERS, PROMISED, TURNS})  # kept beside the cursors of objects and sources
 
 
 def read_status(settings: Settings) -> dict[str, Any]:

@@ -7,18 +7,19 @@ transaction is open while a request is under way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from connector.facts import Decision, Outcome, RecordChange
+from connector.facts import Decision, RecordChange
 from connector.ports import Salesforce
-from connector.store import Settled, Store
+from connector.store import Cursor, Settled, Store
 
 Planned = tuple[str, int, Decision, RecordChange | None]  # person, dirty mark, decision, change
 
 
 class Writer:
-    """Collects what is planned, writes it in packs, settles what came of it. ``seen`` is told every outcome."""
+    """Collects what is planned, writes it in packs, settles what came of it. ``settling`` is told of everything before
+    it is settled, and says which cursors move with it."""
 
     def __init__(
         self,
@@ -29,11 +30,11 @@ class Writer:
         cycle_id: int,
         mapping_version: str,
         now: datetime,
-        seen: Callable[[Outcome], None],
+        settling: Callable[[Sequence[Settled]], Sequence[Cursor]],
     ) -> None:
         self._salesforce, self._store = salesforce, store
         self._pack, self._cycle_id, self._version, self._now = pack, cycle_id, mapping_version, now
-        self._seen = seen
+        self._settling = settling
         self._waiting: list[Planned] = []
 
     def add(self, batch: Iterable[Planned]) -> None:
@@ -63,9 +64,11 @@ class Writer:
             for outcome in outcomes:
                 person_id, seq, decision, _ = by_person[outcome.change.person_id]
                 settled.append(Settled(person_id, seq, decision, (outcome,)))
-                self._seen(outcome)
             self._settle(settled)
 
     def _settle(self, settled: list[Settled]) -> None:
         if settled:
-            self._store.settle(settled, cycle_id=self._cycle_id, mapping_version=self._version, now=self._now)
+            cursors = self._settling(settled)
+            self._store.settle(
+                settled, cycle_id=self._cycle_id, mapping_version=self._version, now=self._now, cursors=cursors
+            )

@@ -11,6 +11,6 @@ opening     open_store                     store       the verbs, each one trans
 from connector.store.opening import open_store
 from connector.store.reading import own_stage
 from connector.store.settling import Settled
-from connector.store.store import Store
+from connector.store.store import Cursor, Store
 
-__all__ = ["Settled", "Store", "open_store", "own_stage"]
+__all__ = ["Cursor", "Settled", "Store", "open_store", "own_stage"]

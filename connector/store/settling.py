@@ -33,6 +33,11 @@ class Settled:
     decision: Decision
     outcomes: Sequence[Outcome] = ()
 
+    @property
+    def is_open(self) -> bool:
+        """Salesforce refused or delayed a row of it: nothing of the decision counts as done."""
+        return any(outcome.result in OPEN for outcome in self.outcomes)
+
 
 @dataclass(frozen=True, slots=True)
 class Books:
@@ -44,7 +49,7 @@ class Books:
 
 
 SAID = ("value", "current", "stands", "rule", "verdict", "reason", "evidence", "memory")
-RULE, EVIDENCE = SAID.index("rule"), SAID.index("evidence")
+STANDS, RULE, EVIDENCE = SAID.index("stands"), SAID.index("rule"), SAID.index("evidence")
 _said = itemgetter(*SAID)
 _TRACKS = select(TRACK.c.person_id, TRACK.c.track, *(TRACK.c[name] for name in SAID)).where(TRACK.c.person_id.in_(IDS))
 _ASIDE = select(SET_ASIDE).where(SET_ASIDE.c.person_id.in_(IDS))
@@ -84,19 +89,26 @@ def _store_tracks(connection: Connection, settled: Sequence[Settled], ids: Seque
     rows: Tracks = {}
     for each in settled:
         taken = {change.track for change in _changes(each.outcomes, TAKEN)}
-        refused = {change.track for change in _changes(each.outcomes, OPEN)}
+        is_open = each.is_open
         is_alone = ":" in each.person_id  # a prospect: nothing stands in Salesforce
         for track in each.decision.tracks:
             key = (each.person_id, track.track)
-            memory = dumps(track.memory) if track.memory else "{}"
-            if track.track in refused:
-                memory = old[key][-1] if key in old else "{}"
+            memory = _memory_of(track, old.get(key), is_open=is_open)
             stands = track.value if track.track in taken or (is_alone and track.value) else track.current
             evidence = _evidence_of(track, old.get(key))
             rows[key] = _track_row(each.person_id, track, stands or "", evidence, memory, books)
     changed = [row for key, row in rows.items() if old.get(key) != _said(row)]
     upsert(connection, TRACK, changed, keep=frozenset())
     return rows
+
+
+def _memory_of(track: TrackDecision, before: tuple[str, ...] | None, *, is_open: bool) -> str:
+    """Salesforce takes a row whole or not at all: with a refused one, what was decided of any track is not done yet,
+    and is decided again from what was remembered before. But what somebody set by hand is set, row or no row."""
+    is_by_hand = before is not None and track.value == track.current and before[STANDS] != (track.current or "")
+    if is_open and not is_by_hand:
+        return before[-1] if before is not None else "{}"
+    return dumps(track.memory) if track.memory else "{}"
 
 
 def _evidence_of(track: TrackDecision, before: tuple[str, ...] | None) -> str:

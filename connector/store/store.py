@@ -239,11 +239,21 @@ class Store:
 
     # -- settle ----------------------------------------------------------------------------------------------------
 
-    def settle(self, settled: Sequence[Settled], *, cycle_id: int, mapping_version: str, now: datetime) -> None:
+    def settle(
+        self,
+        settled: Sequence[Settled],
+        *,
+        cycle_id: int,
+        mapping_version: str,
+        now: datetime,
+        cursors: Sequence[Cursor] = (),
+    ) -> None:
         """Stores decisions, folds in what Salesforce took, logs it, and clears the marks these decisions answer;
-        people with a WAITING outcome stay dirty."""
+        people with a WAITING outcome stay dirty. ``cursors`` move with it."""
         with uncollected(), self._write() as connection:
             settling.settle(connection, settled, cycle_id=cycle_id, mapping_version=mapping_version, now=now)
+            for each in cursors:
+                books.set_cursor(connection, *each)
 
     def drop_dirty(self, marks: Sequence[tuple[str, int]]) -> None:
         """Clears (person id, mark) of people who do not exist."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from store_facts import START, answered, click, decided, dirty, one, page, prospect, row, settle
 
-from connector.facts import Change, Decision, Outcome, RecordChange, Result
+from connector.facts import Change, Decision, Outcome, RecordChange, Result, TrackDecision
 from connector.store import Settled, Store
 
 
@@ -90,15 +91,32 @@ def test_people_waiting_stay_dirty_and_leave_no_log(known: Store) -> None:
 
 
 @pytest.mark.parametrize("result", [Result.SET_ASIDE, Result.WAITING])
-def test_the_memory_of_a_change_that_was_not_applied_is_not_remembered(known: Store, result: Result) -> None:
+def test_nothing_of_a_row_that_was_not_written_is_remembered(known: Store, result: Result) -> None:
     settle(known, answered(known, "C1", decided("A", memory={"n": 1}), result=Result.APPLIED))
-    known.mark_dirty(["C1"])
-    refused = answered(known, "C1", decided("B", memory={"n": 2}), result=result)
-    untouched = decided("5", track="score", memory={"n": 3})
-    settle(known, Settled("C1", refused.seq, Decision("C1", (*refused.decision.tracks, untouched)), refused.outcomes))
+    beside = decided("5", "5", track="score", verdict="stays", memory={"n": 3})
+    first = answered(known, "C1", decided("A", "A", verdict="stays", memory={"n": 1}), beside)
+    settle(known, first)
+    refused = answered(known, "C1", decided("B", "A", memory={"n": 2}), result=result)
+    settle(known, with_track(refused, beside._replace(memory={"n": 4})))
     assert one(known, "C1").memory == {"stage": {"n": 1}, "score": {"n": 3}}
-    settle(known, answered(known, "C1", decided("B", memory={"n": 2}), result=Result.APPLIED))
-    assert one(known, "C1").memory["stage"] == {"n": 2}
+    taken = answered(known, "C1", decided("B", "A", memory={"n": 2}), result=Result.APPLIED)
+    settle(known, with_track(taken, beside._replace(memory={"n": 4})))
+    assert one(known, "C1").memory == {"stage": {"n": 2}, "score": {"n": 4}}
+
+
+def test_what_a_person_set_is_remembered_though_the_row_is_refused(known: Store) -> None:
+    settle(known, answered(known, "C1", decided("New", "New", track="status", verdict="stays", memory={"n": 1})))
+    by_hand = decided("Open", "Open", track="status", verdict="held", memory={"since": "then"})
+    refused = answered(known, "C1", decided("B"), result=Result.SET_ASIDE, code="NO")
+    settle(known, with_track(refused, by_hand))
+    settle(known, with_track(refused, by_hand._replace(memory={"since": "later"})))
+    assert one(known, "C1").memory == {"status": {"since": "then"}}
+
+
+def with_track(settled: Settled, track: TrackDecision) -> Settled:
+    """The same, with one more track, of which nothing was written."""
+    decision = settled.decision._replace(tracks=(*settled.decision.tracks, track))
+    return replace(settled, decision=decision)
 
 
 def test_a_refused_change_is_on_the_list_and_logged_once_for_each_different_refusal(known: Store) -> None:
