@@ -76,7 +76,7 @@ def _unchanged(view: View, ladder: Ladder, current: str | None, memory: Memory) 
     is_apart = answer > position or (answer < position and not ladder.track.forward)
     if is_apart or ladder.names[answer] != memory["answer"]:
         return None
-    if ladder.moves_from and ladder.leads_out(view, position, answer):
+    if ladder.leads_out(view, position) or (answer != position and ladder.leads_out(view, answer)):
         return None
     if answer < position:
         return TrackDecision(ladder.name, current, current, "", "held", _backward(ladder, answer), (), memory)
@@ -99,7 +99,7 @@ def _first(view: View, ladder: Ladder) -> TrackDecision | None:
     if rule is None:
         return TrackDecision(ladder.name, None, None, "", "stays", NO_RULE, (), remembered)
     ladder.show(view, answer, entered)
-    if answer in ladder.moves_from and ladder.leads_out(view, answer):
+    if ladder.leads_out(view, answer):
         return None
     return TrackDecision(
         ladder.name, ladder.values[answer], None, rule.name, "moves", rule.reason, evidence, remembered

@@ -89,11 +89,12 @@ class Ladder:
             return remembered
         return self._by_value.get(fold(value), UNKNOWN)
 
-    def leads_out(self, view: View, *positions: int) -> bool:
-        """Whether the condition of a move out of one of the positions holds."""
-        return any(
-            test(view) for position in positions if position in self.moves_from for _, test in self.moves_from[position]
-        )
+    def leads_out(self, view: View, position: int) -> bool:
+        """Whether the condition of a move out of the position holds."""
+        for _, test in self.moves_from.get(position, ()):  # noqa: SIM110 - a loop is twice as fast as any()
+            if test(view):
+                return True
+        return False
 
     def is_settled(self, memory: Memory, person_id: str) -> bool:
         """Nothing is held, waits, or is yet to be remembered."""

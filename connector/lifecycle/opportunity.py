@@ -82,12 +82,15 @@ class HasOpportunity(Condition):
             return lambda each, _view: in_state(each.opportunity)
 
         def fits(each: OpportunityRole, view: View) -> bool:
-            return (
-                in_state(each.opportunity)
-                and all(check(each.opportunity.get(name), view) for name, check in filters)
-                and all(check(each.role.get(name), view) for name, check in role_filters)
-                and (anchor is None or self._is_after(each, anchor(view), view))
-            )
+            if not in_state(each.opportunity):
+                return False
+            for name, check in filters:
+                if not check(each.opportunity.get(name), view):
+                    return False
+            for name, check in role_filters:
+                if not check(each.role.get(name), view):
+                    return False
+            return anchor is None or self._is_after(each, anchor(view), view)
 
         return fits
 
