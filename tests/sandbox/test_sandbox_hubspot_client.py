@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def search(after):
 ids, after = [], "0"
 while after:
     page = search(after)
-    ids += [each.id for each in page.results]
+    ids += [[each.id, each.properties["email"], each.properties["lifecyclestage"]] for each in page.results]
     after = page.paging.next.after if page.paging else None
 told["searched"] = ids
 told["listed"] = [each.id for each in api.crm.contacts.get_all()]
@@ -74,7 +75,11 @@ except ApiException as error:
 
 stages = api.crm.properties.core_api.get_by_name("contacts", "lifecyclestage")
 told["stages"] = [option.value for option in stages.options]
-told["calls"] = [each.id for each in api.crm.objects.calls.basic_api.get_page(associations=["contacts"]).results]
+calls = api.crm.objects.calls.basic_api.get_page(
+    properties=["hs_timestamp", "hs_call_direction", "hs_call_title"], associations=["contacts"]).results
+told["calls"] = [
+    [each.id, each.properties["hs_timestamp"], each.properties["hs_call_direction"], each.properties["hs_call_title"]]
+    for each in calls]
 asked = BatchInputPublicFetchAssociationsBatchRequest(inputs=[{"id": call}])
 found = api.crm.associations.v4.batch_api.get_page(
     "calls", "contacts", batch_input_public_fetch_associations_batch_request=asked)
@@ -93,18 +98,26 @@ def hub() -> Iterator[HubSpot]:
 
 
 def test_the_client_reads_and_writes_what_the_handle_has(hub: HubSpot, tmp_path: Path) -> None:
-    people = hub.add_contacts([{"firstname": f"P{place}"} for place in range(1500)])
+    made = [{"firstname": f"P{place}", "email": f"p{place}@example.com"} for place in range(1500)]
+    people = hub.add_contacts([{**each, "lifecyclestage": "lead"} for each in made])
     [ann] = hub.add_contacts([{"email": "ann@example.com", "lifecyclestage": "opportunity"}])
     hub.update_contacts([{"id": ann, "lifecyclestage": "customer"}])
     hub.archive(people[:3])
-    [call] = hub.add_engagements("calls", [{"contacts": [ann, people[5]]}])
+    talk = {"hs_call_direction": "INBOUND", "hs_call_title": "Called back"}
+    [call] = hub.add_engagements("calls", [{**talk, "contacts": [ann, people[5]]}])
     with Server(hub.org, extra_routes=hub.routes) as server:
         told = run([server.url, hub.token, str(ann), str(call)], tmp_path)
         ours = list(HubSpotSource(server.url, hub.token, SystemClock()).poll(None, SystemClock().now()))
     live = [str(each) for each in (*people[3:], ann)]
-    assert [each.id for page in ours for each in page.prospects if not each.deleted] == live
-    assert sorted(each.prospect_id or "" for page in ours for each in page.activities) == sorted(told["tied"])
-    assert told.pop("searched") == live
+    known = [each for page in ours for each in page.prospects if not each.deleted]
+    assert told.pop("searched") == [[each.id, each.email, each.attributes.get("lifecyclestage")] for each in known]
+    [[call_id, at, direction, title]] = told.pop("calls")
+    calls = [each for page in ours for each in page.activities]
+    assert sorted(each.prospect_id or "" for each in calls) == sorted(told["tied"])
+    assert {(each.id.split(":")[1], each.occurred_at, each.direction.upper(), each.name) for each in calls} == {
+        (call_id, datetime.fromisoformat(at), direction, title)
+    }
+    assert [each.id for each in known] == live
     assert told.pop("listed") == live
     assert told == {
         "archived": [str(each) for each in people[:3]],
@@ -113,7 +126,6 @@ def test_the_client_reads_and_writes_what_the_handle_has(hub: HubSpot, tmp_path:
         "batch": [1, "OBJECT_NOT_FOUND", "customer"],
         "taken": [409, "CONFLICT"],
         "stages": [option for option, _ in hub.objects["contacts"].properties["lifecyclestage"].options],
-        "calls": [str(call)],
         "tied": [str(people[5]), str(ann)],
         "owner": "owner@practice.example",
     }

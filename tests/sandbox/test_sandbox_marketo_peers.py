@@ -11,23 +11,29 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from connect_proxy import ConnectProxy
 
+from connector.clock import SystemClock
+from connector.facts import Prospect
+from connector.salesforce.ids import id18
 from connector.sandbox.marketo import Marketo
 from connector.sandbox.marketo_gate import Switches
 from connector.sandbox.marketo_query import stamp
 from connector.sandbox.org import PracticeOrg
 from connector.sandbox.server import Server
+from connector.sources.marketo import MarketoSource
+from connector.sources.marketo_rows import ACTIVITY_KINDS
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-peers-marketing/bin/python"
 AIRBYTE = ROOT / ".venv-peers-airbyte-marketo/bin/source-marketo"
 LEADS = 330
+Row = tuple[str, str, datetime, str, str]  # id, lead, time, kind, name
 
 # What the first one is asked; it answers with one JSON object.
 SCRIPT = """
@@ -64,7 +70,15 @@ def marketo() -> Iterator[Marketo]:
     marketo = Marketo(org)
     begun = org.clock.now() - timedelta(days=3)
     ids = marketo.add_leads(
-        [{"email": f"p{n}@practice.example", "createdAt": begun, "leadStatus": "Open"} for n in range(LEADS)]
+        [
+            {
+                "email": f"p{n}@practice.example",
+                "createdAt": begun,
+                "leadStatus": "Open",
+                "sfdcContactId": id18(f"003{n:012d}") if n % 3 else None,
+            }
+            for n in range(LEADS)
+        ]
     )
     rows = [{"leadId": one, "activityDate": begun + timedelta(seconds=n // 7)} for n, one in enumerate(ids)]
     form = {"activityTypeId": 2, "primaryAttributeValue": "Demo", "attributes": {"Form Fields": 'a:"ü"\u2028;b, c'}}
@@ -87,6 +101,31 @@ def output(command: list[str], folder: Path, given: str = "", **variables: str) 
     return done.stdout
 
 
+def read_by_us(server: Server, marketo: Marketo) -> tuple[list[Row], dict[str, Prospect], set[str]]:
+    """What our own source reads: activities as rows to compare, leads by id, and leads that are gone."""
+    trusted = Path(server.ca_file) if server.certificates else None
+    source = MarketoSource(server.url, marketo.client_id, marketo.client_secret, SystemClock(), trusted, extracts=False)
+    pages = list(source.poll(None, SystemClock().now()))
+    found = [each for page in pages for each in page.activities]
+    rows = [(each.id, str(each.prospect_id), each.occurred_at, each.kind, each.name) for each in found]
+    people = {each.id: each for page in pages for each in page.prospects}
+    return sorted(rows), people, {gone for page in pages for gone in page.gone}
+
+
+def as_rows(answered: list[dict[str, Any]]) -> list[Row]:
+    """Activities of another reader in the same form."""
+    return sorted(
+        (
+            str(each["marketoGUID"]),
+            str(each["leadId"]),
+            datetime.fromisoformat(each["activityDate"]).astimezone(UTC),
+            ACTIVITY_KINDS[int(each["activityTypeId"])],
+            str(each.get("primaryAttributeValue") or each.get("primary_attribute_value") or ""),
+        )
+        for each in answered
+    )
+
+
 def logged(marketo: Marketo, *kinds: int) -> list[str]:
     return [str(body["id"]) for body in marketo.activities() if body["activityTypeId"] in kinds]
 
@@ -105,6 +144,12 @@ def test_marketorestpython_reads_what_is_there(marketo: Marketo, tmp_path: Path)
         trust = {"REQUESTS_CA_BUNDLE": str(server.ca_file), "HTTPS_PROXY": proxy.url}
         read = json.loads(output([str(PYTHON), "-c", SCRIPT], tmp_path, json.dumps(given), **trust))
         assert set(proxy.asked) == {"practice.mktorest.com:443"}
+        rows, ours, gone = read_by_us(server, marketo)
+
+    assert as_rows(read["activities"]) == [row for row in rows if row[3] in ("form_submit", "email_click")]
+    assert {str(each["leadId"]) for each in read["deleted"]} == gone
+    for each in read["leads"]:
+        assert (ours[str(each["id"])].email, ours[str(each["id"])].crm_id) == (each["email"], each["sfdcContactId"])
 
     assert {each["id"] for each in read["types"]} == marketo.types.keys()
     assert [each["marketoGUID"] for each in read["activities"]] == logged(marketo, 2, 11)
@@ -150,6 +195,11 @@ def test_airbyte_reads_everything_then_what_changed(marketo: Marketo, tmp_path: 
         forms = read["activities_fill_out_form"]
         assert [each["marketoGUID"] for each in forms] == logged(marketo, 2)
         assert {each["form_fields"] for each in forms} == {'a:"ü"\u2028;b, c'}
+        rows, ours, _ = read_by_us(server, marketo)
+        assert as_rows(forms) == [row for row in rows if row[3] == "form_submit"]
+        leads = {str(each["id"]): each for each in read["leads"]}
+        alive = {one: each for one, each in ours.items() if not each.deleted}
+        assert {one: each.email for one, each in alive.items()} == {one: leads[one]["email"] for one in alive}
 
         marketo.update_leads([{"id": marketo.leads()[7]["id"], "leadStatus": "SQL"}])
         last = {m["state"]["stream"]["stream_descriptor"]["name"]: m["state"] for m in messages if m["type"] == "STATE"}
