@@ -113,6 +113,7 @@ class Daemon:
         """Tells whoever watches that the daemon lives, and whether the last cycle went well."""
         text = json.dumps({"at": self.now().isoformat(), "status": status, "pid": os.getpid()})
         scratch = self._heartbeat.with_suffix(".tmp")
+        scratch.parent.mkdir(parents=True, exist_ok=True)  # nothing else makes it where the state is no file
         scratch.write_text(text + "\n")
         scratch.replace(self._heartbeat)
 

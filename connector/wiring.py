@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from sqlalchemy.engine import make_url
 from connector import mapping as mappings
 from connector.clock import Clock, SystemClock
 from connector.cycle import SALESFORCE, Pipeline, silent
-from connector.errors import ConfigurationError, StateError
 from connector.facts import Activity, Row
 from connector.lifecycle.activity import HasActivity
 from connector.mapping import Mapping
@@ -30,7 +28,7 @@ from connector.salesforce.activities import (
 )
 from connector.settings import Settings
 from connector.sources import open_sources
-from connector.store import Store, open_store
+from connector.store import Store, copy_state, open_store
 
 # In the order they are read: people first, so that a role never waits for its contact; roles in the second request.
 OBJECTS = ("Account", "Contact", "Lead", "Opportunity", "OpportunityContactRole", "Task", "Event", "CampaignMember")
@@ -151,26 +149,9 @@ def _open_state(settings: Settings, clock: Clock, dry_run: bool) -> Iterator[Sto
         return
     with tempfile.TemporaryDirectory(prefix="connector-dry-run-") as folder:
         copy = Path(folder) / "state.sqlite3"
-        _copy_state(url, copy)
+        copy_state(url, copy)
         with open_store(f"sqlite:///{copy}", clock=clock) as store:
             yield store
-
-
-def _copy_state(url: str, copy: Path) -> None:
-    """A consistent copy of a SQLite state, also while a daemon writes it. Without a state the copy starts empty."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        raise ConfigurationError(
-            "a dry run needs a SQLite state, which it copies", "run it with CONNECTOR_STATE set to a SQLite file"
-        )
-    path = Path(parsed.database or "")
-    if not path.is_file():
-        return
-    try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source, closing(sqlite3.connect(copy)) as to:
-            source.backup(to)
-    except sqlite3.Error as error:
-        raise StateError(f"the state {path} cannot be copied: {error}", "check that it is a connector state") from None
 
 
 def heartbeat_file(settings: Settings) -> Path:

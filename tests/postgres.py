@@ -53,6 +53,12 @@ def run(url: URL | str, *statements: str) -> list[Any]:
     return rows
 
 
+def cut(url: URL | str) -> None:
+    """Ends all other sessions of a database."""
+    others = "datname = current_database() AND pid <> pg_backend_pid()"
+    run(url, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+
+
 def server() -> Server:
     """Tests that need it are marked ``needs_server``."""
     assert URL_OF_SERVER, "CONNECTOR_TEST_POSTGRES is not set"

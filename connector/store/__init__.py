@@ -6,11 +6,13 @@ identity    merges and conversions         people      facts out, as connector.f
 settling    decisions and outcomes in      reading     questions of people
 books       cursors, cycles, calls         dialect     where SQLite and PostgreSQL differ
 opening     open_store                     store       the verbs, each one transaction
+copying     a copy to try things on
 """
 
+from connector.store.copying import copy_state
 from connector.store.opening import open_store
 from connector.store.reading import own_stage
 from connector.store.settling import Settled
 from connector.store.store import Cursor, Store
 
-__all__ = ["Cursor", "Settled", "Store", "open_store", "own_stage"]
+__all__ = ["Cursor", "Settled", "Store", "copy_state", "open_store", "own_stage"]

@@ -27,7 +27,7 @@ def open_store(url: str, *, clock: Clock, exclusive: bool = False, create: bool 
     ``exclusive`` keeps other exclusive openers out until ``close``. Raises StateError when the state is missing
     (``create=False``), held by another process, newer than this program, corrupt, not ours, or cannot be written, and
     Passing when its server does not answer."""
-    parsed = _parse(url)
+    parsed = parse(url)
     where = parsed.render_as_string(hide_password=True)
     path = _path(parsed)
     if path is not None:
@@ -45,7 +45,8 @@ def open_store(url: str, *, clock: Clock, exclusive: bool = False, create: bool 
     raise AssertionError("unreachable")
 
 
-def _parse(url: str) -> URL:
+def parse(url: str) -> URL:
+    """A SQLAlchemy URL, or the path of a SQLite file. Raises StateError for what is neither."""
     try:
         parsed = make_url(url if "://" in url else f"sqlite:///{url}")
         parsed.get_dialect()
@@ -129,7 +130,7 @@ def _lock_file(held: ExitStack, path: Path) -> None:
 
 
 def _migrate(engine: Engine, path: Path | None, where: str, *, create: bool, locked: bool) -> None:
-    version = _version(engine, where)
+    version = version_of(engine, where)
     if version == HEAD:
         return
     if version is not None and not migrations.is_known(version):
@@ -143,7 +144,7 @@ def _migrate(engine: Engine, path: Path | None, where: str, *, create: bool, loc
         migrations.upgrade(engine if locked else _hold(held, engine, path, where))
 
 
-def _version(engine: Engine, where: str) -> str | None:
+def version_of(engine: Engine, where: str) -> str | None:
     """The schema version; None for an empty database. Raises StateError for somebody else's database."""
     with engine.connect() as connection:
         tables = set(inspect(connection).get_table_names())

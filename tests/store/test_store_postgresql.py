@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -16,15 +17,9 @@ from store_facts import answered, click, decided, dirty, page, prospect, row, se
 from connector.clock import FrozenClock
 from connector.errors import Passing, StateError
 from connector.facts import Result
-from connector.store import open_store
+from connector.store import copy_state, open_store
 from connector.store.dialect import make_engine
-from tests.postgres import Server, needs_server, plain, run
-
-CUT = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-)
-
+from tests.postgres import Server, cut, needs_server, plain, run
 
 pytestmark = needs_server
 
@@ -72,7 +67,7 @@ def test_two_schemas_of_a_database_are_two_states(bare: str, clock: FrozenClock)
 def test_the_state_is_held_again_after_all_connections_were_cut(url: str, clock: FrozenClock) -> None:
     with open_store(url, clock=clock, exclusive=True) as store:
         store.mark_dirty(["C1"])
-        run(url, CUT)
+        cut(url)
         store.mark_dirty(["C2"])
         assert dirty(store) == ["C1", "C2"]
         with pytest.raises(StateError, match="in use"):
@@ -81,7 +76,7 @@ def test_the_state_is_held_again_after_all_connections_were_cut(url: str, clock:
 
 def test_whoever_lost_the_state_to_another_writes_nothing(url: str, clock: FrozenClock) -> None:
     with open_store(url, clock=clock, exclusive=True) as first:
-        run(url, CUT)
+        cut(url)
         with open_store(url, clock=clock, exclusive=True) as second:
             with pytest.raises(Passing, match="in use by another connector"):
                 first.mark_dirty(["C1"])
@@ -131,7 +126,7 @@ def test_a_cut_in_the_middle_passes_and_leaves_nothing_half_done(url: str, clock
         def write_and_be_cut() -> None:
             with store._write() as connection:
                 connection.execute(text("INSERT INTO dirty VALUES ('C1', 1)"))
-                run(url, CUT)
+                cut(url)
                 connection.execute(text("INSERT INTO dirty VALUES ('C2', 1)"))
 
         with pytest.raises(Passing, match="did not answer"):
@@ -234,3 +229,35 @@ def test_values_may_be_longer_than_an_index_takes(url: str, clock: FrozenClock) 
         )
         assert len(store.facts_of(["C1"])[0].activities) == 2
         assert store.people_by("stage") == {long: 1, "": 1}
+
+
+# -- a copy to try things on -------------------------------------------------------------------------------------------
+
+
+def test_a_copy_holds_everything_of_one_moment(url: str, clock: FrozenClock, tmp_path: Path) -> None:
+    with open_store(url, clock=clock, exclusive=True) as store:
+        store.record_rows("Contact", [row(f"C{number}", Email="a@x.com") for number in range(6000)])
+        store.record_page("pardot", page(click("1", email="a@x.com"), prospect("7", "b@x.com", deleted=True)))
+        settle(store, answered(store, "C1", decided("A"), result=Result.APPLIED))
+        copy_state(url, tmp_path / "copy.sqlite3")
+        with open_store(str(tmp_path / "copy.sqlite3"), clock=clock) as copy:
+            everybody = store.people_in()
+            assert copy.facts_of(everybody) == store.facts_of(everybody)
+            assert copy.counts() == store.counts()
+            assert copy.history("C1") == store.history("C1")
+            assert copy.next_dirty(10_000) == store.next_dirty(10_000)
+            settle(copy, answered(copy, "C1", decided("B"), result=Result.APPLIED))
+            assert [each["new"] for each in copy.history("C1")] == ["B", "A"]
+
+
+def test_of_an_empty_database_there_is_no_copy(bare: str, tmp_path: Path) -> None:
+    copy_state(bare, tmp_path / "copy.sqlite3")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_copied_is_said(bare: str, tmp_path: Path, clock: FrozenClock) -> None:
+    run(bare, "CREATE TABLE invoices (id int)")
+    with pytest.raises(StateError, match="not a connector state"):
+        copy_state(bare, tmp_path / "copy.sqlite3")
+    with pytest.raises(Passing, match="did not answer"):
+        copy_state("postgresql+psycopg://connector@127.0.0.1:1/connector", tmp_path / "copy.sqlite3")

@@ -1,0 +1,81 @@
+"""A copy of a state to try things on, consistent also while a daemon writes the state."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, bindparam, insert, select
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import SQLModel
+
+from connector.errors import StateError
+from connector.store import migrations
+from connector.store.dialect import WRITES, make_engine, run_many
+from connector.store.opening import parse, version_of
+from connector.store.schema import HEAD
+from connector.store.store import translate
+
+CHUNK = 5000  # rows
+
+
+def copy_state(url: str, to: Path) -> None:
+    """Writes the state at a SQLAlchemy URL or path into a new SQLite file; a state that is missing or empty leaves no
+    file. Raises StateError, and Passing when its server does not answer."""
+    parsed = parse(url)
+    if parsed.get_backend_name() == "sqlite":
+        _copy_file(Path(parsed.database or ""), to)
+    else:
+        _copy_tables(parsed, to)
+
+
+def _copy_file(path: Path, to: Path) -> None:
+    if not path.is_file():
+        return
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source, closing(sqlite3.connect(to)) as copy:
+            source.backup(copy)
+    except sqlite3.Error as error:
+        raise StateError(f"the state {path} cannot be copied: {error}", "check that it is a connector state") from None
+
+
+def _copy_tables(url: URL, to: Path) -> None:
+    where = url.render_as_string(hide_password=True)
+    source, copy = make_engine(url), make_engine(make_url(f"sqlite:///{to}"))
+    try:
+        version = version_of(source, where)
+        if version is None:
+            return
+        if version != HEAD:
+            raise StateError(
+                f"the state {where} was written by another version of the connector", "run connector status once"
+            )
+        migrations.upgrade(copy)
+        _copy_rows(source, copy)
+    except SQLAlchemyError as error:
+        raise translate(error, where) from error
+    finally:
+        source.dispose()
+        copy.dispose()
+
+
+def _copy_rows(source: Engine, copy: Engine) -> None:
+    """All tables as they are at one moment."""
+    with (
+        source.connect() as reading,
+        copy.connect().execution_options(**{WRITES: True}) as writing,
+        writing.begin(),
+    ):
+        for name in SQLModel.metadata.tables:
+            _copy_table(reading, writing, name)
+
+
+def _copy_table(reading: Connection, writing: Connection, name: str) -> None:
+    table = SQLModel.metadata.tables[name]
+    into = insert(table).values({each.name: bindparam(each.name) for each in table.columns})
+    query = select(table).execution_options(yield_per=CHUNK)  # or the driver would fetch the whole table
+    with reading.execute(query) as found:
+        for rows in found.mappings().partitions():
+            run_many(writing, into, [dict(row) for row in rows])

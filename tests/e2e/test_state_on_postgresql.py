@@ -1,0 +1,66 @@
+"""The whole connector with its state on PostgreSQL."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from connector.backfill import Scope, run_backfill
+from connector.clock import SystemClock
+from connector.daemon import Daemon
+from connector.errors import StateError
+from connector.store import open_store
+from connector.wiring import heartbeat_file, open_pipeline
+from tests.postgres import cut, needs_server
+
+pytestmark = needs_server
+
+
+@pytest.fixture
+def site(site, emptied_state):
+    site.state = emptied_state
+    return site
+
+
+def test_a_backfill_a_dry_run_and_a_cycle(site):
+    site.contacts(3)
+    with open_pipeline(site.settings(), dry_run=True) as pipeline:
+        assert run_backfill(pipeline, Scope(), dry_run=True).people_to_change == 3
+    with open_store(site.state, clock=SystemClock()) as store:
+        assert store.counts()["people"] == 0, "a dry run leaves nothing"
+    assert site.backfill().written == 3
+    assert set(site.stages().values()) == {"Suspect"}
+    site.contacts(1)
+    assert site.sync().written == 1
+    assert site.sync().written == 0
+    with site.pipeline(), pytest.raises(StateError, match="in use"):
+        site.sync()
+
+
+def test_commands_read_it(site):
+    site.contacts(2)
+    site.backfill()
+    env = {name: os.environ[name] for name in ("PATH",)} | site.practice.environment()  # noqa: TID251 - a child's
+    command = [sys.executable, "-m", "connector", "status", "--json"]
+    done = subprocess.run(
+        command, env=env | {"CONNECTOR_STATE": site.state}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert json.loads(done.stdout)["people"]["stage"] == {"Suspect": 2}, done.stderr
+
+
+def test_a_daemon_outlives_its_database(site, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    settings = site.settings()
+    with open_pipeline(settings) as pipeline:
+        told = []
+        daemon = Daemon(pipeline, heartbeat=heartbeat_file(settings), told=told.append)
+        daemon.tick()
+        site.contacts(1)
+        cut(site.state)
+        daemon.tick()
+        daemon.tick()
+        assert daemon.fatal is None
+        assert sum(each.written for each in told) == 1
+    assert (tmp_path / "state" / "connector.heartbeat").is_file()
