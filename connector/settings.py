@@ -42,7 +42,8 @@ class Settings(BaseSettings):
     mapping: str = Field("lead-liaison", description="Mapping file, or the name of one that is shipped.")
     state: str = Field(
         "sqlite:///state/connector.sqlite3",
-        description="SQLAlchemy URL of the local state; a plain path means a SQLite file.",
+        repr=False,  # a URL may hold a password
+        description="SQLAlchemy URL of the state, on SQLite or PostgreSQL; a plain path means a SQLite file.",
     )
     interval: float = Field(60.0, ge=1, description="Seconds from one cycle's start to the next.")
     log_format: Literal["console", "json"] = Field("console", description="Log lines on stderr.")
@@ -84,7 +85,7 @@ class Settings(BaseSettings):
         "v3", pattern=r"^(v3|\d{4}-\d{2})$", description="v3, or the month in HubSpot's dated paths, e.g. 2026-03."
     )
     hubspot_reads: str = Field(
-        "calls,meetings,emails,communications,tasks,email_events", description="What is read beside contacts."
+        "calls,meetings,emails,communications,tasks,email_events", description="What is read beside contacts; there is deals too."
     )
     hubspot_score: str = Field("hubspotscore", description="Contact property that holds the score.")
     hubspot_crm_ids: str = Field(
