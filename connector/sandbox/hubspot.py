@@ -79,6 +79,13 @@ class HubSpot:
         self.associate(name, {one: row.get("contacts", ()) for one, row in zip(made, rows, strict=True)})
         return made
 
+    def add_deals(self, rows: Sequence[Row]) -> list[int]:
+        """``contacts`` in a row are ids."""
+        bare = [{key: value for key, value in row.items() if key != "contacts"} for row in rows]
+        made = [record.id for record in self.create("deals", bare, Backward.ALLOW)]
+        self.associate("deals", {one: row.get("contacts", ()) for one, row in zip(made, rows, strict=True)})
+        return made
+
     def update_engagements(self, name: str, rows: Sequence[Row]) -> None:
         changes = {int(row["id"]): {key: row[key] for key in row if key != "id"} for row in rows}
         self.update(name, changes, Backward.ALLOW)

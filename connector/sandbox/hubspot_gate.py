@@ -134,6 +134,7 @@ SCOPES = (
     (re.compile(r"^/crm/.*/(contacts?|0-1)(/|$)"), ("PATCH", "DELETE", "PUT"), "crm.objects.contacts.write"),
     (re.compile(r"^/crm/(v3/)?objects/.*"), ("GET", "POST"), "crm.objects.contacts.read"),
     (re.compile(r"^/crm/(v3/)?objects/(.*/)?(emails?|0-49)(/|$)"), ("GET", "POST"), "sales-email-read"),
+    (re.compile(r"^/crm/(v3/)?objects/(.*/)?(deals?|0-3)(/|$)"), ("GET", "POST"), "crm.objects.deals.read"),
     (re.compile(r"^/email/"), ("GET",), "content"),
 )
 

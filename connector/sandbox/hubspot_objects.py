@@ -39,7 +39,7 @@ class ObjectType:
 
     @property
     def always(self) -> tuple[str, ...]:
-        return ("createdate" if self.to_contact == 0 else "hs_createdate", "hs_object_id", self.modified)
+        return ("createdate" if "createdate" in self.properties else "hs_createdate", "hs_object_id", self.modified)
 
 
 LIFECYCLE_STAGES: Options = (
@@ -96,8 +96,10 @@ _DATETIMES = _words(
     " hs_meeting_end_time salesforcelastsynctime notes_last_contacted"
 )
 _NUMBERS = _words("hubspotscore hs_call_duration amount num_associated_deals hs_object_id")
-_BOOLS = frozenset({"hs_email_optout"})
-_READ_ONLY = _words("hs_object_id lastmodifieddate hs_lastmodifieddate hs_merged_object_ids")
+_BOOLS = _words("hs_email_optout hs_is_closed hs_is_closed_won")
+_READ_ONLY = _words(
+    "hs_object_id lastmodifieddate hs_lastmodifieddate hs_merged_object_ids hs_is_closed hs_is_closed_won"
+)
 
 
 def _property(name: str) -> Property:
@@ -151,8 +153,12 @@ _OBJECTS = (
         "deals",
         "DEAL",
         "0-3",
-        _properties("dealname dealstage pipeline amount closedate createdate hs_lastmodifieddate hs_object_id"),
+        _properties(
+            "dealname dealstage pipeline amount closedate createdate hs_lastmodifieddate hs_object_id hs_is_closed"
+            " hs_is_closed_won hubspot_owner_id"
+        ),
         ("amount", "closedate", "createdate", "dealname", "dealstage", "hs_lastmodifieddate", "hs_object_id"),
+        to_contact=3,
     ),
     _engagement("emails", "0-49", 198, "hs_email_direction hs_email_status hs_email_subject hs_email_text"),
     _engagement(
@@ -167,4 +173,4 @@ _OBJECTS = (
 )
 OBJECTS: dict[str, ObjectType] = {each.name: each for each in _OBJECTS}
 ALIASES = {alias: each.name for each in _OBJECTS for alias in (each.name, each.singular.lower(), each.type_id)}
-ENGAGEMENTS = tuple(each.name for each in _OBJECTS if each.to_contact)
+ENGAGEMENTS = tuple(each.name for each in _OBJECTS if "hs_timestamp" in each.properties)

@@ -57,6 +57,10 @@ def changed(kind: ObjectType, old: Mapping[str, str | int], given: Mapping[str, 
     if wrong:
         raise invalid("Property values were not valid: " + json.dumps(wrong, separators=(",", ":")))
     _stamp_stage(kind, old, body, now)
+    if "hs_is_closed" in kind.properties:
+        stage = str(body.get("dealstage", ""))
+        body["hs_is_closed"] = str(stage in ("closedwon", "closedlost")).lower()
+        body["hs_is_closed_won"] = str(stage == "closedwon").lower()
     return body
 
 

@@ -1,7 +1,7 @@
-"""HubSpot: contacts, then engagements, then marketing e-mail events.
+"""HubSpot: contacts, then engagements and deals, then marketing e-mail events.
 
-Contacts and engagements are found by search. A search gives at most 10,000 rows, so each page is a query of its own
-behind the last id; its index lags, so a sweep begins a quarter of an hour before the last one began; what was archived
+All but the last are found by search. A search gives at most 10,000 rows, so each page is a query of its own behind the
+last id; its index lags, so a sweep begins a quarter of an hour before the last one began; what was archived
 a moment ago is missing from a page, so the answer's ``paging`` alone says whether there is more. Archived contacts are
 in no search: their list is read once an hour. E-mail events are read in fixed windows of time.
 Sources: developers.hubspot.com, "Search the CRM", "Contacts", "Associations", "Usage guidelines", e-mail events (v1).
@@ -34,6 +34,7 @@ LOOK_BACK = timedelta(minutes=15)  # the search index lags "a few moments", nobo
 ARCHIVED_EVERY = timedelta(hours=1)
 PARKED = timedelta(minutes=15)  # how long nothing is asked after the daily limit
 READS = (*ENGAGEMENTS, "email_events")
+USUAL = tuple(each for each in READS if each != "deals")  # these need another scope, and a mapping that looks at them
 
 KEY = "check CONNECTOR_HUBSPOT_TOKEN: a service key or a private app's token, begins with pat-"
 SCOPE = "give the key the scope that is missing, or leave out what needs it in CONNECTOR_HUBSPOT_READS"
@@ -80,7 +81,7 @@ class HubSpotSource:
         declared_kinds: Collection[str] = (),
         *,
         kept: Kept | None = None,
-        reads: Sequence[str] = READS,
+        reads: Sequence[str] = USUAL,
         version: str = "v3",
     ) -> None:
         wrong = sorted(set(reads) - set(READS))

@@ -1,7 +1,7 @@
-"""What HubSpot's rows mean: contacts as prospects, engagements and marketing e-mail events as activities. Pure tables.
+"""What HubSpot's rows mean: contacts as prospects; engagements, deals and e-mail events as activities. Tables.
 
-Values are text or null. Sources: HubSpot's guides to contacts, calls, emails, meetings, tasks and communications, and
-the reference of the e-mail events API (v1).
+Values are text or null. Sources: HubSpot's guides to contacts, calls, emails, meetings, tasks, communications and
+deals, and the reference of the e-mail events API (v1).
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Engagement:
 
     @property
     def asked(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((self.decider, self.name, *self.attributes, *self.times, "hs_timestamp")))
+        return tuple(dict.fromkeys((self.decider, self.name, *self.attributes, *self.times)))
 
 
 _MEETING, _TASK, _MESSAGE = ("meeting", OUT), ("task", OUT), ("social_message", OUT)
@@ -127,7 +127,18 @@ ENGAGEMENTS: dict[str, Engagement] = {
         "hs_task_subject",
         ("hs_task_status", "hs_task_type", "hs_task_priority", "hubspot_owner_id"),
     ),
+    "deals": Engagement(
+        "",
+        {"": ("deal", OUT)},
+        "dealname",
+        ("dealstage", "pipeline", "amount", "closedate", "hs_is_closed", "hs_is_closed_won", "hubspot_owner_id"),
+        ("createdate",),
+    ),
 }  # fmt: skip
+# As deals of any system have them. UNCONFIRMED: hs_is_closed and hs_is_closed_won, which HubSpot calculates from the
+# stage; without them the stages of the first pipeline tell.
+DEAL_NAMES = {"dealstage": "stage", "closedate": "close_date", "createdate": "created_date"}
+DEAL_STAGES = {"closedwon": "won", "closedlost": "lost"}
 EMAIL_STATUSES: dict[str, tuple[str, Direction] | None] = {  # they decide before the direction does
     "BOUNCED": ("email_bounce", OUT), "FAILED": None, "SCHEDULED": None, "SENDING": None,
 }  # fmt: skip
@@ -156,11 +167,21 @@ def engagement(name: str, row: Mapping[str, Any], contacts: Iterable[str]) -> Fo
     outcome = CALL_OUTCOMES.get(attributes.get("hs_call_disposition", ""))
     if outcome:
         attributes["CallDisposition"] = outcome  # as Salesforce's calls have it, so one rule serves both
+    if name == "deals":
+        attributes = _deal(values, attributes)
+        at = moment(values.get("closedate")) or at if attributes["state"] != "open" else at
     found = [
         Activity(SOURCE, one, kind, direction, at, values.get(form.name) or "", attributes, prospect_id=each)
         for one, each in ids.items()
     ]
     return found, [], [f"{name} {decided}"] if kind == OTHER and found else []
+
+
+def _deal(values: Mapping[str, Any], attributes: Mapping[str, Any]) -> dict[str, Any]:
+    named = {DEAL_NAMES.get(key, key): value for key, value in attributes.items()}
+    is_won, is_closed = (str(values.get(key)).lower() == "true" for key in ("hs_is_closed_won", "hs_is_closed"))
+    state = "won" if is_won else "lost" if is_closed else DEAL_STAGES.get(str(values.get("dealstage")), "open")
+    return {**named, "state": state}
 
 
 # None: known, and no activity of its own; each such mail has one of the others too.

@@ -40,6 +40,9 @@ class HubSpotBench:
         return HubSpotSource(self.server.url, self.hub.token, self.clock, **self.given)
 
     def add(self, count: int) -> set[str]:
+        if self.what == "deals":
+            deals = self.hub.add_deals([{"dealname": "Big", "contacts": [self.ann]} for _ in range(count)])
+            return {f"deals:{one}:{self.ann}" for one in deals}
         if self.what == "calls":
             calls = self.hub.add_engagements("calls", [{"contacts": [self.ann]} for _ in range(count)])
             return {f"calls:{one}:{self.ann}" for one in calls}
@@ -48,7 +51,7 @@ class HubSpotBench:
         return {f"event:{one}:{created}" for one in self.hub.add_email_events(rows)}
 
     def add_unknown(self) -> str:
-        if self.what == "calls":
+        if self.what in ("calls", "deals"):
             self.hub.add_property("hs_call_direction", object_name="calls")
             self.hub.add_engagements("calls", [{"hs_call_direction": "SIDEWAYS", "contacts": [self.ann]}])
             return "calls SIDEWAYS"
@@ -57,7 +60,7 @@ class HubSpotBench:
 
     def faults(self) -> list[Switch]:
         on, off = self.org.faults.on, self.org.faults.off
-        path = "/calls|/email/"
+        path = "/calls|/email/|/deals"
         token = self.hub.token
         return [
             Switch("one cut off answer", lambda: on("cut_off", times=2, path=path), off, passes=True),
@@ -82,9 +85,11 @@ class HubSpotBench:
         self.org.close()
 
 
-@pytest.fixture(params=["calls", "e-mail events"])
+@pytest.fixture(params=["calls", "e-mail events", "deals"])
 def bench(clock: FrozenClock, request: pytest.FixtureRequest) -> Iterator[Bench]:
     bench = HubSpotBench(clock, request.param)
+    if bench.what == "deals":
+        bench.given = {"reads": ("calls", "deals")}
     yield bench
     bench.close()
 
@@ -274,6 +279,29 @@ def test_a_meeting_counts_when_it_takes_place_and_is_taken_back_when_it_does_not
     polls.pages.clear()
     polls.poll()
     assert [each for page in polls.pages for each in page.removed] == [name]
+
+
+def test_deals_are_open_won_or_lost_and_are_read_only_when_asked_for(hubspot: HubSpotBench) -> None:
+    closed = datetime(2026, 4, 20, 9, tzinfo=UTC)
+    big = {"dealname": "Big", "amount": "1200.5", "pipeline": "default", "contacts": [hubspot.ann]}
+    stages = {"appointmentscheduled": "open", "closedwon": "won", "closedlost": "lost"}
+    created = hubspot.clock.now()
+    ids = hubspot.hub.add_deals([{**big, "dealstage": stage, "closedate": closed} for stage in stages])
+    assert Polls(hubspot).poll() == set()
+    hubspot.given = {"reads": ("deals",)}
+    polls = Polls(hubspot)
+    polls.poll()
+    found = activities(polls.pages)
+    for one, (stage, state) in zip(ids, stages.items(), strict=True):
+        each = found[f"deals:{one}:{hubspot.ann}"]
+        assert (each.kind, each.direction, each.name) == ("deal", "outbound", "Big")
+        told = {key: each.attributes[key] for key in ("state", "stage", "amount", "pipeline")}
+        assert told == {"state": state, "stage": stage, "amount": "1200.5", "pipeline": "default"}
+        assert each.occurred_at == (created if state == "open" else closed)
+    hubspot.clock.sleep(3600)
+    hubspot.hub.update_engagements("deals", [{"id": ids[0], "dealstage": "closedwon"}])
+    polls.poll()
+    assert activities(polls.pages)[f"deals:{ids[0]}:{hubspot.ann}"].attributes["state"] == "won"
 
 
 def test_an_engagement_with_two_people_is_an_activity_of_each(hubspot: HubSpotBench) -> None:
