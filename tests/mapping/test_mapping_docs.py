@@ -53,14 +53,52 @@ def test_every_sentence_is_a_mapping_that_passes_its_own_tests(sentence, text):
     assert not mapping.warnings
 
 
-def test_there_are_enough_sentences_for_every_ladder_and_hard_case():
-    parts = re.split(r"^## ", EXAMPLES, flags=re.MULTILINE)[1:]
-    counts = {part.splitlines()[0]: len(re.findall(r"^### ", part, re.MULTILINE)) for part in parts}
-    assert sum(counts.values()) == len(SENTENCES) >= 40
-    ladders = ("The ladder of Lead Liaison", "Stages beside lead status", "Score and hand-off", "States and allocation")
-    assert all(counts[ladder] >= 5 for ladder in (*ladders, "The customer's lifecycle"))
-    cases = ("Lost deals", "Reopened deals", "Several deals", "Several contacts", "Late scores", "Manual edits")
-    assert all(counts[case] >= 2 for case in (*cases, "Conversions", "Merges"))
+LADDERS = {
+    "The ladder of Lead Liaison": "lead-liaison",
+    "Stages beside lead status": "hubspot-style",
+    "Score and hand-off": "score-handoff",
+    "States and allocation": "states",
+    "The customer's lifecycle": "customer-lifecycle",
+}
+CASES = (
+    *("Lost deals", "Reopened deals", "Several deals", "Several contacts"),
+    *("Late scores", "Manual edits", "Conversions", "Merges"),
+)
+
+
+def parts_of_examples():
+    """Part -> its sentences, as (number, mapping text)."""
+    parts = {part.splitlines()[0]: part for part in re.split(r"^## ", EXAMPLES, flags=re.MULTILINE)[1:]}
+    found = {
+        name: re.findall(r"^### (\d+)\. .*?```yaml\n(.*?)```", part, re.DOTALL | re.M) for name, part in parts.items()
+    }
+    return {name: [(int(number), text) for number, text in said] for name, said in found.items() if name != "Contents"}
+
+
+def test_every_ladder_and_every_hard_case_has_at_least_five_sentences():
+    parts = parts_of_examples()
+    assert sum(len(said) for said in parts.values()) == len(SENTENCES) >= 40
+    assert {name: len(parts[name]) for name in (*LADDERS, *CASES) if len(parts[name]) < 5} == {}
+    assert set(LADDERS.values()) == set(shipped_names())
+
+
+@pytest.mark.parametrize(("part", "shipped"), LADDERS.items())
+def test_at_least_five_sentences_are_about_each_shipped_mapping_itself(part, shipped):
+    assert len([text for _, text in parts_of_examples()[part] if f"include: {shipped}\n" in text]) >= 5
+
+
+def test_every_sentence_is_said_once():
+    assert len({sentence for sentence, _ in SENTENCES}) == len({text for _, text in SENTENCES}) == len(SENTENCES)
+
+
+def test_the_contents_list_every_part_with_its_numbers():
+    contents = EXAMPLES.split("\n## ")[1]
+    for name, said in parts_of_examples().items():
+        anchor = re.sub(r"[^a-z0-9 -]", "", name.lower()).replace(" ", "-")
+        assert f"[{name}](#{anchor})" in contents
+        assert re.search(rf"\(#{anchor}\).*: {said[0][0]} to {said[-1][0]}$", contents, re.MULTILINE), name
+    numbers = [number for said in parts_of_examples().values() for number, _ in said]
+    assert numbers == list(range(1, len(numbers) + 1))
 
 
 EVERYTHING = """
