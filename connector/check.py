@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,15 +10,19 @@ from connector.clock import SystemClock
 from connector.errors import ConfigurationError, Refused
 from connector.mapping import Mapping as CompiledMapping
 from connector.mapping import MappingInvalid, Mistake, check_org
+from connector.optional import missing_fields, with_optional
+from connector.poll import PolledObject
 from connector.salesforce import SalesforceClient
+from connector.salesforce.activities import BOUNCE_FIELDS
 from connector.settings import Settings
+from connector.sources import SOURCES, switched_on
 from connector.staff import find
-from connector.wiring import load_mapping, open_client, polled_objects
+from connector.wiring import load_mapping, off, open_client, polled_objects
 
 
 @dataclass
 class CheckReport:
-    """``org``: None when there are no credentials to ask one with."""
+    """``org``: None when there are no credentials to ask one with. ``sources``: those that are read."""
 
     mapping: str
     mistakes: list[Mistake] = field(default_factory=list)
@@ -26,6 +30,7 @@ class CheckReport:
     org: str | None = None
     reads: dict[str, list[str]] = field(default_factory=dict)
     writes: dict[str, dict[str, str]] = field(default_factory=dict)
+    sources: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -37,6 +42,7 @@ class CheckReport:
             "warnings": self.warnings,
             "reads": self.reads,
             "writes": self.writes,
+            "sources": self.sources,
         }
 
 
@@ -48,14 +54,44 @@ def run_check(settings: Settings) -> CheckReport:
     except MappingInvalid as error:
         report.mistakes = list(error.mistakes)
         return report
-    report.warnings = list(mapping.warnings)
-    report.reads = {each.name: list(each.fields) for each in polled_objects(mapping)}
+    report.warnings = [*mapping.warnings, *_sources(mapping, settings)]
+    report.sources = [name for name in switched_on(settings) if name not in off(mapping)]
+    objects = polled_objects(mapping)
+    report.reads = {each.name: list(each.fields) for each in objects}
     report.writes = {track: dict(fields) for track, fields in mapping.writes.items()}
     if settings.has_credentials():
         with open_client(settings, SystemClock()) as salesforce:
             report.org = salesforce.identity()
             report.mistakes = check_org(mapping, describes(salesforce, mapping)) + _owners(mapping, salesforce)
+            for each in objects:
+                missing = missing_fields(salesforce, each.name, each.optional)
+                report.reads[each.name] = list(with_optional(each, missing).fields)
+                report.warnings += _no_bounces(each, missing)
     return report
+
+
+def _sources(mapping: CompiledMapping, settings: Settings) -> Iterator[str]:
+    """What mapping and settings say differently of the sources."""
+    on = switched_on(settings)
+    for each in mapping.model.sources:
+        feeds = each.through or ((each.name,) if each.name in SOURCES else ())
+        where = f"{each.file}:{each.line}: {each.name}"
+        if each.is_off and each.name in on:
+            yield f"{where} is switched on by settings, and off by the mapping: it is not read"
+        elif not each.is_off and feeds and not any(feed in on for feed in feeds):
+            through = f" comes through {' or '.join(feeds)}, which" if each.through else ""
+            needed = " or ".join(
+                " and ".join(f"CONNECTOR_{name.upper()}" for name in SOURCES[feed][0]) for feed in feeds
+            )
+            yield f"{where}{through} is not switched on by settings: set {needed}"
+
+
+def _no_bounces(each: PolledObject, missing: Sequence[str]) -> Iterator[str]:
+    if gone := [name for name in BOUNCE_FIELDS if name in missing]:
+        yield (
+            f"the mapping names email_bounce, and the org has no {' and no '.join(gone)} on {each.name}: turn on bounce"
+            f" management, or give the permission set access; until then Salesforce tells no bounces of a {each.name}"
+        )
 
 
 def _owners(mapping: CompiledMapping, salesforce: SalesforceClient) -> list[Mistake]:

@@ -27,6 +27,7 @@ from connector.clock import Clock
 from connector.errors import ConfigurationError, ConnectorError
 from connector.lifecycle import Turns, decide, plan
 from connector.mapping import Mapping as CompiledMapping
+from connector.optional import offered
 from connector.poll import Polled, PolledObject, Tell, poll_salesforce, poll_sources
 from connector.ports import Salesforce, Source
 from connector.report import CycleReport
@@ -101,11 +102,12 @@ def run_cycle(
 
 
 def poll(pipeline: Pipeline) -> Polled:
+    now = pipeline.clock.now()
     polled = poll_salesforce(
         pipeline.salesforce,
         pipeline.store,
-        pipeline.objects,
-        now=pipeline.clock.now(),
+        offered(pipeline.objects, pipeline.salesforce, pipeline.store, now),
+        now=now,
         overlap=pipeline.overlap,
         tell=pipeline.tell,
     )

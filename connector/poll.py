@@ -21,7 +21,7 @@ one, so a cycle in which nothing happened costs two API calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -49,11 +49,15 @@ Tell = Callable[[str, int, int | None], None]  # what, done, total (None: unknow
 @dataclass(frozen=True, slots=True)
 class PolledObject:
     """A Salesforce object to poll. ``fields`` beyond Id, SystemModstamp and IsDeleted; ``to_activity`` for objects
-    whose rows are activities rather than records (Task, Event)."""
+    whose rows are activities rather than records (Task, Event); ``also`` for records that tell of an activity besides.
+    ``optional`` fields are read where the org has them (``connector.optional``), ``absent`` ones no longer."""
 
     name: str
     fields: tuple[str, ...]
     to_activity: Callable[[Row], Activity | None] | None = None
+    optional: tuple[str, ...] = ()
+    also: Callable[[Row], Activity | None] | None = None
+    absent: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -82,7 +86,7 @@ def poll_salesforce(
 ) -> Polled:
     """Brings every object up to date. ``now`` is the local clock's and only bounds the getDeleted window."""
     reader = _Reader(salesforce, store, overlap, tell, Polled())
-    cursors = {each.name: prepare_cursor(store.cursor(each.name), each.fields) for each in objects}
+    cursors = {each.name: prepare_cursor(store.cursor(each.name), each.fields, each.absent) for each in objects}
     deleted = _deleted_reads(cursors, now)
     counted = {each.name: cursors[each.name] for each in objects if reader.is_crowded(each, cursors[each.name])}
     reads = [reader.ask(each, cursors[each.name], skip_overlap=each.name in counted) for each in objects]
@@ -122,11 +126,13 @@ def poll_sources(
             log.warning("source failed", source=source.name, error=error.what, code=getattr(error, "code", ""))
 
 
-def prepare_cursor(stored: Mapping[str, Any] | None, fields: Sequence[str]) -> Cursor:
-    """The cursor to read with: the stored one, or a full read when there is none or the mapping needs more fields."""
+def prepare_cursor(stored: Mapping[str, Any] | None, fields: Sequence[str], absent: Collection[str] = ()) -> Cursor:
+    """The cursor to read with: the stored one, or a full read when there is none or the mapping needs more fields.
+    ``absent``: fields that are not there any more."""
     wanted = sorted(fields)
     if stored is None:
         return _full(wanted, generation=1)
+    stored = {**stored, "fields": [name for name in stored["fields"] if name not in absent]}
     if not set(wanted) <= set(stored["fields"]):
         return _full(sorted({*wanted, *stored["fields"]}), generation=stored["generation"] + 1)
     return dict(stored)
@@ -259,7 +265,8 @@ def _roles_of(roles: PolledObject, opportunities: Sequence[str]) -> str:
 def _store_page(store: Store, each: PolledObject, rows: Sequence[Row], cursor: Cursor) -> Sequence[str]:
     generation = cursor["generation"]
     if each.to_activity is None:
-        return store.record_rows(each.name, rows, cursor=(each.name, cursor), generation=generation)
+        also = [found for row in rows if (found := each.also(row))] if each.also is not None else ()
+        return store.record_rows(each.name, rows, cursor=(each.name, cursor), generation=generation, also=also)
     activities, removed = [], []
     for row in rows:
         activity = None if row.get("IsDeleted") else each.to_activity(row)

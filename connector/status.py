@@ -14,6 +14,7 @@ from connector.errors import ConfigurationError
 from connector.facts import Person, Row
 from connector.lifecycle import explain
 from connector.mapping import Mapping
+from connector.optional import CURSOR as OPTIONAL
 from connector.rollup import RollUp
 from connector.settings import Settings
 from connector.staff import CURSOR as OWNERS
@@ -23,7 +24,7 @@ from connector.wiring import heartbeat_file, load_mapping, open_state
 CYCLES_SHOWN = 5
 SET_ASIDE_SHOWN = 20
 DROPPED_SHOWN = 5
-INTERNAL = frozenset({BACKFILL, OWNERS, PROMISED, TURNS})  # kept beside the cursors of objects and sources
+INTERNAL = frozenset({BACKFILL, OPTIONAL, OWNERS, PROMISED, TURNS})  # kept beside the cursors of objects and sources
 
 
 def read_status(settings: Settings) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Tasks, Events and CampaignMembers of Salesforce as canonical activities. Pure: a table and a function each.
+"""Tasks, Events, CampaignMembers and e-mail bounces of Salesforce as canonical activities. Pure: a function each.
 
 They take a row as :mod:`connector.salesforce.composite` gives it and return None for a row that is nobody's activity:
 one without a person, the template of a recurring series, an invitee's copy of an Event, a campaign's member who did not
@@ -31,6 +31,9 @@ CAMPAIGN_MEMBER_FIELDS = (
 # Read too where describe lists them: newer fields, and ones that an org can hide.
 TASK_OPTIONAL_FIELDS = ("CompletedDateTime", "Type")
 EVENT_OPTIONAL_FIELDS = ("EventSubtype", "Type")
+# Of Contact and Lead, where bounce management is on. Salesforce keeps the last bounce only, and forgets it when the
+# address changes. UNCONFIRMED: whether an org without bounce management has these fields.
+BOUNCED, WHY_BOUNCED = BOUNCE_FIELDS = ("EmailBouncedDate", "EmailBouncedReason")
 
 _NOT_ATTRIBUTES = frozenset({"Id", "SystemModstamp", "IsDeleted", "WhoId", "ContactId", "LeadId"})
 
@@ -108,6 +111,23 @@ def campaign_member_activity(row: Row) -> Activity | None:
         name=str(row.get("Campaign.Name") or ""),
         attributes=_attributes(row),
         crm_id=crm_id,
+    )
+
+
+def bounce_activity(object_name: str, row: Row) -> Activity | None:
+    """The last bounce that Salesforce itself noted of a Contact or Lead. One with a later date is another activity."""
+    at = row.get(BOUNCED)
+    if not at:
+        return None
+    return Activity(
+        source=SOURCE,
+        id=f"{row['Id']}:bounce:{at}",
+        kind="email_bounce",
+        direction=OUT,
+        occurred_at=_time(at),
+        name=str(row.get(WHY_BOUNCED) or ""),
+        attributes={"object": object_name},
+        crm_id=row["Id"],
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import SecretStr
 
 from connector.clock import Clock
 from connector.errors import ConfigurationError
@@ -20,44 +22,81 @@ from connector.sources.pardot import PardotSource
 from connector.sources.warehouse import WarehouseSource
 from connector.sources.webhook import WebhookSource
 
+Opener = Callable[[Settings, Token, Clock, Collection[str]], Source]
+
 
 def open_sources(
-    settings: Settings, salesforce_auth: Token, clock: Clock, declared_kinds: Collection[str] = ()
+    settings: Settings,
+    salesforce_auth: Token,
+    clock: Clock,
+    declared_kinds: Collection[str] = (),
+    off: Collection[str] = (),
 ) -> list[Source]:
     """The sources that the settings turn on, in the order they are polled. Sends nothing yet. ``declared_kinds``: the
-    mapping's own kinds of activity, beyond the canonical ones."""
-    sources: list[Source] = []
-    if settings.pardot_url and settings.pardot_business_unit_id:
-        sources.append(
-            PardotSource(
-                settings.pardot_url, settings.pardot_business_unit_id, salesforce_auth, clock, settings.ca_bundle
-            )
-        )
-    if settings.marketo_url and settings.marketo_client_id and settings.marketo_client_secret:
-        secret = settings.marketo_client_secret.get_secret_value()
-        sources.append(
-            MarketoSource(
-                settings.marketo_url,
-                settings.marketo_client_id,
-                secret,
-                clock,
-                settings.ca_bundle,
-                declared_kinds,
-                extracts=settings.marketo_extracts,
-            )
-        )
-    if settings.hubspot_token:
-        sources.append(HubSpotSource.from_settings(settings, clock, declared_kinds))
-    zone = _zone(settings.activity_time_zone)
-    if settings.activity_folder:
-        columns = Columns.from_settings(settings.activity_columns, settings.activity_time_format, declared_kinds)
-        sources.append(FilesSource(settings.activity_folder, clock, zone, declared_kinds, columns))
-    if settings.warehouse_url and settings.warehouse_query_file:
-        query = _text(settings.warehouse_query_file, "CONNECTOR_WAREHOUSE_QUERY_FILE")
-        sources.append(WarehouseSource(settings.warehouse_url.get_secret_value(), query, zone, declared_kinds))
-    if settings.webhook_port is not None:
-        sources.append(WebhookSource(Inbox(settings.webhook_inbox), declared_kinds))
-    return sources
+    mapping's own kinds of activity, beyond the canonical ones. ``off``: sources that the mapping switches off."""
+    names = [name for name in switched_on(settings) if name not in off]
+    return [SOURCES[name][1](settings, salesforce_auth, clock, declared_kinds) for name in names]
+
+
+def switched_on(settings: Settings) -> list[str]:
+    """The names of the sources that the settings turn on."""
+    return [
+        name
+        for name, (needed, _) in SOURCES.items()
+        if all(getattr(settings, each) not in (None, "") for each in needed)
+    ]
+
+
+def _pardot(settings: Settings, auth: Token, clock: Clock, _declared: Collection[str]) -> Source:
+    url, unit = str(settings.pardot_url), str(settings.pardot_business_unit_id)
+    return PardotSource(url, unit, auth, clock, settings.ca_bundle)
+
+
+def _marketo(settings: Settings, _auth: Token, clock: Clock, declared: Collection[str]) -> Source:
+    return MarketoSource(
+        str(settings.marketo_url),
+        str(settings.marketo_client_id),
+        _secret(settings.marketo_client_secret),
+        clock,
+        settings.ca_bundle,
+        declared,
+        extracts=settings.marketo_extracts,
+    )
+
+
+def _hubspot(settings: Settings, _auth: Token, clock: Clock, declared: Collection[str]) -> Source:
+    return HubSpotSource.from_settings(settings, clock, declared)
+
+
+def _files(settings: Settings, _auth: Token, clock: Clock, declared: Collection[str]) -> Source:
+    assert settings.activity_folder is not None  # noqa: S101 - what turned it on
+    columns = Columns.from_settings(settings.activity_columns, settings.activity_time_format, declared)
+    return FilesSource(settings.activity_folder, clock, _zone(settings.activity_time_zone), declared, columns)
+
+
+def _warehouse(settings: Settings, _auth: Token, _clock: Clock, declared: Collection[str]) -> Source:
+    assert settings.warehouse_query_file is not None  # noqa: S101 - what turned it on
+    query = _text(settings.warehouse_query_file, "CONNECTOR_WAREHOUSE_QUERY_FILE")
+    return WarehouseSource(_secret(settings.warehouse_url), query, _zone(settings.activity_time_zone), declared)
+
+
+def _webhook(settings: Settings, _auth: Token, _clock: Clock, declared: Collection[str]) -> Source:
+    return WebhookSource(Inbox(settings.webhook_inbox), declared)
+
+
+# In the order they are polled: name -> the settings that turn it on together, and what opens it.
+SOURCES: dict[str, tuple[tuple[str, ...], Opener]] = {
+    "pardot": (("pardot_url", "pardot_business_unit_id"), _pardot),
+    "marketo": (("marketo_url", "marketo_client_id", "marketo_client_secret"), _marketo),
+    "hubspot": (("hubspot_token",), _hubspot),
+    "files": (("activity_folder",), _files),
+    "warehouse": (("warehouse_url", "warehouse_query_file"), _warehouse),
+    "webhook": (("webhook_port",), _webhook),
+}
+
+
+def _secret(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value is not None else ""
 
 
 def _text(path: Path, variable: str) -> str:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from connector.clock import Clock
 from connector.errors import ConnectorError, Passing, StateError
-from connector.facts import Person, Row, SourcePage
+from connector.facts import Activity, Person, Row, SourcePage
 from connector.store import books, links, people, reading, recording, roleless, settling
 from connector.store.dialect import WRITES
 from connector.store.rows import iso
@@ -119,14 +119,24 @@ class Store:
     # -- facts: rows, marks and cursor in one transaction ----------------------------------------------------------
 
     def record_rows(
-        self, object_name: str, rows: Sequence[Row], *, cursor: Cursor | None = None, generation: int | None = None
+        self,
+        object_name: str,
+        rows: Sequence[Row],
+        *,
+        cursor: Cursor | None = None,
+        generation: int | None = None,
+        also: Sequence[Activity] = (),
     ) -> list[str]:
         """Upserts Salesforce rows by Id; returns the ids of those that were new or different.
 
         A row older (SystemModstamp) than what is stored is not taken; deleted, merged and converted rows become
-        tombstones. ``generation`` notes that a full read saw these rows (see ``sweep``)."""
+        tombstones. ``generation`` notes that a full read saw these rows (see ``sweep``). ``also``: activities that
+        the rows tell of besides, which stay when a row later tells otherwise."""
         with self._write() as connection:
             changed = recording.record_rows(connection, object_name, rows, generation)
+            if also:
+                page = SourcePage({}, tuple(also))
+                recording.record_page(connection, recording.SALESFORCE, page, None, self._clock.now())
             if cursor:
                 books.set_cursor(connection, *cursor)
             return changed
