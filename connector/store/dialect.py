@@ -11,17 +11,24 @@ so it is there whenever something is written, also after the server was restarte
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, Text, create_engine, event
+from sqlalchemy import Connection, Engine, Table, Text, any_, bindparam, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Dialect
+from sqlalchemy.sql import Executable
+from sqlalchemy.sql.elements import BinaryExpression
+from sqlalchemy.sql.operators import in_op
+from sqlalchemy.sql.visitors import replacement_traverse
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 BUSY_SECONDS = 15
+IDS = "ids"  # parameter of statements that are asked for thousands of ids
+ROWS = "rows_as_json"  # parameter of PostgreSQL's upserts
 WRITES = "connector_writes"  # execution option of connections whose transaction will write
 
 PRAGMAS = (
@@ -104,8 +111,15 @@ def make_holder(url: URL, refusal: Callable[[], Exception]) -> Engine:
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, keep: frozenset[str]) -> None:
     """Inserts, or overwrites by primary key all columns but those in ``keep``. All rows have the same keys."""
-    if rows:
-        run_many(connection, _upsert(connection.dialect.name, table, tuple(rows[0]), keep), rows)
+    if not rows:
+        return
+    statement = _upsert(connection.dialect, table, tuple(rows[0]), keep)
+    if connection.dialect.name == "postgresql":  # all rows in one value: its executemany is a message a row
+        key = [column.name for column in table.primary_key]
+        last = {tuple(row[name] for name in key): row for row in rows}  # one statement takes a key only once
+        connection.execute(statement, {ROWS: json.dumps([*last.values()])})
+    else:
+        run_many(connection, statement, rows)
 
 
 def run_many(connection: Connection, statement: Any, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -128,11 +142,33 @@ def _compiled(dialect: Dialect, statement: Any) -> tuple[str, tuple[str, ...] | 
 
 
 @cache
-def _upsert(dialect: str, table: Table, columns: tuple[str, ...], keep: frozenset[str]) -> Any:
-    insert = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+def _upsert(dialect: Dialect, table: Table, columns: tuple[str, ...], keep: frozenset[str]) -> Any:
+    insert = (postgresql if dialect.name == "postgresql" else sqlite).insert(table)
     key = [column.name for column in table.primary_key]
     new = {name: insert.excluded[name] for name in columns if name not in key and name not in keep}
-    return insert.values(dict.fromkeys(columns)).on_conflict_do_update(index_elements=key, set_=new)
+    if dialect.name == "postgresql":
+        types = ", ".join(f"{name} {table.c[name].type.compile(dialect)}" for name in columns)
+        found = text(f"SELECT * FROM json_to_recordset(:{ROWS}) AS new({types})")
+        insert = insert.from_select(columns, found.columns(*(table.c[name] for name in columns)))
+    else:
+        insert = insert.values(dict.fromkeys(columns))
+    return insert.on_conflict_do_update(index_elements=key, set_=new)
+
+
+def with_ids(connection: Connection, statement: Executable) -> Executable:
+    """A statement with ``IN :ids`` as this database takes it best: PostgreSQL gets one array instead of thousands of
+    parameters, which it and the driver would parse one by one."""
+    return _with_array(statement) if connection.dialect.name == "postgresql" else statement
+
+
+@lru_cache(200)
+def _with_array(statement: Any) -> Any:
+    def replace(element: Any, **_: Any) -> Any:
+        if isinstance(element, BinaryExpression) and element.operator is in_op and element.right.key == IDS:
+            return element.left == any_(bindparam(IDS, type_=postgresql.ARRAY(Text)))
+        return None
+
+    return replacement_traverse(statement, {}, replace)
 
 
 def add_up(connection: Connection, table: Table, row: Mapping[str, Any], column: str) -> None:

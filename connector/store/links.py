@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, bindparam, exists, func, not_, or_, select, union_all
 from sqlalchemy.sql import ColumnElement, Executable
 
-from connector.store.dialect import mark_from_select, upsert
+from connector.store.dialect import mark_from_select, upsert, with_ids
 from connector.store.rows import PEOPLE
 from connector.store.schema import DIRTY, PROSPECT, RECORD, SETTING
 
@@ -29,7 +29,7 @@ ROLE_ROW = RECORD.alias("role")
 
 def rows_in(connection: Connection, statement: Executable, ids: Iterable[str], **more: Any) -> Iterator[Any]:
     """Rows of a statement with ``IN :ids``, however many ids there are."""
-    wanted = list(ids)
+    wanted, statement = list(ids), with_ids(connection, statement)
     for start in range(0, len(wanted), CHUNK):
         yield from connection.execute(statement, {"ids": wanted[start : start + CHUNK], **more}).all()
 

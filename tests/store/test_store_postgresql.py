@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import make_url, text
+from sqlalchemy import Connection, Engine, event, make_url, text
 from sqlmodel import SQLModel
-from store_facts import answered, click, decided, dirty, page, prospect, row, settle
+from store_facts import answered, click, decided, dirty, page, prospect, role, row, settle
 
 from connector.clock import FrozenClock
 from connector.errors import Passing, StateError
@@ -261,3 +264,65 @@ def test_what_cannot_be_copied_is_said(bare: str, tmp_path: Path, clock: FrozenC
         copy_state(bare, tmp_path / "copy.sqlite3")
     with pytest.raises(Passing, match="did not answer"):
         copy_state("postgresql+psycopg://connector@127.0.0.1:1/connector", tmp_path / "copy.sqlite3")
+
+
+# -- what it costs -----------------------------------------------------------------------------------------------------
+
+MANY = (  # enough that walking a table is never the cheapest way
+    "INSERT INTO record SELECT 'C' || n, 'Contact', '', '{}', true, 1, n || '@x.com', NULL, NULL, 'A' || n, NULL, NULL"
+    " FROM generate_series(100, 30000) n",
+    "INSERT INTO record SELECT 'R' || n, 'OpportunityContactRole', '', '{}', true, 1, NULL, NULL, NULL, NULL, 'C' || n,"
+    " 'O' || n FROM generate_series(100, 10000) n",
+    "INSERT INTO activity SELECT 'pardot:' || n, 'call', 'inbound', '2026-01-01T00:00:00+00:00', '', '{}', NULL, NULL,"
+    " n || '@x.com', NULL, 1 FROM generate_series(100, 30000) n",
+    "INSERT INTO prospect SELECT 'pardot:' || n, n || '@x.com', NULL, '{}', false, ''"
+    " FROM generate_series(100, 30000) n",
+    "INSERT INTO settled SELECT 'C' || n, NULL, '', 1, '' FROM generate_series(100, 30000) n",
+    "INSERT INTO track SELECT 'C' || n, 'stage', 'A', 'A', 'A', '', '', '', '[]', '{}', '', 1, ''"
+    " FROM generate_series(100, 30000) n",
+    "INSERT INTO log (person_id, track, at, cycle_id, mapping_version, result, rule, reason, evidence, object,"
+    " record_id, changes, code, message) SELECT 'C' || n, 'stage', '', 1, '', 'applied', '', '', '[]', 'Contact',"
+    " 'C' || n, '[]', '', '' FROM generate_series(100, 30000) n",
+    "ANALYZE",
+)
+WALKED = re.compile(r"Seq Scan on (record|activity|prospect|settled|track|log)\b")
+
+
+@contextmanager
+def plans(url: str) -> Iterator[dict[str, str]]:
+    """How PostgreSQL goes about every statement that is executed meanwhile."""
+    seen: dict[str, str] = {}
+
+    def note(connection: Connection, _cursor: Any, statement: str, values: Any, _context: Any, many: bool) -> None:
+        if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE")) and statement not in seen:
+            seen[statement] = ""
+            rows = connection.exec_driver_sql(f"EXPLAIN {statement}", values[0] if many else values)
+            seen[statement] = "\n".join(row[0] for row in rows)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+def test_no_statement_of_a_batch_walks_a_table(url: str, clock: FrozenClock) -> None:
+    run(url, *MANY)
+    with open_store(url, clock=clock) as store, plans(url) as seen:
+        for at in range(2):
+            store.record_rows("Account", [row("A200", at, Name=str(at))])
+            contacts = [row(f"C{number}", at, Email=f"{at}@x.com", AccountId="A1") for number in range(3)]
+            store.record_rows("Contact", contacts, generation=at, cursor=("Contact", {"at": at}))
+            store.record_rows("Contact", [row("C9", at, MasterRecordId="C1" if at else None, IsDeleted=bool(at))])
+            store.record_rows("OpportunityContactRole", [role("R1", "O1", f"C{at}", at)])
+            facts = (click("1", crm_id=f"C{at}"), click("2", prospect_id="7"), click("3", email=f"{at}@x.com"))
+            store.record_page("pardot", page(*facts, prospect("7", f"{at}@x.com"), prospect("8", crm_id=f"C{at}")))
+            store.replace_roles(["O1"], [role("R2", "O1", "C1", at)])
+            people = store.facts_of([person_id for person_id, _ in store.next_dirty(1000)])
+            for result in Result:
+                settle(store, *(answered(store, each.id, decided(str(at)), result=result) for each in people))
+            store.find_people("1@x.com")
+            store.history("C1")
+            store.latest("C1")
+    assert {text: plan for text, plan in seen.items() if WALKED.search(plan)} == {}
+    assert len(seen) > 40
