@@ -152,14 +152,15 @@ class TestMarketo(SourceSuite):
         assert {one.id for page in pages for one in page.prospects} == {str(one) for one in [bench.lead, *leads]}
         assert source.calls()["leads"] <= 5
 
-    def test_requests_keep_below_the_limit_of_twenty_seconds(self, bench: MarketoBench) -> None:
-        bench.switch(scan_rows=9)
+    def test_requests_keep_below_the_limit_of_twenty_seconds(
+        self, bench: MarketoBench, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        bench.switch(scan_rows=29)
         bench.add(MANY)
         source = bench.source()
         list(source.poll(None, bench.clock.now()))
-        asked = sum(source.calls().values())
-        assert asked > 250
-        assert bench.marketo.gate.used == asked, "none was refused and asked again"
+        assert sum(source.calls().values()) > 250
+        assert "asking again" not in capsys.readouterr().out, "none was refused"
 
     def test_after_the_daily_limit_nothing_is_asked_for_a_while(self, bench: MarketoBench) -> None:
         bench.switch(daily_limit=0)
