@@ -9,6 +9,6 @@ org          whether an org has what the mapping needs
 from connector.lifecycle.mapping import Mapping
 from connector.mapping.load import load, loads
 from connector.mapping.mistakes import MappingInvalid, Mistake
-from connector.mapping.org import check_org, check_owners
+from connector.mapping.org import check_org
 
-__all__ = ["Mapping", "MappingInvalid", "Mistake", "check_org", "check_owners", "load", "loads"]
+__all__ = ["Mapping", "MappingInvalid", "Mistake", "check_org", "load", "loads"]

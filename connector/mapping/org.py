@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from collections.abc import Mapping as Map
 from typing import Any
 
-from connector.lifecycle.allocation import Desk
 from connector.lifecycle.mapping import Mapping
 from connector.mapping.mistakes import Mistake, did_you_mean
 
@@ -24,21 +23,6 @@ def check_org(mapping: Mapping, describes: Map[str, Describe | None]) -> list[Mi
     }
     found = [*_reads(mapping, fields), *_writes(mapping, fields), *_values(mapping, fields)]
     return sorted({Mistake(file, 0, what, hint) for what, hint in found})
-
-
-def check_owners(mapping: Mapping, desk: Desk) -> list[Mistake]:
-    """Owners that the mapping names and the org does not have. ``desk``: what was found of ``mapping.owners``."""
-    file = next(iter(mapping.texts), mapping.name)
-    return [
-        Mistake(
-            file,
-            0,
-            f"the org has no {'queue' if is_queue else 'active user'} {name}",
-            "correct the name, or give the id",
-        )
-        for name, is_queue in mapping.owners.items()
-        if desk.id_of(name) is None
-    ]
 
 
 Fields = Map[str, dict[str, Describe] | None]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from connector.lifecycle import Desk
-from connector.mapping import check_org, check_owners, loads
+from connector.mapping import check_org, loads
 
 MAPPING = loads(
     """
@@ -73,15 +72,6 @@ def test_a_value_too_long_for_its_field_is_found():
 def test_an_object_that_cannot_be_seen_is_found():
     found = check_org(MAPPING, {**OTHERS, "Contact": None})
     assert any("no object Contact" in each.what for each in found)
-
-
-def test_an_owner_the_org_does_not_have_is_found_and_ids_need_no_name():
-    text = (
-        "stages: [A]\nhandoff: {when: always, owner: [{round_robin: [anna, 005B0000000000BIAQ]}, {queue: Inbound}]}\n"
-    )
-    mapping = loads(text.replace("[A]", "[{name: A, when: always}]"))
-    assert [each.what for each in check_owners(mapping, Desk({"anna": "005A"}))] == ["the org has no queue Inbound"]
-    assert len(check_owners(mapping, Desk())) == 2
 
 
 EXTRAS = loads(
