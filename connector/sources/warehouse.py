@@ -17,9 +17,9 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from connector.errors import Refused
-from connector.facts import Activity, SourcePage
+from connector.facts import Activity, Prospect, SourcePage
 from connector.sources import warehouse_sql
-from connector.sources.events import Bad, activity, unknown_type
+from connector.sources.events import Bad, read, unknown_type
 from connector.sources.warehouse_sql import KEY, STAMP, Read, from_json
 
 log = structlog.get_logger(__name__)
@@ -70,18 +70,22 @@ class WarehouseSource:
 
     def _to_page(self, rows: list[Read], cursor: dict[str, Any]) -> SourcePage:
         found: list[Activity] = []
+        people: list[Prospect] = []
         unknown: Counter[str] = Counter()
         for row in rows:
             record = {name: value for name, value in row.record.items() if name != STAMP}
-            made = activity(self.name, record, self._zone)
+            made = read(self.name, record, self._zone)
             if isinstance(made, Bad):
                 unknown["(no activity)"] += 1
                 log.warning("warehouse row is no activity", event_id=record.get(KEY), reason=made.reason)
                 continue
+            if isinstance(made, Prospect):
+                people.append(made)
+                continue
             found.append(made)
             if (kind := unknown_type(made, self._declared)) is not None:
                 unknown[kind] += 1
-        return SourcePage(cursor, tuple(found), unknown=unknown)
+        return SourcePage(cursor, tuple(found), tuple(people), unknown=unknown)
 
 
 def _next_sweep(place: Mapping[str, Any], now: datetime) -> dict[str, Any]:
