@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -31,6 +31,7 @@ import structlog
 from connector.errors import ConnectorError
 from connector.facts import Activity, Row, SourcePage
 from connector.ports import Answers, DeletedSince, LocatorExpired, Page, Read, Salesforce, Source
+from connector.soql import among, keyset, literal, select
 from connector.store import Store
 
 log = structlog.get_logger(__name__)
@@ -178,7 +179,7 @@ class _Reader:
         return self.store.count_stamped(each.name, *self.overlapped(cursor)) > PAGE
 
     def count(self, name: str, cursor: Cursor) -> Read:
-        start, end = (soql_time(at) for at in self.overlapped(cursor))
+        start, end = (literal(at) for at in self.overlapped(cursor))
         where = f"SystemModstamp >= {start} AND SystemModstamp < {end}"
         return Read(f"{name}:count", f"SELECT COUNT() FROM {name} WHERE {where}", all_rows=True)
 
@@ -187,11 +188,11 @@ class _Reader:
         where = ""
         if cursor["at"]:
             stamp, last_id = cursor["at"]
-            where = f" WHERE (SystemModstamp > {stamp} OR (SystemModstamp = {stamp} AND Id > '{last_id}'))"
+            where = keyset(_time(stamp), last_id)
         elif cursor["through"]:
             start, through = self.overlapped(cursor)
-            where = f" WHERE SystemModstamp >= {soql_time(through if skip_overlap else start)}"
-        soql = f"SELECT {_columns(cursor['fields'])} FROM {each.name}{where} ORDER BY SystemModstamp, Id"
+            where = f"SystemModstamp >= {literal(through if skip_overlap else start)}"
+        soql = select(each.name, _columns(cursor["fields"]), where, ("SystemModstamp", "Id"))
         return Read(name=each.name, soql=soql, all_rows=True)
 
     def take(self, each: PolledObject, cursor: Cursor, first: Page, *, ends: bool = True) -> set[str]:
@@ -207,7 +208,7 @@ class _Reader:
             elif page.next is None:
                 cursor["at"] = None
             elif page.rows:
-                cursor["at"] = [soql_time(_time(page.rows[-1]["SystemModstamp"])), page.rows[-1]["Id"]]
+                cursor["at"] = [literal(_time(page.rows[-1]["SystemModstamp"])), page.rows[-1]["Id"]]
             changed = _store_page(self.store, each, page.rows, cursor)
             self.polled.add(each.name, len(page.rows), len(changed))
             if not cursor["full"]:
@@ -253,13 +254,12 @@ class _Reader:
                 self.polled.add(ROLES, len(rows), self.store.replace_roles(asked[name], rows))
 
 
-def _columns(fields: Sequence[str]) -> str:
-    return ", ".join([*ALWAYS, *(name for name in fields if name not in ALWAYS)])
+def _columns(fields: Sequence[str]) -> list[str]:
+    return [*ALWAYS, *(name for name in fields if name not in ALWAYS)]
 
 
 def _roles_of(roles: PolledObject, opportunities: Sequence[str]) -> str:
-    ids = ", ".join(f"'{each}'" for each in opportunities)
-    return f"SELECT {_columns(roles.fields)} FROM {ROLES} WHERE OpportunityId IN ({ids})"
+    return select(ROLES, _columns(roles.fields), among("OpportunityId", opportunities))
 
 
 def _store_page(store: Store, each: PolledObject, rows: Sequence[Row], cursor: Cursor) -> Sequence[str]:
@@ -317,11 +317,6 @@ def _take_deleted(store: Store, cursors: Mapping[str, Cursor], answers: Answers)
 def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
-
-
-def soql_time(at: datetime) -> str:
-    """A SOQL dateTime literal, to the second, as SystemModstamp is."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _time(text: str) -> datetime:

@@ -16,6 +16,7 @@ from connector.facts import Row
 from connector.lifecycle.allocation import Desk, OwnerRule
 from connector.mapping import Mapping as CompiledMapping
 from connector.ports import Read, Salesforce
+from connector.soql import among
 from connector.store import Store
 
 CURSOR = "owners"  # where they are kept
@@ -86,16 +87,15 @@ def _same(key: str, value: str, name: str) -> bool:
 
 
 def _any_of(keys: Sequence[str], names: Sequence[str]) -> str:
-    quoted = ", ".join("'" + name.replace("\\", "\\\\").replace("'", "\\'") + "'" for name in names)
-    as_ids = ", ".join(f"'{name}'" for name in names if name.isalnum() and len(name) in {15, 18})
-    conditions = [f"{key} IN ({quoted})" for key in keys if key != "Id"]
-    return " OR ".join([*conditions, f"Id IN ({as_ids})"] if as_ids else conditions)
+    ids = [name for name in names if name.isalnum() and len(name) in {15, 18}]
+    wanted = [among(key, names) for key in keys if key != "Id"]
+    return " OR ".join([*wanted, among("Id", ids)] if ids else wanted)
 
 
 def _load(ids: Mapping[str, str], salesforce: Salesforce) -> dict[str, int]:
-    owners = ", ".join(f"'{each}'" for each in sorted(set(ids.values())))
+    owned_by = among("OwnerId", sorted(set(ids.values())))
     reads = [
-        Read(name, f"SELECT OwnerId, COUNT(Id) people FROM {name} WHERE OwnerId IN ({owners}){more} GROUP BY OwnerId")
+        Read(name, f"SELECT OwnerId, COUNT(Id) people FROM {name} WHERE {owned_by}{more} GROUP BY OwnerId")
         for name, more in OWNED.items()
     ]
     owned: dict[str, int] = {}

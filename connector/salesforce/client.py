@@ -25,9 +25,9 @@ from connector.salesforce import composite
 from connector.salesforce.auth import Auth
 from connector.salesforce.errors import judge
 from connector.salesforce.ids import id18
-from connector.salesforce.soql import name
 from connector.salesforce.writes import Pack, write
 from connector.settings import Settings
+from connector.soql import name
 
 FLOOR = 62.0  # the oldest API version that is tested
 CALL_OPTIONS = {"Sforce-Call-Options": "client=lifecycle-connector"}  # names us in the org's change events

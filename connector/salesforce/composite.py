@@ -17,7 +17,7 @@ from connector.facts import RecordChange, Row
 from connector.http import Verdict, describe
 from connector.ports import Deleted, DeletedSince, Page, Read
 from connector.salesforce.errors import first_error, judge
-from connector.salesforce.soql import name
+from connector.soql import name
 
 SUBREQUESTS = 25
 QUERIES = 5  # queries and collections together

@@ -1,4 +1,4 @@
-"""SOQL is built so that no value can become syntax, and no statement too long."""
+"""SOQL is built so that no value can become syntax."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from connector.errors import ConfigurationError
 from connector.salesforce.ids import id18
-from connector.salesforce.soql import keyset, literal, name, select, select_in
+from connector.soql import among, keyset, literal, name, select
 
 NOW = datetime(2026, 5, 1, 12, 0, 30, 999, tzinfo=UTC)
 
@@ -56,12 +56,8 @@ def test_a_statement_is_put_together() -> None:
     )
 
 
-@given(st.lists(st.text(max_size=20), max_size=60), st.integers(90, 300))
-def test_long_lists_are_cut_into_statements(values: list[str], longest: int) -> None:
-    statements = list(select_in("Lead", ["Id"], "Email", values, longest))
-    assert all(len(statement) <= longest or statement.count("','") == 0 for statement in statements)
-    inner = ",".join(statement.partition(" IN (")[2][:-1] for statement in statements)
-    assert inner == ",".join(literal(value) for value in values)
+def test_a_condition_names_each_value() -> None:
+    assert among("Owner.Email", ["a'b@x.com", "c"]) == r"Owner.Email IN ('a\'b@x.com', 'c')"
 
 
 @pytest.mark.parametrize(

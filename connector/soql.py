@@ -1,9 +1,9 @@
-"""Building SOQL safely: names are checked, values are quoted, long IN lists are cut into statements."""
+"""Building SOQL safely: names are checked, values are quoted."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +11,6 @@ from simple_salesforce.format import quote_soql_value
 
 from connector.errors import ConfigurationError
 
-MAX_STATEMENT = 100_000  # characters; beyond it Salesforce answers MALFORMED_QUERY (SOQL reference, limits)
 _NAME = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*){0,5}", re.ASCII)
 
 
@@ -35,6 +34,11 @@ def keyset(stamp: datetime, record_id: str) -> str:
     return f"(SystemModstamp > {at} OR (SystemModstamp = {at} AND Id > {literal(record_id)}))"
 
 
+def among(field: str, values: Iterable[str]) -> str:
+    """The condition for rows whose field has one of these values, of which there is one at least."""
+    return f"{name(field)} IN ({', '.join(literal(value) for value in values)})"
+
+
 def select(object_name: str, fields: Sequence[str], where: str = "", order_by: Sequence[str] = ()) -> str:
     """One statement; ``where`` is a condition built by this module."""
     parts = [f"SELECT {', '.join(name(field) for field in fields)} FROM {name(object_name)}"]
@@ -43,21 +47,3 @@ def select(object_name: str, fields: Sequence[str], where: str = "", order_by: S
     if order_by:
         parts.append(f"ORDER BY {', '.join(name(field) for field in order_by)}")
     return " ".join(parts)
-
-
-def select_in(
-    object_name: str, fields: Sequence[str], field: str, values: Sequence[str], longest: int = MAX_STATEMENT
-) -> Iterator[str]:
-    """Statements ``... WHERE field IN (...)``, in order, none longer than ``longest`` characters."""
-    head = select(object_name, fields, f"{name(field)} IN (")
-    part: list[str] = []
-    length = len(head) + 1
-    for value in values:
-        quoted = literal(value)
-        if part and length + len(quoted) + 1 > longest:
-            yield head + ",".join(part) + ")"
-            part, length = [], len(head) + 1
-        part.append(quoted)
-        length += len(quoted) + 1
-    if part:
-        yield head + ",".join(part) + ")"
