@@ -33,7 +33,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on
 Sample = Literal["small", "large"]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing anywhere.")]
 MaxChanges = Annotated[
-    int | None, typer.Option("--max-changes", min=0, help="Stop before writing if more people than this would change.")
+    int | None, typer.Option("--max-changes", min=0, help="Stop before more people and accounts than this change.")
 ]
 
 
@@ -192,9 +192,9 @@ def plan(
         preview = run_preview(settings, mapping, tell)
     render.preview(preview, as_json=as_json)
     limit = settings.max_changes
-    if limit is not None and preview.report.people_to_change > limit:
+    if limit is not None and preview.report.to_change > limit:
         raise ConfigurationError(
-            f"this mapping would change {preview.report.people_to_change} people, more than the limit of {limit}",
+            f"this mapping would change {preview.report.said_to_change}, more than the limit of {limit}",
             "change the mapping, or raise --max-changes or CONNECTOR_MAX_CHANGES",
         )
 
@@ -251,7 +251,7 @@ def retry(
 
     with open_state(settings_of()) as store:
         count = store.retry_set_aside(ids or None)
-    render.document({"retried": count}, as_json=as_json, text=f"{count} people will be decided and written again")
+    render.document({"retried": count}, as_json=as_json, text=f"{count} records will be decided and written again")
 
 
 def _date(text: str | None) -> datetime | None:

@@ -122,7 +122,8 @@ def notice(pipeline: Pipeline, now: datetime) -> None:
         pipeline.store.mark_all_dirty()
         text = "\n".join(f"# {name}\n{text}" for name, text in pipeline.mapping.texts.items())
         roleless = looks_at_roleless(pipeline.mapping)
-        pipeline.store.set_mapping_version(pipeline.mapping.version, text, roleless=roleless)
+        rolls_up = RollUp(pipeline.mapping, pipeline.store).is_wanted
+        pipeline.store.set_mapping_version(pipeline.mapping.version, text, roleless=roleless, rolls_up=rolls_up)
     pipeline.store.mark_due(now)
 
 
@@ -162,27 +163,29 @@ def preview(pipeline: Pipeline, now: datetime, only: Sequence[str] | None, repor
     rollup, turns = RollUp(pipeline.mapping, pipeline.store), turns_of(pipeline.store)
     for batch in planned(pipeline, now, only, rollup, turns, "deciding"):
         report.plan(batch)
+    for batch in rollup.to_come(account for marks in rollup.dirty() for account in marks):
+        report.plan_accounts(batch)
     limit = pipeline.max_changes
-    if limit is not None and report.people_to_change > limit and not report.dry_run:
+    if limit is not None and report.to_change > limit and not report.dry_run:
         raise ConfigurationError(
-            f"this cycle would change {report.people_to_change} people, more than the limit of {limit};"
-            " nothing was written",
+            f"this cycle would change {report.said_to_change}, more than the limit of {limit}; nothing was written",
             "look at the plan with --dry-run, then allow it with --max-changes or CONNECTOR_MAX_CHANGES",
         )
 
 
 def write(pipeline: Pipeline, cycle_id: int, now: datetime, only: Sequence[str] | None, report: CycleReport) -> None:
-    total, done = report.people_to_change, 0
-    turns = turns_of(pipeline.store)
+    total, done = report.to_change, 0
+    rollup, turns = RollUp(pipeline.mapping, pipeline.store), turns_of(pipeline.store)
 
-    def settling(settled: Sequence[Settled]) -> Sequence[Cursor]:
+    def settling(settled: Sequence[Settled]) -> tuple[Sequence[Cursor], Sequence[str]]:
         nonlocal done
         for outcome in (outcome for each in settled for outcome in each.outcomes):
             done += 1
             report.outcome(outcome)
             pipeline.tell("writing", done, total)
         taken = [turns.settle(each.decision, pipeline.mapping, is_open=each.is_open) for each in settled]
-        return [(TURNS, turns.kept), (PROMISED, turns.promised)] if any(taken) else ()
+        cursors: list[Cursor] = [(TURNS, turns.kept), (PROMISED, turns.promised)] if any(taken) else []
+        return cursors, rollup.settle(settled)
 
     writer = Writer(
         pipeline.salesforce,
@@ -193,14 +196,12 @@ def write(pipeline: Pipeline, cycle_id: int, now: datetime, only: Sequence[str] 
         now=now,
         settling=settling,
     )
-    rollup = RollUp(pipeline.mapping, pipeline.store)
     for batch in planned(pipeline, now, only, rollup, turns, SETTLING):
         writer.add(batch)
     writer.finish()
-    rollup.mark()
-    for outcomes in pipeline.salesforce.update(rollup.changes()):
-        for outcome in outcomes:
-            report.outcome(outcome)
+    for marks in rollup.dirty():
+        writer.add(rollup.take(marks))
+    writer.finish()
 
 
 def finish(pipeline: Pipeline, cycle_id: int, report: CycleReport, before: Mapping[str, Counter[str]]) -> None:

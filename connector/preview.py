@@ -32,7 +32,8 @@ class Preview:
 
     def as_dict(self) -> dict[str, Any]:
         told = self.report.as_dict()
-        kept = ("mapping", "people_decided", "people_to_change", "changes", "rules", "held", "unchanged")
+        kept = ["mapping", "people_decided", "people_to_change", "accounts_to_change", "unchanged"]
+        kept += ["changes", "rules", "held"]
         return {
             **{name: told[name] for name in kept},
             "owners": self.owners(),
@@ -63,10 +64,14 @@ def run_preview(settings: Settings, name: str | None, tell: Tell) -> Preview:
             found = rollup.tell(store.facts_of(ids, with_roleless=looks_at_roleless(mapping)))
             decided = [(each, turns.take(decide(each, mapping, report.started_at), mapping)) for each in found]
             report.plan((person.id, 0, decision, plan(person, decision, mapping)) for person, decision in decided)
+            rollup.note(decided)
             tell("deciding", min((done + 1) * BATCH, len(people)), len(people))
+        for batch in rollup.to_come(store.accounts() if rollup.field else ()):
+            report.plan_accounts(batch)
         missing = _missing(store, mapping)
     report.duration = round((clock.now() - report.started_at).total_seconds(), 3)
-    return Preview(report, missing, ceil(report.people_to_change / settings.write_pack))
+    calls = ceil(report.people_to_change / settings.write_pack) + ceil(report.accounts_to_change / settings.write_pack)
+    return Preview(report, missing, calls)
 
 
 def _missing(store: Store, mapping: Mapping) -> dict[str, list[str]]:

@@ -120,7 +120,7 @@ def cycle(report: CycleReport, *, as_json: bool) -> None:
     read = sum(report.read.values())
     console.print(
         f"{report.kind}{' (dry run, nothing was written)' if report.dry_run else ''}: read {read:,} rows,"
-        f" decided {report.people_decided:,} people, {done} {report.people_to_change:,}"
+        f" decided {report.people_decided:,} people, {done} {report.said_to_change}"
     )
     if not report.dry_run:
         set_aside = ", ".join(f"{count} {code}" for code, count in report.set_aside.most_common())
@@ -161,7 +161,7 @@ def preview(plan: Preview, *, as_json: bool) -> None:
         console.print(f"[yellow]not read yet:[/yellow] {name}.{', '.join(fields)}; rules over it do not hold here")
     console.print(
         f"plan (nothing was written): decided {report.people_decided:,} people, would change"
-        f" {report.people_to_change:,}; writing costs {plan.write_calls:,} API calls"
+        f" {report.said_to_change}; writing costs {plan.write_calls:,} API calls"
     )
 
 
@@ -232,7 +232,7 @@ def status(report: Mapping[str, Any], *, as_json: bool) -> None:
     if report["set_aside"]:
         refused = [(each["person_id"], each["code"], each["message"]) for each in report["set_aside"]]
         console.print(
-            grid("Set aside (connector retry tries them again)", ("person", "code", "Salesforce said"), refused)
+            grid("Set aside (connector retry tries them again)", ("record", "code", "Salesforce said"), refused)
         )
     if count := report["opportunities_without_roles"]["count"]:
         last = report["opportunities_without_roles"]["last_changed"]
@@ -286,7 +286,10 @@ def explanation(console: Console, person: Mapping[str, Any], *, rules: bool = Tr
         for each in track["evidence"]:
             at = f" {str(each['at'])[:10]}" if each.get("at") else ""
             console.print(f"    - {escape(each['text'])} [dim]({escape(each['ref'])}{at})[/dim]", soft_wrap=True)
-    if rules:
+    if people := person.get("people"):
+        members = [(each["person"], each["stage"], each["rule"] or NONE) for each in people]
+        console.print(grid("People, as far as they came by themselves", ("person", "stage", "rule"), members))
+    if rules and "now" in person:
         rules_table(console, person["now"]["tracks"])
     if timeline := person.get("timeline") if history else None:
         happened = [

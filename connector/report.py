@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from connector.facts import Outcome, Result
+from connector.facts import Decision, Outcome, RecordChange, Result
 from connector.poll import Polled
 from connector.writeback import Planned
 
@@ -29,6 +29,7 @@ class CycleReport:
     sources_failed: dict[str, str] = field(default_factory=dict)
     people_decided: int = 0
     people_to_change: int = 0
+    accounts_to_change: int = 0
     changes: dict[str, Counter[str]] = field(default_factory=dict)
     rules: dict[str, Counter[str]] = field(default_factory=dict)  # track -> rule -> people changed by it
     held: Counter[str] = field(default_factory=Counter)
@@ -51,16 +52,35 @@ class CycleReport:
         """Counts what would be written, by track and from -> to."""
         for _person, _seq, decision, change in batch:
             self.people_decided += 1
-            rules = {track.track: track.rule for track in decision.tracks}
             self.held.update(track.track for track in decision.tracks if track.verdict == "held")
             if change is None:
                 self.unchanged += 1
                 continue
             self.people_to_change += 1
-            for each in change.changes:
-                moves = self.changes.setdefault(each.track, Counter())
-                moves[f"{each.old or EMPTY} -> {each.new or EMPTY}"] += 1
-                self.rules.setdefault(each.track, Counter())[rules.get(each.track, "")] += 1
+            self._count(decision, change)
+
+    def plan_accounts(self, batch: Iterable[Planned]) -> None:
+        for _account, _seq, decision, change in batch:
+            if change is not None:
+                self.accounts_to_change += 1
+                self._count(decision, change)
+
+    def _count(self, decision: Decision, change: RecordChange) -> None:
+        rules = {track.track: track.rule for track in decision.tracks}
+        for each in change.changes:
+            moves = self.changes.setdefault(each.track, Counter())
+            moves[f"{each.old or EMPTY} -> {each.new or EMPTY}"] += 1
+            self.rules.setdefault(each.track, Counter())[rules.get(each.track, "")] += 1
+
+    @property
+    def to_change(self) -> int:
+        """Records of Salesforce that the plan changes."""
+        return self.people_to_change + self.accounts_to_change
+
+    @property
+    def said_to_change(self) -> str:
+        accounts = f" and {self.accounts_to_change:,} accounts" if self.accounts_to_change else ""
+        return f"{self.people_to_change:,} people{accounts}"
 
     def outcome(self, outcome: Outcome) -> None:
         if outcome.result is Result.SET_ASIDE:
@@ -96,6 +116,7 @@ class CycleReport:
             "sources_failed": self.sources_failed,
             "people_decided": self.people_decided,
             "people_to_change": self.people_to_change,
+            "accounts_to_change": self.accounts_to_change,
             "changes": {track: dict(moves.most_common()) for track, moves in self.changes.items()},
             "rules": {track: dict(rules.most_common()) for track, rules in self.rules.items()},
             "held": dict(self.held),

@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     )
     overlap: float = Field(600.0, ge=0, description="Seconds re-read behind the cursor, for rows that commit late.")
     max_changes: int | None = Field(
-        None, ge=0, description="A cycle that would change more people than this stops before it writes."
+        None, ge=0, description="A cycle that would change more people and accounts than this stops before it writes."
     )
     write_pack: int = Field(1000, ge=1, le=1000, description="Rows written in one request (200 a collection).")
 

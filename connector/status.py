@@ -62,12 +62,15 @@ def _in_order(counts: dict[str, int], order: list[str]) -> dict[str, int]:
 
 
 def explain_people(settings: Settings, query: str, at: datetime | None = None) -> list[dict[str, Any]]:
-    """One document a person found. Raises ConfigurationError when nobody is. ``at``: as it was at that time, as far as
-    facts carry one: activities, roles and opportunities that came later are left out; fields are as they are now."""
+    """One document a person found, or of an account. Raises ConfigurationError when nobody is. ``at``: as it was then,
+    as far as facts carry a time: activities, roles and opportunities that came later are left out; fields are as they
+    are now."""
     mapping = load_mapping(settings)
     clock = SystemClock()
     with open_state(settings, clock) as store:
         ids = store.find_people(query)
+        if not ids and (account := store.find_account(query)):
+            return [explained_account(store, account, at or clock.now())]
         if not ids:
             raise ConfigurationError(
                 f"the state knows nobody with the id or e-mail {query}",
@@ -117,4 +120,18 @@ def explained(store: Store, person: Person, mapping: Mapping, now: datetime) -> 
             for each in reversed(person.activities)
         ],
         "history": [each for each in store.history(person.id) if each["at"] <= now.isoformat()],
+    }
+
+
+def explained_account(store: Store, account: str, now: datetime) -> dict[str, Any]:
+    """The same of an account: the stage it was given, whose it is, and how far each of its people came."""
+    row = store.records([account]).get(account, {})
+    people = store.people_of_accounts([account]).get(account, {})
+    return {
+        "person": account,
+        "object": "Account",
+        "name": row.get("Name"),
+        "decided": [each for each in store.latest(account) if each["at"] <= now.isoformat()],
+        "people": [{"person": id_, "stage": stage, "rule": rule} for id_, (stage, rule) in sorted(people.items())],
+        "history": [each for each in store.history(account) if each["at"] <= now.isoformat()],
     }

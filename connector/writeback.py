@@ -14,12 +14,12 @@ from connector.facts import Decision, RecordChange
 from connector.ports import Salesforce
 from connector.store import Cursor, Settled, Store
 
-Planned = tuple[str, int, Decision, RecordChange | None]  # person, dirty mark, decision, change
+Planned = tuple[str, int, Decision, RecordChange | None]  # person or account, dirty mark, decision, change
 
 
 class Writer:
     """Collects what is planned, writes it in packs, settles what came of it. ``settling`` is told of everything before
-    it is settled, and says which cursors move with it."""
+    it is settled, and says which cursors move with it and which marks are made."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Writer:
         cycle_id: int,
         mapping_version: str,
         now: datetime,
-        settling: Callable[[Sequence[Settled]], Sequence[Cursor]],
+        settling: Callable[[Sequence[Settled]], tuple[Sequence[Cursor], Sequence[str]]],
     ) -> None:
         self._salesforce, self._store = salesforce, store
         self._pack, self._cycle_id, self._version, self._now = pack, cycle_id, mapping_version, now
@@ -68,7 +68,12 @@ class Writer:
 
     def _settle(self, settled: list[Settled]) -> None:
         if settled:
-            cursors = self._settling(settled)
+            cursors, marks = self._settling(settled)
             self._store.settle(
-                settled, cycle_id=self._cycle_id, mapping_version=self._version, now=self._now, cursors=cursors
+                settled,
+                cycle_id=self._cycle_id,
+                mapping_version=self._version,
+                now=self._now,
+                cursors=cursors,
+                marks=marks,
             )

@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Mapping as Map
+from typing import Any, NamedTuple
 
+from connector.facts import Change, Decision, Evidence, RecordChange, Row, TrackDecision
 from connector.lifecycle.mapping import Mapping
+
+TRACK = "account_stage"
+ACCOUNT = "Account"
+
+
+class Reached(NamedTuple):
+    """The stage that a person reached by rules of their own, and the rule that brought them there."""
+
+    stage: str
+    rule: str
 
 
 def roll_up(stages: Iterable[str | None], mapping: Mapping) -> str | None:
@@ -14,3 +27,36 @@ def roll_up(stages: Iterable[str | None], mapping: Mapping) -> str | None:
     names = [step.name for step in mapping.stages if step.funnel]
     found = [names.index(stage) for stage in stages if stage in names]
     return names[max(found)] if found else None
+
+
+def decide_account(
+    account: str, row: Row, people: Map[str, Reached], memory: Map[str, Any], field: str, mapping: Mapping
+) -> tuple[Decision, RecordChange | None]:
+    """What ``field`` of an account should be, and the write that follows. ``row`` is the record as read, ``people``
+    those of the account, ``memory`` what was remembered the last time."""
+    track = _decide(row.get(field) or None, people, memory, mapping)
+    decision = Decision(account, (track,))
+    if track.verdict != "moves":
+        return decision, None
+    change = Change(TRACK, field, row.get(field), track.value or None)
+    return decision, RecordChange(account, ACCOUNT, account, (change,), account)
+
+
+def _decide(current: str | None, people: Map[str, Reached], memory: Map[str, Any], mapping: Mapping) -> TrackDecision:
+    furthest = roll_up((each.stage for each in people.values()), mapping)
+    written = memory.get("written")
+    if furthest is None and current != written:
+        return TrackDecision(TRACK, current, current, "", "stays", "nobody of the account is at a stage", (), memory)
+    if furthest == written and current not in (None, furthest):
+        reason = "set by a person, and stays until the furthest of its people is at another stage"
+        return TrackDecision(TRACK, current, current, "", "held", reason, (), memory)
+    verdict = "stays" if furthest == current else "moves"
+    remembered = {"written": furthest}
+    if furthest is None:
+        return TrackDecision(TRACK, "", current, "", verdict, "nobody of the account is at a stage", (), remembered)
+    leader = min(person for person, each in people.items() if each.stage == furthest)
+    rule = people[leader].rule
+    said = f"{leader} is at {furthest}" + (f", by the rule {rule}" if rule else "")
+    evidence = (Evidence("person", leader, said),)
+    reason = f"the furthest of its people: {said}"
+    return TrackDecision(TRACK, furthest, current, rule, verdict, reason, evidence, remembered)

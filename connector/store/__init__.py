@@ -9,9 +9,9 @@ opening     open_store                     store       the verbs, each one trans
 copying     a copy to try things on
 """
 
+from connector.store.accounts import own_stage
 from connector.store.copying import copy_state
 from connector.store.opening import open_store
-from connector.store.reading import own_stage
 from connector.store.settling import Settled
 from connector.store.store import Cursor, Store
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, select, true
+from sqlalchemy import Connection, Select, and_, func, or_, select, true
 
-from connector.store import links
+from connector.store import accounts, links
 from connector.store.links import IDS, affected, everybody, exists_now, is_alone, is_person, rows_in
 from connector.store.rows import PEOPLE, address, iso, loads
 from connector.store.schema import ACTIVITY, DIRTY, LOG, PROSPECT, RECORD, SET_ASIDE, TRACK
@@ -43,26 +43,6 @@ def count_stamped(connection: Connection, object_name: str, start: datetime, end
     """Rows of an object, deleted ones too, with start <= SystemModstamp < end."""
     stamped = and_(RECORD.c.object == object_name, RECORD.c.stamp >= iso(start), RECORD.c.stamp < iso(end))
     return int(connection.execute(select(func.count()).select_from(RECORD).where(stamped)).scalar() or 0)
-
-
-def stages_of_accounts(connection: Connection, accounts: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Account -> person -> the stage that the person reached by rules of their own, as decided last."""
-    query = (
-        select(RECORD.c.account_id, RECORD.c.id, RECORD.c.live, TRACK.c.memory)
-        .join(TRACK, and_(TRACK.c.person_id == RECORD.c.id, TRACK.c.track == "stage"))
-        .where(RECORD.c.account_id.in_(IDS))
-    )
-    found: dict[str, dict[str, str]] = {}
-    for account, person, is_live, memory in rows_in(connection, query, accounts):
-        if is_live and (stage := own_stage(loads(memory))):
-            found.setdefault(account, {})[person] = stage
-    return found
-
-
-def own_stage(memory: Mapping[str, Any]) -> str | None:
-    """Of the memory of the track "stage": what the account lent a person does not count."""
-    stage: str | None = memory.get("own", memory.get("at"))
-    return stage
 
 
 def records(connection: Connection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -183,18 +163,18 @@ def _read(row: Any) -> dict[str, Any]:
     return {**row._mapping, **parsed}
 
 
-_STILL_PEOPLE = exists_now(SET_ASIDE.c.person_id)
+_STILL_THERE = or_(exists_now(SET_ASIDE.c.person_id), accounts.is_there(SET_ASIDE.c.person_id))
 
 
 def set_aside(connection: Connection, limit: int) -> list[dict[str, Any]]:
-    """Refused writes of people who still exist, the latest first."""
-    query = select(SET_ASIDE).where(_STILL_PEOPLE).order_by(SET_ASIDE.c.last_at.desc(), SET_ASIDE.c.person_id)
+    """Refused writes of people and accounts that still exist, the latest first."""
+    query = select(SET_ASIDE).where(_STILL_THERE).order_by(SET_ASIDE.c.last_at.desc(), SET_ASIDE.c.person_id)
     return [_read(row) for row in connection.execute(query.limit(limit))]
 
 
-def refused_people(connection: Connection, ids: Sequence[str] | None) -> list[str]:
-    """People with a refused write; of these only, when ids are given."""
-    query = select(SET_ASIDE.c.person_id).where(_STILL_PEOPLE).distinct()
+def refused(connection: Connection, ids: Sequence[str] | None) -> list[str]:
+    """People and accounts with a refused write; of these only, when ids are given."""
+    query = select(SET_ASIDE.c.person_id).where(_STILL_THERE).distinct()
     people = {row[0] for row in connection.execute(query)}
     return sorted(people if ids is None else people & set(ids))
 
@@ -216,6 +196,6 @@ def counts(connection: Connection) -> dict[str, Any]:
         "activities": count(select(func.count()).select_from(ACTIVITY)),
         "aliases": count(select(func.count()).select_from(RECORD).where(RECORD.c.alias_of.is_not(None))),
         "dirty": count(select(func.count()).select_from(DIRTY)),
-        "set_aside": count(select(func.count()).select_from(SET_ASIDE).where(_STILL_PEOPLE)),
+        "set_aside": count(select(func.count()).select_from(SET_ASIDE).where(_STILL_THERE)),
         "logged_changes": count(select(func.count()).select_from(LOG)),
     }

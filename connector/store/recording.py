@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy import Row as Found
 
 from connector.facts import Row, SourcePage
-from connector.store import books, identity, links, roleless
+from connector.store import accounts, books, identity, links, roleless
 from connector.store.dialect import upsert
 from connector.store.links import IDS, rows_in
 from connector.store.rows import (
@@ -109,9 +109,10 @@ def _mark(connection: Connection, object_name: str, changed: Sequence[Changed]) 
         return
     ids = [each.after["id"] for each in changed]
     if object_name in PEOPLE:
-        people = _people_changed(connection, changed)
+        people = _people_changed(connection, changed) | _accounts_of(connection, changed)
     elif object_name == "Account":
         people = links.people_of_account(connection, ids)
+        people |= set(ids) if accounts.are_asked_for(connection) else set()
     elif object_name == "Opportunity":
         people = links.people_of_opportunities(connection, ids) | _people_of_roleless(connection, ids)
     else:  # a role, a campaign member: whoever it named before and names now
@@ -121,6 +122,19 @@ def _mark(connection: Connection, object_name: str, changed: Sequence[Changed]) 
         if object_name == ROLE:  # an opportunity may have got its first role, or lost its last
             people |= _people_of_roleless(connection, {each.after["opportunity_id"] for each in changed})
     links.mark(connection, people)
+
+
+def _accounts_of(connection: Connection, changed: Sequence[Changed]) -> set[str]:
+    """The accounts that somebody came to or left, where the mapping looks at accounts as a whole."""
+    if not accounts.are_asked_for(connection):
+        return set()
+    found: set[str | None] = set()
+    for each in changed:
+        before = each.before.account_id if each.before is not None and each.before.live else None
+        after = each.after["account_id"] if each.after["live"] else None
+        if before != after:
+            found |= {before, after}
+    return {account for account in found if account}
 
 
 def _people_of_roleless(connection: Connection, opportunities: Iterable[str]) -> set[str]:

@@ -15,13 +15,13 @@ from datetime import date, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy import Connection, Engine, and_, func, not_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector.clock import Clock
 from connector.errors import ConnectorError, Passing, StateError
 from connector.facts import Activity, Person, Row, SourcePage
-from connector.store import books, links, people, reading, recording, roleless, settling
+from connector.store import accounts, books, links, people, reading, recording, roleless, settling
 from connector.store.dialect import WRITES
 from connector.store.rows import iso
 from connector.store.schema import DIRTY, SETTLED
@@ -192,9 +192,12 @@ class Store:
             links.mark(connection, person_ids)
 
     def mark_all_dirty(self, *, object_name: str | None = None, since: datetime | None = None) -> int:
-        """Everybody, or the people of ``people_in``; returns how many."""
+        """Everybody, and the accounts where the mapping in force looks at them, or the people of ``people_in``; returns
+        how many people."""
         with self._write() as connection:
             if since is None:
+                if object_name is None and accounts.are_asked_for(connection):
+                    links.mark_select(connection, accounts.ALL)
                 return links.mark_select(connection, links.everybody(object_name))
             found = reading.people_in(connection, object_name, since)
             links.mark(connection, found)
@@ -219,9 +222,11 @@ class Store:
         with self._read() as connection:
             return int(connection.execute(select(func.count()).select_from(DIRTY)).scalar() or 0)
 
-    def next_dirty(self, limit: int, after: str = "") -> list[tuple[str, int]]:
-        """(person id, mark) in order of id, from behind ``after``."""
-        query = select(DIRTY).where(DIRTY.c.person_id > after).order_by(DIRTY.c.person_id).limit(limit)
+    def next_dirty(self, limit: int, after: str = "", *, of_accounts: bool = False) -> list[tuple[str, int]]:
+        """(id, mark) of people, or of accounts, in order of id, from behind ``after``."""
+        kind = accounts.is_account(DIRTY.c.person_id)
+        wanted = and_(DIRTY.c.person_id > after, kind if of_accounts else not_(kind))
+        query = select(DIRTY).where(wanted).order_by(DIRTY.c.person_id).limit(limit)
         with self._read() as connection:
             return [(row.person_id, row.seq) for row in connection.execute(query)]
 
@@ -232,10 +237,20 @@ class Store:
             wanted = books.asks_for_roleless(connection) if with_roleless is None else with_roleless
             return people.facts_of(connection, person_ids, with_roleless=wanted)
 
-    def stages_of_accounts(self, accounts: Sequence[str]) -> dict[str, dict[str, str]]:
-        """Account -> person -> the stage reached by rules of their own, as decided last."""
+    def people_of_accounts(self, ids: Sequence[str]) -> dict[str, dict[str, tuple[str, str]]]:
+        """Account -> person -> the stage reached by rules of their own, and the rule, as decided last."""
         with self._read() as connection:
-            return reading.stages_of_accounts(connection, accounts)
+            return accounts.people_of(connection, ids)
+
+    def memories(self, ids: Sequence[str], track: str) -> dict[str, dict[str, Any]]:
+        """What is remembered of a track of these people or accounts."""
+        with self._read() as connection:
+            return accounts.memories(connection, ids, track)
+
+    def accounts(self) -> list[str]:
+        """Ids of all accounts that are live."""
+        with self._read() as connection:
+            return [row[0] for row in connection.execute(accounts.ALL)]
 
     def records(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Rows that are live, by id."""
@@ -257,11 +272,13 @@ class Store:
         mapping_version: str,
         now: datetime,
         cursors: Sequence[Cursor] = (),
+        marks: Sequence[str] = (),
     ) -> None:
         """Stores decisions, folds in what Salesforce took, logs it, and clears the marks these decisions answer;
-        people with a WAITING outcome stay dirty. ``cursors`` move with it."""
+        people with a WAITING outcome stay dirty. ``cursors`` move with it, and ``marks`` are made: accounts."""
         with uncollected(), self._write() as connection:
             settling.settle(connection, settled, cycle_id=cycle_id, mapping_version=mapping_version, now=now)
+            links.mark(connection, marks)
             for each in cursors:
                 books.set_cursor(connection, *each)
 
@@ -276,11 +293,14 @@ class Store:
         with self._read() as connection:
             return books.setting(connection, "mapping_version")
 
-    def set_mapping_version(self, version: str, text: str = "", *, roleless: bool = False) -> None:
+    def set_mapping_version(
+        self, version: str, text: str = "", *, roleless: bool = False, rolls_up: bool = False
+    ) -> None:
         """The mapping in force from now on. Its text is kept, so that log entries stay readable. ``roleless``: it looks
-        at opportunities without contact roles."""
+        at opportunities without contact roles. ``rolls_up``: it looks at accounts as a whole, which are marked."""
         with self._write() as connection:
             books.set_setting(connection, "roleless", "yes" if roleless else "no")
+            accounts.ask_for(connection, asked=rolls_up)
             books.set_mapping(connection, version, text, self._clock.now())
 
     # -- accounting ------------------------------------------------------------------------------------------------
@@ -314,6 +334,11 @@ class Store:
         with self._read() as connection:
             return reading.people_by(connection, track)
 
+    def find_account(self, query: str) -> str | None:
+        """An account by record id of 15 or 18 characters."""
+        with self._read() as connection:
+            return accounts.find(connection, query)
+
     def find_people(self, query: str) -> list[str]:
         """By record id (15 or 18 characters; also of converted leads and merge losers), ``source:id``, or e-mail."""
         with self._read() as connection:
@@ -342,9 +367,10 @@ class Store:
             return reading.set_aside(connection, limit)
 
     def retry_set_aside(self, ids: Sequence[str] | None = None) -> int:
-        """Marks these (None: all) people with refused writes, so that the next cycle tries again; returns how many."""
+        """Marks these (None: all) people and accounts with refused writes, so that the next cycle tries again; returns
+        how many."""
         with self._write() as connection:
-            found = reading.refused_people(connection, ids)
+            found = reading.refused(connection, ids)
             links.mark(connection, found)
             return len(found)
 

@@ -2,6 +2,13 @@
 
 import pytest
 
+from connector.cycle import silent
+from connector.errors import ConfigurationError
+from connector.preview import run_preview
+from connector.render import explanations
+from connector.settings import Settings
+from connector.status import explain_people
+
 MAPPING = """
 fields:
   stage: {Contact: Lifecycle_Stage__c, Lead: Lifecycle_Stage__c}
@@ -12,7 +19,8 @@ stages:
   - {name: Opportunity, when: {opportunity: any}}
   - {name: Customer, when: {opportunity: won}}
 """
-ACCOUNT = "001000000000001AAA"
+FIELD = "Lifecycle_Stage__c"
+ACCOUNT, OTHER = "001000000000001AAA", "001000000000002AAA"
 
 
 @pytest.fixture
@@ -23,8 +31,15 @@ def acme(world):
     return [world.contact(f"{name}@example.com", AccountId=ACCOUNT) for name in ("ada", "bob")]
 
 
-def account_stage(world):
-    return world.org.rows["Account"][ACCOUNT].get("Lifecycle_Stage__c")
+def account_stage(world, account=ACCOUNT):
+    return world.org.rows["Account"][account].get(FIELD)
+
+
+def at_rest(world, cycles=3):
+    """Nothing is decided and nothing written in the next cycles."""
+    world.org.updates.clear()
+    decided = [world.cycle().people_decided for _ in range(cycles)]
+    return decided == [0] * cycles and world.org.updates == [] and world.store.dirty_count() == 0
 
 
 def test_the_account_s_field_is_the_furthest_stage_of_its_people(world, acme):
@@ -54,12 +69,185 @@ def test_what_the_account_lends_lifts_nobody_and_comes_to_rest(world, acme):
     world.role(ada, world.deal())
     for _ in range(3):
         world.cycle()
-    world.org.updates.clear()
-    assert [world.cycle().people_decided for _ in range(3)] == [0, 0, 0]
-    assert world.org.updates == []
+    assert at_rest(world)
 
 
 def test_without_being_asked_no_account_is_written(world, acme):
     world.mapping = "lead-liaison"
     world.cycle()
     assert {each["object"] for each in world.org.updates} == {"Contact"}
+
+
+def test_every_write_of_an_account_is_in_the_log_with_the_person_and_the_rule_behind_it(world, acme):
+    ada, _ = acme
+    world.role(ada, world.deal())
+    world.cycle()
+    [entry] = world.store.history(ACCOUNT)
+    assert (entry["object"], entry["record_id"], entry["result"]) == ("Account", ACCOUNT, "applied")
+    assert (entry["track"], entry["old"], entry["new"]) == ("account_stage", None, "Opportunity")
+    assert entry["changes"] == [{"field": FIELD, "old": None, "new": "Opportunity"}]
+    assert entry["rule"] == world.store.latest(ada)[0]["rule"] != ""
+    assert [each["ref"] for each in entry["evidence"]] == [ada]
+    assert ada in entry["reason"]
+
+
+def test_a_refused_account_is_on_the_list_and_is_tried_again_on_request(world, acme):
+    world.org.refuse[ACCOUNT] = "NO"
+    report = world.cycle()
+    assert (report.set_aside, report.exit_code) == ({"NO": 1}, 3)
+    assert [(each["person_id"], each["object"], each["code"]) for each in world.store.set_aside()] == [
+        (ACCOUNT, "Account", "NO")
+    ]
+    world.cycle()
+    assert at_rest(world)
+    world.org.refuse.clear()
+    assert world.store.retry_set_aside() == 1
+    world.cycle()
+    assert account_stage(world) == "Suspect"
+    assert world.store.set_aside() == []
+    assert [each["result"] for each in world.store.history(ACCOUNT)] == ["applied", "set_aside"]
+
+
+@pytest.mark.parametrize("news", ["a person moves", "the account changes", "another mapping"])
+def test_a_refused_account_is_tried_again_when_there_is_news(world, acme, news):
+    world.org.refuse[ACCOUNT] = "NO"
+    world.cycle()
+    world.org.refuse.clear()
+    world.cycle()
+    assert account_stage(world) is None
+    if news == "a person moves":
+        world.role(acme[0], world.deal())
+    elif news == "the account changes":
+        world.org.put("Account", {"Id": ACCOUNT, FIELD: "Engaged"})
+    else:
+        world.mapping = MAPPING.replace("opportunity: any", "opportunity: lost")
+    world.cycle()
+    assert account_stage(world) == ("Opportunity" if news == "a person moves" else "Suspect")
+    assert world.store.set_aside() == []
+
+
+def test_an_account_that_waits_is_tried_again_in_the_next_cycle(world, acme):
+    calls = []
+    world.org.fail = lambda kind: kind == "collections" and (calls.append(kind) or len(calls) == 2)
+    report = world.cycle()
+    assert (report.waiting, account_stage(world)) == (1, None)
+    world.cycle()
+    assert account_stage(world) == "Suspect"
+    world.cycle()
+    assert at_rest(world)
+
+
+def test_a_run_that_dies_between_people_and_accounts_makes_up_for_it(world, acme):
+    def dies(changes):
+        yield from update([each for each in changes if each.object != "Account"])
+        if any(each.object == "Account" for each in changes):
+            raise KeyboardInterrupt
+
+    world.org.update, update = dies, world.org.update
+    with pytest.raises(KeyboardInterrupt):
+        world.cycle()
+    del world.org.update
+    assert account_stage(world) is None
+    world.cycle()
+    assert account_stage(world) == "Suspect"
+
+
+def test_a_person_whose_row_is_refused_moves_no_account_and_comes_to_rest(world, acme):
+    ada, _ = acme
+    world.cycle()
+    world.org.refuse[ada] = "NO"
+    world.role(ada, world.deal())
+    for _ in range(2):
+        world.cycle()
+    assert account_stage(world) == "Suspect"
+    assert at_rest(world)
+    world.org.refuse.clear()
+    world.store.retry_set_aside()
+    world.cycle()
+    assert account_stage(world) == "Opportunity"
+
+
+def test_people_who_come_and_go_change_both_accounts(world, acme):
+    ada, bob = acme
+    world.org.put("Account", {"Id": OTHER, "Name": "Other"})
+    world.role(ada, world.deal())
+    world.cycle()
+    world.org.put("Contact", {"Id": ada, "AccountId": OTHER})
+    world.cycle()
+    world.cycle()
+    assert (account_stage(world), account_stage(world, OTHER)) == ("Suspect", "Opportunity")
+    world.org.remove("Contact", ada)
+    world.org.remove("Contact", bob)
+    world.cycle()
+    assert (account_stage(world), account_stage(world, OTHER)) == (None, None)
+
+
+def test_an_account_s_value_that_a_person_set_stays_until_the_furthest_stage_is_another(world, acme):
+    ada, _ = acme
+    world.cycle()
+    world.org.put("Account", {"Id": ACCOUNT, FIELD: "Customer"})
+    world.cycle()
+    world.store.mark_all_dirty()
+    world.cycle()
+    assert account_stage(world) == "Customer"
+    world.role(ada, world.deal())
+    world.cycle()
+    assert account_stage(world) == "Opportunity"
+
+
+def test_accounts_without_anybody_are_left_alone(world):
+    world.mapping = MAPPING
+    world.org.put("Account", {"Id": ACCOUNT, "Name": "Acme", FIELD: "Prospect"})
+    world.cycle()
+    assert account_stage(world) == "Prospect"
+    assert at_rest(world)
+
+
+def test_accounts_count_in_the_plan_and_against_the_limit(world, acme):
+    world.max_changes = 2
+    with pytest.raises(ConfigurationError, match="2 people and 1 accounts, more than the limit of 2"):
+        world.cycle()
+    assert world.org.updates == []
+    world.max_changes = 3
+    report = world.cycle()
+    assert (report.people_to_change, report.accounts_to_change, report.written) == (2, 1, 3)
+    assert report.changes["account_stage"] == {"(empty) -> Suspect": 1}
+
+
+def test_a_backfill_writes_what_somebody_cleared_in_an_account(world, acme):
+    world.cycle()
+    world.org.put("Account", {"Id": ACCOUNT, FIELD: None})
+    world.cycle()
+    assert account_stage(world) == "Suspect"
+
+
+def test_nothing_of_accounts_stays_when_the_mapping_no_longer_wants_it(world, acme):
+    world.org.refuse[ACCOUNT] = "NO"
+    world.cycle()
+    world.store.retry_set_aside()
+    world.mapping = "lead-liaison"
+    for _ in range(2):
+        world.cycle()
+    assert at_rest(world)
+
+
+def test_an_account_is_explained_and_planned_as_people_are(world, acme, tmp_path, state):
+    ada, bob = acme
+    world.role(ada, world.deal())
+    world.cycle()
+    (tmp_path / "mine.yaml").write_text(MAPPING)
+    (tmp_path / "new.yaml").write_text(MAPPING.replace("account_stage: Life", "account_stage: Other_Life"))
+    address = world.address or f"sqlite:///{state}"
+    settings = Settings(state=address, mapping=str(tmp_path / "mine.yaml"), _env_file=None)
+    for query in (ACCOUNT, ACCOUNT[:15]):
+        [told] = explain_people(settings, query)
+        assert (told["object"], told["person"]) == ("Account", ACCOUNT)
+        assert [(each["track"], each["value"]) for each in told["decided"]] == [("account_stage", "Opportunity")]
+        assert [(each["person"], each["stage"]) for each in told["people"]] == [(ada, "Opportunity"), (bob, "Suspect")]
+        assert [each["new"] for each in told["history"]] == ["Opportunity"]
+    with pytest.raises(ConfigurationError, match="knows nobody"):
+        explain_people(settings, OTHER)
+    explanations([told], as_json=False)
+    told = run_preview(settings, str(tmp_path / "new.yaml"), silent).as_dict()
+    assert told["changes"]["account_stage"] == {"(empty) -> Opportunity": 1}
+    assert (told["people_to_change"], told["accounts_to_change"], told["write_calls"]) == (1, 1, 2)

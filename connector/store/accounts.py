@@ -1,0 +1,78 @@
+"""Accounts, for mappings that roll up their people: which must be looked at, and how far their people came.
+
+An account is marked in the same table as people, under its record id, and settled as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, select
+from sqlalchemy.sql import ColumnElement
+
+from connector.store import books, links
+from connector.store.links import IDS, rows_in
+from connector.store.rows import loads
+from connector.store.schema import DIRTY, RECORD, TRACK
+
+ACCOUNT = "Account"
+ALL = select(RECORD.c.id).where(RECORD.c.object == ACCOUNT, RECORD.c.live)
+
+
+def is_account(record_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Salesforce's ids of accounts, and of nothing else, begin with 001."""
+    return and_(record_id >= "001", record_id < "002")
+
+
+def is_there(record_id: ColumnElement[str]) -> ColumnElement[bool]:
+    return ALL.where(RECORD.c.id == record_id).exists()
+
+
+def are_asked_for(connection: Connection) -> bool:
+    """Whether the mapping in force looks at accounts as a whole."""
+    return books.setting(connection, "accounts") == "yes"
+
+
+def ask_for(connection: Connection, *, asked: bool) -> None:
+    """With a new mapping: marks all accounts, or forgets their marks."""
+    books.set_setting(connection, "accounts", "yes" if asked else "no")
+    if asked:
+        links.mark_select(connection, ALL)
+    else:
+        connection.execute(delete(DIRTY).where(is_account(DIRTY.c.person_id)))
+
+
+def people_of(connection: Connection, accounts: Sequence[str]) -> dict[str, dict[str, tuple[str, str]]]:
+    """Account -> person -> the stage that the person reached by rules of their own, and the rule, as decided last."""
+    query = (
+        select(RECORD.c.live, RECORD.c.alias_of, RECORD.c.account_id, RECORD.c.id, TRACK.c.memory, TRACK.c.rule)
+        .join(TRACK, and_(TRACK.c.person_id == RECORD.c.id, TRACK.c.track == "stage"))
+        .where(RECORD.c.account_id.in_(IDS))
+    )
+    found: dict[str, dict[str, tuple[str, str]]] = {}
+    for is_live, leader, account, person, memory, rule in rows_in(connection, query, accounts):
+        if is_live and not leader and (stage := own_stage(loads(memory))):
+            found.setdefault(account, {})[person] = (stage, rule)
+    return found
+
+
+def own_stage(memory: Mapping[str, Any]) -> str | None:
+    """Of the memory of the track "stage": what the account lent a person does not count."""
+    stage: str | None = memory.get("own", memory.get("at"))
+    return stage
+
+
+def memories(connection: Connection, ids: Sequence[str], track: str) -> dict[str, dict[str, Any]]:
+    """What is remembered of a track, by person or account."""
+    query = select(TRACK.c.person_id, TRACK.c.memory).where(TRACK.c.person_id.in_(IDS), TRACK.c.track == track)
+    return {person: loads(memory) for person, memory in rows_in(connection, query, ids)}
+
+
+def find(connection: Connection, query: str) -> str | None:
+    """By record id of 15 or 18 characters, also one that was deleted."""
+    asked = query.strip()
+    if len(asked) not in (15, 18):
+        return None
+    alike = select(RECORD.c.id).where(RECORD.c.id >= asked, RECORD.c.id < asked + "~", RECORD.c.object == ACCOUNT)
+    return next((row[0] for row in connection.execute(alike) if asked in (row[0], row[0][:15])), None)
