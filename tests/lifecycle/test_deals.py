@@ -147,6 +147,7 @@ def test_a_deal_of_another_system_counts_like_an_opportunity_where_the_mapping_s
     someone = person(did=[told(state)])
     assert stage_of(someone, loads(LADDER % "open" + DEALS)) == stage
     assert stage_of(someone, loads(LADDER % "open")) == "Known"
+    assert stage_of(someone, loads(LADDER % "open" + DEALS.replace("opportunities", "activities"))) == "Known"
     assert (
         stage_of(person(did=[replace(told(state), attributes={"state": state})]), loads(LADDER % "open" + DEALS))
         == "Known"

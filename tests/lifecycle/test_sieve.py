@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from someone import NOW, did, person, stage_of, track
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from someone import DAY, NOW, did, person, stage_of, track, written
+from stories import STORY, changed, compiled, later, mapping_values, somebody
 
 from connector.facts import Prospect
 from connector.lifecycle import decide, explain
@@ -180,3 +184,63 @@ def test_a_sender_tells_its_score_with_its_newest_activity():
     assert (track(decision, "score").value, decision.review_at) == ("60", ahead.occurred_at)
     later = decide(person(did=[*told, ahead]), loads(SCORES % ("sources", "none")), decision.review_at)
     assert track(later, "score").value == "95"
+
+
+SOURCES = st.fixed_dictionaries(
+    {},
+    optional={
+        "files": st.fixed_dictionaries(
+            {"deals": st.just("opportunities")},
+            optional={
+                "kinds": st.sampled_from([["deal", "call", "form_submit"], {"not": ["email_click"]}]),
+                "name": st.just({"not": {"contains": "test"}}),
+                "match": st.sampled_from([["crm_id"], ["crm_id", "email"]]),
+            },
+        ),
+        "salesforce": st.just("off"),
+        "my-tool": st.fixed_dictionaries({"through": st.just("files"), "deals": st.just("opportunities")}),
+    },
+)
+TOLD = st.lists(
+    st.builds(
+        lambda state, key, ago, sender, name: replace(
+            did("deal", ago, f"d{key}", name, state=state, amount=500, source_name=sender), email="ann@example.com"
+        ),
+        st.sampled_from(["open", "won", "lost"]),
+        st.integers(1, 3),
+        st.integers(-3, 40),
+        st.sampled_from([None, "my-tool"]),
+        st.sampled_from(["Big", "A test"]),
+    ),
+    max_size=3,
+    unique_by=lambda each: each.id,
+)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(mapping_values(later=True), SOURCES, somebody(), TOLD, STORY, st.floats(0, 1))
+def test_what_must_always_hold_holds_with_a_sieve_too(values, sources, someone, told, story, part):
+    mapping = compiled({**values, "sources": sources} if sources else values)
+    told = [replace(each, attributes={**each.attributes, "source": each.attributes["source_name"]}) for each in told]
+    activities = sorted((*someone.activities, *told), key=lambda each: (each.occurred_at, each.source, each.id))
+    someone, now = replace(someone, activities=tuple(activities)), NOW
+    for step in [{"days": 0}, *story]:
+        now = later(now, step)
+        someone = changed(someone, step, now)
+        settled, decision = written(someone, mapping, now)
+        assert decide(someone, mapping, now) == decision
+        assert tuple(each.decision for each in explain(someone, mapping, now).tracks) == decision.tracks
+        again = decide(settled, mapping, now)
+        end = again.review_at or now + 400 * DAY
+        between = min(now + (end - now) * part, end - timedelta(microseconds=1))
+        told_then = decide(settled, mapping, between).tracks
+        assert [(each.track, each.value, each.verdict, each.rule) for each in told_then] == [
+            (each.track, each.value, each.verdict, each.rule) for each in again.tracks
+        ]
+        someone = settled
