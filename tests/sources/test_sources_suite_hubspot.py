@@ -40,9 +40,6 @@ class HubSpotBench:
         return HubSpotSource(self.server.url, self.hub.token, self.clock, **self.given)
 
     def add(self, count: int) -> set[str]:
-        if self.what == "deals":
-            deals = self.hub.add_deals([{"dealname": "Big", "contacts": [self.ann]} for _ in range(count)])
-            return {f"deals:{one}:{self.ann}" for one in deals}
         if self.what == "calls":
             calls = self.hub.add_engagements("calls", [{"contacts": [self.ann]} for _ in range(count)])
             return {f"calls:{one}:{self.ann}" for one in calls}
@@ -51,7 +48,7 @@ class HubSpotBench:
         return {f"event:{one}:{created}" for one in self.hub.add_email_events(rows)}
 
     def add_unknown(self) -> str:
-        if self.what in ("calls", "deals"):
+        if self.what == "calls":
             self.hub.add_property("hs_call_direction", object_name="calls")
             self.hub.add_engagements("calls", [{"hs_call_direction": "SIDEWAYS", "contacts": [self.ann]}])
             return "calls SIDEWAYS"
@@ -60,7 +57,7 @@ class HubSpotBench:
 
     def faults(self) -> list[Switch]:
         on, off = self.org.faults.on, self.org.faults.off
-        path = "/calls|/email/|/deals"
+        path = "/calls|/email/"
         token = self.hub.token
         return [
             Switch("one cut off answer", lambda: on("cut_off", times=2, path=path), off, passes=True),
@@ -85,11 +82,9 @@ class HubSpotBench:
         self.org.close()
 
 
-@pytest.fixture(params=["calls", "e-mail events", "deals"])
+@pytest.fixture(params=["calls", "e-mail events"])
 def bench(clock: FrozenClock, request: pytest.FixtureRequest) -> Iterator[Bench]:
     bench = HubSpotBench(clock, request.param)
-    if bench.what == "deals":
-        bench.given = {"reads": ("calls", "deals")}
     yield bench
     bench.close()
 
