@@ -84,6 +84,8 @@ def _sources(mapping: CompiledMapping, settings: Settings) -> Iterator[str]:
                 " and ".join(f"CONNECTOR_{name.upper()}" for name in SOURCES[feed][0]) for feed in feeds
             )
             yield f"{where}{through} is not switched on by settings: set {needed}"
+        if each.name == "hubspot" and each.deals and "deals" not in settings.hubspot_reads.replace(" ", "").split(","):
+            yield f"{where} counts deals as opportunities, and reads none: add deals to CONNECTOR_HUBSPOT_READS"
 
 
 def _no_bounces(each: PolledObject, missing: Sequence[str]) -> Iterator[str]:

@@ -199,6 +199,7 @@ def check(report: CheckReport, *, as_json: bool) -> None:
         for track, fields in report.writes.items()
     ]
     console.print(grid("Writes", ("track", "fields"), writes))
+    console.print(f"sources read beside Salesforce: {', '.join(report.sources) or 'none'}")
     where = f"the org {report.org} has all of it" if report.org else "no credentials are set, so no org was asked"
     console.print(f"mapping {escape(report.mapping)} is right; {where}")
 

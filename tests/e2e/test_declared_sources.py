@@ -128,6 +128,13 @@ def test_check_says_where_mapping_and_settings_differ(site, mine):
     assert report.as_dict()["sources"] == ["webhook"]
 
 
+def test_check_says_when_the_deals_that_count_are_not_read(site, mine):
+    hubspot = mine("\n  hubspot: {deals: opportunities}\n", hubspot_token="pat-test")
+    [warning] = run_check(site.settings(**hubspot)).warnings
+    assert "add deals to CONNECTOR_HUBSPOT_READS" in warning
+    assert run_check(site.settings(**hubspot, hubspot_reads="calls, deals")).warnings == []
+
+
 BOUNCED = """
 stages:
   - {name: Suspect, when: {email: present}}
