@@ -85,7 +85,8 @@ class Settings(BaseSettings):
         "v3", pattern=r"^(v3|\d{4}-\d{2})$", description="v3, or the month in HubSpot's dated paths, e.g. 2026-03."
     )
     hubspot_reads: str = Field(
-        "calls,meetings,emails,communications,tasks,email_events", description="What is read beside contacts; there is deals too."
+        "calls,meetings,emails,communications,tasks,email_events",
+        description="What is read beside contacts; there is deals too.",
     )
     hubspot_score: str = Field("hubspotscore", description="Contact property that holds the score.")
     hubspot_crm_ids: str = Field(

@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import NullPool
 
-URL_OF_SERVER = os.environ.get("CONNECTOR_TEST_POSTGRES")  # noqa: TID251 - the tests' own, no setting of the connector
+URL_OF_SERVER = os.environ.get("TEST_POSTGRES")  # noqa: TID251 - the tests' own, no setting of the connector
 MISSING = "no PostgreSQL server (make postgres starts one)"
 needs_server = pytest.mark.usefixtures("postgres") if URL_OF_SERVER else pytest.mark.skip(reason=MISSING)
 BOTH = ["sqlite", pytest.param("postgresql", marks=() if URL_OF_SERVER else needs_server)]  # of what runs on either
@@ -61,7 +61,7 @@ def cut(url: URL | str) -> None:
 
 def server() -> Server:
     """Tests that need it are marked ``needs_server``."""
-    assert URL_OF_SERVER, "CONNECTOR_TEST_POSTGRES is not set"
+    assert URL_OF_SERVER, "TEST_POSTGRES is not set"
     return Server(make_url(URL_OF_SERVER))
 
 

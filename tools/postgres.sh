@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A throw-away PostgreSQL server for tests, from Debian's packages; it is installed when it is missing.
 #
-#   tools/postgres.sh COMMAND...   runs COMMAND with the server's address in CONNECTOR_TEST_POSTGRES. Where no server can
+#   tools/postgres.sh COMMAND...   runs COMMAND with the server's address in TEST_POSTGRES. Where no server can
 #                                  be had it says so and runs COMMAND without: the tests that need one are skipped.
 #   tools/postgres.sh              prints the address, and serves until it is interrupted.
 #
@@ -91,10 +91,10 @@ HERE=$PWD
 if [ $# = 0 ]; then
   trap 'exit 0' INT TERM
   serve
-  echo "CONNECTOR_TEST_POSTGRES='$ADDRESS'"
+  echo "TEST_POSTGRES='$ADDRESS'"
   wait "$SERVER"
 elif serve; then
-  CONNECTOR_TEST_POSTGRES="$ADDRESS" "$@"
+  TEST_POSTGRES="$ADDRESS" "$@"
 else
   say "GOING ON WITHOUT PostgreSQL: the tests that need it will be skipped"
   "$@"
