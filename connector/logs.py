@@ -34,7 +34,11 @@ def configure(log_format: Literal["console", "json"], level: str) -> None:
         shared += [structlog.processors.format_exc_info]
         renderer = structlog.processors.JSONRenderer()
     else:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=24)
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            pad_event_to=24,
+            exception_formatter=structlog.dev.plain_traceback,  # the default shows values, and secrets in them
+        )
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a cycle longer than the interval is no news
     structlog.configure(
         processors=[*shared, renderer],
