@@ -47,7 +47,7 @@ class Switches:
     ``scan_rows``: so many activities of any type one answer looks through, which is how pages come out short or empty
     with more behind them. ``page_token_seconds``: how long such a token holds, 0 for ever. ``job_seconds``: how long an
     export takes. ``export_megabytes``: what exports may hold in a day. ``guid_only`` 1: activities come without ``id``,
-    as instances do that moved to the vendor's newer store. ``spoil_files`` 1: a byte of each downloaded file is another.
+    as instances do that moved to the vendor's newer store. ``spoil_files`` 1: one byte of each download is another.
     """
 
     concurrency: int = 10
