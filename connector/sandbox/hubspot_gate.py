@@ -13,7 +13,7 @@ import threading
 import uuid
 from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -49,15 +49,6 @@ class Switches:
     index_lag_seconds: int = 0
     refuse_backward: int = 0
     retry_after: int = 0
-
-    def changed(self, given: Any) -> Switches:
-        """With other values. Raises ValueError for anything but an object of known switches and whole numbers."""
-        known = {each.name for each in fields(self)}
-        if not isinstance(given, dict) or not given.keys() <= known:
-            raise ValueError(f"a JSON object of {', '.join(sorted(known))} is needed")
-        if not all(isinstance(value, int) and value >= 0 for value in given.values()):
-            raise ValueError("switches are whole numbers")
-        return replace(self, **given)
 
 
 @dataclass

@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from connector.sandbox import hubspot_crm, hubspot_side
 from connector.sandbox.hubspot_crm import Call
+from connector.sandbox.gate import changed
 from connector.sandbox.hubspot_gate import HubSpotError, authorise, check_scopes, invalid, strike
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ async def _practice(hub: HubSpot, request: Request) -> Response:
     """The switches as JSON."""
     if request.method == "POST":
         try:
-            hub.switches = hub.switches.changed(await request.json())
+            hub.switches = changed(hub.switches, await request.json())
         except ValueError as error:
             return JSONResponse({"error": str(error)}, 400)
     return JSONResponse(asdict(hub.switches))
