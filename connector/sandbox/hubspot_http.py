@@ -17,8 +17,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connector.sandbox import hubspot_crm, hubspot_side
-from connector.sandbox.hubspot_crm import Call
 from connector.sandbox.gate import changed
+from connector.sandbox.hubspot_crm import Call
 from connector.sandbox.hubspot_gate import HubSpotError, authorise, check_scopes, invalid, strike
 
 if TYPE_CHECKING:
