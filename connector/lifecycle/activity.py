@@ -156,6 +156,8 @@ class HasActivity(Condition):
         telling = self._telling(view)
         if len(telling) == 1:
             return (_evidence(telling[0]),), telling[0].occurred_at
+        if not telling:  # asked from another step than the one at which it held
+            return (), None
         since = telling[0 if self._is_moving else -1].occurred_at
         return tuple([_evidence(activity) for activity in telling[:SHOWN]]), since
 

@@ -76,14 +76,15 @@ def _unchanged(view: View, ladder: Ladder, current: str | None, memory: Memory) 
     is_apart = answer > position or (answer < position and not ladder.track.forward)
     if is_apart or ladder.names[answer] != memory["answer"]:
         return None
-    if ladder.leads_out(view, position) or (answer != position and ladder.leads_out(view, answer)):
+    told = "" if rule is None or answer < position else rule.name
+    leads_out = ladder.leads_out(view, position) or (answer != position and ladder.leads_out(view, answer))
+    if leads_out or told != memory["rule"]:
         return None
     if answer < position:
         return TrackDecision(ladder.name, current, current, "", "held", _backward(ladder, answer), (), memory)
     if rule is None:
         return TrackDecision(ladder.name, current, current, "", "stays", NO_RULE, (), memory)
-    evidence = () if rule.name == memory["rule"] else rule.when.why(view)
-    return TrackDecision(ladder.name, current, current, rule.name, "stays", rule.reason, evidence, memory)
+    return TrackDecision(ladder.name, current, current, rule.name, "stays", rule.reason, (), memory)
 
 
 def _first(view: View, ladder: Ladder) -> TrackDecision | None:
@@ -126,7 +127,7 @@ def _course(view: View, ladder: Ladder, standing: Standing, memory: Memory) -> C
     elif wanted != position:
         course.target, course.verdict = wanted, "moves"
         if course.move is not None and wanted == course.answer:
-            _take(view, ladder, course, wanted, course.move)
+            _take(view, ladder, standing, memory, course, wanted, course.move)
         return course
     if position in ladder.moves_from and _moves_apply(ladder, position, course):
         _leave(view, ladder, standing, memory, course)
@@ -162,16 +163,21 @@ def _leave(view: View, ladder: Ladder, standing: Standing, memory: Memory, cours
     if is_circle:
         course.verdict, course.reason = "held", "the moves of the mapping lead round in a circle"
     elif move is not None:
-        _take(view, ladder, course, target, move)
+        _take(view, ladder, standing, memory, course, target, move)
 
 
-def _take(view: View, ladder: Ladder, course: Course, target: int, move: Move) -> None:
-    """Goes where a move leads. Rules that would lead on at once wait until they say more than they do now."""
+def _take(view: View, ladder: Ladder, standing: Standing, memory: Memory, course: Course, to: int, move: Move) -> None:
+    """Goes where a move leads. Rules that would lead on at once wait until they say more than they do there: those that
+    lead to where a move begins lead to where it ends."""
     if move.restart:
         view.restart()
         course.answer, _ = ladder.answer(view)
-    course.target, course.move, course.verdict, course.reason = target, move, "moves", ""
-    pulls_away = course.answer > target or (not ladder.track.forward and course.answer not in (NOWHERE, target))
+    if course.answer in ladder.moves_from and course.answer != to:
+        ladder.show(view, course.answer, view.now)
+        course.answer, _, _ = _follow(view, ladder, course.answer, view.now, memory, course.pending)
+        ladder.tell(view, standing)
+    course.target, course.move, course.verdict, course.reason = to, move, "moves", ""
+    pulls_away = course.answer > to or (not ladder.track.forward and course.answer not in (NOWHERE, to))
     since, answer = view.now.isoformat(), ladder.names[course.answer]
     course.hold = {"by": "move", "since": since, "answer": answer} if pulls_away else None
 
@@ -282,25 +288,19 @@ def _decision(
     target = course.target
     entered = standing.since
     if target != standing.position or standing.is_new:
-        known = None if course.move is not None else since
+        is_old = since is not None and not standing.is_new and standing.since is not None and since < standing.since
+        known = None if course.move is not None or is_old else since  # what was so before is not why they come now
         entered = _entered(view, standing, known, arrives=target == course.answer) if target >= 0 else None
     is_there = current is not None and ladder.position_of(current, memory) == target
     value = current if is_there else ladder.values[target]
     winner = course.move or course.rule
     is_held = course.verdict == "held" and value == current
-    rule = winner.name if winner is not None and not is_held else ""
+    rule = winner.name if winner is not None and course.verdict != "held" else ""
     remembered = _remembered(view, ladder, standing, course, value, entered, memory, rule)
     ladder.show(view, target, entered)
-    return TrackDecision(
-        track=ladder.name,
-        value=value,
-        current=current,
-        rule=rule,
-        verdict="moves" if value != current else "held" if is_held else "stays",
-        reason=course.reason or _reason(course, ladder.names[target]),
-        evidence=evidence,
-        memory=remembered,
-    )
+    verdict = "moves" if value != current else "held" if is_held else "stays"
+    reason = course.reason or _reason(course, ladder.names[target])
+    return TrackDecision(ladder.name, value, current, rule, verdict, reason, evidence, remembered)
 
 
 def _remembered(

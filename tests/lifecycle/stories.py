@@ -1,4 +1,8 @@
-"""Random mappings and random lives of people, for what must hold always."""
+"""Random mappings and random lives of people, for what must hold always.
+
+Purely random conditions rarely hold and random moves rarely lead out of where somebody stands, so that half of what is
+drawn is what admins really write. ``test_stories.py`` measures that lives have everything in them.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from someone import DAY, NOW, deal, did, person
 
+from connector.facts import Prospect
 from connector.lifecycle.allocation import Desk
 from connector.mapping.load import compile_tree
 from connector.mapping.mistakes import MappingInvalid, Notes, Place
@@ -22,6 +27,39 @@ KINDS = ("email_click", "form_submit", "call", "meeting", "email_open", "email_s
 STAGES = ("Anonymous", "Suspect", "Engaged", "Qualified", "Opportunity", "Customer", "Former", "Disqualified")
 STATUSES = ("New", "Working", "Connected", "Bad Timing")
 SPANS = st.sampled_from(["1d", "3d", "10d", "30d", "12h"])
+USUAL = (
+    {"email": "present"},
+    {"country": "DE"},
+    {"activity": "inbound"},
+    {"activity": "form_submit"},
+    {"activity": {"kind": ["form_submit", "email_click"], "within": "10d"}},
+    {"activity": {"kind": "form_submit", "count": 2}},
+    {"activity": {"kind": "meeting", "upcoming": True}},
+    {"activity": {"kind": "meeting", "latest_of": ["meeting_no_show"]}},
+    {"activity": {"kind": "call", "since": "start"}},
+    {"not": {"activity": {"within": "10d"}}},
+    {"opportunity": "any"},
+    {"opportunity": "open"},
+    {"opportunity": "won"},
+    {"opportunity": {"state": "all_lost", "since": "start"}},
+    {"threshold": "hot"},
+    {"score": ">= 20"},
+    {"fit": ">= 20"},
+    {"account_stage": ">= Opportunity"},
+)
+USUAL_STANDING = (
+    {"activity": {"direction": "inbound", "since": "stage"}},
+    {"stage_for": "3d"},
+    {"stage": ">= Engaged"},
+)
+USUAL_MOVES = (
+    {"opportunity": "all_lost"},
+    {"opportunity": "none"},
+    {"email": "present"},
+    {"not": {"threshold": "hot"}},
+    {"not": {"activity": {"direction": "inbound", "within": "10d"}}},
+    {"activity": {"kind": "meeting_no_show", "latest_of": ["meeting"]}},
+)
 COUNTRIES = st.sampled_from(["DE", "FR", "US", None])
 
 
@@ -108,6 +146,12 @@ def leaf(with_later: bool, standing: bool) -> st.SearchStrategy[Any]:
 
 @cache
 def condition(with_later: bool, standing: bool = True) -> st.SearchStrategy[Any]:
+    usual = st.sampled_from(USUAL + (USUAL_STANDING if standing else ()))
+    return st.booleans().flatmap(lambda is_usual: usual if is_usual else any_condition(with_later, standing))
+
+
+@cache
+def any_condition(with_later: bool, standing: bool = True) -> st.SearchStrategy[Any]:
     return st.recursive(
         leaf(with_later, standing),
         lambda inner: st.one_of(
@@ -121,49 +165,45 @@ def condition(with_later: bool, standing: bool = True) -> st.SearchStrategy[Any]
 
 @st.composite
 def mapping_values(
-    draw: st.DrawFn, moves: bool = True, lock: bool = False, later: bool = False, standing: bool = True
+    draw: st.DrawFn,
+    moves: bool = True,
+    lock: bool = False,
+    later: bool = False,
+    standing: bool = True,
+    ways: tuple[str, ...] = ("forward",),
 ) -> dict[str, Any]:
     """What a mapping file says. ``later``: the stage may look at what is decided after it. ``standing``: rules may look
-    at where the person stands, so that one decision can lead to the next."""
+    at where the person stands, so that one decision can lead to the next. ``ways``: how stages may move."""
     stages = [{"name": name, "when": draw(condition(later, standing))} for name in STAGES[:6]]
     stages += [{"name": "Former", "set_by": "people"}, {"name": "Disqualified", "set_by": "people", "funnel": False}]
+    draw(st.sampled_from(stages))["terminal"] = draw(st.booleans())
     statuses = [{"name": name, "when": draw(condition(True, standing))} for name in STATUSES[:3]]
     statuses.append({"name": "Bad Timing", "set_by": "people"})
+    status_gate = {"manual": draw(MANUAL), "direction": draw(st.sampled_from(["forward", "both"]))}
+    if draw(st.booleans()):
+        status_gate |= {"stages": "< Customer", "outside": draw(st.sampled_from(["leave", "clear"]))}
     values: dict[str, Any] = {
         "stages": stages,
         "statuses": statuses,
         "fields": {"tags": "Tags__c", "score": "Score__c", "highest_stage": "Highest__c"},
-        "score": {
-            "points": [
-                {"activity": "form_submit", "points": 30, "cap": 60},
-                {"activity": {"kind": "email_click", "within": "10d"}, "points": 7},
-                {"activity": {"kind": "meeting_no_show"}, "points": -20},
-            ],
-        },
+        "score": draw(_score()),
+        "fit": {"points": [{"when": {"country": "DE"}, "points": 30}]},
         "thresholds": {"hot": {"at": 40, "again_below": 25}},
-        "gate": {
-            "stage": {"manual": draw(MANUAL)},
-            "status": {"manual": draw(MANUAL), "direction": draw(st.sampled_from(["forward", "both"]))},
-        },
-        "handoff": {
-            "when": draw(condition(False, standing)),
-            "unless": draw(st.sampled_from(["never", {"activity": {"kind": "call", "within": "3d"}}])),
-            "status": "New",
-            "owner": [{"when": {"country": "DE"}, "round_robin": ["a", "b"]}, {"user": "c"}],
-        },
+        "gate": {"stage": {"manual": draw(MANUAL), "direction": draw(st.sampled_from(ways))}, "status": status_gate},
+        "handoff": draw(_handoffs(standing)),
         "tags": [
             {"name": "T1", "when": draw(condition(True, standing))},
             {"name": "T2", "when": draw(condition(True, standing)), "keep": True},
         ],
         "opportunities": {
-            "precedence": draw(st.sampled_from(["won > open > lost", "open > won > lost", "newest", "primary"]))
+            "precedence": draw(st.sampled_from(["won > open > lost", "open > won > lost", "newest", "primary"])),
+            "without_roles": draw(st.sampled_from(["ignore", ["active_contacts", "converted_lead"]])),
+            "active_within": "10d",
         },
         "dates": {"entered": "{stage}_Entered__c", "exited": "{stage}_Exited__c"},
     }
-    if draw(st.booleans()):
-        values["score"]["half_life"] = draw(st.sampled_from(["2d", "30d"]))
-    if moves and (drawn := draw(st.lists(_move(standing), max_size=3))):
-        values["moves"] = drawn
+    if moves and (drawn := draw(st.lists(_move(standing), min_size=1, max_size=4))):
+        values["moves"] = [_leading_out(move, stages) for move in drawn]
     if lock:
         values["gate"]["lock"] = {"field": {"Locked__c": True}}
     return values
@@ -171,17 +211,63 @@ def mapping_values(
 
 @cache
 @st.composite
+def _score(draw: st.DrawFn) -> dict[str, Any]:
+    if draw(st.integers(0, 3)) == 0:
+        return {"from": {"prospect": "score"}}
+    points = [
+        {"activity": "form_submit", "points": 30, "cap": 60},
+        {"activity": {"kind": "email_click", "within": "10d"}, "points": 7},
+        {"activity": {"kind": "meeting_no_show"}, "points": -20},
+    ]
+    return {"points": points, **draw(st.sampled_from([{}, {"half_life": "2d"}, {"half_life": "30d"}]))}
+
+
+@cache
+@st.composite
+def _handoffs(draw: st.DrawFn, standing: bool) -> list[dict[str, Any]]:
+    first = {
+        "name": "to sales",
+        "when": draw(condition(False, standing)),
+        "unless": draw(st.sampled_from(["never", {"activity": {"kind": "call", "within": "3d"}}])),
+        "status": "New",
+        "owner": [
+            {"when": {"country": "DE"}, "round_robin": ["a", "b"]},
+            {"queue": "q"},
+            {"weights": {"c": 2, "d": 1}},
+        ],
+    }
+    back = {
+        "name": "back",
+        "when": {"handed_off": {"by": "to sales"}, "not": {"threshold": "hot"}},
+        "owner": [{"user": "e"}],
+    }
+    return [first, {**back, "unless": "never"}] if standing and draw(st.booleans()) else [first]
+
+
+@cache
+@st.composite
 def _move(draw: st.DrawFn, standing: bool) -> dict[str, Any]:
-    origins = draw(st.lists(st.sampled_from(STAGES), min_size=1, max_size=2, unique=True))
+    """``rule``: its condition holds besides the one that led to where it begins, as it does when a deal is lost."""
+    origins = draw(st.lists(st.sampled_from(STAGES[1:]), min_size=1, max_size=3, unique=True))
     to = draw(st.sampled_from([name for name in STAGES if name not in origins]))
-    move: dict[str, Any] = {"from": origins, "to": to, "when": draw(condition(False, standing))}
-    for key in ("after", "cool_off"):
-        if draw(st.booleans()):
+    usual = st.sampled_from(USUAL_MOVES + (USUAL_STANDING[:1] if standing else ()))
+    when = draw(usual if draw(st.integers(0, 2)) else condition(False, standing))
+    move: dict[str, Any] = {"from": origins, "to": to, "when": when, "rule": draw(st.booleans())}
+    for key in ("after", "cool_off") if standing else ("after",):
+        if draw(st.integers(0, 3)) == 0:
             move[key] = draw(SPANS)
-    if draw(st.booleans()):
+    if draw(st.integers(0, 2)) == 0:
         move["restart"] = True
     if draw(st.booleans()):
         move["status"] = "New"
+    return move
+
+
+def _leading_out(move: dict[str, Any], stages: list[dict[str, Any]]) -> dict[str, Any]:
+    move, with_rule = {key: value for key, value in move.items() if key != "rule"}, move["rule"]
+    rule = next((each.get("when") for each in stages if each["name"] == move["from"][0]), None)
+    if with_rule and rule is not None and len(move["from"]) == 1:
+        move["when"] = rule
     return move
 
 
@@ -204,56 +290,90 @@ def compiled(values: dict[str, Any]) -> Any:
     return mapping.at_desk(Desk({name: f"005{name}" for name in mapping.owners}))
 
 
-DID = st.builds(did, st.sampled_from(KINDS), st.floats(-5, 40).map(lambda days: round(days, 2)))
+LIKELY = ("form_submit", "form_submit", "email_click", "meeting", "call", *KINDS)
+# Never at the very moment of a decision: "since the stage began" is then true by coincidence.
+DID = st.builds(did, st.sampled_from(LIKELY), st.floats(-5, 40).map(lambda days: round(days, 2) + 0.003))
 DEAL = st.builds(
     lambda state, key, ago, amount, primary: deal(state, key, ago, {"IsPrimary": primary}, Amount=amount),
-    st.sampled_from(["open", "won", "lost"]),
+    st.sampled_from(["open", "won", "lost", "lost"]),
     st.sampled_from(["1", "2", "3"]),
     st.integers(0, 60),
     st.sampled_from([None, 50, 500]),
     st.booleans(),
 )
 DEALS = st.lists(DEAL, max_size=3, unique_by=lambda role: role.role_id)
+VIA = st.sampled_from(["account", "conversion"])
+ROLELESS = st.lists(
+    st.builds(lambda role, via: replace(role, role_id="", role={"Via": via}), DEAL, VIA),
+    max_size=1,
+)
+STAGE_EDIT = st.fixed_dictionaries({"Lifecycle_Stage__c": st.sampled_from([*STAGES, None, "Nonsense"])})
 EDIT = st.one_of(
-    st.fixed_dictionaries({"Lifecycle_Stage__c": st.sampled_from([*STAGES, None, "Nonsense"])}),
-    st.fixed_dictionaries({"Lead_Status__c": st.sampled_from([*STATUSES, None])}),
-    st.fixed_dictionaries({"MailingCountry": COUNTRIES}),
+    st.just({}),
+    STAGE_EDIT,
+    STAGE_EDIT,
+    STAGE_EDIT,
+    st.sampled_from([*STATUSES, None]).map(lambda status: {"Lead_Status__c": status, "Status": status}),
+    COUNTRIES.map(lambda country: {"MailingCountry": country, "Country": country}),
     st.fixed_dictionaries({"Email": st.sampled_from([None, "ann@example.com"])}),
     st.fixed_dictionaries({"Tags__c": st.sampled_from([None, "VIP", "VIP;T1"])}),
+    st.fixed_dictionaries({"OwnerId": st.just("005other")}),
 )
 STEP = st.fixed_dictionaries(
-    {"days": st.floats(0, 20).map(lambda days: round(days, 1))},
-    optional={"edit": EDIT, "did": st.lists(DID, max_size=2), "deals": DEALS},
+    {"days": st.floats(0, 20).map(lambda days: round(days, 1)), "did": st.lists(DID, max_size=2), "edit": EDIT},
+    optional={
+        "deals": DEALS,
+        "roleless": ROLELESS,
+        "score": st.sampled_from([0, 20, 80]),
+        "account_stage": st.sampled_from([None, "Customer"]),
+        "becomes": st.just("Contact"),
+    },
 )
-STORY = st.lists(STEP, max_size=4)
+STORY = st.lists(STEP, min_size=3, max_size=6)
 DATES = st.sampled_from([None, "2026-05-25", "2026-06-05", "2026-05-31T12:00:00.000+0000"])
 
 
 @st.composite
 def somebody(draw: st.DrawFn) -> Any:
-    prospects_score = draw(st.sampled_from([None, 20, 80]))
+    country = draw(COUNTRIES)
     return person(
         draw(st.sampled_from([None, None, *STAGES])),
-        email=draw(st.sampled_from(["ann@example.com", None])),
+        object_name=draw(st.sampled_from(["Contact", "Contact", "Contact", "Lead", "Lead", "Prospect"])),
+        email=draw(st.sampled_from(["ann@example.com", "ann@example.com", None])),
         deals=draw(DEALS),
         did=draw(st.lists(DID, max_size=5)),
-        score=prospects_score,
-        MailingCountry=draw(COUNTRIES),
+        score=draw(st.sampled_from([None, 20, 80])),
+        MailingCountry=country,
+        Country=country,
         Birthdate=draw(DATES),
     )
 
 
 def changed(someone: Any, step: dict[str, Any], now: Any) -> Any:
-    """The person after one step of a story; activities are dated around ``now``."""
+    """The person after one step of a story; activities are dated around ``now``, so that some are late or to come."""
     shift = now - NOW
     new = [replace(each, id=f"{each.id}@{shift}", occurred_at=each.occurred_at + shift) for each in step.get("did", ())]
     activities = sorted((*someone.activities, *new), key=lambda a: (a.occurred_at, a.source, a.id))
+    if "becomes" in step:
+        someone = converted(someone)
+    prospects = (Prospect("pardot", "1", None, attributes={"score": step.get("score")}),)
     return replace(
         someone,
         fields={**someone.fields, **step.get("edit", {})},
         activities=tuple(activities),
         opportunities=tuple(step["deals"]) if "deals" in step else someone.opportunities,
+        account_opportunities=tuple(step["roleless"]) if "roleless" in step else someone.account_opportunities,
+        prospects=prospects if "score" in step else someone.prospects,
+        account_stage=step.get("account_stage", someone.account_stage),
     )
+
+
+def converted(someone: Any) -> Any:
+    """Goes on as another contact with empty fields: a conversion, a merge, or a prospect whose record appears."""
+    key = f"003{len(someone.aliases) + 2:012d}AAA"
+    kept = ("Email", "CreatedDate", "MailingCountry", "Country", "Birthdate", "Locked__c")
+    fields = {"Id": key} | {name: value for name, value in someone.fields.items() if name in kept}
+    return replace(someone, id=key, object="Contact", fields=fields, aliases=(*someone.aliases, someone.id))
 
 
 def later(now: Any, step: dict[str, Any]) -> Any:

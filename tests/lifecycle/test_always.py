@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from someone import NOW, track, written
 from stories import DAY, STORY, changed, compiled, condition, later, mapping_values, somebody
@@ -22,7 +22,7 @@ FAST = {
     "phases": [Phase.explicit, Phase.generate],
     "suppress_health_check": list(HealthCheck),
 }
-MANY = settings(max_examples=40, **FAST)
+MANY = settings(max_examples=60, **FAST)
 
 
 def lived(mapping, someone, story):
@@ -33,6 +33,13 @@ def lived(mapping, someone, story):
         someone = changed(someone, step, now)
         yield someone, now
         someone, _ = written(someone, mapping, now)
+
+
+def at_rest(someone, mapping, now):
+    """The person once every decision was written. Rules that look at where somebody stands can lead on at once."""
+    for _ in range(3):
+        someone, _ = written(someone, mapping, now)
+    return someone
 
 
 def said(decision):
@@ -59,6 +66,19 @@ def test_what_was_written_is_not_written_again(values, someone, story):
 
 
 @MANY
+@given(mapping_values(standing=False), somebody(), STORY)
+def test_what_is_remembered_does_not_depend_on_how_often_somebody_is_decided(values, someone, story):
+    mapping = compiled(values)
+    for state, now in lived(mapping, someone, story):
+        settled, first = written(state, mapping, now)
+        _, again = written(settled, mapping, now)
+        for name in ("stage", "status"):
+            one, other = (track(each, name).memory for each in (first, again))
+            for key in ("at", "since", "answer", "hold"):
+                assert one.get(key) == other.get(key)
+
+
+@MANY
 @given(mapping_values(later=True), somebody(), STORY, st.randoms())
 def test_the_order_of_facts_does_not_matter(values, someone, story, random):
     mapping = compiled(values)
@@ -75,12 +95,13 @@ def test_the_order_of_facts_does_not_matter(values, someone, story, random):
 def test_nothing_changes_before_review_at(values, someone, story, part):
     mapping = compiled(values)
     for state, now in lived(mapping, someone, story):
-        settled, _ = written(state, mapping, now)
+        settled = at_rest(state, mapping, now)
         decision = decide(settled, mapping, now)
         end = decision.review_at or now + 400 * DAY
         assert end > now
-        between = min(now + (end - now) * part, end - timedelta(microseconds=1))
-        assert said(decide(settled, mapping, between)) == said(decision)
+        if plan(settled, decision, mapping) is None:
+            between = min(now + (end - now) * part, end - timedelta(microseconds=1))
+            assert said(decide(settled, mapping, between)) == said(decision)
 
 
 @MANY
@@ -111,6 +132,7 @@ def test_only_a_named_move_lowers(values, someone, story):
 @given(mapping_values(lock=True, later=True), somebody(), STORY)
 def test_a_locked_person_never_moves(values, someone, story):
     mapping = compiled(values)
+    assume(someone.object != "Prospect")  # no record, so no box to tick
     for state, now in lived(mapping, replace(someone, fields={**someone.fields, "Locked__c": True}), story):
         decision = decide(state, mapping, now)
         assert plan(state, decision, mapping) is None

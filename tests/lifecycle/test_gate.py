@@ -61,6 +61,49 @@ def test_after_an_exception_nobody_goes_to_and_fro(ladder):
     )
 
 
+@pytest.mark.parametrize("ladder", [ANY, OPEN])
+@pytest.mark.parametrize("after", ["", ", after: 30d"])
+def test_a_deal_reopened_after_the_return_leads_forward_at_once_however_often(ladder, after):
+    mapping = loads(ladder + ALL_LOST.replace(", after: 30d", after))
+    someone, day = person(), 0
+    for _ in range(3):
+        for state, stage in (("open", "Opportunity"), ("lost", "Engaged")):
+            day += 40
+            someone, _ = written(with_deals(someone, deal(state, ago=45 - day)), mapping, NOW + day * DAY)
+            day += 40
+            someone, decision = written(someone, mapping, NOW + day * DAY)
+            assert track(decision).value == stage
+
+
+def test_a_reopened_deal_needs_no_decision_in_between():
+    mapping = loads(ANY + ALL_LOST)
+    someone, _ = written(with_deals(person(), deal("open")), mapping)
+    someone, decision = written(with_deals(someone, deal("lost")), mapping, NOW + 40 * DAY)
+    assert track(decision).value == "Engaged"
+    assert stage_of(with_deals(someone, deal("open")), mapping, NOW + 41 * DAY) == "Opportunity"
+
+
+def test_a_move_that_asks_since_when_somebody_stood_there_is_explained_from_elsewhere_too():
+    ladder = ANY.replace("name: Disqualified, set_by: people", "name: Disqualified, when: {country: XX}")
+    back = (
+        "moves: [{name: back, from: Disqualified, to: Engaged, when: {activity: {direction: inbound, since: stage}}}]\n"
+    )
+    mapping = loads(ladder + back)
+    someone, _ = written(person("Suspect"), mapping)
+    someone = replace(someone, fields={**someone.fields, "MailingCountry": "XX"}, activities=(did("form_submit", -1),))
+    for day in (2, 3):
+        someone, decision = written(someone, mapping, NOW + day * DAY)
+        assert track(decision).value in {"Engaged", "Disqualified"}
+
+
+def test_what_a_converted_lead_brings_along_is_the_doing_of_no_rule():
+    mapping = loads(ANY)
+    someone, _ = written(person("Qualified", object_name="Lead"), mapping)
+    contact = replace(person(), memory=someone.memory, aliases=(someone.id,))
+    decided = track(decide(contact, mapping, NOW))
+    assert (decided.value, decided.verdict, decided.rule) == ("Qualified", "moves", "")
+
+
 def test_a_backfill_finds_the_grace_period_over_from_the_closing_date():
     assert stage_of(person(deals=[deal("lost", ago=90)]), loads(ANY + ALL_LOST)) == "Engaged"
     assert stage_of(person(deals=[deal("lost", ago=9)]), loads(ANY + ALL_LOST)) == "Opportunity"
