@@ -43,18 +43,28 @@ def test_a_rule_that_can_never_hold_is_a_mistake(when):
 
 
 @pytest.mark.parametrize(
-    "when",
+    ("when", "who"),
     [
-        "{all: [{country: [DE, FR]}, {country: [FR, US]}]}",
-        "{all: [{account: {Size__c: '>= 5'}}, {account: {Size__c: '<= 5'}}]}",
-        "{all: [{opportunity: won}, {opportunity: open}]}",
-        "{all: [{activity: {kind: call}}, {not: {activity: {kind: call, within: 10d}}}]}",
-        "{all: [{title: {contains: a}}, {title: {contains: b}}]}",
-        "{all: [{opportunity: {state: won, where: {Type: A}}}, {opportunity: {state: all_lost, where: {Type: B}}}]}",
+        ("{all: [{country: [DE, FR]}, {country: [FR, US]}]}", "person: {country: FR}"),
+        ("{all: [{account: {Size__c: '>= 5'}}, {account: {Size__c: '<= 5'}}]}", "account: {Size__c: 5}"),
+        ("{all: [{opportunity: won}, {opportunity: open}]}", "opportunities: [won, open]"),
+        (
+            "{all: [{activity: {kind: call}}, {not: {activity: {kind: call, within: 10d}}}]}",
+            "activities: [{kind: call, ago: 20d}]",
+        ),
+        ("{all: [{title: {contains: a}}, {title: {contains: b}}]}", "person: {title: ab}"),
+        (
+            "{all: [{opportunity: {state: won, where: {Type: A}}},"
+            " {opportunity: {state: all_lost, where: {Type: B}}}]}",
+            "opportunities: [{state: won, fields: {Type: A}}, {state: lost, fields: {Type: B}}]",
+        ),
     ],
 )
-def test_a_rule_that_somebody_might_fit_is_none(when):
-    loads(f"stages:\n  - {{name: Somebody, when: {when}}}\n")
+def test_a_rule_that_somebody_fits_is_no_mistake(when, who):
+    text = f"stages:\n  - {{name: Somebody, when: {when}}}\ntests:\n  - {{name: x, {who}, expect: {{stage: %s}}}}\n"
+    assert not warnings(text % "Somebody")
+    ((_, what),) = mistakes(text % "none")  # the test in the mapping does look
+    assert "stage is Somebody, not none" in what
 
 
 @pytest.mark.parametrize(

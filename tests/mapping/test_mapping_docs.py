@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.mapping import loads
+from connector.mapping import MappingInvalid, loads
 from connector.mapping import reference as pages
 from connector.mapping.comparison import FORMS
 from connector.mapping.language import CONDITIONS
@@ -113,33 +113,41 @@ stages: [{name: Engaged, set_by: people}, {name: Opportunity, set_by: people}, {
 statuses: [{name: New, set_by: people}, {name: Open, set_by: people}]
 """
 FILTERS = [
-    (name, spec)
+    (name, key, spec)
     for name in ("activity", "opportunity")
-    for spec in next(b for b in blocks() if b.name == name).keys.values()
+    for key, spec in next(b for b in blocks() if b.name == name).keys.items()
 ]
+
+
+def read_and_not_passed_over(key, example, around="{%s}"):
+    """The rule says something of the example, and with its key misspelt the mapping is refused."""
+    rule = loads(EVERYTHING % around[1:-1] % example).stages[-1].rules[0]
+    assert rule.when.words()
+    with pytest.raises(MappingInvalid):
+        loads(EVERYTHING % around[1:-1] % example.replace(f"{key}:", f"{key}x:", 1))
 
 
 @pytest.mark.parametrize("key", CONDITIONS)
 def test_the_example_of_every_condition_loads(key):
     example = CONDITIONS[key][0].example
     assert example.startswith(f"{key}:")
-    loads(EVERYTHING % example)
+    read_and_not_passed_over(key, example)
 
 
 @pytest.mark.parametrize("key", FORMS)
 def test_the_example_of_every_comparison_loads(key):
-    loads(EVERYTHING % f"country: {FORMS[key][0].example}")
+    assert f"{key}:" in FORMS[key][0].example
+    read_and_not_passed_over(key, FORMS[key][0].example, "{country: %s}")
 
 
-@pytest.mark.parametrize(("name", "spec"), [(name, spec) for name, spec in FILTERS if spec.example])
-def test_the_example_of_every_filter_loads(name, spec):
-    kind = "kind: call, " if name == "activity" and not spec.example.startswith("kind") else ""
-    loads(EVERYTHING % f"{name}: {{{kind}{spec.example}}}")
+@pytest.mark.parametrize(("name", "key", "spec"), [each for each in FILTERS if each[2].example])
+def test_the_example_of_every_filter_loads(name, key, spec):
+    assert spec.example.startswith(f"{key}:")
+    kind = "kind: call, " if name == "activity" and key != "kind" else ""
+    read_and_not_passed_over(key, spec.example, f"{{{name}: {{{kind}%s}}}}")
 
 
 def test_a_sentence_that_is_not_so_fails():
-    from connector.mapping import MappingInvalid  # noqa: PLC0415 - only here
-
     wrong = "include: lead-liaison\ntests: [{name: wrong, opportunities: [won], expect: {stage: Suspect}}]\n"
     with pytest.raises(MappingInvalid, match="stage is Customer, not Suspect"):
         loads(wrong)
