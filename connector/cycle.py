@@ -121,9 +121,11 @@ def notice(pipeline: Pipeline, now: datetime) -> None:
     if pipeline.store.mapping_version() != pipeline.mapping.version:
         pipeline.store.mark_all_dirty()
         text = "\n".join(f"# {name}\n{text}" for name, text in pipeline.mapping.texts.items())
-        roleless = looks_at_roleless(pipeline.mapping)
+        roleless, joins = looks_at_roleless(pipeline.mapping), pipeline.mapping.identity
         rolls_up = RollUp(pipeline.mapping, pipeline.store).is_wanted
-        pipeline.store.set_mapping_version(pipeline.mapping.version, text, roleless=roleless, rolls_up=rolls_up)
+        pipeline.store.set_mapping_version(
+            pipeline.mapping.version, text, roleless=roleless, rolls_up=rolls_up, joins=joins
+        )
     pipeline.store.mark_due(now)
 
 

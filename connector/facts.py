@@ -86,8 +86,9 @@ class Person:
     """Everything recorded of one human: what ``decide`` looks at.
 
     ``id`` is the Contact's, the unconverted Lead's, or ``source:id`` of a prospect without a CRM record.
-    ``aliases`` are ids that became this person (converted Leads, merge losers). ``activities`` are in order of
-    ``occurred_at``. ``memory`` is what ``decide`` asked to be remembered the last time: track -> JSON object.
+    ``aliases`` are ids that became this person (converted Leads, merge losers) or follow it for their e-mail address.
+    ``activities`` are in order of ``occurred_at``. ``memory`` is what ``decide`` asked to be remembered the last time:
+    track -> JSON object.
 
     ``account_opportunities`` are opportunities without any contact role that may concern this person, with ``role_id``
     "": those of the account (``role`` is ``{"Via": "account"}``) and those made by converting one of the person's leads

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
 from connector import mapping as mappings
-from connector.clock import SystemClock
+from connector.clock import Clock, SystemClock
 from connector.cycle import BATCH, looks_at_roleless, turns_of
 from connector.lifecycle import decide, plan
 from connector.lifecycle.allocation import Desk
@@ -18,7 +20,7 @@ from connector.rollup import RollUp
 from connector.settings import Settings
 from connector.staff import CURSOR as OWNERS
 from connector.store import Store
-from connector.wiring import open_state, polled_objects
+from connector.wiring import open_copy, open_state, polled_objects
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def run_preview(settings: Settings, name: str | None, tell: Tell) -> Preview:
     mapping = mappings.load(name or settings.mapping)
     clock = SystemClock()
     report = CycleReport(kind="plan", dry_run=True, started_at=clock.now(), mapping=mapping.version)
-    with open_state(settings, clock) as store:
+    with _state(settings, clock, mapping) as store:
         if known := store.cursor(OWNERS):
             mapping = mapping.at_desk(Desk(known["ids"], known["load"]))
         rollup, turns = RollUp(mapping, store), turns_of(store)
@@ -72,6 +74,18 @@ def run_preview(settings: Settings, name: str | None, tell: Tell) -> Preview:
     report.duration = round((clock.now() - report.started_at).total_seconds(), 3)
     calls = ceil(report.people_to_change / settings.write_pack) + ceil(report.accounts_to_change / settings.write_pack)
     return Preview(report, missing, calls)
+
+
+@contextmanager
+def _state(settings: Settings, clock: Clock, mapping: Mapping) -> Iterator[Store]:
+    """The state, or where the mapping joins records otherwise than the one in force, a copy in which it does."""
+    with open_state(settings, clock) as store:
+        if store.joins() == mapping.identity:
+            yield store
+            return
+    with open_copy(settings, clock) as store:
+        store.set_mapping_version(mapping.version, joins=mapping.identity)
+        yield store
 
 
 def _missing(store: Store, mapping: Mapping) -> dict[str, list[str]]:

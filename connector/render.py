@@ -213,6 +213,8 @@ def status(report: Mapping[str, Any], *, as_json: bool) -> None:
         rows = [(value or NONE, f"{count:,}") for value, count in counts.items()]
         if rows:
             console.print(grid(f"People by {track}", (track, "people"), rows, right=(1,)))
+    for line in joined(report):
+        console.print(line, soft_wrap=True)
     cursors = [
         (name, "reading all" if cursor.get("full") else cursor.get("through") or _flat_text(cursor))
         for name, cursor in report["cursors"].items()
@@ -251,6 +253,18 @@ def status(report: Mapping[str, Any], *, as_json: bool) -> None:
     console.print(f"daemon: {said}; mapping version {report['mapping']}")
 
 
+def joined(report: Mapping[str, Any]) -> Iterator[str]:
+    """Whom the numbers count besides, or only once."""
+    counts = report["counts"]
+    if alone := counts["prospects_alone"]:
+        stages = ", ".join(f"{count:,} {escape(value or NONE)}" for value, count in report["prospects"].items())
+        yield f"marketing prospects without a CRM record, who are people too: {alone:,} ({stages})"
+    if followers := counts["joined_by_email"]:
+        yield f"records that count as another one with the same e-mail address (identity: by_email): {followers:,}"
+    if crowded := counts["crowded_addresses"]:
+        yield f"e-mail addresses of more records than identity joins (at_most), which stay apart: {crowded:,}"
+
+
 def _flat_text(value: Any, name: str = "") -> str:
     """``{"a": {"b": 1}}`` -> ``a.b 1``"""
     if isinstance(value, Mapping):
@@ -278,6 +292,10 @@ def explanation(console: Console, person: Mapping[str, Any], *, rules: bool = Tr
         f"[bold]{escape(str(person.get('name') or person['person']))}[/bold]{escape(email)}"
         f" ({person['object']} {person['person']})"
     )
+    if followers := person.get("joined_by_email"):
+        names = ", ".join(f"{each['object']} {each['id']}" for each in followers)
+        one_of = f"the same e-mail address as {names}: one person (identity: by_email), written to this record only"
+        console.print(f"  {one_of}", soft_wrap=True)
     for track in person["decided"]:
         console.print(
             f"  {track['track']}: [bold]{escape(str(track['value'] or track['current'] or NONE))}[/bold]"

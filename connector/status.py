@@ -30,13 +30,14 @@ INTERNAL = frozenset({BACKFILL, OPTIONAL, OWNERS, PROMISED, TURNS})  # kept besi
 def read_status(settings: Settings) -> dict[str, Any]:
     """JSON values: the document of ``connector status --json``."""
     clock = SystemClock()
-    beat = read_heartbeat(heartbeat_file(settings), clock)
+    beat, tracks = read_heartbeat(heartbeat_file(settings), clock), _tracks(settings)
     with open_state(settings, clock) as store:
         dropped, examples = store.opportunities_without_roles(DROPPED_SHOWN)
         return {
             "heartbeat": {"status": beat[0], "seconds_ago": round(beat[1], 1)} if beat else None,
             "mapping": store.mapping_version(),
-            "people": {track: _in_order(store.people_by(track), order) for track, order in _tracks(settings).items()},
+            "people": {track: _in_order(store.people_by(track), order) for track, order in tracks.items()},
+            "prospects": _in_order(store.people_by("stage", only_alone=True), tracks["stage"]),
             "counts": store.counts(),
             "opportunities_without_roles": {"count": dropped, "last_changed": examples},
             "waiting": store.dirty_count(),
@@ -106,6 +107,7 @@ def explained(store: Store, person: Person, mapping: Mapping, now: datetime) -> 
         "name": person.fields.get("Name"),
         "email": person.fields.get("Email"),
         "aliases": list(person.aliases),
+        "joined_by_email": store.followers(person.id),
         "decided": [each for each in store.latest(person.id) if each["at"] <= now.isoformat()],
         "now": explain(person, mapping, now).as_dict(),
         "timeline": [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -177,6 +177,11 @@ def _open_state(settings: Settings, clock: Clock, dry_run: bool) -> Iterator[Sto
         copy_state(url, copy)
         with open_store(f"sqlite:///{copy}", clock=clock) as store:
             yield store
+
+
+def open_copy(settings: Settings, clock: Clock) -> AbstractContextManager[Store]:
+    """A copy of the state to try something with, thrown away afterwards."""
+    return _open_state(settings, clock, dry_run=True)
 
 
 def heartbeat_file(settings: Settings) -> Path:

@@ -51,7 +51,7 @@ def _moves(view: View, role: OpportunityRole, policy: DealPolicy) -> bool:
         return "converted_lead" in policy.without_roles
     if "primary_contact" in policy.without_roles and policy.primary_contact_field:
         primary = str(view.account.get(policy.primary_contact_field) or "")
-        if primary and primary[:15] == view.person.id[:15]:
+        if primary and any(primary[:15] == each[:15] for each in (view.person.id, *view.person.aliases)):
             return True
     return "active_contacts" in policy.without_roles and _is_active(view, policy.active_within)
 

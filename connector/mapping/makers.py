@@ -222,4 +222,4 @@ def make_dates(values: dict[str, Any], place: Place, reading: Reading) -> Any:
 
 
 def make_identity(values: dict[str, Any], _place: Place, _reading: Reading) -> Any:
-    return Identity(values["by_email"], tuple(values["prefer"]), values["then"])
+    return Identity(values["by_email"], tuple(values["prefer"]), values["then"], values["at_most"])

@@ -276,9 +276,12 @@ DATES = Block(
 IDENTITY = Block(
     "identity",
     {
-        "by_email": Key(YesNo(), "true: records with the same e-mail address are one human", False),
-        "prefer": Key(ListOf(Word(PEOPLE)), "whose record leads", PEOPLE),
-        "then": Key(Word(("oldest", "newest")), "which of several leads", "oldest"),
+        "by_email": Key(YesNo(), "true: Contacts and unconverted Leads with one e-mail address are one human", False),
+        "prefer": Key(ListOf(Word(PEOPLE)), "whose record leads: the first object in this list that there is", PEOPLE),
+        "then": Key(Word(("oldest", "newest")), "which of several of that object leads, by CreatedDate", "oldest"),
+        "at_most": Key(
+            Number(2, 200, whole=True), "an address that more records have is nobody's own: they stay apart", 20
+        ),
     },
     make_identity,
     doc="when records are one human, besides conversion and merge",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from connector.errors import StateError
+from connector.lifecycle.model import Identity
 from connector.store.dialect import add_up, upsert
 from connector.store.rows import dumps, iso, loads
 from connector.store.schema import CALLS, CURSOR, CYCLE, MAPPING, SETTING
@@ -28,6 +30,19 @@ def set_setting(connection: Connection, name: str, value: str) -> None:
 def asks_for_roleless(connection: Connection) -> bool:
     """Whether the mapping in force looks at opportunities without contact roles."""
     return setting(connection, "roleless") == "yes"
+
+
+def identity(connection: Connection) -> Identity:
+    """How the mapping in force joins records."""
+    known = setting(connection, "identity")
+    if known is None:
+        return Identity()
+    told = loads(known)
+    return Identity(**{**told, "prefer": tuple(told["prefer"])})
+
+
+def set_identity(connection: Connection, rule: Identity) -> None:
+    set_setting(connection, "identity", dumps(asdict(rule)))
 
 
 def bind_org(connection: Connection, org_id: str) -> None:

@@ -1,9 +1,10 @@
 """Who a fact belongs to. Reading a person and marking people use the same relation, stated here once.
 
-A Contact or Lead row belongs to the person at the end of its chain of merges and conversions (``alias_of``, or itself).
-A person has the addresses of all rows that became it. A prospect belongs to the person of its ``crm_id``, or without
-one to everybody with its address; to nobody: then it is a person by itself. An activity belongs to the person of its
-``crm_id`` and to the people of its prospect, or having neither to everybody with its address.
+A Contact or Lead row belongs to the person at the end of its chain of merges and conversions (``alias_of``, or itself),
+and where the mapping joins records by e-mail address, to the one that leads those with its address. A person has the
+addresses of all rows that became it. A prospect belongs to the person of its ``crm_id``, or without one to everybody
+with its address; to nobody: then it is a person by itself. An activity belongs to the person of its ``crm_id`` and to
+the people of its prospect, or having neither to everybody with its address.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def rows_in(connection: Connection, statement: Executable, ids: Iterable[str], *
 
 
 def is_person(table: Any) -> ColumnElement[bool]:
-    return and_(table.c.live, table.c.object.in_(PEOPLE))
+    """A live row with an ``alias_of`` follows another record with its address."""
+    return and_(table.c.live, table.c.object.in_(PEOPLE), table.c.alias_of.is_(None))
 
 
 def people_where(condition: ColumnElement[bool]) -> Select[Any]:
@@ -61,13 +63,13 @@ def exists_now(person_id: ColumnElement[str]) -> ColumnElement[bool]:
 
 def everybody(object_name: str | None = None) -> Select[Any]:
     """Ids of all people, or of those of one object ("Contact", "Lead", "Prospect")."""
-    crm = select(RECORD.c.id.label("id")).where(RECORD.c.live)
+    crm = select(RECORD.c.id.label("id")).where(is_person(RECORD))
     alone = select(PROSPECT.c.ref.label("id")).where(is_alone())
     if object_name == "Prospect":
         return alone
     if object_name:
-        return crm.where(RECORD.c.object == object_name, RECORD.c.object.in_(PEOPLE))
-    people = union_all(crm.where(RECORD.c.object.in_(PEOPLE)), alone).subquery()
+        return crm.where(RECORD.c.object == object_name)
+    people = union_all(crm, alone).subquery()
     return select(people.c.id)
 
 

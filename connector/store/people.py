@@ -22,9 +22,8 @@ from connector.store.rows import PEOPLE, loads
 from connector.store.schema import ACTIVITY, PROSPECT, RECORD, TRACK
 
 # Only what an index finds best stands in WHERE: given "object" and "live" too, SQLite walks all rows of the object.
-_PERSONS = select(
-    RECORD.c.live, RECORD.c.object, RECORD.c.id, RECORD.c.fields, RECORD.c.email, RECORD.c.account_id
-).where(RECORD.c.id.in_(IDS))
+_PERSON = ("live", "object", "alias_of", "id", "fields", "email", "account_id")
+_PERSONS = select(*(RECORD.c[name] for name in _PERSON)).where(RECORD.c.id.in_(IDS))
 _ALIASES = select(RECORD.c.id, RECORD.c.alias_of, RECORD.c.email).where(RECORD.c.alias_of.in_(IDS))
 _ACCOUNTS = select(RECORD.c.live, RECORD.c.id, RECORD.c.fields).where(RECORD.c.id.in_(IDS))
 _ALONE = select(PROSPECT).where(PROSPECT.c.ref.in_(IDS), is_alone())
@@ -107,8 +106,8 @@ def _person(person_id: str, draft: _Draft) -> Person:
 def _drafts(connection: Connection, ids: Iterable[str]) -> dict[str, _Draft]:
     drafts: dict[str, _Draft] = {}
     in_account: dict[str, list[_Draft]] = defaultdict(list)
-    for is_live, object_name, person_id, fields, email, account_id in rows_in(connection, _PERSONS, ids):
-        if not is_live or object_name not in PEOPLE:
+    for is_live, object_name, leader, person_id, fields, email, account_id in rows_in(connection, _PERSONS, ids):
+        if not is_live or leader or object_name not in PEOPLE:
             continue
         draft = _Draft(object_name, loads(fields), {email} if email else set(), account_id=account_id)
         drafts[person_id] = draft

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, or_, select, true
+from sqlalchemy import Connection, Select, and_, func, not_, or_, select, true
 
-from connector.store import accounts, links
+from connector.lifecycle.model import Identity
+from connector.store import accounts, books, links
 from connector.store.links import IDS, affected, everybody, exists_now, is_alone, is_person, rows_in
 from connector.store.rows import PEOPLE, address, iso, loads
 from connector.store.schema import ACTIVITY, DIRTY, LOG, PROSPECT, RECORD, SET_ASIDE, TRACK
@@ -17,8 +18,9 @@ from connector.store.schema import ACTIVITY, DIRTY, LOG, PROSPECT, RECORD, SET_A
 PAGE = 5000  # facts looked at in one go when all are
 
 
-def people_by(connection: Connection, track: str) -> dict[str, int]:
-    """People by the value that stands, "" for nothing; the most frequent first."""
+def people_by(connection: Connection, track: str, *, only_alone: bool = False) -> dict[str, int]:
+    """People by the value that stands, "" for nothing; the most frequent first. ``only_alone``: prospects without a CRM
+    record."""
     stands = func.coalesce(TRACK.c.stands, "")
     of_track = and_(TRACK.c.track == track)
     crm = (
@@ -34,7 +36,8 @@ def people_by(connection: Connection, track: str) -> dict[str, int]:
         .group_by(stands)
     )
     counted: dict[str, int] = {}
-    for value, count in [*connection.execute(crm), *connection.execute(alone)]:
+    queries = [alone] if only_alone else [crm, alone]
+    for value, count in (row for query in queries for row in connection.execute(query)):
         counted[value] = counted.get(value, 0) + count
     return dict(sorted(counted.items(), key=lambda each: (-each[1], each[0])))
 
@@ -43,6 +46,12 @@ def count_stamped(connection: Connection, object_name: str, start: datetime, end
     """Rows of an object, deleted ones too, with start <= SystemModstamp < end."""
     stamped = and_(RECORD.c.object == object_name, RECORD.c.stamp >= iso(start), RECORD.c.stamp < iso(end))
     return int(connection.execute(select(func.count()).select_from(RECORD).where(stamped)).scalar() or 0)
+
+
+def followers(connection: Connection, person_id: str) -> list[dict[str, str]]:
+    """Live records that count as this person for their e-mail address: id, object."""
+    query = select(RECORD.c.live, RECORD.c.id, RECORD.c.object).where(RECORD.c.alias_of.in_(IDS)).order_by(RECORD.c.id)
+    return [{"id": row.id, "object": row.object} for row in rows_in(connection, query, [person_id]) if row.live]
 
 
 def records(connection: Connection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -179,6 +188,12 @@ def refused(connection: Connection, ids: Sequence[str] | None) -> list[str]:
     return sorted(people if ids is None else people & set(ids))
 
 
+def _crowded(rule: Identity) -> Select[Any]:
+    """Addresses of more records than the mapping joins."""
+    shared = select(RECORD.c.email).where(RECORD.c.email.is_not(None), RECORD.c.live).group_by(RECORD.c.email)
+    return select(func.count()).select_from(shared.having(func.count() > rule.at_most).subquery())
+
+
 def counts(connection: Connection) -> dict[str, Any]:
     """Rows by kind, for the status page."""
     records = select(RECORD.c.object, func.count()).where(RECORD.c.live).group_by(RECORD.c.object)
@@ -188,13 +203,17 @@ def counts(connection: Connection) -> dict[str, Any]:
         return int(connection.execute(query).scalar() or 0)
 
     alone = count(select(func.count()).select_from(PROSPECT).where(is_alone()))
+    aliases = select(func.count()).select_from(RECORD).where(RECORD.c.alias_of.is_not(None))
+    rule, followers = books.identity(connection), count(aliases.where(RECORD.c.live))
     return {
-        "people": sum(by_object.get(name, 0) for name in PEOPLE) + alone,
+        "people": sum(by_object.get(name, 0) for name in PEOPLE) - followers + alone,
         "records": by_object,
         "prospects": count(select(func.count()).select_from(PROSPECT)),
         "prospects_alone": alone,
         "activities": count(select(func.count()).select_from(ACTIVITY)),
-        "aliases": count(select(func.count()).select_from(RECORD).where(RECORD.c.alias_of.is_not(None))),
+        "aliases": count(aliases.where(not_(RECORD.c.live))),
+        "joined_by_email": followers,
+        "crowded_addresses": count(_crowded(rule)) if rule.by_email else 0,
         "dirty": count(select(func.count()).select_from(DIRTY)),
         "set_aside": count(select(func.count()).select_from(SET_ASIDE).where(_STILL_THERE)),
         "logged_changes": count(select(func.count()).select_from(LOG)),

@@ -43,6 +43,7 @@ _BURY = update(RECORD).where(RECORD.c.id.in_(IDS)).values(live=False)
 _REMOVE_ACTIVITIES = delete(ACTIVITY).where(ACTIVITY.c.ref.in_(IDS))
 _ROLES_OF = select(RECORD.c.id).where(RECORD.c.opportunity_id.in_(IDS))  # ``bury`` passes over what is gone already
 _ALIASES = select(RECORD.c.id).where(RECORD.c.alias_of.in_(IDS))
+_ACCOUNTS = select(RECORD.c.account_id).where(RECORD.c.id.in_(IDS), RECORD.c.account_id.is_not(None))
 _EMAILS = select(RECORD.c.email).where(RECORD.c.id.in_(IDS), RECORD.c.email.is_not(None))
 
 KEEP_ALIAS = frozenset({"alias_of"})
@@ -145,14 +146,18 @@ def _people_of_roleless(connection: Connection, opportunities: Iterable[str]) ->
 
 
 def _people_changed(connection: Connection, changed: Sequence[Changed]) -> set[str]:
-    """Those whose rows changed, those at the old and new ends of their chains, and prospects that lost their person."""
+    """Those whose rows changed, those at the old and new ends of their chains, prospects that lost their person, and
+    the accounts of records whose leader changed."""
     moved = [
         each.after["id"]
         for each in changed
         if each.after["moved_to"] != (each.before.moved_to if each.before is not None else None)
     ]
-    touched = {each.after["id"] for each in changed} | identity.resolve(connection, moved)
+    leaders = identity.leaders_of(connection, changed)
+    touched = {each.after["id"] for each in changed} | identity.resolve(connection, moved, leaders)
     people = links.affected(connection, ids=touched)
+    if leaders and accounts.are_asked_for(connection):  # who follows somebody of another account counts there
+        people |= links.select_ids(connection, _ACCOUNTS, leaders)
     lost = [each.before for each in changed if each.before is not None and _may_lose(each)]
     if lost or moved:
         ids = touched | links.select_ids(connection, _ALIASES, touched)

@@ -21,13 +21,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from connector.clock import Clock
 from connector.errors import ConnectorError, Passing, StateError
 from connector.facts import Activity, Person, Row, SourcePage
-from connector.store import accounts, books, links, people, reading, recording, roleless, settling
+from connector.lifecycle.model import Identity
+from connector.store import accounts, books, identity, links, people, reading, recording, roleless, settling
 from connector.store.dialect import WRITES
 from connector.store.rows import iso
 from connector.store.schema import DIRTY, SETTLED
 from connector.store.settling import Settled
 
 Cursor = tuple[str, Mapping[str, Any]]  # name, value
+NO_JOINS = Identity()
 
 HINTS = {  # part of the driver's message -> what to try
     "locked": "another process writes this state; stop it, or wait until it is done",
@@ -294,14 +296,27 @@ class Store:
             return books.setting(connection, "mapping_version")
 
     def set_mapping_version(
-        self, version: str, text: str = "", *, roleless: bool = False, rolls_up: bool = False
+        self,
+        version: str,
+        text: str = "",
+        *,
+        roleless: bool = False,
+        rolls_up: bool = False,
+        joins: Identity = NO_JOINS,
     ) -> None:
         """The mapping in force from now on. Its text is kept, so that log entries stay readable. ``roleless``: it looks
-        at opportunities without contact roles. ``rolls_up``: it looks at accounts as a whole, which are marked."""
+        at opportunities without contact roles. ``rolls_up``: it looks at accounts as a whole, which are marked.
+        ``joins``: how it joins records by e-mail; whom a change of that concerns is marked."""
         with self._write() as connection:
             books.set_setting(connection, "roleless", "yes" if roleless else "no")
             accounts.ask_for(connection, asked=rolls_up)
+            identity.join(connection, joins)
             books.set_mapping(connection, version, text, self._clock.now())
+
+    def joins(self) -> Identity:
+        """How the mapping in force joins records by e-mail."""
+        with self._read() as connection:
+            return books.identity(connection)
 
     # -- accounting ------------------------------------------------------------------------------------------------
 
@@ -329,10 +344,15 @@ class Store:
 
     # -- reading for people ----------------------------------------------------------------------------------------
 
-    def people_by(self, track: str) -> dict[str, int]:
-        """Number of people by the value that stands, "" for none."""
+    def people_by(self, track: str, *, only_alone: bool = False) -> dict[str, int]:
+        """Number of people (or of prospects without a CRM record) by the value that stands, "" for none."""
         with self._read() as connection:
-            return reading.people_by(connection, track)
+            return reading.people_by(connection, track, only_alone=only_alone)
+
+    def followers(self, person_id: str) -> list[dict[str, str]]:
+        """Live records that count as this person for their e-mail address: id, object."""
+        with self._read() as connection:
+            return reading.followers(connection, person_id)
 
     def find_account(self, query: str) -> str | None:
         """An account by record id of 15 or 18 characters."""

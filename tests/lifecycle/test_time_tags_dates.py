@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import permutations
 
 import pytest
 from someone import DAY, NOW, deal, did, person, stage_of, stamp, track, written
 
-from connector.lifecycle import decide, leading, plan
+from connector.lifecycle import decide, plan
+from connector.lifecycle.identity import Candidate, leading
 from connector.mapping import loads
 
 HOUR = timedelta(hours=1)
@@ -183,16 +185,18 @@ def test_conditions_look_at_any_field_of_the_record_and_its_account():
 
 
 def test_one_human_with_several_records_is_led_by_the_one_the_mapping_prefers():
-    text = "stages: [{name: Known, when: always}]\nidentity: {by_email: true, prefer: [Contact, Lead], then: %s}\n"
-    old, new = (
-        person(CreatedDate=stamp(NOW - 9 * DAY)),
-        replace(person(CreatedDate=stamp(NOW)), id="003000000000002AAA"),
+    text = "stages: [{name: Known, when: always}]\nidentity: {by_email: true, prefer: %s, then: %s}\n"
+    oldest, newest = loads(text % ("[Contact, Lead]", "oldest")).identity, loads(text % ("Contact", "newest")).identity
+    leads_first = loads(text % ("[Lead, Contact]", "oldest")).identity
+    old, new, twin = (
+        Candidate(f"00300000000000{n}AAA", "Contact", stamp(at)) for n, at in ((1, NOW - 9 * DAY), (2, NOW), (3, NOW))
     )
-    lead = person(object_name="Lead", CreatedDate=stamp(NOW - 99 * DAY))
-    for people in ([lead, new, old], [old, lead, new]):
-        assert leading(people, loads(text % "oldest")) == old
-        assert leading(people, loads(text % "newest")) == new
-    assert loads(text % "oldest").identity.by_email
+    undated, lead = Candidate("003000000000000AAA", "Contact", None), Candidate("00Q", "Lead", stamp(NOW - 99 * DAY))
+    for records in permutations([lead, new, old, undated, twin]):
+        assert leading(records, oldest) == old.id
+        assert leading(records, newest) == new.id
+        assert leading(records, leads_first) == lead.id
+    assert (oldest.by_email, oldest.at_most) == (True, 20)
 
 
 def test_a_prospect_keeps_its_stage_until_its_record_appears():

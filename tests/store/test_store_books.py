@@ -84,6 +84,8 @@ def test_counts_tell_what_is_there(store: Store) -> None:
         "prospects_alone": 1,
         "activities": 1,
         "aliases": 1,
+        "joined_by_email": 0,
+        "crowded_addresses": 0,
         "dirty": 2,
         "set_aside": 1,
         "logged_changes": 1,
