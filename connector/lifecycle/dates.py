@@ -56,7 +56,10 @@ def _passed(view: View, ladder: Ladder, target: int, entered_at: datetime, enter
     latest = entered_at
     for position in range(target - 1, -1, -1):
         step = ladder.steps[position]
-        if step.name in entered or not step.funnel:
+        if step.name in entered:
+            latest = min(latest, time_of(entered[step.name][0]) or latest)  # nobody was at an earlier stage after it
+            continue
+        if not step.funnel:
             continue
         times = [at for rule in step.rules if rule.when.holds(view) and (at := rule.when.true_since(view))]
         if times and min(times) <= latest:

@@ -22,7 +22,7 @@ FAST = {
     "phases": [Phase.explicit, Phase.generate],
     "suppress_health_check": list(HealthCheck),
 }
-MANY = settings(max_examples=60, **FAST)
+MANY = settings(max_examples=45, **FAST)
 
 
 def lived(mapping, someone, story):
@@ -167,17 +167,18 @@ def test_why_agrees_with_whether(what, someone, story):
         + [{"name": "Disqualified", "when": what}],
         "statuses": ["New", "Working", "Connected", "Bad Timing"],
         "score": {"points": [{"activity": "form_submit", "points": 30}]},
+        "fit": {"points": [{"when": {"country": "DE"}, "points": 30}]},
         "thresholds": {"hot": {"at": 40}},
         "handoff": {"when": {"email": "present"}},
     }
     mapping = compiled(values)
     rule: Condition = mapping.stages[-1].rules[0].when
     for state, now in lived(mapping, someone, story):
-        view = look_at(state, mapping.programs["Contact"], now)
+        view = look_at(state, mapping.programs[state.object], now)
         view.stand("stage", "Suspect", now - 2 * DAY)
         for each in rule.walk():
             finding = each.look(view)
-            assert finding.matched == bool(each.compile("Contact")(view)), each.words()
+            assert finding.matched == bool(each.compile(state.object)(view)), each.words()
             assert finding.matched or finding.lacks
             assert finding.text
 
@@ -194,13 +195,14 @@ def test_what_is_said_to_follow_does_follow(one, other, someone, story):
         ],
         "statuses": ["New", "Working", "Connected", "Bad Timing"],
         "score": {"points": [{"activity": "form_submit", "points": 30}]},
+        "fit": {"points": [{"when": {"country": "DE"}, "points": 30}]},
         "thresholds": {"hot": {"at": 40}},
         "handoff": {"when": {"email": "present"}},
     }
     mapping = compiled(values)
     asked = [each for stage in mapping.stages[-2:] for each in stage.rules[0].when.walk()]
     for state, now in lived(mapping, someone, story):
-        view = look_at(state, mapping.programs["Contact"], now)
+        view = look_at(state, mapping.programs[state.object], now)
         view.stand("stage", "Suspect", now - 2 * DAY)
         true = [each for each in asked if each.holds(view)]
         assert not any(impossible(each) for each in true)

@@ -10,7 +10,7 @@ from connector.lifecycle.gate import decide_track
 from connector.lifecycle.ladder import NO_MEMORY
 
 
-@settings(max_examples=300, **FAST)
+@settings(max_examples=150, **FAST)
 @given(mapping_values(later=True), somebody(), STORY)
 def test_the_short_way_leads_where_the_long_way_leads(values, someone, story):
     mapping = compiled(values)
