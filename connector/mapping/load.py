@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from collections.abc import Mapping as Map
 from pathlib import Path
 from typing import Any
@@ -109,14 +110,14 @@ def version_of(tree: TreeMap) -> str:
 def find(name_or_path: str | Path, folder: Path | None = None) -> Path:
     """The file. Raises MappingInvalid when there is none."""
     path = Path(name_or_path)
-    if folder is not None and not path.is_absolute() and (folder / path).is_file():
+    if folder is not None and not path.is_absolute() and _is_file(folder / path):
         return folder / path
-    if path.is_file():
+    if _is_file(path):
         return path
     if found := shipped(str(name_or_path)):
         return found
     hint = did_you_mean(str(name_or_path), shipped_names()) or "give the path of a YAML file"
-    if path.is_dir():
+    if _is_so(path.is_dir):
         hint = "this is a folder; name a YAML file in it"
     raise MappingInvalid([Mistake(str(name_or_path), 0, "there is no such mapping", hint)])
 
@@ -127,9 +128,21 @@ def shipped(name: str) -> Path | None:
         return None
     for folder in SHIPPED:
         for file in (folder / name, folder / f"{name}.yaml"):
-            if file.suffix == ".yaml" and file.is_file():
+            if file.suffix == ".yaml" and _is_file(file):
                 return file
     return None
+
+
+def _is_file(path: Path) -> bool:
+    return _is_so(path.is_file)
+
+
+def _is_so(ask: Callable[[], bool]) -> bool:
+    """A name that no file can have is that of no file."""
+    try:
+        return ask()
+    except OSError:
+        return False
 
 
 def shipped_names() -> list[str]:

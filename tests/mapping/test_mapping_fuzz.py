@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from pathlib import Path
@@ -121,3 +122,11 @@ def test_mutated_values_never_give_a_traceback(trees, seed):
         if isinstance(tree, Map):
             came.add(tried(lambda tree=tree: compile_tree(tree, {}, "fuzz.yaml", Notes())))
     assert came == {"loaded", "refused"}
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "x/" * 200, "\x00", "", ".", "/", "é" * 200, "~nobody/x"])
+def test_a_name_that_no_file_can_have_is_told_as_one_that_is_not_there(name):
+    with pytest.raises(MappingInvalid, match=r"no such mapping"):
+        load(name)
+    with pytest.raises(MappingInvalid):
+        loads(f"include: {json.dumps(name)}\nstages: [{{name: A, when: always}}]\n")
