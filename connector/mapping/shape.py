@@ -204,7 +204,8 @@ class NameOf(Shape):
 
     @property
     def words(self) -> str:  # type: ignore[override]  # computed, where the others have a constant
-        return f"the name of a {self.kind}"
+        article = "an" if self.kind[0] in "aeiou" else "a"
+        return f"the name of {article} {self.kind}"
 
     def read(self, tree: Tree, reading: Reading) -> Any:
         known = reading.names.get(self.kind, {})
