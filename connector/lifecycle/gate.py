@@ -15,13 +15,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from connector.facts import TrackDecision
 from connector.lifecycle.conditions import Told, Why
-from connector.lifecycle.dates import stage_dates
 from connector.lifecycle.ladder import FIRST, NO_MEMORY, NOWHERE, UNKNOWN, Ladder, Memory, Standing
 from connector.lifecycle.model import Move, Rule
+from connector.lifecycle.remember import add_kept, plain
 from connector.lifecycle.values import show_duration, show_time, time_of
 from connector.lifecycle.view import View
 
@@ -94,9 +93,9 @@ def _first(view: View, ladder: Ladder) -> TrackDecision | None:
     answer, rule = ladder.answer(view)
     evidence, since = rule.when.tell(view) if rule is not None else ((), None)
     entered = None if rule is None else view.now if since is None or since > view.now else since
-    remembered = _plain(view, ladder, answer, entered, rule.name if rule is not None else "")
+    remembered = plain(view, ladder, answer, entered, rule.name if rule is not None else "")
     if not ladder.is_plain:
-        _add_kept(view, ladder, FIRST, answer, entered, NO_MEMORY, remembered)
+        add_kept(view, ladder, FIRST, answer, entered, NO_MEMORY, remembered)
     if rule is None:
         return TrackDecision(ladder.name, None, None, "", "stays", NO_RULE, (), remembered)
     ladder.show(view, answer, entered)
@@ -314,7 +313,7 @@ def _remembered(
     rule: str,
 ) -> Memory:
     """What is handed back the next time, as JSON."""
-    remembered = _plain(view, ladder, course.target, entered, rule)
+    remembered = plain(view, ladder, course.target, entered, rule)
     remembered["written"] = value
     remembered["answer"] = ladder.names[course.answer]
     if course.hold is not None:
@@ -324,54 +323,8 @@ def _remembered(
     if view.restarted is not None and ladder.name == "stage":
         remembered["restarted"] = view.restarted.isoformat()
     if not ladder.is_plain:
-        _add_kept(view, ladder, standing, course.target, entered, memory, remembered)
+        add_kept(view, ladder, standing, course.target, entered, memory, remembered)
     return remembered
-
-
-def _plain(view: View, ladder: Ladder, position: int, entered: datetime | None, rule: str) -> dict[str, Any]:
-    """What is remembered of everybody, of somebody who stands where the rules say."""
-    name = ladder.names[position]
-    return {
-        "written": ladder.values[position],
-        "at": name,
-        "since": entered.isoformat() if entered is not None else None,
-        "answer": name,
-        "rule": rule,
-        "record": view.person.id,
-    }
-
-
-def _add_kept(
-    view: View,
-    ladder: Ladder,
-    standing: Standing,
-    target: int,
-    entered: datetime | None,
-    memory: Memory,
-    remembered: dict[str, Any],
-) -> None:
-    """What is remembered besides, where the mapping wants it."""
-    if ladder.has_lifts:
-        remembered["own"] = _own(view, ladder, standing, target, memory)
-    if ladder.keeps_highest:
-        remembered["highest"] = _highest(ladder, standing.position, target, memory)
-    if ladder.keeps_dates:
-        remembered |= stage_dates(view, ladder, memory, standing.position, target, entered)
-
-
-def _own(view: View, ladder: Ladder, standing: Standing, target: int, memory: Memory) -> str | None:
-    """The furthest step that the person reached without being lifted by others of the account. What a person set, or
-    what stood there from the beginning, counts as reached."""
-    reached = {ladder.own_answer(view), ladder.positions.get(memory.get("own") or "", NOWHERE)}
-    if standing.is_new or (standing.hold is not None and standing.hold["by"] == "person"):
-        reached.add(standing.position)
-    return ladder.names[min(max(reached), target)]
-
-
-def _highest(ladder: Ladder, position: int, target: int, memory: Memory) -> str | None:
-    """The furthest stage of the funnel ever stood at."""
-    stood = {position, target, ladder.positions.get(memory.get("highest") or "", NOWHERE)}
-    return ladder.names[max((each for each in stood if each >= 0 and ladder.steps[each].funnel), default=NOWHERE)]
 
 
 def _entered(view: View, standing: Standing, since: datetime | None, *, arrives: bool) -> datetime:

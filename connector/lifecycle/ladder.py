@@ -136,7 +136,11 @@ class Ladder:
         since, hold = time_of(memory.get("since")), memory.get("hold")
         if memory.get("record") != view.person.id:  # a converted lead or a merged record: goes on from the furthest
             before = self.positions.get(memory.get("at", ""), NOWHERE)
-            return Standing(before, since, hold) if before >= position > UNKNOWN else Standing(position, view.now)
+            is_beside = (
+                position >= 0 and not self.steps[before].funnel
+            )  # a disqualified duplicate spoils no good record
+            is_further = before >= position > UNKNOWN and not is_beside
+            return Standing(before, since, hold) if is_further else Standing(position, view.now)
         if current == memory.get("written"):
             return Standing(position, since, hold)
         if position < 0:  # cleared by hand: the rules decide afresh
