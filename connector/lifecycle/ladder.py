@@ -136,9 +136,8 @@ class Ladder:
         since, hold = time_of(memory.get("since")), memory.get("hold")
         if memory.get("record") != view.person.id:  # a converted lead or a merged record: goes on from the furthest
             before = self.positions.get(memory.get("at", ""), NOWHERE)
-            is_beside = (
-                position >= 0 and not self.steps[before].funnel
-            )  # a disqualified duplicate spoils no good record
+            # A duplicate that was disqualified spoils no good record.
+            is_beside = position >= 0 and not self.steps[before].funnel
             is_further = before >= position > UNKNOWN and not is_beside
             return Standing(before, since, hold) if is_further else Standing(position, view.now)
         if current == memory.get("written"):

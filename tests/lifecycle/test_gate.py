@@ -104,6 +104,23 @@ def test_what_a_converted_lead_brings_along_is_the_doing_of_no_rule():
     assert (decided.value, decided.verdict, decided.rule) == ("Qualified", "moves", "")
 
 
+@pytest.mark.parametrize(
+    ("before", "there", "after"),
+    [
+        ("Qualified", "Suspect", "Qualified"),
+        ("Suspect", "Qualified", "Qualified"),
+        ("Disqualified", "Customer", "Customer"),
+        ("Disqualified", None, "Disqualified"),
+        ("Customer", "Disqualified", "Disqualified"),
+    ],
+)
+def test_two_records_of_one_human_are_at_the_furthest_stage_of_the_funnel(before, there, after):
+    mapping = loads(ANY)
+    someone, _ = written(person(before, object_name="Lead"), mapping)
+    contact = replace(person(there), memory=someone.memory, aliases=(someone.id,))
+    assert stage_of(contact, mapping) == after
+
+
 def test_a_backfill_finds_the_grace_period_over_from_the_closing_date():
     assert stage_of(person(deals=[deal("lost", ago=90)]), loads(ANY + ALL_LOST)) == "Engaged"
     assert stage_of(person(deals=[deal("lost", ago=9)]), loads(ANY + ALL_LOST)) == "Opportunity"
