@@ -92,7 +92,8 @@ class Person:
 
     ``account_opportunities`` are opportunities without any contact role that may concern this person, with ``role_id``
     "": those of the account (``role`` is ``{"Via": "account"}``) and those made by converting one of the person's leads
-    (``{"Via": "conversion"}``). ``account_stage`` is the furthest stage that the other people of the account reached by
+    (``{"Via": "conversion"}``). ``former`` is what is remembered of those who became this person: id -> track -> JSON
+    object. ``account_stage`` is the furthest stage that the other people of the account reached by
     rules of their own. Both are only looked at where a mapping asks for them. ``former_prospects`` are those that their
     source has deleted: they say nothing any more, but what they did counts.
     """
@@ -108,6 +109,7 @@ class Person:
     memory: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     account_opportunities: tuple[OpportunityRole, ...] = ()
     account_stage: str | None = None
+    former: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     former_prospects: tuple[Prospect, ...] = ()
 
 

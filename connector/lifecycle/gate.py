@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from connector.facts import TrackDecision
 from connector.lifecycle.conditions import Told, Why
@@ -68,7 +69,7 @@ def _unchanged(view: View, ladder: Ladder, current: str | None, memory: Memory) 
     what they said. That is most people, most of the time; None sends the others the long way, to the same answer."""
     at = memory.get("at")
     position = ladder.positions.get(at, NOWHERE) if at is not None else NOWHERE
-    if not ladder.is_settled(memory, view.person.id):
+    if not ladder.is_settled(memory, view.person):
         return None
     view.stand(ladder.name, at, memory["since"])
     answer, rule = ladder.answer(view)
@@ -299,6 +300,8 @@ def _decision(
     ladder.show(view, target, entered)
     verdict = "moves" if value != current else "held" if is_held else "stays"
     reason = course.reason or _reason(course, ladder.names[target])
+    if standing.origin and target == standing.position and value != current:
+        reason = f"goes on from where {standing.origin} stood, which became this person"
     return TrackDecision(ladder.name, value, current, rule, verdict, reason, evidence, remembered)
 
 
@@ -322,6 +325,8 @@ def _remembered(
         remembered["pending"] = course.pending
     if view.restarted is not None and ladder.name == "stage":
         remembered["restarted"] = view.restarted.isoformat()
+    if took := sorted({*memory.get("took", ()), *view.person.former}):
+        remembered["took"] = took
     if not ladder.is_plain:
         add_kept(view, ladder, standing, course.target, entered, memory, remembered)
     return remembered
@@ -345,7 +350,9 @@ def _reason(course: Course, name: str | None) -> str:
 def _outside(view: View, ladder: Ladder, current: str | None, memory: Memory) -> TrackDecision:
     """The track is not decided for people at this stage."""
     is_clear = ladder.track.outside == "clear" and current is not None and ladder.object_name != "Lead"
-    remembered = {"written": None if is_clear else current, "record": view.person.id}
+    remembered: dict[str, Any] = {"written": None if is_clear else current, "record": view.person.id}
+    if "took" in memory:
+        remembered["took"] = memory["took"]
     ladder.show(view, NOWHERE, None)
     reason = f"people at the stage {view.stage or '(none)'} have no {ladder.name}"
     value = "" if is_clear else current

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from connector.facts import Person
 from connector.lifecycle.conditions import Test, can_hold
 from connector.lifecycle.measures import AccountStageIs
 from connector.lifecycle.model import Move, Rule, Step, Track
@@ -30,6 +31,7 @@ class Standing:
     since: datetime | None
     hold: Memory | None = None
     is_new: bool = False  # no memory of this record yet
+    origin: str = ""  # id of who became this person, and stood here
 
 
 FIRST = Standing(NOWHERE, None, is_new=True)  # somebody never seen before, whose field is empty
@@ -96,15 +98,16 @@ class Ladder:
                 return True
         return False
 
-    def is_settled(self, memory: Memory, person_id: str) -> bool:
-        """Nothing is held, waits, or is yet to be remembered."""
+    def is_settled(self, memory: Memory, person: Person) -> bool:
+        """Nothing is held, waits, or is yet to be remembered, and nobody became this person."""
         if self.is_plain:
-            return len(memory) == PLAIN and memory["record"] == person_id
+            return len(memory) == PLAIN and memory["record"] == person.id and not person.former
         return not (
-            "hold" in memory
+            person.former
+            or "hold" in memory
             or "pending" in memory
             or "rule" not in memory
-            or memory.get("record") != person_id
+            or memory.get("record") != person.id
             or (self.keeps_dates and "entered" not in memory)
             or (self.keeps_highest and "highest" not in memory)
             or self.has_lifts
@@ -128,23 +131,38 @@ class Ladder:
         return NOWHERE
 
     def stand(self, view: View, current: str | None, memory: Memory) -> Standing:
-        """Where the person stands, from the value as read and what was remembered. A value that is not the one we
-        left there was set by a person."""
+        """Where the person stands, from the value as read and what was remembered. Whoever became this person is taken
+        over once: on a track that only goes forward, the person goes on from the furthest."""
+        standing = self._stand(view, current, memory)
+        if not self.track.forward or standing.position == UNKNOWN:
+            return standing
+        for key in sorted(view.person.former.keys() - set(memory.get("took", ()))):
+            former = view.person.former[key].get(self.name, NO_MEMORY)
+            before = self.positions.get(former.get("at") or "", NOWHERE)
+            if before > standing.position and self._is_better(before, standing.position):
+                standing = Standing(before, time_of(former.get("since")), former.get("hold"), origin=key)
+        return standing
+
+    def _stand(self, view: View, current: str | None, memory: Memory) -> Standing:
+        """A value that is not the one we left there was set by a person."""
         position = self.position_of(current, memory)
         if not memory:
             return self._first_seen(view, position)
         since, hold = time_of(memory.get("since")), memory.get("hold")
         if memory.get("record") != view.person.id:  # a converted lead or a merged record: goes on from the furthest
             before = self.positions.get(memory.get("at", ""), NOWHERE)
-            # A duplicate that was disqualified spoils no good record.
-            is_beside = position >= 0 and not self.steps[before].funnel
-            is_further = before >= position > UNKNOWN and not is_beside
-            return Standing(before, since, hold) if is_further else Standing(position, view.now)
+            if before >= position > UNKNOWN and self._is_better(before, position):
+                return Standing(before, since, hold, origin=str(memory.get("record") or ""))
+            return Standing(position, view.now)
         if current == memory.get("written"):
             return Standing(position, since, hold)
         if position < 0:  # cleared by hand: the rules decide afresh
             return Standing(position, None)
         return Standing(position, view.now, self._held_by_hand(view, memory.get("answer")))
+
+    def _is_better(self, before: int, position: int) -> bool:
+        """A duplicate that was disqualified spoils no good record."""
+        return position < 0 or self.steps[before].funnel
 
     def put(self, view: View, name: str, hold: Memory | None = None) -> Standing:
         """At a step from now on."""

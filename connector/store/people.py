@@ -62,6 +62,7 @@ class _Draft:
     activities: dict[str, Activity] = field(default_factory=dict)
     prospects: dict[str, Prospect] = field(default_factory=dict)  # deleted ones too: their activities count
     memory: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    former: dict[str, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
 
 
 def facts_of(connection: Connection, person_ids: Sequence[str], *, with_roleless: bool = False) -> list[Person]:
@@ -100,6 +101,7 @@ def _person(person_id: str, draft: _Draft) -> Person:
         former_prospects=tuple(each for each in prospects if each.deleted),
         aliases=tuple(sorted(draft.aliases)),
         memory=draft.memory,
+        former=draft.former,
     )
 
 
@@ -220,6 +222,7 @@ def _add_memory(connection: Connection, drafts: Mapping[str, _Draft]) -> None:
         for heir in heirs[former]:
             key, this = (heir, track), (at, former, memory)
             inherited[key] = max(this, inherited.get(key, this))
+            drafts[heir].former.setdefault(former, {})[track] = loads(memory)
     for (person_id, track), (_, _, memory) in inherited.items():
         drafts[person_id].memory[track] = loads(memory)
     for person_id, track, memory, _ in rows_in(connection, _MEMORY, drafts):

@@ -233,6 +233,20 @@ def test_a_converted_lead_is_written_as_its_contact(world):
     assert [each["new"] for each in world.store.history(contact) if each["track"] == "stage"].count("Engaged") == 1
 
 
+def test_a_lead_brings_its_stage_to_a_contact_that_was_there_before_and_only_once(world):
+    contact, lea = world.contact("c@example.com"), world.lead("lea@example.com")
+    world.cycle()
+    world.set_by_hand(lea, "Sales Qualified")
+    world.cycle()
+    world.org.put("Lead", {"Id": lea, "IsConverted": True, "ConvertedContactId": contact})
+    world.cycle()
+    assert world.stage(contact) == "Sales Qualified"
+    world.set_by_hand(contact, "Engaged")
+    world.cycle()
+    world.cycle()
+    assert world.stage(contact) == "Engaged"
+
+
 def test_a_new_mapping_decides_everybody_again(world):
     ada = world.contact(Title="Chief")
     world.cycle()
