@@ -249,7 +249,9 @@ def _handoffs(draw: st.DrawFn, standing: bool) -> list[dict[str, Any]]:
 def _move(draw: st.DrawFn, standing: bool) -> dict[str, Any]:
     """``rule``: its condition holds besides the one that led to where it begins, as it does when a deal is lost."""
     origins = draw(st.lists(st.sampled_from(STAGES[1:]), min_size=1, max_size=3, unique=True))
-    to = draw(st.sampled_from([name for name in STAGES if name not in origins]))
+    back = [name for name in STAGES[: STAGES.index(origins[0])] if name not in origins]
+    others = [name for name in STAGES if name not in origins]
+    to = draw(st.sampled_from(back if back and draw(st.integers(0, 3)) else others))
     usual = st.sampled_from(USUAL_MOVES + (USUAL_STANDING[:1] if standing else ()))
     when = draw(usual if draw(st.integers(0, 2)) else condition(False, standing))
     move: dict[str, Any] = {"from": origins, "to": to, "when": when, "rule": draw(st.booleans())}

@@ -23,6 +23,7 @@ FAST = {
     "suppress_health_check": list(HealthCheck),
 }
 MANY = settings(max_examples=45, **FAST)
+MORE = settings(max_examples=130, **FAST)  # where few lives come upon what could go wrong
 
 
 def lived(mapping, someone, story):
@@ -78,7 +79,7 @@ def test_what_is_remembered_does_not_depend_on_how_often_somebody_is_decided(val
                 assert one.get(key) == other.get(key)
 
 
-@MANY
+@MORE
 @given(mapping_values(later=True), somebody(), STORY, st.randoms())
 def test_the_order_of_facts_does_not_matter(values, someone, story, random):
     mapping = compiled(values)
@@ -90,7 +91,7 @@ def test_the_order_of_facts_does_not_matter(values, someone, story, random):
         assert decide(other, mapping, now) == decide(state, mapping, now)
 
 
-@MANY
+@MORE
 @given(mapping_values(later=True), somebody(), STORY, st.floats(0.0, 1.0))
 def test_nothing_changes_before_review_at(values, someone, story, part):
     mapping = compiled(values)
