@@ -62,6 +62,7 @@ def _standing(view: View, program: Program) -> list[TrackDecision]:
             owner, handoff = _hand_off(view, program)
         status = _status(view, program, stage, move, handoff)
     if handoff is not None and owner is not None and program.dealer is not None:
+        view.hand_off(handoff.name)  # it happened, also where a fresh start of a later round forgot it
         owner = owner._replace(memory={**owner.memory, "on": program.dealer.on(view)})
     return _in_order(stage, status, owner)
 

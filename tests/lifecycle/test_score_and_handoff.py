@@ -251,3 +251,19 @@ def test_recycling_restarts_the_clock_of_a_counted_score():
     assert (track(decision).value, track(decision, "score").value) == ("Known", "0")
     someone = replace(someone, activities=(*someone.activities, did("form_submit", -2.5)))
     assert track(decide(someone, mapping, NOW + 3 * DAY), "score").value == "40"
+
+
+def test_a_hand_off_that_leads_to_a_fresh_start_has_happened_for_what_is_decided_after_it():
+    mapping = loads("""
+fields: {tags: Tags__c}
+stages:
+  - {name: Suspect, when: {email: present}}
+  - {name: Engaged, when: {activity: inbound}}
+moves: [{from: Engaged, to: Suspect, when: {handed_off: true}, restart: true}]
+handoff: {when: {activity: form_submit}}
+tags: [{name: Handed, when: {handed_off: true}}]
+""")
+    someone, decision = written(person(did=[did("form_submit")]), mapping)
+    assert track(decision, "owner").memory["by"] == "hand-off"
+    assert track(decision, "tags").value == "Handed"
+    assert track(decide(someone, mapping, NOW), "tags").value == "Handed"
