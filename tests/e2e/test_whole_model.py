@@ -206,6 +206,30 @@ def test_what_two_duplicates_did_counts_together_after_the_merge(company):
     assert company.row(winner) == "Customer"
 
 
+@pytest.mark.parametrize("how", ["merge", "conversion"])
+def test_who_becomes_a_contact_known_before_brings_the_further_stage(company, how):
+    company.says("include: lead-liaison\n")
+    known = company.contact("a@example.com")
+    other = company.contact("b@example.com") if how == "merge" else company.lead("b@example.com")
+    company.does("a@example.com")
+    company.cycle()
+    company.org.update("Contact" if how == "merge" else "Lead", [{"Id": other, STAGE: "Sales Qualified"}])
+    company.cycle(DAY)
+    assert [company.row(each) for each in (known, other)] == ["Engaged", "Sales Qualified"]
+    if how == "merge":
+        company.org.merge("Contact", known, [other])
+    else:
+        account = company.org.create("Account", [{"Name": "Acme"}])[0]
+        company.org.update("Contact", [{"Id": known, "AccountId": account}])
+        company.org.convert_lead(other, contact_id=known, account_id=account, opportunity=False)
+    company.cycle(DAY)
+    assert company.row(known) == "Sales Qualified"
+    company.org.update("Contact", [{"Id": known, STAGE: "Engaged"}])
+    company.cycle(DAY)
+    company.cycle(DAY)
+    assert company.row(known) == "Engaged", "a person set it back"
+
+
 def test_owners_get_leads_by_weight_and_the_rest_goes_to_a_queue(company):
     company.says("""
 stages: [{name: Lead, when: always}]
