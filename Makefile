@@ -53,7 +53,7 @@ peers: $(patsubst requirements-%.lock,.venv-%/.done,$(wildcard requirements-peer
 .venv-%/.done: requirements-%.lock $(VENV)/.dev
 	@echo "Installing third-party clients into .venv-$* ..."
 	@rm -rf .venv-$* && $(PYTHON) -m venv --without-pip .venv-$*
-	@$(BIN)/uv pip install --quiet --python .venv-$*/bin/python --require-hashes -r $< \
+	@$(BIN)/uv pip install --quiet --system-certs --python .venv-$*/bin/python --require-hashes -r $< \
 	  || echo "They do not install on this Python; their tests will be skipped."
 	@touch $@
 
