@@ -296,6 +296,9 @@ def explanation(console: Console, person: Mapping[str, Any], *, rules: bool = Tr
         names = ", ".join(f"{each['object']} {each['id']}" for each in followers)
         one_of = f"the same e-mail address as {names}: one person (identity: by_email), written to this record only"
         console.print(f"  {one_of}", soft_wrap=True)
+    if unknown := person.get("unknown_before"):
+        firsts = ", ".join(f"{name} on {at[:10]}" for name, at in sorted(unknown.items()))
+        console.print(f"  fields as first read, which was later: {escape(firsts)}", soft_wrap=True)
     for track in person["decided"]:
         console.print(
             f"  {track['track']}: [bold]{escape(str(track['value'] or track['current'] or NONE))}[/bold]"

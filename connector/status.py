@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from connector.backfill import STATE as BACKFILL
 from connector.clock import SystemClock
-from connector.cycle import PROMISED, TURNS
+from connector.cycle import PROMISED, TURNS, looks_at_roleless
 from connector.daemon import read_heartbeat
 from connector.errors import ConfigurationError
-from connector.facts import Person, Row
+from connector.facts import Person
 from connector.lifecycle import explain
 from connector.mapping import Mapping
 from connector.optional import CURSOR as OPTIONAL
 from connector.rollup import RollUp
 from connector.settings import Settings
 from connector.staff import CURSOR as OWNERS
-from connector.store import Store
+from connector.store import Store, open_past
 from connector.wiring import heartbeat_file, load_mapping, open_state
 
 CYCLES_SHOWN = 5
@@ -63,13 +63,12 @@ def _in_order(counts: dict[str, int], order: list[str]) -> dict[str, int]:
 
 
 def explain_people(settings: Settings, query: str, at: datetime | None = None) -> list[dict[str, Any]]:
-    """One document a person found, or of an account. Raises ConfigurationError when nobody is. ``at``: as it was then,
-    as far as facts carry a time: activities, roles and opportunities that came later are left out; fields are as they
-    are now."""
+    """One document a person found, or of an account. Raises ConfigurationError when nobody is. ``at``: as it was then:
+    records as they were, what came later left out, the decisions that the log holds for that time."""
     mapping = load_mapping(settings)
     clock = SystemClock()
     with open_state(settings, clock) as store:
-        ids = store.find_people(query)
+        ids = store.find_people(query, ever=at is not None)
         if not ids and (account := store.find_account(query)):
             return [explained_account(store, account, at or clock.now())]
         if not ids:
@@ -77,26 +76,57 @@ def explain_people(settings: Settings, query: str, at: datetime | None = None) -
                 f"the state knows nobody with the id or e-mail {query}",
                 "check the spelling; a person is known after the first sync or backfill that read them",
             )
+        if at is not None:
+            return explain_past(store, ids, mapping, at.astimezone(UTC))
         people = RollUp(mapping, store).tell(store.facts_of(ids))
-        if at is None:
-            return [explained(store, person, mapping, clock.now()) for person in people]
-        return [explained(store, as_of(person, at), mapping, at) for person in people]
+        return [explained(store, person, mapping, clock.now()) for person in people]
 
 
-def as_of(person: Person, at: datetime) -> Person:
-    """The person without what came later."""
+def explain_past(store: Store, ids: Sequence[str], mapping: Mapping, at: datetime) -> list[dict[str, Any]]:
+    """The people of then whom these ids name."""
+    with open_past(store, ids, at) as (past, then):
+        people = RollUp(mapping, past).tell(past.facts_of(then, with_roleless=looks_at_roleless(mapping)))
+        followers = {person.id: past.followers(person.id) for person in people}
+    if not people:
+        raise ConfigurationError(f"nobody of that name was there on {at:%Y-%m-%d %H:%M} UTC", "ask for a later time")
+    found = []
+    for person in people:
+        told = explained(store, person, mapping, at)
+        told |= {"joined_by_email": followers[person.id], "decided": decided_at(store, person, at)}
+        found.append(told | {"unknown_before": _unknown_before(store, person, at)})
+    return found
 
-    def came(row: Row) -> bool:
-        created = row.get("CreatedDate")
-        return created is None or datetime.fromisoformat(created) <= at
 
-    return replace(
-        person,
-        activities=tuple(each for each in person.activities if each.occurred_at <= at),
-        opportunities=tuple(each for each in person.opportunities if came(each.role) and came(each.opportunity)),
-        account_opportunities=tuple(each for each in person.account_opportunities if came(each.opportunity)),
-        memory={},
+def decided_at(store: Store, person: Person, at: datetime) -> list[dict[str, Any]]:
+    """The decision of each track that stood then: the latest one where it is that old, else as the log has it."""
+    moment, tracks = at.isoformat(), [each for each in store.latest(person.id) if each["person_id"] == person.id]
+    own = {each["track"] for each in tracks if not each["since"] or each["since"] <= moment}
+    former = {*person.aliases, *(f"{each.source}:{each.id}" for each in person.prospects)}
+    found: dict[str, dict[str, Any]] = {}
+    for each in store.history(person.id):  # newest first
+        is_theirs = each["person_id"] == person.id or (each["person_id"] in former and each["track"] not in own)
+        if is_theirs and each["result"] == "applied" and each["at"] <= moment:
+            stood = {"value": each["new"], "current": each["old"], "stands": each["new"]}
+            found.setdefault(each["track"], {**each, **stood})
+    found |= {each["track"]: each for each in tracks if each["at"] <= moment}
+    return [found[track] for track in sorted(found)]
+
+
+def _unknown_before(store: Store, person: Person, at: datetime) -> dict[str, str]:
+    """Object, or object.field, that the mapping looks at -> when it was first read, where that was later. Its value
+    counts as it was read then."""
+    names = {person.object, *(("Account",) if person.account else ())}
+    names |= (
+        {"Opportunity", "OpportunityContactRole"} if person.opportunities or person.account_opportunities else set()
     )
+    found = {}
+    for name, fields in store.fields_since().items():
+        first, moment = min(fields.values()), at.isoformat()
+        if name in names and first > moment:
+            found[name] = first
+        elif name in names:
+            found |= {f"{name}.{field}": since for field, since in fields.items() if since > moment}
+    return found
 
 
 def explained(store: Store, person: Person, mapping: Mapping, now: datetime) -> dict[str, Any]:

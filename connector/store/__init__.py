@@ -2,7 +2,9 @@
 
 schema      the tables                     migrations  how older files get there
 recording   facts in, people marked        links       who a fact belongs to
-identity    merges and conversions         people      facts out, as connector.facts.Person
+identity    merges, conversions, e-mail    people      facts out, as connector.facts.Person
+history     what was overwritten           past        a moment of the past as a state of its own
+accounts    accounts as a whole
 settling    decisions and outcomes in      reading     questions of people
 books       cursors, cycles, calls         dialect     where SQLite and PostgreSQL differ
 opening     open_store                     store       the verbs, each one transaction
@@ -11,8 +13,8 @@ copying     a copy to try things on
 
 from connector.store.accounts import own_stage
 from connector.store.copying import copy_state
-from connector.store.opening import open_store
+from connector.store.opening import open_past, open_store
 from connector.store.settling import Settled
 from connector.store.store import Cursor, Store
 
-__all__ = ["Cursor", "Settled", "Store", "copy_state", "open_store", "own_stage"]
+__all__ = ["Cursor", "Settled", "Store", "copy_state", "open_past", "open_store", "own_stage"]

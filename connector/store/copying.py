@@ -14,9 +14,9 @@ from sqlmodel import SQLModel
 from connector.errors import StateError
 from connector.store import migrations
 from connector.store.dialect import WRITES, make_engine, run_many
+from connector.store.faults import translate
 from connector.store.opening import parse, version_of
 from connector.store.schema import HEAD
-from connector.store.store import translate
 
 CHUNK = 5000  # rows
 

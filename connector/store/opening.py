@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 from sqlalchemy import Engine, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlmodel import SQLModel
 
-from connector.clock import Clock
+from connector.clock import Clock, FrozenClock
 from connector.errors import ConnectorError, Passing, StateError
 from connector.store import migrations
 from connector.store.dialect import make_engine, make_holder
+from connector.store.faults import translate
 from connector.store.schema import HEAD
-from connector.store.store import Store, translate
+from connector.store.store import Store
 
 SQLITE_MAGIC = b"SQLite format 3\x00"
 
@@ -43,6 +47,17 @@ def open_store(url: str, *, clock: Clock, exclusive: bool = False, create: bool 
             raise translate(error, where) from error
         return Store(engine, writer, where=where, clock=clock, held=held.pop_all())
     raise AssertionError("unreachable")
+
+
+@contextmanager
+def open_past(store: Store, person_ids: Sequence[str], at: datetime) -> Iterator[tuple[Store, list[str]]]:
+    """A state with what was known of these people then, in memory, and who of them was there (see ``past.py``)."""
+    engine = make_engine(parse("sqlite:///:memory:"))
+    with ExitStack() as held:
+        held.callback(engine.dispose)
+        SQLModel.metadata.create_all(engine)
+        with Store(engine, engine, where=f"of {at}", clock=FrozenClock(at), held=held.pop_all()) as past:
+            yield past, store.recall(past, person_ids, at)
 
 
 def parse(url: str) -> URL:

@@ -75,6 +75,19 @@ def moved_to(connection: Connection, track: str, value: str, limit: int) -> list
     return [row.person_id for row in connection.execute(query)]
 
 
+def find_ever(connection: Connection, query: str) -> list[str]:
+    """The same, and people who are there no longer."""
+    asked = query.strip()
+    is_person = RECORD.c.object.in_(PEOPLE)
+    by_id = and_(RECORD.c.id >= asked, RECORD.c.id < asked + "~", func.length(RECORD.c.id) == 18)
+    if "@" in asked:
+        found = select(RECORD.c.id).where(RECORD.c.email == address(asked), is_person)
+    else:
+        found = select(RECORD.c.id).where(by_id, is_person)
+    gone = {row[0] for row in connection.execute(found)} if len(asked) in (15, 18) or "@" in asked else set()
+    return sorted(gone | set(find_people(connection, query)))
+
+
 def find_people(connection: Connection, query: str) -> list[str]:
     """People by record id of 15 or 18 characters (also one that was converted or merged), ``source:id``, or address."""
     asked = query.strip()

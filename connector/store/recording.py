@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy import Row as Found
 
 from connector.facts import Row, SourcePage
-from connector.store import accounts, books, identity, links, roleless
+from connector.store import accounts, books, history, identity, links, roleless
 from connector.store.dialect import upsert
 from connector.store.links import IDS, rows_in
 from connector.store.rows import (
@@ -58,8 +58,12 @@ class Changed:
     after: dict[str, Any]
 
 
-def record_rows(connection: Connection, object_name: str, rows: Iterable[Row], generation: int | None) -> list[str]:
+def record_rows(
+    connection: Connection, object_name: str, rows: Sequence[Row], generation: int | None, now: datetime
+) -> list[str]:
     """Upserts rows by Id; returns the ids of those that were new or different."""
+    if rows:
+        history.note_fields(connection, object_name, rows[0], now)
     incoming = _newest(record_row(object_name, row, generation or 0) for row in rows)
     old = {row.id: row for row in rows_in(connection, _RECORDS, incoming)}
     stored, seen, changed = [], [], []
@@ -75,6 +79,7 @@ def record_rows(connection: Connection, object_name: str, rows: Iterable[Row], g
         if before is None or before.live != new["live"] or not same_fact(before.fields, new["fields"]):
             changed.append(Changed(before, new))
     upsert(connection, RECORD, stored, keep=KEEP_ALIAS)
+    history.keep_rows(connection, changed, now)
     _touch(connection, _SEEN, {row.id: row.generation for row in seen}, generation)
     _mark(connection, object_name, changed)
     return [each.after["id"] for each in changed]
@@ -241,23 +246,23 @@ def _remove_activities(connection: Connection, refs: Sequence[str]) -> int:
     return len(found)
 
 
-def replace_roles(connection: Connection, opportunity_ids: Iterable[str], rows: Sequence[Row]) -> int:
+def replace_roles(connection: Connection, opportunity_ids: Iterable[str], rows: Sequence[Row], now: datetime) -> int:
     """The roles of these opportunities are exactly ``rows``; returns how many are new, different or gone."""
-    changed = record_rows(connection, ROLE, rows, None)
+    changed = record_rows(connection, ROLE, rows, None, now)
     kept = {row["Id"] for row in rows}
     gone = links.select_ids(connection, _ROLES_OF, opportunity_ids) - kept
-    return len(changed) + bury(connection, ROLE, gone)
+    return len(changed) + bury(connection, ROLE, gone, now)
 
 
-def remove(connection: Connection, object_name: str, ids: Sequence[str]) -> int:
+def remove(connection: Connection, object_name: str, ids: Sequence[str], now: datetime) -> int:
     """Rows that Salesforce says were deleted; returns how many of them were there."""
-    gone = bury(connection, object_name, ids)
+    gone = bury(connection, object_name, ids, now)
     if object_name in ACTIVITY_OBJECTS:
         gone += _remove_activities(connection, [ref(SALESFORCE, each) for each in ids])
     return gone
 
 
-def bury(connection: Connection, object_name: str, ids: Iterable[str]) -> int:
+def bury(connection: Connection, object_name: str, ids: Iterable[str], now: datetime) -> int:
     """Makes records not live. They keep their stamp, so that an older page that comes late does not revive them."""
     changed = []
     for row in rows_in(connection, _RECORDS, ids):
@@ -266,16 +271,17 @@ def bury(connection: Connection, object_name: str, ids: Iterable[str]) -> int:
     for start in range(0, len(changed), links.CHUNK):
         chunk = changed[start : start + links.CHUNK]
         connection.execute(_BURY, {"ids": [each.after["id"] for each in chunk]})
+    history.keep_rows(connection, changed, now)
     _mark(connection, object_name, changed)
     return len(changed)
 
 
-def sweep(connection: Connection, object_name: str, generation: int) -> int:
+def sweep(connection: Connection, object_name: str, generation: int, now: datetime) -> int:
     """What a full read did not see is gone; in chunks, so that memory stays flat."""
     unseen = select(RECORD.c.id).where(RECORD.c.object == object_name, RECORD.c.live, RECORD.c.generation < generation)
     total = 0
     while gone := [row[0] for row in connection.execute(unseen.limit(SWEEP_CHUNK))]:
-        total += bury(connection, object_name, gone)
+        total += bury(connection, object_name, gone, now)
     if object_name in ACTIVITY_OBJECTS:
         total += _sweep_activities(connection, object_name, generation)
     return total

@@ -14,7 +14,7 @@ from sqlmodel import Field, SQLModel
 
 from connector.store.dialect import Plain
 
-HEAD = "0001"  # the newest migration; a file with another one unknown to us is newer than this program
+HEAD = "0002"  # the newest migration; a file with another one unknown to us is newer than this program
 
 
 def _where(column: str) -> dict[str, Any]:
@@ -92,6 +92,20 @@ class StoredProspect(SQLModel, table=True):
     recorded_at: str = Field(sa_type=Plain)
 
 
+class Superseded(SQLModel, table=True):
+    """What a record said, or what was remembered of a track, until it said something else. See ``history.py``."""
+
+    __tablename__ = "history"
+    __table_args__ = (Index("history_ref", "ref", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    ref: str = Field(sa_type=Plain)  # of the record, or of the person whose track it is
+    track: str = Field(sa_type=Plain)  # "" for a record
+    until: str = Field(sa_type=Plain)
+    live: bool  # whether the record was
+    said: str = Field(sa_type=Plain)  # JSON object: of a record the fields that changed, of a track its memory
+
+
 class DirtyPerson(SQLModel, table=True):
     """People to be decided. ``seq`` tells a mark from a later one that came while the person was being written."""
 
@@ -132,6 +146,7 @@ class SettledTrack(SQLModel, table=True):
     at: str = Field(sa_type=Plain)
     cycle_id: int
     mapping_version: str = Field(sa_type=Plain)
+    since: str | None = Field(sa_type=Plain)  # when it was first decided; None: before the second migration
 
 
 class LoggedChange(SQLModel, table=True):
@@ -227,4 +242,4 @@ def _table(name: str) -> Table:
 RECORD, ACTIVITY, PROSPECT, DIRTY = _table("record"), _table("activity"), _table("prospect"), _table("dirty")
 SETTLED, TRACK, LOG, SET_ASIDE = _table("settled"), _table("track"), _table("log"), _table("set_aside")
 CYCLE, CALLS, MAPPING = _table("cycle"), _table("calls"), _table("mapping")
-SETTING, CURSOR = _table("setting"), _table("cursor")
+SETTING, CURSOR, HISTORY = _table("setting"), _table("cursor"), _table("history")

@@ -16,10 +16,12 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from connector.facts import Change, Decision, Evidence, Outcome, Result, TrackDecision
 from connector.store.dialect import run_many, upsert
+from connector.store.history import keep_memories
 from connector.store.links import IDS, rows_in
 from connector.store.rows import LINKS, dumps, iso, loads, storable
 from connector.store.schema import DIRTY, LOG, RECORD, SET_ASIDE, SETTLED, TRACK
 
+KEEP_SINCE = frozenset({"since"})
 TAKEN = frozenset({Result.APPLIED, Result.UNCHANGED})  # Salesforce has the value now
 OPEN = frozenset({Result.SET_ASIDE, Result.WAITING})
 
@@ -97,8 +99,10 @@ def _store_tracks(connection: Connection, settled: Sequence[Settled], ids: Seque
             stands = track.value if track.track in taken or (is_alone and track.value) else track.current
             evidence = _evidence_of(track, old.get(key))
             rows[key] = _track_row(each.person_id, track, stands or "", evidence, memory, books)
-    changed = [row for key, row in rows.items() if old.get(key) != _said(row)]
-    upsert(connection, TRACK, changed, keep=frozenset())
+    changed = {key: row for key, row in rows.items() if old.get(key) != _said(row)}
+    upsert(connection, TRACK, list(changed.values()), keep=KEEP_SINCE)
+    lost = [(*key, old[key][-1]) for key, row in changed.items() if key in old and old[key][-1] != row["memory"]]
+    keep_memories(connection, lost, books.at)
     return rows
 
 
@@ -131,6 +135,7 @@ def _track_row(
         "reason": storable(track.reason),
         "evidence": evidence,
         "memory": memory,
+        "since": books.at,
         "at": books.at,
         "cycle_id": books.cycle_id,
         "mapping_version": books.mapping_version,

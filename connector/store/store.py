@@ -1,9 +1,7 @@
 """The store: the verbs of the domain, each one transaction.
 
-SQLAlchemy's and the driver's exceptions end here: a busy or locked file, a full disk, a read-only or corrupt file
-become :class:`connector.errors.StateError`, because a person must look; a database server that went away is Passing,
-and the next cycle goes on. They are never retried by us (the database itself waits for a lock). The texts keep the
-driver's reason and never the values of a statement.
+SQLAlchemy's and the driver's exceptions end here, as StateError or Passing (``faults.py``). They are never retried by
+us: the database itself waits for a lock.
 """
 
 from __future__ import annotations
@@ -19,40 +17,19 @@ from sqlalchemy import Connection, Engine, and_, func, not_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector.clock import Clock
-from connector.errors import ConnectorError, Passing, StateError
 from connector.facts import Activity, Person, Row, SourcePage
 from connector.lifecycle.model import Identity
 from connector.store import accounts, books, identity, links, people, reading, recording, roleless, settling
 from connector.store.dialect import WRITES
+from connector.store.faults import translate
+from connector.store.history import fields_since
+from connector.store.past import people_at
 from connector.store.rows import iso
 from connector.store.schema import DIRTY, SETTLED
 from connector.store.settling import Settled
 
 Cursor = tuple[str, Mapping[str, Any]]  # name, value
 NO_JOINS = Identity()
-
-HINTS = {  # part of the driver's message -> what to try
-    "locked": "another process writes this state; stop it, or wait until it is done",
-    "full": "make room on the disk; nothing was lost",
-    "no space left": "make room on the server's disk; nothing was lost",
-    "read-only": "the database takes no writes: use the primary server, and a user who may write",
-    "permission denied": "let the user of CONNECTOR_STATE make tables in its schema, and own those that are there",
-    "no schema": "create the schema that the search_path of CONNECTOR_STATE names",
-    "readonly": "give the user that runs the connector write permission on the file and its folder",
-    "malformed": "the file is damaged: restore a copy, or move it away and run a backfill",
-    "not a database": "this file is something else; set CONNECTOR_STATE to the connector's own state",
-    "disk i/o": "check the disk",
-    "connection": "check that the database runs, and its address in CONNECTOR_STATE",
-    "unable to open": "check that the folder exists and may be written",
-}
-
-
-PASSING = (  # parts of what a server or its driver say when it is away, restarts, or is too busy
-    *("connection refused", "no such file or directory\n\tis the server running", "no route to host"),
-    *("starting up", "shutting down", "recovery mode", "not currently accepting", "terminating connection"),
-    *("server closed", "connection is lost", "connection is closed", "connection reset", "ssl syscall"),
-    *("timed out", "timeout expired", "lock timeout", "too many clients", "connection slots", "deadlock detected"),
-)
 
 
 @contextmanager
@@ -66,16 +43,6 @@ def uncollected() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def translate(error: SQLAlchemyError, where: str) -> ConnectorError:
-    """``where`` names the state."""
-    said = str(getattr(error, "orig", None) or error).strip()
-    reason = said.splitlines()[0]
-    if any(part in said.lower() for part in PASSING):
-        return Passing(f"the state {where} did not answer: {reason}", "check that the database runs; nothing was lost")
-    hint = next((hint for part, hint in HINTS.items() if part in reason.lower()), "see the log with --debug")
-    return StateError(f"the state {where} cannot be used: {reason}", hint)
 
 
 class Store:
@@ -135,7 +102,7 @@ class Store:
         tombstones. ``generation`` notes that a full read saw these rows (see ``sweep``). ``also``: activities that
         the rows tell of besides, which stay when a row later tells otherwise."""
         with self._write() as connection:
-            changed = recording.record_rows(connection, object_name, rows, generation)
+            changed = recording.record_rows(connection, object_name, rows, generation, self._clock.now())
             if also:
                 page = SourcePage({}, tuple(also))
                 recording.record_page(connection, recording.SALESFORCE, page, None, self._clock.now())
@@ -154,12 +121,12 @@ class Store:
     def replace_roles(self, opportunity_ids: Sequence[str], rows: Sequence[Row]) -> int:
         """The contact roles of these opportunities are exactly ``rows``; returns how many differ or are gone."""
         with self._write() as connection:
-            return recording.replace_roles(connection, opportunity_ids, rows)
+            return recording.replace_roles(connection, opportunity_ids, rows, self._clock.now())
 
     def remove_rows(self, object_name: str, ids: Sequence[str], *, cursor: Cursor | None = None) -> int:
         """Records, or activities of Task and Event, that were deleted; returns how many were there."""
         with self._write() as connection:
-            gone = recording.remove(connection, object_name, ids)
+            gone = recording.remove(connection, object_name, ids, self._clock.now())
             if cursor:
                 books.set_cursor(connection, *cursor)
             return gone
@@ -172,7 +139,7 @@ class Store:
     def sweep(self, object_name: str, generation: int) -> int:
         """After a full read: what has an older generation is gone; returns how many."""
         with self._write() as connection:
-            return recording.sweep(connection, object_name, generation)
+            return recording.sweep(connection, object_name, generation, self._clock.now())
 
     def cursor(self, name: str) -> dict[str, Any] | None:
         with self._read() as connection:
@@ -359,10 +326,11 @@ class Store:
         with self._read() as connection:
             return accounts.find(connection, query)
 
-    def find_people(self, query: str) -> list[str]:
-        """By record id (15 or 18 characters; also of converted leads and merge losers), ``source:id``, or e-mail."""
+    def find_people(self, query: str, *, ever: bool = False) -> list[str]:
+        """By record id (15 or 18 characters; also of converted leads and merge losers), ``source:id``, or e-mail.
+        ``ever``: also those who are there no longer."""
         with self._read() as connection:
-            return reading.find_people(connection, query)
+            return reading.find_ever(connection, query) if ever else reading.find_people(connection, query)
 
     def moved_to(self, track: str, value: str, limit: int = 10) -> list[str]:
         """People who were moved to this value and stand there, the latest first."""
@@ -374,6 +342,16 @@ class Store:
         cycle_id, mapping_version."""
         with self._read() as connection:
             return reading.latest(connection, person_id)
+
+    def fields_since(self) -> dict[str, dict[str, str]]:
+        """Object -> field -> since when it is read."""
+        with self._read() as connection:
+            return fields_since(connection)
+
+    def recall(self, past: Store, person_ids: Sequence[str], at: datetime) -> list[str]:
+        """Fills an empty state with what was known of these people then; returns who of them was there."""
+        with self._read() as connection, past._write() as writing:
+            return people_at(connection, writing, person_ids, at)
 
     def history(self, person_id: str, limit: int | None = None) -> list[dict[str, Any]]:
         """The permanent log of a person and of those who became it, newest first: at, track, old, new, rule, reason,

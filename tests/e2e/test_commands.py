@@ -145,7 +145,8 @@ def test_explain_says_why_and_since_when(connected):
 
 
 def test_explain_says_what_would_change_the_answer_and_works_for_a_past_date(connected, served):
-    contact = served.org.rows("SELECT Id FROM Contact WHERE LastName = 'Ada'")[0]["Id"]
+    old = {"LastName": "Eve", "Email": "eve@example.com", "CreatedDate": "2025-12-01T00:00:00Z"}
+    contact = served.org.create("Contact", [old])[0]
     deal = {"Name": "Deal", "StageName": "Closed Won", "CloseDate": "2026-03-01", "CreatedDate": "2026-02-01T00:00:00Z"}
     role = {"OpportunityId": served.org.create("Opportunity", [deal])[0], "ContactId": contact}
     served.org.create("OpportunityContactRole", [role | {"CreatedDate": "2026-02-02T00:00:00Z"}])
@@ -157,7 +158,11 @@ def test_explain_says_what_would_change_the_answer_and_works_for_a_past_date(con
     rule = then["now"]["tracks"][0]["rules"][0]
     assert (rule["to"], rule["matched"]) == ("Customer", False)
     assert "role" in rule["would_change"]
-    assert "it takes" in connected("explain", "ada@example.com", "--at", "2026-01-01").stdout
+    told = connected("explain", "eve@example.com", "--at", "2026-01-01").stdout
+    assert "it takes" in told
+    assert "fields as first read, which was later: Contact on 20" in told
+    nobody = connected("explain", contact, "--at", "2025-11-01")
+    assert (nobody.returncode, "nobody of that name was there on 2025-11-01" in nobody.stderr) == (2, True)
 
 
 def test_status_reports_opportunities_that_move_nobody(connected, served):

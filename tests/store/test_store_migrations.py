@@ -60,6 +60,6 @@ def test_a_state_is_not_migrated_under_a_running_connector(
 ) -> None:
     path = shutil.copyfile(empty_state, tmp_path / "state.sqlite3")
     with open_store(str(path), clock=clock, exclusive=True):
-        monkeypatch.setattr("connector.store.opening.HEAD", "0002")
+        monkeypatch.setattr("connector.store.opening.HEAD", "9999")
         with pytest.raises(StateError, match="in use by another connector"):
             open_store(str(path), clock=clock)

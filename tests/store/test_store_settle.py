@@ -35,6 +35,7 @@ def test_an_applied_change_is_what_stands_now_and_is_logged_for_ever(known: Stor
         "reason": "because",
         "evidence": evidence,
         "memory": {"n": 1},
+        "since": START.isoformat(),
         "at": START.isoformat(),
         "cycle_id": 1,
         "mapping_version": "v1",

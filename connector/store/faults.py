@@ -1,0 +1,43 @@
+"""What SQLAlchemy and the drivers say, as errors of ours: a busy or locked file, a full disk, a read-only or corrupt
+file become :class:`connector.errors.StateError`, because a person must look; a database server that went away is
+Passing, and the next cycle goes on. The texts keep the driver's reason and never the values of a statement.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from connector.errors import ConnectorError, Passing, StateError
+
+HINTS = {  # part of the driver's message -> what to try
+    "locked": "another process writes this state; stop it, or wait until it is done",
+    "full": "make room on the disk; nothing was lost",
+    "no space left": "make room on the server's disk; nothing was lost",
+    "read-only": "the database takes no writes: use the primary server, and a user who may write",
+    "permission denied": "let the user of CONNECTOR_STATE make tables in its schema, and own those that are there",
+    "no schema": "create the schema that the search_path of CONNECTOR_STATE names",
+    "readonly": "give the user that runs the connector write permission on the file and its folder",
+    "malformed": "the file is damaged: restore a copy, or move it away and run a backfill",
+    "not a database": "this file is something else; set CONNECTOR_STATE to the connector's own state",
+    "disk i/o": "check the disk",
+    "connection": "check that the database runs, and its address in CONNECTOR_STATE",
+    "unable to open": "check that the folder exists and may be written",
+}
+
+
+PASSING = (  # parts of what a server or its driver say when it is away, restarts, or is too busy
+    *("connection refused", "no such file or directory\n\tis the server running", "no route to host"),
+    *("starting up", "shutting down", "recovery mode", "not currently accepting", "terminating connection"),
+    *("server closed", "connection is lost", "connection is closed", "connection reset", "ssl syscall"),
+    *("timed out", "timeout expired", "lock timeout", "too many clients", "connection slots", "deadlock detected"),
+)
+
+
+def translate(error: SQLAlchemyError, where: str) -> ConnectorError:
+    """``where`` names the state."""
+    said = str(getattr(error, "orig", None) or error).strip()
+    reason = said.splitlines()[0]
+    if any(part in said.lower() for part in PASSING):
+        return Passing(f"the state {where} did not answer: {reason}", "check that the database runs; nothing was lost")
+    hint = next((hint for part, hint in HINTS.items() if part in reason.lower()), "see the log with --debug")
+    return StateError(f"the state {where} cannot be used: {reason}", hint)
