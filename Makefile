@@ -54,7 +54,7 @@ peers: $(patsubst requirements-%.lock,.venv-%/.done,$(wildcard requirements-peer
 	@echo "Installing third-party clients into .venv-$* ..."
 	@rm -rf .venv-$* && $(PYTHON) -m venv --without-pip .venv-$*
 	@$(BIN)/uv pip install --quiet --system-certs --python .venv-$*/bin/python --require-hashes -r $< \
-	  || echo "They do not install on this Python; their tests will be skipped."
+	  || { rm -rf .venv-$*/bin; echo "They do not install here; their tests will be skipped."; }
 	@touch $@
 
 wheel: $(VENV)/.dev     ## builds the wheel and runs its demo from a clean environment, in another directory

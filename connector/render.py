@@ -315,7 +315,12 @@ def explanation(console: Console, person: Mapping[str, Any], *, rules: bool = Tr
         rules_table(console, person["now"]["tracks"])
     if timeline := person.get("timeline") if history else None:
         happened = [
-            (each["at"][:16].replace("T", " "), each["source"], f"{each['direction']} {each['kind']}", each["name"])
+            (
+                each["at"][:16].replace("T", " "),
+                each["source"],
+                f"{each['direction']} {each['kind']}" + ("" if each["counts"] else ", left out"),
+                each["name"],
+            )
             for each in timeline[:TIMELINE]
         ]
         more = f" (the last {TIMELINE} of {len(timeline):,})" if len(timeline) > TIMELINE else ""

@@ -131,6 +131,9 @@ def _unknown_before(store: Store, person: Person, at: datetime) -> dict[str, str
 
 def explained(store: Store, person: Person, mapping: Mapping, now: datetime) -> dict[str, Any]:
     """Who it is, what was decided and why, what every rule says now, what happened to them, and what was written."""
+    sieve = mapping.programs[person.object].sieve
+    seen = person.activities if sieve is None else sieve.sift(person).activities
+    counted = {(each.source, each.id) for each in seen}
     return {
         "person": person.id,
         "object": person.object,
@@ -148,6 +151,7 @@ def explained(store: Store, person: Person, mapping: Mapping, now: datetime) -> 
                 "direction": str(each.direction),
                 "name": each.name,
                 "id": each.id,
+                "counts": (each.source, each.id) in counted,  # False: left out by what the mapping says of its source
             }
             for each in reversed(person.activities)
         ],

@@ -86,6 +86,9 @@ def test_a_filter_holds_for_what_was_recorded_before_without_reading_the_source_
     post("webinar-tool", "?type=form_submit", event_id="3", email="p2@example.com", name="Demo", user_agent="Firefox")
     report = site.sync(**mine(FILTER))
     assert report.read["webhook"] == 3
+    [left_out] = explain_people(site.settings(**mine(FILTER)), "p0@example.com")
+    [counts] = explain_people(site.settings(**mine(FILTER)), "p2@example.com")
+    assert [each["counts"] for each in (*left_out["timeline"], *counts["timeline"])] == [False, True]
     assert site.stages() == {ann: "Suspect", ben: "Suspect", eve: "Engaged"}
     softer = FILTER.replace("test", "no such name")
     again = site.sync(**mine(softer, webhook_port=None, webhook_token=None))
