@@ -210,9 +210,12 @@ def status(report: Mapping[str, Any], *, as_json: bool) -> None:
         return
     console = out()
     for track, counts in report["people"].items():
-        rows = [(value or NONE, f"{count:,}") for value, count in counts.items()]
+        hidden = report["out_of_reports"] if track == "stage" else ()
+        rows = [(value or NONE, f"{count:,}") for value, count in counts.items() if value not in hidden]
         if rows:
             console.print(grid(f"People by {track}", (track, "people"), rows, right=(1,)))
+        if left_out := ", ".join(f"{counts[value]:,} {escape(value)}" for value in hidden if value in counts):
+            console.print(f"left out, because the mapping says reports: hidden: {left_out}", soft_wrap=True)
     for line in joined(report):
         console.print(line, soft_wrap=True)
     cursors = [

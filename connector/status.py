@@ -13,6 +13,7 @@ from connector.daemon import read_heartbeat
 from connector.errors import ConfigurationError
 from connector.facts import Person
 from connector.lifecycle import explain
+from connector.lifecycle.conditions import PEOPLE
 from connector.mapping import Mapping
 from connector.optional import CURSOR as OPTIONAL
 from connector.rollup import RollUp
@@ -30,13 +31,15 @@ INTERNAL = frozenset({BACKFILL, OPTIONAL, OWNERS, PROMISED, TURNS})  # kept besi
 def read_status(settings: Settings) -> dict[str, Any]:
     """JSON values: the document of ``connector status --json``."""
     clock = SystemClock()
-    beat, tracks = read_heartbeat(heartbeat_file(settings), clock), _tracks(settings)
+    beat, mapping = read_heartbeat(heartbeat_file(settings), clock), _mapping(settings)
+    tracks = _tracks(mapping)
     with open_state(settings, clock) as store:
         dropped, examples = store.opportunities_without_roles(DROPPED_SHOWN)
         return {
             "heartbeat": {"status": beat[0], "seconds_ago": round(beat[1], 1)} if beat else None,
             "mapping": store.mapping_version(),
             "people": {track: _in_order(store.people_by(track), order) for track, order in tracks.items()},
+            "out_of_reports": _out_of_reports(mapping),
             "prospects": _in_order(store.people_by("stage", only_alone=True), tracks["stage"]),
             "counts": store.counts(),
             "opportunities_without_roles": {"count": dropped, "last_changed": examples},
@@ -49,12 +52,26 @@ def read_status(settings: Settings) -> dict[str, Any]:
         }
 
 
-def _tracks(settings: Settings) -> dict[str, list[str]]:
-    """Tracks with their values in the mapping's order; a mapping that does not load is ``check``'s to report."""
+def _mapping(settings: Settings) -> Mapping | None:
+    """None: a mapping that does not load is ``check``'s to report."""
     try:
-        return {track.name: [step.name for step in track.steps] for track in load_mapping(settings).model.tracks}
+        return load_mapping(settings)
     except ConfigurationError:
+        return None
+
+
+def _tracks(mapping: Mapping | None) -> dict[str, list[str]]:
+    """Tracks with their values in the mapping's order."""
+    if mapping is None:
         return {"stage": [], "status": []}
+    return {track.name: [step.name for step in track.steps] for track in mapping.model.tracks}
+
+
+def _out_of_reports(mapping: Mapping | None) -> list[str]:
+    """Salesforce's values of the stages that the mapping leaves out of reports (``reports: hidden``)."""
+    steps = () if mapping is None else mapping.stages
+    values = [step.value(name) for step in steps if step.reports == "hidden" for name in PEOPLE]
+    return list(dict.fromkeys(values))
 
 
 def _in_order(counts: dict[str, int], order: list[str]) -> dict[str, int]:

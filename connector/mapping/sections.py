@@ -57,7 +57,11 @@ STAGE = Block(
         "name": Key(NAME, "what the mapping calls it, and Salesforce too unless value says otherwise", required=True),
         "when": Key(CONDITION, "people for whom this holds belong here; the furthest such stage counts"),
         "set_by": Key(Word(("rules", "people")), "people: only people, moves and hand-offs put somebody here", "rules"),
-        "reports": Key(Word(("shown", "hidden")), "hidden: left out of reports and graphs", "shown"),
+        "reports": Key(
+            Word(("shown", "hidden")),
+            "hidden: left out of the tables of connector status; --json and conditions have it",
+            "shown",
+        ),
         "funnel": Key(YesNo(), "false: beside the funnel, like Disqualified", True),
         "terminal": Key(YesNo(), "true: rules move nobody out of it, only moves and people do", False),
         "value": Key(PerObject(Text()), "what Salesforce calls it, where that differs from the name"),

@@ -86,6 +86,11 @@ def test_a_backfill_a_look_and_a_second_backfill(connected, served):
     }
     status = only_document(connected("status", "--json"))
     assert status["people"]["stage"] == {"Anonymous": 1, "Suspect": 1}
+    assert status["out_of_reports"] == ["Anonymous"]
+    shown = connected("status").stdout
+    assert "left out, because the mapping says reports: hidden: 1 Anonymous" in shown
+    assert " Suspect " in shown
+    assert " Anonymous  " not in shown
     assert only_document(connected("backfill", "--json"))["written"] == 0
     assert only_document(connected("sync", "--json"))["written"] == 0
 
