@@ -219,10 +219,10 @@ def status(report: Mapping[str, Any], *, as_json: bool) -> None:
     for line in joined(report):
         console.print(line, soft_wrap=True)
     cursors = [
-        (name, "reading all" if cursor.get("full") else cursor.get("through") or _flat_text(cursor))
+        (name, "reading all" if cursor.get("full") else cursor.get("through") or _heard_of(name, report["cycles"]))
         for name, cursor in report["cursors"].items()
     ]
-    console.print(grid("Known up to", ("object or source", "server time"), cursors))
+    console.print(grid("Known up to", ("object or source", "server time, or the last cycle that read it"), cursors))
     cycles = [
         (
             str(each["started_at"])[:19],
@@ -268,11 +268,15 @@ def joined(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"e-mail addresses of more records than identity joins (at_most), which stay apart: {crowded:,}"
 
 
-def _flat_text(value: Any, name: str = "") -> str:
-    """``{"a": {"b": 1}}`` -> ``a.b 1``"""
-    if isinstance(value, Mapping):
-        return ", ".join(_flat_text(each, f"{name}.{key}" if name else key) for key, each in value.items())
-    return f"{name} {value}"
+def _heard_of(source: str, cycles: Sequence[Mapping[str, Any]]) -> str:
+    """How the last cycle that asked a source got on with it; cycles come the newest first."""
+    for each in cycles:
+        report = each.get("report") or {}
+        if why := report.get("sources_failed", {}).get(source):
+            return f"down in the cycle of {str(each['started_at'])[:19]}: {why}"
+        if source in report.get("read", {}):
+            return f"{str(each['started_at'])[:19]}, {report['read'][source]:,} rows"
+    return "not in the last cycles"
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -170,6 +170,15 @@ def test_explain_says_what_would_change_the_answer_and_works_for_a_past_date(con
     assert (nobody.returncode, "nobody of that name was there on 2025-11-01" in nobody.stderr) == (2, True)
 
 
+def test_status_says_how_each_source_did_in_the_last_cycle(connected, served):
+    served.pardot.add_prospects([{"email": "ann@example.com"}])
+    connected("sync")
+    assert re.search(r"pardot +20\S+, \d+ rows", connected("status").stdout)
+    served.org.faults.on("server_error", path="/api/v5/", status=503)
+    assert connected("sync").returncode == 4
+    assert re.search(r"pardot +down in the cycle of 20\S+: .*", connected("status").stdout)
+
+
 def test_status_reports_opportunities_that_move_nobody(connected, served):
     deals = [{"Name": f"Deal {n}", "StageName": "Prospecting", "CloseDate": "2026-03-01"} for n in range(2)]
     lonely, role = served.org.create("Opportunity", deals)
