@@ -346,6 +346,12 @@ def explanation(console: Console, person: Mapping[str, Any], *, rules: bool = Tr
         console.print(grid("History", ("at", "track", "from -> to", "rule", "Salesforce"), rows))
 
 
+def _because(found: str, lacks: str) -> str:
+    """What was found, and what would change the answer, which often says what was found itself."""
+    takes = f"it takes {lacks}" if lacks else ""
+    return takes if found and f"({found})" in lacks else "; ".join(part for part in (found, takes) if part)
+
+
 def rules_table(console: Console, tracks: Sequence[Mapping[str, Any]]) -> None:
     """Every rule: whether it holds, what was found, and what would change the answer."""
     rows = [
@@ -354,7 +360,7 @@ def rules_table(console: Console, tracks: Sequence[Mapping[str, Any]]) -> None:
             rule["to"],
             rule["condition"],
             "yes" if rule["matched"] else "no",
-            rule["found"] + (f"; it takes {rule['would_change']}" if rule.get("would_change") else ""),
+            _because(rule["found"], rule.get("would_change", "")),
         )
         for track in tracks
         for rule in track["rules"]

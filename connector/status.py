@@ -104,6 +104,8 @@ def explain_past(store: Store, ids: Sequence[str], mapping: Mapping, at: datetim
     with open_past(store, ids, at) as (past, then):
         people = RollUp(mapping, past).tell(past.facts_of(then, with_roleless=looks_at_roleless(mapping)))
         followers = {person.id: past.followers(person.id) for person in people}
+    # When a marketing system first knew somebody is not recorded: there since the first thing known of them.
+    people = [each for each in people if each.object in PEOPLE or each.activities or decided_at(store, each, at)]
     if not people:
         raise ConfigurationError(f"nobody of that name was there on {at:%Y-%m-%d %H:%M} UTC", "ask for a later time")
     found = []

@@ -165,9 +165,23 @@ def test_explain_says_what_would_change_the_answer_and_works_for_a_past_date(con
     assert "role" in rule["would_change"]
     told = connected("explain", "eve@example.com", "--at", "2026-01-01").stdout
     assert "it takes" in told
+    assert told.count("eve@example.com") < 4, "what was found is not told twice"
     assert "fields as first read, which was later: Contact on 20" in told
     nobody = connected("explain", contact, "--at", "2025-11-01")
     assert (nobody.returncode, "nobody of that name was there on 2025-11-01" in nobody.stderr) == (2, True)
+
+
+def test_a_prospect_was_there_since_the_first_thing_known_of_them(connected, served):
+    prospect = served.pardot.add_prospects([{"email": "eve@example.com"}])[0]
+    served.pardot.add_activities([{"type": 1, "prospectId": prospect, "createdAt": "2026-03-01T10:00:00Z"}])
+    served.org.create(
+        "Contact", [{"LastName": "Eve", "Email": "eve@example.com", "CreatedDate": "2026-05-01T00:00:00Z"}]
+    )
+    connected("sync")
+    then = only_document(connected("explain", "eve@example.com", "--at", "2026-04-01", "--json"))
+    assert [each["object"] for each in then] == ["Prospect"]
+    nobody = connected("explain", "eve@example.com", "--at", "2026-02-01")
+    assert (nobody.returncode, "nobody of that name was there on 2026-02-01" in nobody.stderr) == (2, True)
 
 
 def test_status_says_how_each_source_did_in_the_last_cycle(connected, served):
