@@ -24,6 +24,7 @@ from connector.sources.answers import MALFORMED, envelope, listed, readable, unr
 from connector.sources.hubspot_rows import ENGAGEMENTS, SOURCE, Kept, contact, email_event, engagement, moment
 from connector.sources.kinds import OTHER
 from connector.sources.pace import Pace
+from connector.sources.parking import Parking
 
 API = "HubSpot"
 SEARCHED = 200  # rows of a search at most
@@ -32,7 +33,6 @@ EVENTS = 1000  # events of a page at most
 SEARCHES = 4  # a second; the account has 5, and others search too
 LOOK_BACK = timedelta(minutes=15)  # the search index lags "a few moments", nobody says how many
 ARCHIVED_EVERY = timedelta(hours=1)
-PARKED = timedelta(minutes=15)  # how long nothing is asked after the daily limit
 READS = (*ENGAGEMENTS, "email_events")
 USUAL = tuple(each for each in READS if each != "deals")  # these need another scope, and a mapping that looks at them
 
@@ -93,8 +93,8 @@ class HubSpotSource:
         self._kept, self._reads, self._declared = kept or Kept(), tuple(reads), frozenset(declared_kinds)
         self._calls: Counter[str] = Counter()
         self._searches = Pace(clock, SEARCHES, 1)
-        self._parked: tuple[datetime, LimitReached] | None = None
         self._session = Session(API, judge, clock, token=_Key(token), ca_bundle=ca_bundle, before=self._before)
+        self._parking = Parking(self._session.close)
 
     @classmethod
     def from_settings(cls, settings: Settings, clock: Clock, declared_kinds: Collection[str] = ()) -> Self:
@@ -114,21 +114,14 @@ class HubSpotSource:
 
     def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
         """Contacts first, so that an activity's contact is known when it is recorded."""
-        if self._parked and now < self._parked[0]:
-            raise self._parked[1]
         places = {name: dict(place) for name, place in (cursor or {}).items()}
-        try:
+        with self._parking.poll(now):
             yield from self._contacts(places)
             for name in (each for each in self._reads if each in ENGAGEMENTS):
                 for rows in self._sweep(name, "hs_lastmodifieddate", ENGAGEMENTS[name].asked, places):
                     yield self._engagements(name, rows, places)
             if "email_events" in self._reads:
                 yield from self._email_events(places, now)
-        except LimitReached as error:
-            self._parked = (now + PARKED, error)
-            raise
-        finally:
-            self._session.close()  # its connections only: a minute later they would be closed by the other side
 
     def calls(self) -> Mapping[str, int]:
         return Counter(self._calls)

@@ -20,7 +20,7 @@ from typing import Any
 import structlog
 
 from connector.clock import Clock
-from connector.errors import LimitReached, Refused
+from connector.errors import Refused
 from connector.facts import Prospect, SourcePage
 from connector.sources import marketo_history
 from connector.sources.answers import readable, unreadable
@@ -38,13 +38,13 @@ from connector.sources.marketo_rows import (
     read_rows,
     type_names,
 )
+from connector.sources.parking import Parking
 
 Places = dict[str, Any]  # "chains", and "history": what is left of it, None when nothing is
 
 log = structlog.get_logger(__name__)
 
 BATCH = 300  # rows of a page, and ids in one request for leads
-PARKED = timedelta(minutes=15)  # how long nothing is asked after the daily limit
 LISTED = timedelta(hours=1)  # how long types and fields are taken for what they were
 FRESH = timedelta(minutes=1)  # a lead read so long after it did something need not be read again in the same poll
 REMEMBERED = 100_000  # leads
@@ -69,7 +69,7 @@ class MarketoSource:
     ) -> None:
         self._clock, self._declared, self._extracts = clock, frozenset(declared_kinds), extracts
         self._api = MarketoApi(url, client_id, client_secret, clock, ca_bundle)
-        self._parked: tuple[datetime, LimitReached] | None = None
+        self._parking = Parking(self._api.close)
         self._listed_at: datetime | None = None
         self._types: dict[int, str] = {}
         self._fields: list[str] = []
@@ -78,11 +78,9 @@ class MarketoSource:
     def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
         """What is new chain by chain, then what is left of the history. A page's prospects are the leads of its rows as
         they are at that moment."""
-        if self._parked and now < self._parked[0]:
-            raise self._parked[1]
         self._read_at.clear()
         known = cursor or {"chains": (), "history": marketo_history.begun(now) if self._extracts else None}
-        try:
+        with self._parking.poll(now):
             self._list(now)
             wanted = self._types.keys() - NOT_READ
             since = now if cursor is None and self._extracts else now - HISTORY
@@ -94,11 +92,6 @@ class MarketoSource:
                 yield from self._follow(places, number)
             if places["history"]:
                 yield from self._read_history(places, wanted)
-        except LimitReached as error:
-            self._parked = (now + PARKED, error)
-            raise
-        finally:
-            self._api.close()
 
     def calls(self) -> Mapping[str, int]:
         return Counter(self._api.calls)

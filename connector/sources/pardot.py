@@ -16,17 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from connector.clock import Clock
-from connector.errors import LimitReached
 from connector.facts import Activity, Prospect, SourcePage
 from connector.http import TAKEN, Judgement, Session, Token, Verdict, server_time
 from connector.salesforce.ids import id18
 from connector.sources.answers import envelope, listed, readable, unreadable
 from connector.sources.kinds import KINDS, OTHER
+from connector.sources.parking import Parking
 
 API = "Account Engagement"
 PAGE = 1000  # the most that v5 gives
 OVERLAP = timedelta(minutes=10)  # behind a sweep's beginning; reads may be 60 seconds old
-PARKED = timedelta(minutes=15)  # how long nothing is asked after the daily limit
 
 PROSPECT_ATTRIBUTES = (
     "firstName", "lastName", "company", "jobTitle", "score", "grade", "isDoNotEmail", "isDoNotCall", "optedOut",
@@ -118,16 +117,14 @@ class PardotSource:
     ) -> None:
         self._url, self._clock = url.rstrip("/"), clock
         self._calls: Counter[str] = Counter()
-        self._parked: tuple[datetime, LimitReached] | None = None
         self._session = Session(API, judge, clock, token=token, ca_bundle=ca_bundle, before=self._count)
+        self._parking = Parking(self._session.close)
         self._session.headers["Pardot-Business-Unit-Id"] = business_unit_id
 
     def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
         """Prospects first, so that an activity's prospect is known when it is recorded."""
-        if self._parked and now < self._parked[0]:
-            raise self._parked[1]
         places = {name: dict(place) for name, place in (cursor or {}).items()}
-        try:
+        with self._parking.poll(now):
             for rows in self._sweep("prospects", PROSPECT_FIELDS, places):
                 unknown: Counter[str] = Counter()
                 people = tuple(readable(prospect, rows, unknown, "prospect (unreadable)"))
@@ -138,11 +135,6 @@ class PardotSource:
                 found = tuple(each for each in read if each is not None)
                 unknown.update(_unknown(each) for each in found if each.kind == OTHER)
                 yield SourcePage(_copy(places), found, unknown=unknown)
-        except LimitReached as error:
-            self._parked = (now + PARKED, error)
-            raise
-        finally:
-            self._session.close()  # its connections only: a minute later they would be closed by the other side
 
     def calls(self) -> Mapping[str, int]:
         return Counter(self._calls)
