@@ -10,17 +10,18 @@ Here are the conditions on the record, its account and its prospects, and how co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from connector.facts import Evidence
 from connector.lifecycle.compare import Comparison
 from connector.lifecycle.values import show
 from connector.lifecycle.view import View
 
+T = TypeVar("T")
 Test = Callable[[View], object]  # truthy when the condition holds
 Reads = Iterator[tuple[str, str]]  # object, API field name
 Needs = frozenset[str] | None
@@ -112,6 +113,18 @@ class Condition:
         return bool(test(view))
 
 
+def all_of(tests: Sequence[Callable[[T], object]]) -> Callable[[T], bool]:
+    """One test for all of these."""
+
+    def test(asked: T) -> bool:
+        for each in tests:  # noqa: SIM110 - a loop is twice as fast as all() over a generator
+            if not each(asked):
+                return False
+        return True
+
+    return test
+
+
 def can_hold(condition: Condition, present: frozenset[str]) -> bool:
     """False where what it needs is not there."""
     needs = condition.needs()
@@ -169,14 +182,7 @@ class All(Condition):
         if len(tests) == 2:
             first, second = tests
             return lambda view: first(view) and second(view)
-
-        def test(view: View) -> bool:
-            for each in tests:  # noqa: SIM110 - a loop is twice as fast as all() over a generator
-                if not each(view):
-                    return False
-            return True
-
-        return test
+        return all_of(tests)
 
     def tell(self, view: View) -> Told:
         evidence, times = _together(self.items, view)

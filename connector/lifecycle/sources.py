@@ -14,6 +14,7 @@ from typing import Any
 
 from connector.facts import Activity, OpportunityRole, Person, Prospect
 from connector.lifecycle.compare import Comparison
+from connector.lifecycle.conditions import all_of
 from connector.lifecycle.deals import DEAL, as_opportunity
 from connector.lifecycle.score import Source
 from connector.lifecycle.values import fold, number_of
@@ -63,17 +64,7 @@ class Declared:
         tests += [_has(name, compare) for name, compare in self.where]
         if len(tests) <= 1:
             return tests[0] if tests else None
-        return _every(tests)
-
-
-def _every(tests: Sequence[Callable[[Activity], bool]]) -> Callable[[Activity], bool]:
-    def test(activity: Activity) -> bool:
-        for each in tests:  # noqa: SIM110 - a loop is twice as fast as all() over a generator
-            if not each(activity):
-                return False
-        return True
-
-    return test
+        return all_of(tests)
 
 
 def _has(name: str, compare: Comparison) -> Callable[[Activity], bool]:

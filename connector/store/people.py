@@ -217,13 +217,14 @@ def _add_memory(connection: Connection, drafts: Mapping[str, _Draft]) -> None:
     for person_id, draft in drafts.items():
         for former in {*draft.aliases, *draft.prospects} - {person_id}:
             heirs[former].append(person_id)
-    inherited: dict[tuple[str, str], tuple[str, str, str]] = {}
+    newest: dict[tuple[str, str], tuple[str, str]] = {}
     for former, track, memory, at in rows_in(connection, _MEMORY, heirs):
+        said = loads(memory)
         for heir in heirs[former]:
-            key, this = (heir, track), (at, former, memory)
-            inherited[key] = max(this, inherited.get(key, this))
-            drafts[heir].former.setdefault(former, {})[track] = loads(memory)
-    for (person_id, track), (_, _, memory) in inherited.items():
-        drafts[person_id].memory[track] = loads(memory)
+            key, this = (heir, track), (at, former)
+            newest[key] = max(this, newest.get(key, this))
+            drafts[heir].former.setdefault(former, {})[track] = said
+    for (person_id, track), (_, former) in newest.items():
+        drafts[person_id].memory[track] = drafts[person_id].former[former][track]
     for person_id, track, memory, _ in rows_in(connection, _MEMORY, drafts):
         drafts[person_id].memory[track] = loads(memory)
