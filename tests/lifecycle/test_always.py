@@ -157,6 +157,15 @@ def all_findings(finding):
         yield from all_findings(part)
 
 
+BESIDE_STAGES = {  # what conditions may name
+    "statuses": ["New", "Working", "Connected", "Bad Timing"],
+    "score": {"points": [{"activity": "form_submit", "points": 30}]},
+    "fit": {"points": [{"when": {"country": "DE"}, "points": 30}]},
+    "thresholds": {"hot": {"at": 40}},
+    "handoff": {"when": {"email": "present"}},
+}
+
+
 @settings(max_examples=120, **FAST)
 @given(condition(True), somebody(), STORY)
 def test_why_agrees_with_whether(what, someone, story):
@@ -166,11 +175,7 @@ def test_why_agrees_with_whether(what, someone, story):
             for name in ("Anonymous", "Suspect", "Engaged", "Qualified", "Opportunity", "Customer", "Former")
         ]
         + [{"name": "Disqualified", "when": what}],
-        "statuses": ["New", "Working", "Connected", "Bad Timing"],
-        "score": {"points": [{"activity": "form_submit", "points": 30}]},
-        "fit": {"points": [{"when": {"country": "DE"}, "points": 30}]},
-        "thresholds": {"hot": {"at": 40}},
-        "handoff": {"when": {"email": "present"}},
+        **BESIDE_STAGES,
     }
     mapping = compiled(values)
     rule: Condition = mapping.stages[-1].rules[0].when
@@ -194,11 +199,7 @@ def test_what_is_said_to_follow_does_follow(one, other, someone, story):
             {"name": "Former", "when": {"any": [one, "always"]}},
             {"name": "Disqualified", "when": {"any": [other, "always"]}},
         ],
-        "statuses": ["New", "Working", "Connected", "Bad Timing"],
-        "score": {"points": [{"activity": "form_submit", "points": 30}]},
-        "fit": {"points": [{"when": {"country": "DE"}, "points": 30}]},
-        "thresholds": {"hot": {"at": 40}},
-        "handoff": {"when": {"email": "present"}},
+        **BESIDE_STAGES,
     }
     mapping = compiled(values)
     asked = [each for stage in mapping.stages[-2:] for each in stage.rules[0].when.walk()]

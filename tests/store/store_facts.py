@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+
+from sqlalchemy import make_url
 
 from connector.facts import (
     Activity,
@@ -20,7 +25,8 @@ from connector.facts import (
     SourcePage,
     TrackDecision,
 )
-from connector.store import Settled, Store
+from connector.store import Settled, Store, migrations
+from connector.store.dialect import make_engine
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -98,3 +104,17 @@ def answered(
         changes = tuple(Change(each.track, f"{each.track}__c", each.current, each.value) for each in tracks)
         outcomes = (Outcome(RecordChange(person_id, "Contact", person_id, changes), result, code, message),)
     return Settled(person_id, marks.get(person_id, 0), Decision(person_id, tracks, review_at), outcomes)
+
+
+def first_state(path: Path, fields: str) -> None:
+    """A state as the first migration made it, with the contact C1; ``fields`` is its row as JSON."""
+    engine = make_engine(make_url(f"sqlite:///{path}"))
+    migrations.upgrade(engine, "0001")
+    engine.dispose()
+    with closing(sqlite3.connect(path)) as old:
+        old.execute(
+            "INSERT INTO record (id, object, stamp, fields, live, generation)"
+            " VALUES ('C1', 'Contact', '2026-01-01T00:00:00+00:00', ?, 1, 1)",
+            (fields,),
+        )
+        old.commit()

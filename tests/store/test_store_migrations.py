@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import make_url
 from sqlmodel import SQLModel
+from store_facts import first_state
 
 from connector.clock import FrozenClock
 from connector.errors import StateError
@@ -42,15 +41,7 @@ def test_migrations_make_exactly_the_tables_of_the_schema(empty_state: Path, tmp
 
 def test_a_state_made_by_the_first_migration_opens_with_its_facts(tmp_path: Path, clock: FrozenClock) -> None:
     path = tmp_path / "old.sqlite3"
-    engine = make_engine(make_url(f"sqlite:///{path}"))
-    migrations.upgrade(engine, "0001")
-    engine.dispose()
-    with closing(sqlite3.connect(path)) as other:
-        other.execute(
-            "INSERT INTO record (id, object, stamp, fields, live, generation)"
-            """ VALUES ('C1', 'Contact', '2026-01-01T00:00:00+00:00', '{"Id":"C1"}', 1, 1)"""
-        )
-        other.commit()
+    first_state(path, '{"Id":"C1"}')
     with open_store(str(path), clock=clock, create=False) as store:
         assert [each.id for each in store.facts_of(["C1"])] == ["C1"]
 

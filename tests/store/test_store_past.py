@@ -8,13 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url
-from store_facts import START, answered, click, decided, page, prospect, role, row, settle
+from store_facts import START, answered, click, decided, first_state, page, prospect, role, row, settle
 
 from connector.clock import FrozenClock
 from connector.facts import Person, Result
-from connector.store import Store, migrations, open_past, open_store
-from connector.store.dialect import make_engine
+from connector.store import Store, open_past, open_store
 
 
 def after(seconds: int) -> datetime:
@@ -150,14 +148,8 @@ def test_people_who_are_gone_are_found_by_what_they_were(store: Store) -> None:
 
 def test_a_state_of_the_first_migration_knows_its_history_from_now_on(tmp_path: Path, clock: FrozenClock) -> None:
     path = tmp_path / "old.sqlite3"
-    engine = make_engine(make_url(f"sqlite:///{path}"))
-    migrations.upgrade(engine, "0001")
-    engine.dispose()
+    first_state(path, '{"Id":"C1","Title":"Boss"}')
     with closing(sqlite3.connect(path)) as old:
-        old.execute(
-            "INSERT INTO record (id, object, stamp, fields, live, generation) VALUES ('C1', 'Contact',"
-            """ '2026-01-01T00:00:00+00:00', '{"Id":"C1","Title":"Boss"}', 1, 1)"""
-        )
         old.execute(
             "INSERT INTO track VALUES ('C1', 'stage', 'A', 'A', 'A', '', 'stays', '', '[]', '{\"n\":1}', ?, 1, 'v')",
             (datetime(2026, 1, 1, tzinfo=UTC).isoformat(),),
