@@ -25,6 +25,7 @@ import structlog
 
 from connector.clock import Clock
 from connector.errors import ConfigurationError, ConnectorError
+from connector.facts import Person
 from connector.lifecycle import Turns, decide, plan
 from connector.mapping import Mapping as CompiledMapping
 from connector.optional import offered
@@ -149,15 +150,26 @@ def planned(
     while (marks := store.next_dirty(BATCH, after)) and not pipeline.stop():
         after = marks[-1][0]
         seqs = {person_id: seq for person_id, seq in marks if wanted is None or person_id in wanted}
-        people = rollup.tell(store.facts_of(list(seqs)))
-        decided = [(person, turns.take(decide(person, mapping, now), mapping)) for person in people]
-        batch = [(p.id, seqs[p.id], decision, plan(p, decision, mapping)) for p, decision in decided]
-        rollup.note(decided)
-        gone = seqs.keys() - {person.id for person in people}
+        batch = decide_and_plan(store.facts_of(list(seqs)), seqs, mapping, now, rollup, turns)
+        gone = seqs.keys() - {person_id for person_id, *_ in batch}
         store.drop_dirty([(person_id, seqs[person_id]) for person_id in gone])
         done += len(seqs)
         pipeline.tell(what, done, total)
         yield batch
+
+
+def decide_and_plan(
+    people: Sequence[Person],
+    seqs: Mapping[str, int],
+    mapping: CompiledMapping,
+    now: datetime,
+    rollup: RollUp,
+    turns: Turns,
+) -> list[Planned]:
+    """These people, with the number of each one's dirty mark (0: without one)."""
+    decided = [(each, turns.take(decide(each, mapping, now), mapping)) for each in rollup.tell(people)]
+    rollup.note(decided)
+    return [(each.id, seqs.get(each.id, 0), decision, plan(each, decision, mapping)) for each, decision in decided]
 
 
 def preview(pipeline: Pipeline, now: datetime, only: Sequence[str] | None, report: CycleReport) -> None:

@@ -10,8 +10,7 @@ from typing import Any
 
 from connector import mapping as mappings
 from connector.clock import Clock, SystemClock
-from connector.cycle import BATCH, looks_at_roleless, turns_of
-from connector.lifecycle import decide, plan
+from connector.cycle import BATCH, decide_and_plan, looks_at_roleless, turns_of
 from connector.lifecycle.allocation import Desk
 from connector.mapping import Mapping
 from connector.poll import Tell, chunks
@@ -63,10 +62,8 @@ def run_preview(settings: Settings, name: str | None, tell: Tell) -> Preview:
         rollup, turns = RollUp(mapping, store), turns_of(store)
         people = store.people_in()
         for done, ids in enumerate(chunks(people, BATCH)):
-            found = rollup.tell(store.facts_of(ids, with_roleless=looks_at_roleless(mapping)))
-            decided = [(each, turns.take(decide(each, mapping, report.started_at), mapping)) for each in found]
-            report.plan((person.id, 0, decision, plan(person, decision, mapping)) for person, decision in decided)
-            rollup.note(decided)
+            found = store.facts_of(ids, with_roleless=looks_at_roleless(mapping))
+            report.plan(decide_and_plan(found, {}, mapping, report.started_at, rollup, turns))
             tell("deciding", min((done + 1) * BATCH, len(people)), len(people))
         for batch in rollup.to_come(store.accounts() if rollup.field else ()):
             report.plan_accounts(batch)

@@ -105,13 +105,14 @@ def explain_past(store: Store, ids: Sequence[str], mapping: Mapping, at: datetim
         people = RollUp(mapping, past).tell(past.facts_of(then, with_roleless=looks_at_roleless(mapping)))
         followers = {person.id: past.followers(person.id) for person in people}
     # When a marketing system first knew somebody is not recorded: there since the first thing known of them.
-    people = [each for each in people if each.object in PEOPLE or each.activities or decided_at(store, each, at)]
+    decided = {each.id: decided_at(store, each, at) for each in people}
+    people = [each for each in people if each.object in PEOPLE or each.activities or decided[each.id]]
     if not people:
         raise ConfigurationError(f"nobody of that name was there on {at:%Y-%m-%d %H:%M} UTC", "ask for a later time")
     found = []
     for person in people:
         told = explained(store, person, mapping, at)
-        told |= {"joined_by_email": followers[person.id], "decided": decided_at(store, person, at)}
+        told |= {"joined_by_email": followers[person.id], "decided": decided[person.id]}
         found.append(told | {"unknown_before": _unknown_before(store, person, at)})
     return found
 
