@@ -20,9 +20,9 @@ from pathlib import Path
 import requests
 from simple_salesforce import Salesforce
 
-from connector import settings
-from connector.backfill import Scope, run_backfill
-from connector.cycle import run_cycle
+from connector.base import settings
+from connector.pipeline.backfill import Scope, run_backfill
+from connector.pipeline.cycle import run_cycle
 from connector.wiring import open_pipeline
 
 

@@ -17,7 +17,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from connector.facts import Activity, Direction, OpportunityRole, Person
+from connector.base.facts import Activity, Direction, OpportunityRole, Person
 from connector.lifecycle import Mapping, decide, plan
 from connector.mapping import load, loads
 

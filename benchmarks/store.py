@@ -19,8 +19,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from connector.clock import FrozenClock
-from connector.facts import (
+from connector.base.clock import FrozenClock
+from connector.base.facts import (
     Activity,
     Change,
     Decision,

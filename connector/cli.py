@@ -15,10 +15,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from connector import __version__, logs, render
-from connector.errors import ConfigurationError, ConnectorError
-from connector.settings import Settings
-from connector.settings import load as load_settings
+from connector import __version__
+from connector.base import logs
+from connector.base.errors import ConfigurationError, ConnectorError
+from connector.base.settings import Settings
+from connector.base.settings import load as load_settings
+from connector.commands import render
 
 app = typer.Typer(
     name="connector",
@@ -92,7 +94,7 @@ def settings_of(**overrides: Any) -> Settings:
 @app.command()
 def demo(as_json: AsJson = False) -> None:
     """A practice org, a backfill and a few cycles of a living company. Needs no account and no settings."""
-    from connector.demo import run_demo
+    from connector.commands.demo import run_demo
 
     logs.configure("console", "DEBUG" if Options.debug else "ERROR")
     run_demo(as_json=as_json)
@@ -109,9 +111,9 @@ def sandbox(
     system: Annotated[list[System] | None, typer.Option(help="A marketing system to serve beside the org.")] = None,
 ) -> None:
     """Serve a practice org until interrupted. The first line on stdout is JSON: its address and credentials."""
-    from connector import practice
-    from connector.daemon import Stop
+    from connector.commands import practice
     from connector.mapping import load as load_mapping
+    from connector.pipeline.daemon import Stop
 
     logs.configure("console", "DEBUG" if Options.debug else "INFO")
     stop = Stop()
@@ -128,7 +130,7 @@ def sandbox(
 @app.command()
 def check(as_json: AsJson = False) -> None:
     """Check the mapping, and with credentials that the org has what it needs."""
-    from connector.check import run_check
+    from connector.commands.check import run_check
 
     report = run_check(settings_of())
     render.check(report, as_json=as_json)
@@ -138,7 +140,7 @@ def check(as_json: AsJson = False) -> None:
 @app.command()
 def sync(as_json: AsJson = False, dry_run: DryRun = False, max_changes: MaxChanges = None) -> None:
     """Run one cycle and exit."""
-    from connector.cycle import run_cycle
+    from connector.pipeline.cycle import run_cycle
     from connector.wiring import open_pipeline
 
     settings = settings_of(max_changes=max_changes)
@@ -158,8 +160,8 @@ def backfill(
     max_changes: MaxChanges = None,
 ) -> None:
     """Read everything, decide everybody from the full history, write what differs. Goes on where it was interrupted."""
-    from connector.backfill import Scope, run_backfill
-    from connector.daemon import Stop
+    from connector.pipeline.backfill import Scope, run_backfill
+    from connector.pipeline.daemon import Stop
     from connector.wiring import open_pipeline
 
     settings = settings_of(max_changes=max_changes)
@@ -185,7 +187,7 @@ def plan(
     max_changes: MaxChanges = None,
 ) -> None:
     """What a mapping would change, against the facts read so far. Asks nobody and writes nothing."""
-    from connector.preview import run_preview
+    from connector.commands.plan import run_preview
 
     settings = settings_of(max_changes=max_changes)
     with render.progress(as_json) as tell:
@@ -202,8 +204,8 @@ def plan(
 @app.command()
 def run() -> None:
     """The daemon: one cycle every interval. The first signal finishes the step in hand, the second interrupts."""
-    from connector import daemon
-    from connector.sources.webhook_server import serve_webhooks
+    from connector.pipeline import daemon
+    from connector.sources.webhook.server import serve_webhooks
     from connector.wiring import heartbeat_file, open_pipeline
 
     settings = settings_of()
@@ -221,7 +223,7 @@ def status(
     ] = None,
 ) -> None:
     """Cursors, last cycles, people by stage, waiting and set-aside writes, API calls today."""
-    from connector.status import read_status
+    from connector.commands.status import read_status
 
     report = read_status(settings_of())
     render.status(report, as_json=as_json)
@@ -236,7 +238,7 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Why a person is where they are: each track, its rule and evidence, and the history."""
-    from connector.status import explain_people
+    from connector.commands.explain import explain_people
 
     render.explanations(explain_people(settings_of(), person, _date(at)), as_json=as_json)
 

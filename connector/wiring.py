@@ -5,101 +5,25 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
 from connector import mapping as mappings
-from connector.clock import Clock, SystemClock
-from connector.cycle import SALESFORCE, Pipeline, silent
-from connector.facts import Activity, Row
-from connector.lifecycle.activity import HasActivity
-from connector.lifecycle.conditions import PEOPLE
+from connector.base.clock import Clock, SystemClock
+from connector.base.settings import Settings
 from connector.mapping import Mapping
-from connector.poll import PolledObject, Tell
+from connector.pipeline.cycle import SALESFORCE, Pipeline, silent
+from connector.pipeline.poll import Tell
 from connector.salesforce import SalesforceClient, open_salesforce
-from connector.salesforce.activities import (
-    BOUNCE_FIELDS,
-    CAMPAIGN_MEMBER_FIELDS,
-    EVENT_FIELDS,
-    EVENT_OPTIONAL_FIELDS,
-    TASK_FIELDS,
-    TASK_OPTIONAL_FIELDS,
-    bounce_activity,
-    campaign_member_activity,
-    event_activity,
-    task_activity,
-)
-from connector.settings import Settings
+from connector.salesforce.objects import polled_objects
 from connector.sources import open_sources
 from connector.store import Store, copy_state, open_store
-
-# In the order they are read: people first, so that a role never waits for its contact; roles in the second request.
-OBJECTS = ("Account", "Contact", "Lead", "Opportunity", "OpportunityContactRole", "Task", "Event", "CampaignMember")
-ACTIVITIES: dict[str, tuple[tuple[str, ...], Callable[[Row], Activity | None]]] = {
-    "Task": (TASK_FIELDS, task_activity),
-    "Event": (EVENT_FIELDS, event_activity),
-    "CampaignMember": (CAMPAIGN_MEMBER_FIELDS, campaign_member_activity),
-}
-OPTIONAL = {"Task": TASK_OPTIONAL_FIELDS, "Event": EVENT_OPTIONAL_FIELDS}
-# Read only when the mapping asks: accounts when a rule looks at their fields, members and bounces when one names their
-# kind.
-CAMPAIGN_RESPONSE, EMAIL_BOUNCE = "campaign_response", "email_bounce"
-IDENTITY = {  # what the store needs of an object to know who is who, whatever the mapping says
-    "Contact": ("AccountId", "Email", "MasterRecordId", "Name", "CreatedDate"),
-    "Lead": (
-        "Email",
-        "MasterRecordId",
-        "Name",
-        "CreatedDate",
-        "IsConverted",
-        "ConvertedContactId",
-        "ConvertedDate",
-        "ConvertedOpportunityId",
-    ),
-    "Opportunity": ("AccountId", "Name", "StageName", "IsWon", "IsClosed", "CloseDate", "CreatedDate"),
-    "OpportunityContactRole": ("OpportunityId", "ContactId", "Role", "IsPrimary", "CreatedDate"),
-}
 
 
 def load_mapping(settings: Settings) -> Mapping:
     return mappings.load(settings.mapping)
-
-
-def polled_objects(mapping: Mapping) -> list[PolledObject]:
-    """What to read of each object: what identity needs, and what the mapping's rules look at."""
-    objects = []
-    is_off, named = SALESFORCE in off(mapping), kinds_named(mapping, SALESFORCE)
-    needless = set() if CAMPAIGN_RESPONSE in named else {"CampaignMember"}
-    needless |= set() if mapping.reads.get("Account") else {"Account"}
-    needless |= set(ACTIVITIES) if is_off else set()
-    for name in (each for each in OBJECTS if each not in needless):
-        asked = mapping.reads.get(name, frozenset())
-        always, to_activity = ACTIVITIES.get(name, (IDENTITY.get(name, ()), None))
-        optional = OPTIONAL.get(name, ())
-        objects.append(PolledObject(name, tuple(sorted({*always, *asked})), to_activity, optional))
-    if EMAIL_BOUNCE in named and not is_off:
-        objects = [with_bounces(each) if each.name in PEOPLE else each for each in objects]
-    return objects
-
-
-def with_bounces(each: PolledObject) -> PolledObject:
-    return replace(each, optional=(*each.optional, *BOUNCE_FIELDS), also=partial(bounce_activity, each.name))
-
-
-def kinds_named(mapping: Mapping, source: str | None = None) -> frozenset[str]:
-    """The activity kinds that the mapping names: in conditions, and of its sources (of one only, when one is given)."""
-    asked = {kind for each in mapping.model.walk() if isinstance(each, HasActivity) for kind in each.kinds}
-    declared = [each for each in mapping.model.sources if source in (None, each.name) and not each.but]
-    return frozenset(asked.union(*(each.kinds or () for each in declared)))
-
-
-def off(mapping: Mapping) -> frozenset[str]:
-    """The sources that the mapping switches off."""
-    return frozenset(each.name for each in mapping.model.sources if each.is_off)
 
 
 def state_url(settings: Settings) -> str:
@@ -126,7 +50,7 @@ def open_pipeline(
             mapping=mapping,
             store=store,
             salesforce=salesforce,
-            sources=open_sources(settings, salesforce.auth, clock, kinds_named(mapping), off(mapping)),
+            sources=open_sources(settings, salesforce.auth, clock, mapping.kinds_named(), mapping.off),
             objects=polled_objects(mapping),
             clock=clock,
             overlap=timedelta(seconds=settings.overlap),

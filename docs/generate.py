@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic_core import PydanticUndefined
 
-from connector.settings import Settings
+from connector.base.settings import Settings
 
 DOCS = Path(__file__).parent
 
@@ -13,7 +13,7 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "<!-- made by docs/generate.py from connector/settings.py -->",
+        "<!-- made by docs/generate.py from connector/base/settings.py -->",
         "",
         "From the environment, or from a `.env` file in the working directory. Secrets belong here, or in a file named",
         "here, and nowhere else: never in a mapping, never in a log line, never in the state.",

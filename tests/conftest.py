@@ -6,7 +6,7 @@ import pytest
 import structlog
 from sqlmodel import SQLModel
 
-from connector.clock import SystemClock
+from connector.base.clock import SystemClock
 from connector.store import open_store
 from tests.postgres import Server, plain, run, server
 

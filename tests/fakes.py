@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from connector.errors import Passing
-from connector.facts import Outcome, RecordChange, Result, Row, SourcePage
-from connector.ports import Answers, Deleted, DeletedSince, LocatorExpired, Page, Read
+from connector.base.errors import Passing
+from connector.base.facts import Outcome, RecordChange, Result, Row, SourcePage
+from connector.base.ports import Answers, Deleted, DeletedSince, LocatorExpired, Page, Read
 
 START = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 

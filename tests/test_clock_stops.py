@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from connector.clock import SystemClock
-from connector.errors import Passing
-from connector.http import TAKEN, Session
+from connector.base.clock import SystemClock
+from connector.base.errors import Passing
+from connector.base.http import TAKEN, Session
 
 
 def test_sleeping_ends_at_once_when_asked_to_stop() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import structlog
 
-from connector import logs
+from connector.base import logs
 
 
 @pytest.fixture(autouse=True)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from connector import settings
-from connector.errors import ConfigurationError
+from connector.base import settings
+from connector.base.errors import ConfigurationError
 
 KEY = {"salesforce_client_id": "id", "salesforce_username": "u@example.com", "salesforce_private_key_file": "/key.pem"}
 SECRET = {"salesforce_client_id": "id", "salesforce_client_secret": "hush"}

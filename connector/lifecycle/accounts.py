@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping as Map
 from typing import Any, NamedTuple
 
-from connector.facts import Change, Decision, Evidence, RecordChange, Row, TrackDecision
+from connector.base.facts import Change, Decision, Evidence, RecordChange, Row, TrackDecision
 from connector.lifecycle.mapping import Mapping
 
 TRACK = "account_stage"

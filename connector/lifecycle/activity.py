@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import pairwise
 
-from connector.facts import Activity, Evidence
+from connector.base.facts import Activity, Evidence
 from connector.lifecycle.compare import Comparison
 from connector.lifecycle.conditions import Condition, Needs, Reads, Test, Told
 from connector.lifecycle.values import show_duration

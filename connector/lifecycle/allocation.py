@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from connector.facts import Evidence, TrackDecision
+from connector.base.facts import Evidence, TrackDecision
 from connector.lifecycle.activity import HasActivity
 from connector.lifecycle.compare import OneOf
 from connector.lifecycle.conditions import Condition, Test

@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
 
-from connector.facts import Evidence
+from connector.base.facts import Evidence
 from connector.lifecycle.compare import Comparison
 from connector.lifecycle.values import show
 from connector.lifecycle.view import View

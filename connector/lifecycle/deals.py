@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from connector.facts import Activity, OpportunityRole
+from connector.base.facts import Activity, OpportunityRole
 from connector.lifecycle.opportunity import STATES, HasOpportunity
 from connector.lifecycle.values import number_of, time_of
 from connector.lifecycle.view import View

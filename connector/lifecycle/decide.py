@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from connector.facts import Decision, Person, TrackDecision
+from connector.base.facts import Decision, Person, TrackDecision
 from connector.lifecycle.allocation import Handoff
 from connector.lifecycle.deals import counting
 from connector.lifecycle.gate import decide_track

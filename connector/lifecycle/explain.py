@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from connector.facts import Evidence, Person, TrackDecision
+from connector.base.facts import Evidence, Person, TrackDecision
 from connector.lifecycle.conditions import Finding
 from connector.lifecycle.decide import LOCKED, decide, look_at
 from connector.lifecycle.gate import decide_track

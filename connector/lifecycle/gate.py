@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from connector.facts import TrackDecision
+from connector.base.facts import TrackDecision
 from connector.lifecycle.conditions import Told, Why
 from connector.lifecycle.ladder import FIRST, NO_MEMORY, NOWHERE, UNKNOWN, Ladder, Memory, Standing
 from connector.lifecycle.model import Move, Rule

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from connector.facts import Person
+from connector.base.facts import Person
 from connector.lifecycle.conditions import Test, can_hold
 from connector.lifecycle.measures import AccountStageIs
 from connector.lifecycle.model import Move, Rule, Step, Track

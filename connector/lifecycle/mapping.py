@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Mapping as Map
 from functools import cached_property
 
+from connector.lifecycle.activity import HasActivity
 from connector.lifecycle.allocation import Desk
 from connector.lifecycle.model import Identity, Step
 from connector.lifecycle.program import Model, Program, compile_programs
@@ -52,6 +53,17 @@ class Mapping:
     def owners(self) -> Map[str, bool]:
         """Every owner people may be handed to, as the mapping names it -> whether it is a queue."""
         return self.model.owners()
+
+    def kinds_named(self, source: str | None = None) -> frozenset[str]:
+        """The activity kinds that are named: in conditions, and of the sources (of one only, when one is given)."""
+        asked = {kind for each in self.model.walk() if isinstance(each, HasActivity) for kind in each.kinds}
+        declared = [each for each in self.model.sources if source in (None, each.name) and not each.but]
+        return frozenset(asked.union(*(each.kinds or () for each in declared)))
+
+    @property
+    def off(self) -> frozenset[str]:
+        """The sources that are switched off."""
+        return frozenset(each.name for each in self.model.sources if each.is_off)
 
     @cached_property
     def reads(self) -> Map[str, frozenset[str]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from connector.facts import Activity, Evidence
+from connector.base.facts import Activity, Evidence
 from connector.lifecycle.compare import ORDERS, Comparison, Order
 from connector.lifecycle.conditions import Condition, Reads, Test, Told
 from connector.lifecycle.values import fold, show, show_duration, show_time

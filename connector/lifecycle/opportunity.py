@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from connector.facts import Evidence, OpportunityRole, Row
+from connector.base.facts import Evidence, OpportunityRole, Row
 from connector.lifecycle.activity import ANCHORS, SINCE_WORDS
 from connector.lifecycle.compare import Comparison
 from connector.lifecycle.conditions import Condition, Needs, Reads, Test, Told

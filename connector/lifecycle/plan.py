@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from connector.facts import Change, Decision, Person, RecordChange, TrackDecision
+from connector.base.facts import Change, Decision, Person, RecordChange, TrackDecision
 from connector.lifecycle.dates import date_values
 from connector.lifecycle.decide import LOCKED
 from connector.lifecycle.mapping import Mapping

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from connector.facts import NOTHING, Evidence, TrackDecision
+from connector.base.facts import NOTHING, Evidence, TrackDecision
 from connector.lifecycle.activity import Candidates, HasActivity
 from connector.lifecycle.conditions import Condition, Test, can_hold
 from connector.lifecycle.values import DAY, number_of, show

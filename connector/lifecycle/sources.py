@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from connector.facts import Activity, OpportunityRole, Person, Prospect
+from connector.base.facts import Activity, OpportunityRole, Person, Prospect
 from connector.lifecycle.compare import Comparison
 from connector.lifecycle.conditions import all_of
 from connector.lifecycle.deals import DEAL, as_opportunity

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from connector.facts import Evidence
+from connector.base.facts import Evidence
 from connector.lifecycle.conditions import Condition, Test, Told
 from connector.lifecycle.values import show_duration, show_time
 from connector.lifecycle.view import View

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from connector.facts import Evidence, TrackDecision
+from connector.base.facts import Evidence, TrackDecision
 from connector.lifecycle.conditions import Condition, Test, can_hold
 from connector.lifecycle.values import fold
 from connector.lifecycle.view import ByPresence, Present, View

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from connector.facts import Decision, Evidence, TrackDecision
+from connector.base.facts import Decision, Evidence, TrackDecision
 from connector.lifecycle.allocation import OwnerRule
 from connector.lifecycle.mapping import Mapping as Compiled
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from connector.facts import NOTHING, Activity, OpportunityRole, Person, Row
+from connector.base.facts import NOTHING, Activity, OpportunityRole, Person, Row
 from connector.lifecycle.values import time_of
 
 NO_ACTIVITIES: Sequence[Activity] = ()

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connector.facts import Activity, Decision, Direction, OpportunityRole, Person, Prospect
+from connector.base.facts import Activity, Decision, Direction, OpportunityRole, Person, Prospect
 from connector.lifecycle.allocation import Desk
 from connector.lifecycle.conditions import PEOPLE
 from connector.lifecycle.decide import decide

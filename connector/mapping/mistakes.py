@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
-from connector.errors import ConfigurationError
+from connector.base.errors import ConfigurationError
 
 SHOWN = 50  # mistakes told in the message of the exception; ``.mistakes`` has all
 

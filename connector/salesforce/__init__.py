@@ -1,4 +1,4 @@
-"""Salesforce: the only place that knows its REST API. See :class:`connector.ports.Salesforce` for the promises."""
+"""Salesforce: the only place that knows its REST API. See :class:`connector.base.ports.Salesforce` for the promises."""
 
 from connector.salesforce.auth import Auth
 from connector.salesforce.client import SalesforceClient, open_salesforce

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from connector.facts import Activity, Direction, Row
+from connector.base.facts import Activity, Direction, Row
 
 SOURCE = "salesforce"
 

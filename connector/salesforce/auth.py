@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 
 import jwt
 
-from connector.clock import Clock
-from connector.errors import ConfigurationError, Refused
-from connector.http import Session, is_loopback
+from connector.base.clock import Clock
+from connector.base.errors import ConfigurationError, Refused
+from connector.base.http import Session, is_loopback
+from connector.base.ids import id18
+from connector.base.settings import Settings, SignIn, check_url
 from connector.salesforce.errors import judge_token
-from connector.salesforce.ids import id18
-from connector.settings import Settings, SignIn, check_url
 
 JWT_LIFE = timedelta(minutes=3)  # Salesforce refuses assertions that expire later than that
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -30,7 +30,7 @@ LOGIN_HOSTS = frozenset({"login.salesforce.com", "test.salesforce.com"})
 
 
 class Auth:
-    """The sign-in of one org; a :class:`connector.http.Token`. Signs in when first asked for a token."""
+    """The sign-in of one org; a :class:`connector.base.http.Token`. Signs in when first asked for a token."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock

@@ -1,8 +1,8 @@
-"""The Salesforce REST API behind :class:`connector.ports.Salesforce`.
+"""The Salesforce REST API behind :class:`connector.base.ports.Salesforce`.
 
-Built on simple-salesforce, which is handed our own session (``connector.http``): paths, headers and parsing are its,
-time-outs, retries, sign-in and errors are ours. Its own sign-in and refresh are not used: they lose headers and repeat
-the answer's body in their errors.
+Built on simple-salesforce, which is handed our own session (``connector.base.http``): paths, headers and parsing are
+its, time-outs, retries, sign-in and errors are ours. Its own sign-in and refresh are not used: they lose headers and
+repeat the answer's body in their errors.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from typing import Any
 import requests
 from simple_salesforce.api import Salesforce as SimpleSalesforce
 
-from connector.clock import Clock
-from connector.errors import LimitReached, Passing, Refused
-from connector.facts import Outcome, RecordChange
-from connector.http import Session, server_time
-from connector.ports import Answers, Deleted, DeletedSince, LocatorExpired, Page, Read
+from connector.base.clock import Clock
+from connector.base.errors import LimitReached, Passing, Refused
+from connector.base.facts import Outcome, RecordChange
+from connector.base.http import Session, server_time
+from connector.base.ids import id18
+from connector.base.ports import Answers, Deleted, DeletedSince, LocatorExpired, Page, Read
+from connector.base.settings import Settings
+from connector.base.soql import name
 from connector.salesforce import composite
 from connector.salesforce.auth import Auth
 from connector.salesforce.errors import judge
-from connector.salesforce.ids import id18
 from connector.salesforce.writes import Pack, write
-from connector.settings import Settings
-from connector.soql import name
 
 FLOOR = 62.0  # the oldest API version that is tested
 CALL_OPTIONS = {"Sforce-Call-Options": "client=lifecycle-connector"}  # names us in the org's change events
@@ -39,7 +39,7 @@ WRITE_HEADERS = {
 
 
 class SalesforceClient:
-    """See :class:`connector.ports.Salesforce` for what each method promises.
+    """See :class:`connector.base.ports.Salesforce` for what each method promises.
 
     ``budget`` says how many calls are left today (None: no limit) and is asked before each; ``on_call`` is told the
     kind of each call just before it is made. Calls that Salesforce does not bill (signing in, the list of versions)

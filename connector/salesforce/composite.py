@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from connector.facts import RecordChange, Row
-from connector.http import Verdict, describe
-from connector.ports import Deleted, DeletedSince, Page, Read
+from connector.base.facts import RecordChange, Row
+from connector.base.http import Verdict, describe
+from connector.base.ports import Deleted, DeletedSince, Page, Read
+from connector.base.soql import name
 from connector.salesforce.errors import first_error, judge
-from connector.soql import name
 
 SUBREQUESTS = 25
 QUERIES = 5  # queries and collections together

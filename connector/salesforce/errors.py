@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from connector.http import TAKEN, Judgement, Verdict
+from connector.base.http import TAKEN, Judgement, Verdict
 
 AGAIN, LIMIT, REFUSE, RENEW = Verdict.AGAIN, Verdict.LIMIT, Verdict.REFUSE, Verdict.RENEW
 

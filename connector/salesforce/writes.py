@@ -13,10 +13,10 @@ from typing import Any
 
 import structlog
 
-from connector.clock import Clock
-from connector.errors import Passing, Refused
-from connector.facts import Outcome, RecordChange, Result
-from connector.http import TimedOut
+from connector.base.clock import Clock
+from connector.base.errors import Passing, Refused
+from connector.base.facts import Outcome, RecordChange, Result
+from connector.base.http import TimedOut
 from connector.salesforce.composite import Answer, collections, problem
 from connector.salesforce.errors import GOVERNED_ROW, is_governed_row, is_passing_row
 

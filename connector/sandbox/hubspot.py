@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
-from connector.errors import ConfigurationError
+from connector.base.errors import ConfigurationError
 from connector.sandbox import hubspot_rows
 from connector.sandbox.hubspot_gate import Gate, HubSpotError, Switches, invalid
 from connector.sandbox.hubspot_http import routes

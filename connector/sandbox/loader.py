@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from connector.errors import ConfigurationError
+from connector.base.errors import ConfigurationError
 from connector.sandbox import ids, values
 from connector.sandbox.loader_tables import Table, infer, read_folder
 from connector.sandbox.problems import Problem

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from connector.errors import ConfigurationError
+from connector.base.errors import ConfigurationError
 
 # No leading zeros and at most 15 digits: a post code, a phone or an account number is text.
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?\Z")

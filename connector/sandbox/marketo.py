@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
-from connector.errors import ConfigurationError
+from connector.base.errors import ConfigurationError
 from connector.sandbox import marketo_objects as objects
 from connector.sandbox import marketo_rows as rows_of
 from connector.sandbox.gate import Gate

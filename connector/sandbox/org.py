@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from connector.clock import Clock, SystemClock
+from connector.base.clock import Clock, SystemClock
 from connector.sandbox import dml, founding, ids, removal, soql_run, values
 from connector.sandbox.automation import Row
 from connector.sandbox.faults import Faults

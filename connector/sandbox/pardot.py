@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
-from connector.errors import ConfigurationError
+from connector.base.errors import ConfigurationError
 from connector.sandbox import ids, pardot_rows
 from connector.sandbox.gate import Gate
 from connector.sandbox.pardot_gate import Switches

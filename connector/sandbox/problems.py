@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connector.errors import ConfigurationError
+from connector.base.errors import ConfigurationError
 
 _SEE = "Please reference your WSDL or the describe call for the appropriate names."
 

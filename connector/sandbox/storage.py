@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from connector.clock import Clock
+from connector.base.clock import Clock
 from connector.sandbox.schema import FieldSpec, ObjectSpec
 
 Statement = tuple[str, Sequence[Sequence[Any]]]

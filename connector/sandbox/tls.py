@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from connector.clock import SystemClock
+from connector.base.clock import SystemClock
 
 NAMES = ("localhost", "login.salesforce.com", "test.salesforce.com", "*.mktorest.com")
 

@@ -1,4 +1,4 @@
-"""The marketing sources: one file each, behind :class:`connector.ports.Source`. Registered here."""
+"""The marketing sources: one file each, behind :class:`connector.base.ports.Source`. Registered here."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import SecretStr
 
-from connector.clock import Clock
-from connector.errors import ConfigurationError
-from connector.http import Token
-from connector.ports import Source
-from connector.settings import Settings
+from connector.base.clock import Clock
+from connector.base.errors import ConfigurationError
+from connector.base.http import Token
+from connector.base.ports import Source
+from connector.base.settings import Settings
 from connector.sources.columns import Columns
 from connector.sources.files import FilesSource
-from connector.sources.hubspot import HubSpotSource
-from connector.sources.inbox import Inbox
-from connector.sources.marketo import MarketoSource
+from connector.sources.hubspot.source import HubSpotSource
+from connector.sources.marketo.source import MarketoSource
 from connector.sources.pardot import PardotSource
-from connector.sources.warehouse import WarehouseSource
-from connector.sources.webhook import WebhookSource
+from connector.sources.warehouse.source import WarehouseSource
+from connector.sources.webhook.inbox import Inbox
+from connector.sources.webhook.source import WebhookSource
 
 Opener = Callable[[Settings, Token, Clock, Collection[str]], Source]
 

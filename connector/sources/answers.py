@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import requests
 
-from connector.errors import Passing
-from connector.http import body_of
+from connector.base.errors import Passing
+from connector.base.http import body_of
 
 MALFORMED = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 T = TypeVar("T")

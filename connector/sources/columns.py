@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
-from connector.errors import ConfigurationError
+from connector.base.errors import ConfigurationError
 from connector.sources.events import KNOWN, PERSON
 from connector.sources.kinds import KINDS
 

@@ -24,8 +24,8 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from connector.facts import Activity, Direction, Prospect
-from connector.salesforce.ids import id18
+from connector.base.facts import Activity, Direction, Prospect
+from connector.base.ids import id18
 from connector.sources import strict_json
 from connector.sources.kinds import KINDS, OTHER
 

@@ -22,9 +22,9 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from connector.clock import Clock
-from connector.errors import ConfigurationError, ConnectorError, Refused
-from connector.facts import Activity, Prospect, SourcePage
+from connector.base.clock import Clock
+from connector.base.errors import ConfigurationError, ConnectorError, Refused
+from connector.base.facts import Activity, Prospect, SourcePage
 from connector.sources.columns import Columns
 from connector.sources.events import Bad, read, unknown_type
 from connector.sources.lines import Record, records

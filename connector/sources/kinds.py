@@ -7,7 +7,7 @@ Opens are inbound but weak, because mail scanners open too; by default rules tha
 
 from __future__ import annotations
 
-from connector.facts import Direction
+from connector.base.facts import Direction
 
 IN, OUT = Direction.INBOUND, Direction.OUTBOUND
 OTHER = "other"  # a type that the source's table does not know: kept, counted, and no engagement

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from connector.clock import Clock
+from connector.base.clock import Clock
 
 
 class Pace:

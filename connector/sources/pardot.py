@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from connector.clock import Clock
-from connector.facts import Activity, Prospect, SourcePage
-from connector.http import TAKEN, Judgement, Session, Token, Verdict, server_time
-from connector.salesforce.ids import id18
+from connector.base.clock import Clock
+from connector.base.facts import Activity, Prospect, SourcePage
+from connector.base.http import TAKEN, Judgement, Session, Token, Verdict, server_time
+from connector.base.ids import id18
 from connector.sources.answers import envelope, listed, readable, unreadable
 from connector.sources.kinds import KINDS, OTHER
 from connector.sources.parking import Parking

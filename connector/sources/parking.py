@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from connector.errors import LimitReached
+from connector.base.errors import LimitReached
 
 PARKED = timedelta(minutes=15)
 

@@ -2,7 +2,7 @@
 
 schema      the tables                     migrations  how older files get there
 recording   facts in, people marked        links       who a fact belongs to
-identity    merges, conversions, e-mail    people      facts out, as connector.facts.Person
+identity    merges, conversions, e-mail    people      facts out, as connector.base.facts.Person
 history     what was overwritten           past        a moment of the past as a state of its own
 accounts    accounts as a whole
 settling    decisions and outcomes in      reading     questions of people

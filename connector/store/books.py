@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from connector.errors import StateError
+from connector.base.errors import StateError
 from connector.lifecycle.model import Identity
 from connector.store.dialect import add_up, upsert
 from connector.store.rows import dumps, iso, loads

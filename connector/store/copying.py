@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import SQLModel
 
-from connector.errors import StateError
+from connector.base.errors import StateError
 from connector.store import migrations
 from connector.store.dialect import WRITES, make_engine, run_many
 from connector.store.faults import translate

@@ -1,5 +1,5 @@
 """What SQLAlchemy and the drivers say, as errors of ours: a busy or locked file, a full disk, a read-only or corrupt
-file become :class:`connector.errors.StateError`, because a person must look; a database server that went away is
+file become :class:`connector.base.errors.StateError`, because a person must look; a database server that went away is
 Passing, and the next cycle goes on. The texts keep the driver's reason and never the values of a statement.
 """
 
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from connector.errors import ConnectorError, Passing, StateError
+from connector.base.errors import ConnectorError, Passing, StateError
 
 HINTS = {  # part of the driver's message -> what to try
     "locked": "another process writes this state; stop it, or wait until it is done",

@@ -14,8 +14,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlmodel import SQLModel
 
-from connector.clock import Clock, FrozenClock
-from connector.errors import ConnectorError, Passing, StateError
+from connector.base.clock import Clock, FrozenClock
+from connector.base.errors import ConnectorError, Passing, StateError
 from connector.store import migrations
 from connector.store.dialect import make_engine, make_holder
 from connector.store.faults import translate

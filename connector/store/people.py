@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from connector.facts import Activity, OpportunityRole, Person, Prospect, Row
+from connector.base.facts import Activity, OpportunityRole, Person, Prospect, Row
 from connector.store import rows as values
 from connector.store.links import IDS, is_alone, rows_in
 from connector.store.roleless import roleless

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, exists, func, not_, select
 
-from connector.facts import OpportunityRole
+from connector.base.facts import OpportunityRole
 from connector.store import links
 from connector.store.links import IDS, ROLE_ROW, rows_in
 from connector.store.rows import loads

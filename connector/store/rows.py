@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from connector.facts import Activity, Direction, Prospect, Row
+from connector.base.facts import Activity, Direction, Prospect, Row
 
 PEOPLE = ("Contact", "Lead")
 ROLE = "OpportunityContactRole"

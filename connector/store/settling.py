@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from connector.facts import Change, Decision, Evidence, Outcome, Result, TrackDecision
+from connector.base.facts import Change, Decision, Evidence, Outcome, Result, TrackDecision
 from connector.store.dialect import run_many, upsert
 from connector.store.history import keep_memories
 from connector.store.links import IDS, rows_in

@@ -16,8 +16,8 @@ from typing import Any, Self
 from sqlalchemy import Connection, Engine, and_, func, not_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from connector.clock import Clock
-from connector.facts import Activity, Person, Row, SourcePage
+from connector.base.clock import Clock
+from connector.base.facts import Activity, Person, Row, SourcePage
 from connector.lifecycle.model import Identity
 from connector.store import accounts, books, identity, links, people, reading, recording, roleless, settling
 from connector.store.dialect import WRITES

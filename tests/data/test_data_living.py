@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from datasets import furthest
 
-from connector.backfill import Scope, run_backfill
-from connector.clock import SystemClock
-from connector.cycle import run_cycle
-from connector.practice import Practice, fill, serve
+from connector.base.clock import SystemClock
+from connector.commands.practice import Practice, fill, serve
+from connector.pipeline.backfill import Scope, run_backfill
+from connector.pipeline.cycle import run_cycle
 from connector.sandbox.life import live
 from connector.sandbox.org import PracticeOrg
 from connector.wiring import open_pipeline

@@ -21,13 +21,13 @@ from data_olist import olist
 from data_workshop import workshop
 from datasets import Dataset, Key, write_activities, write_tables
 
-from connector.backfill import Scope, run_backfill
-from connector.cycle import run_cycle
-from connector.report import CycleReport
+from connector.base.settings import Settings, explicit
+from connector.pipeline.backfill import Scope, run_backfill
+from connector.pipeline.cycle import run_cycle
+from connector.pipeline.report import CycleReport
 from connector.sandbox.loader import load_folder
 from connector.sandbox.org import PracticeOrg
 from connector.sandbox.server import Server
-from connector.settings import Settings, explicit
 from connector.wiring import open_pipeline
 
 BUILDERS: dict[str, Callable[[], Dataset]] = {

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from connector import practice
-from connector.backfill import Scope, run_backfill
-from connector.cycle import run_cycle
-from connector.practice import Practice
+from connector.commands import practice
+from connector.commands.practice import Practice
+from connector.pipeline.backfill import Scope, run_backfill
+from connector.pipeline.cycle import run_cycle
 from connector.wiring import load_mapping, open_pipeline
 
 

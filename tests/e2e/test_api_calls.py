@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from connector.cycle import run_cycle
-from connector.errors import LimitReached
+from connector.base.errors import LimitReached
+from connector.pipeline.cycle import run_cycle
 
 
 def test_an_idle_cycle_costs_at_most_two_calls(site):

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from connector import cli, practice
-from connector.clock import SystemClock
+from connector import cli
+from connector.base.clock import SystemClock
+from connector.commands import practice
 from connector.sandbox.org import Rule
 from connector.store import open_store
 from connector.wiring import load_mapping

@@ -4,11 +4,11 @@ sources that are off, and bounces that Salesforce itself noted."""
 import pytest
 import requests
 
-from connector.check import run_check
-from connector.clock import SystemClock
-from connector.cycle import run_cycle
-from connector.sources.webhook_server import serve_webhooks
-from connector.status import explain_people
+from connector.base.clock import SystemClock
+from connector.commands.check import run_check
+from connector.commands.explain import explain_people
+from connector.pipeline.cycle import run_cycle
+from connector.sources.webhook.server import serve_webhooks
 
 TOKEN = "a-token-of-more-than-twenty"
 LADDER = """

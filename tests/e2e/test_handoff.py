@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.errors import ConfigurationError
+from connector.base.errors import ConfigurationError
 
 MAPPING = """
 fields:

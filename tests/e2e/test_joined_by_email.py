@@ -2,9 +2,10 @@
 
 import pytest
 
-from connector import render
-from connector.preview import run_preview
-from connector.status import explain_people, read_status
+from connector.commands import render
+from connector.commands.explain import explain_people
+from connector.commands.plan import run_preview
+from connector.commands.status import read_status
 
 MAPPING = """
 include: lead-liaison

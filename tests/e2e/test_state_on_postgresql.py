@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from connector.backfill import Scope, run_backfill
-from connector.clock import SystemClock
-from connector.daemon import Daemon
-from connector.errors import StateError
+from connector.base.clock import SystemClock
+from connector.base.errors import StateError
+from connector.pipeline.backfill import Scope, run_backfill
+from connector.pipeline.daemon import Daemon
 from connector.store import open_store
 from connector.wiring import heartbeat_file, open_pipeline
 from tests.postgres import cut, needs_server

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connector import practice
-from connector.clock import FrozenClock
-from connector.cycle import run_cycle
-from connector.practice import Practice
+from connector.base.clock import FrozenClock
+from connector.commands import practice
+from connector.commands.practice import Practice
+from connector.pipeline.cycle import run_cycle
 from connector.sandbox.org import PracticeOrg
 from connector.sandbox.pardot import Pardot
 from connector.sandbox.schema import FieldSpec, Value

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connector.facts import Activity, Decision, Direction, OpportunityRole, Person, Prospect
+from connector.base.facts import Activity, Decision, Direction, OpportunityRole, Person, Prospect
 from connector.lifecycle import Mapping, decide, plan
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -15,7 +15,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from someone import DAY, NOW, deal, did, person
 
-from connector.facts import Prospect
+from connector.base.facts import Prospect
 from connector.lifecycle.allocation import Desk
 from connector.mapping.load import compile_tree
 from connector.mapping.mistakes import MappingInvalid, Notes, Place

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from someone import DAY, NOW, deal, did, person, stage_of, track, written
 
-from connector.facts import OpportunityRole
+from connector.base.facts import OpportunityRole
 from connector.lifecycle import decide, roll_up
 from connector.mapping import loads
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from someone import DAY, NOW, deal, did, person, written
 
-from connector.facts import Prospect
+from connector.base.facts import Prospect
 from connector.lifecycle import explain
 from connector.mapping import loads
 

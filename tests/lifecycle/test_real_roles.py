@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from someone import NOW, person, stage_of, track
 
-from connector.facts import OpportunityRole
+from connector.base.facts import OpportunityRole
 from connector.lifecycle import decide
 from connector.mapping import load, loads
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from someone import DAY, NOW, did, person, stage_of, track, written
 
-from connector.facts import Prospect
+from connector.base.facts import Prospect
 from connector.lifecycle import Desk, Turns, decide, plan
 from connector.lifecycle.allocation import draw
 from connector.mapping import loads

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from someone import DAY, NOW, did, person, stage_of, track, written
 from stories import STORY, changed, compiled, later, mapping_values, somebody
 
-from connector.facts import Prospect
+from connector.base.facts import Prospect
 from connector.lifecycle import decide, explain
 from connector.mapping import loads
 

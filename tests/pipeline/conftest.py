@@ -7,12 +7,12 @@ from itertools import count
 import pytest
 
 from connector import mapping as mappings
-from connector.clock import FrozenClock
-from connector.cycle import Pipeline, run_cycle
-from connector.facts import Activity, Direction, SourcePage
-from connector.report import CycleReport
+from connector.base.clock import FrozenClock
+from connector.base.facts import Activity, Direction, SourcePage
+from connector.pipeline.cycle import Pipeline, run_cycle
+from connector.pipeline.report import CycleReport
+from connector.salesforce.objects import polled_objects
 from connector.store import Store, open_store
-from connector.wiring import polled_objects
 from tests.fakes import START, FakeSalesforce, FakeSource
 from tests.postgres import BOTH
 

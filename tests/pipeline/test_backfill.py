@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from connector.backfill import Scope, run_backfill
-from connector.errors import ConfigurationError
+from connector.base.errors import ConfigurationError
+from connector.pipeline.backfill import Scope, run_backfill
 from tests.fakes import START
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.facts import Activity, Direction, Prospect, SourcePage
+from connector.base.facts import Activity, Direction, Prospect, SourcePage
 from tests.fakes import sf_time
 
 MAPPING = """

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from connector.daemon import PARK, Daemon, Stop, read_heartbeat, run
-from connector.errors import LimitReached, Refused, StateError
+from connector.base.errors import LimitReached, Refused, StateError
+from connector.pipeline.daemon import PARK, Daemon, Stop, read_heartbeat, run
 
 
 @pytest.fixture
@@ -87,8 +87,8 @@ def test_there_is_no_heartbeat_before_the_first_one(world, beat):
 
 SIGNALS = """
 import os, signal, sys
-from connector import logs
-from connector.daemon import Stop
+from connector.base import logs
+from connector.pipeline.daemon import Stop
 logs.configure("json", "INFO")
 stop = Stop()
 with stop.on_signals():

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from connector import poll
-from connector.clock import FrozenClock
-from connector.errors import ConnectorError
+from connector.base.clock import FrozenClock
+from connector.base.errors import ConnectorError
+from connector.pipeline import poll
 from connector.store import open_store
 from tests.fakes import START
 from tests.pipeline.conftest import World

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from connector.errors import Refused
+from connector.base.errors import Refused
 from connector.mapping import loads
-from connector.poll import prepare_cursor
+from connector.pipeline.poll import prepare_cursor
 from connector.salesforce.activities import TASK_OPTIONAL_FIELDS
-from connector.wiring import kinds_named, off, polled_objects
+from connector.salesforce.objects import polled_objects
 from tests.fakes import FakeSalesforce
 
 
@@ -123,8 +123,8 @@ def test_what_is_read_of_salesforce_follows_the_kinds_that_the_mapping_names(wor
     assert "CampaignMember" in names(loads(declared))
     other = declared.replace("salesforce", "pardot")
     assert "EmailBouncedDate" not in names(loads(other))["Lead"]
-    assert {"email_bounce", "campaign_response"} <= kinds_named(loads(other))
+    assert {"email_bounce", "campaign_response"} <= loads(other).kinds_named()
     without = loads(BOUNCES + "sources: {salesforce: off, hubspot: off}\n")
     assert {"Task", "Event", "CampaignMember"}.isdisjoint(names(without))
     assert "EmailBouncedDate" not in names(without)["Contact"]
-    assert off(without) == {"salesforce", "hubspot"}
+    assert without.off == {"salesforce", "hubspot"}

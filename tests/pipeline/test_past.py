@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from connector import mapping as mappings
-from connector.clock import FrozenClock
-from connector.cycle import Pipeline
-from connector.status import explain_past
+from connector.base.clock import FrozenClock
+from connector.commands.explain import explain_past
+from connector.pipeline.cycle import Pipeline
+from connector.salesforce.objects import polled_objects
 from connector.store import open_store
-from connector.wiring import polled_objects
 from tests.fakes import START
 from tests.pipeline.conftest import STAGE, World
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from connector.clock import FrozenClock
-from connector.errors import LimitReached
-from connector.facts import Activity, Direction, SourcePage
-from connector.ports import Answers, DeletedSince, Page, Read
+from connector.base.clock import FrozenClock
+from connector.base.errors import LimitReached
+from connector.base.facts import Activity, Direction, SourcePage
+from connector.base.ports import Answers, DeletedSince, Page, Read
 from connector.store import open_store
 from tests.fakes import START, FakeSalesforce
 from tests.pipeline.conftest import World

@@ -2,12 +2,12 @@
 
 import pytest
 
-from connector.cycle import silent
-from connector.errors import ConfigurationError
-from connector.preview import run_preview
-from connector.render import explanations
-from connector.settings import Settings
-from connector.status import explain_people
+from connector.base.errors import ConfigurationError
+from connector.base.settings import Settings
+from connector.commands.explain import explain_people
+from connector.commands.plan import run_preview
+from connector.commands.render import explanations
+from connector.pipeline.cycle import silent
 
 MAPPING = """
 fields:

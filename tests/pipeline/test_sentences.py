@@ -18,15 +18,15 @@ import pytest
 from ruamel.yaml import YAML
 
 from connector import mapping as mappings
-from connector.clock import FrozenClock
-from connector.cycle import Pipeline, run_cycle
-from connector.facts import Activity, Direction, Prospect, SourcePage
+from connector.base.clock import FrozenClock
+from connector.base.facts import Activity, Direction, Prospect, SourcePage
+from connector.base.ports import Answers, Page
 from connector.mapping.kinds import OUTBOUND
 from connector.mapping.language import ATTRIBUTES
 from connector.mapping.load import shipped_names
-from connector.ports import Answers, Page
+from connector.pipeline.cycle import Pipeline, run_cycle
+from connector.salesforce.objects import polled_objects
 from connector.store import Store, open_store
-from connector.wiring import polled_objects
 from tests.fakes import FakeSalesforce, FakeSource, sf_time
 
 ROOT = Path(__file__).parents[2]

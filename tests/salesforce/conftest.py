@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 from http_player import Player
 
-from connector.clock import FrozenClock
+from connector.base.clock import FrozenClock
 
 hypothesis.settings.register_profile("unhurried", deadline=None)  # two busy cores make any example slow
 hypothesis.settings.load_profile("unhurried")

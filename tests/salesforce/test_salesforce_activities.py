@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from connector.facts import Activity
+from connector.base.facts import Activity
 from connector.salesforce.activities import (
     EVENT_KINDS,
     TASK_KINDS,

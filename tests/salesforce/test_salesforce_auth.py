@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from http_player import Asked, Player, Reply
 
-from connector.clock import FrozenClock
-from connector.errors import ConfigurationError, Refused
+from connector.base.clock import FrozenClock
+from connector.base.errors import ConfigurationError, Refused
+from connector.base.settings import Settings
 from connector.salesforce.auth import Auth, audience, org_of_identity, org_of_token
-from connector.settings import Settings
 
 SECRET = "the-client-secret"
 FIRST = "00DXX0000000001!first"

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from http_player import Asked, Player, Reply
 
-from connector.clock import FrozenClock
-from connector.errors import LimitReached, Passing, Refused
-from connector.facts import Change, RecordChange, Result
-from connector.ports import DeletedSince, LocatorExpired, Read
+from connector.base.clock import FrozenClock
+from connector.base.errors import LimitReached, Passing, Refused
+from connector.base.facts import Change, RecordChange, Result
+from connector.base.ports import DeletedSince, LocatorExpired, Read
+from connector.base.settings import Settings
 from connector.salesforce import SalesforceClient, open_salesforce
 from connector.salesforce.client import choose_version, parse_usage
-from connector.settings import Settings
 
 VERSIONS = [{"version": "61.0"}, {"version": "66.0"}, {"version": "67.0"}, {"version": "68.0"}]
 DELETED = {

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.errors import ConfigurationError
-from connector.facts import Change, RecordChange
-from connector.ports import Deleted, DeletedSince, Read
+from connector.base.errors import ConfigurationError
+from connector.base.facts import Change, RecordChange
+from connector.base.ports import Deleted, DeletedSince, Read
 from connector.salesforce.composite import (
     Answer,
     answers,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connector.http import Verdict
+from connector.base.http import Verdict
 from connector.salesforce.errors import (
     BY_CODE,
     first_error,

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from connector.clock import FrozenClock
-from connector.errors import LimitReached, Passing, Refused
-from connector.facts import Change, RecordChange, Result
-from connector.ports import DeletedSince, LocatorExpired, Read
+from connector.base.clock import FrozenClock
+from connector.base.errors import LimitReached, Passing, Refused
+from connector.base.facts import Change, RecordChange, Result
+from connector.base.ports import DeletedSince, LocatorExpired, Read
+from connector.base.settings import Settings
 from connector.salesforce import SalesforceClient, open_salesforce
 from connector.salesforce.activities import (
     CAMPAIGN_MEMBER_FIELDS,
@@ -24,7 +25,6 @@ from connector.salesforce.activities import (
 )
 from connector.sandbox.org import PracticeOrg
 from connector.sandbox.server import Server
-from connector.settings import Settings
 
 STAGE = "Lifecycle_Stage__c"
 OBJECTS = ("Account", "Contact", "Lead", "Opportunity", "OpportunityContactRole", "Task", "Event")

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.errors import ConfigurationError
-from connector.salesforce.ids import id18
-from connector.soql import among, keyset, literal, name, select
+from connector.base.errors import ConfigurationError
+from connector.base.ids import id18
+from connector.base.soql import among, keyset, literal, name, select
 
 NOW = datetime(2026, 5, 1, 12, 0, 30, 999, tzinfo=UTC)
 

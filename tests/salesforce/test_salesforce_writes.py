@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.clock import FrozenClock
-from connector.errors import LimitReached, Passing, Refused
-from connector.facts import Change, Outcome, RecordChange, Result
-from connector.http import TimedOut
+from connector.base.clock import FrozenClock
+from connector.base.errors import LimitReached, Passing, Refused
+from connector.base.facts import Change, Outcome, RecordChange, Result
+from connector.base.http import TimedOut
 from connector.salesforce.composite import Answer
 from connector.salesforce.writes import GROWS_AFTER, LOCK_TRIES, Pack, ordered, write
 

@@ -8,7 +8,7 @@ import pytest
 from marketo_service import Service
 from practice_api import NOW, Api
 
-from connector.clock import FrozenClock
+from connector.base.clock import FrozenClock
 from connector.sandbox.marketo import Marketo
 from connector.sandbox.org import PracticeOrg
 from connector.sandbox.server import Server

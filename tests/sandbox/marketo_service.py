@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from connector.clock import FrozenClock
+from connector.base.clock import FrozenClock
 from connector.sandbox.marketo import Marketo
 from connector.sandbox.server import Server
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from connector.clock import FrozenClock
+from connector.base.clock import FrozenClock
 from connector.sandbox.company import build_company, company_name, prospect_company
 from connector.sandbox.org import PracticeOrg
 from connector.sandbox.pardot import Pardot

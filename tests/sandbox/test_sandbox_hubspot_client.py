@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from connector.clock import SystemClock
+from connector.base.clock import SystemClock
 from connector.sandbox.hubspot import HubSpot
 from connector.sandbox.org import PracticeOrg
 from connector.sandbox.server import Server
-from connector.sources.hubspot import HubSpotSource
+from connector.sources.hubspot.source import HubSpotSource
 
 PYTHON = Path(__file__).parents[2] / ".venv-peers-marketing/bin/python"
 pytestmark = pytest.mark.skipif(

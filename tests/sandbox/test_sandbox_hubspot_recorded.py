@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from connector.clock import FrozenClock
+from connector.base.clock import FrozenClock
 from connector.sandbox.hubspot import HubSpot
 from connector.sandbox.hubspot_gate import Switches
 from connector.sandbox.hubspot_write import Backward

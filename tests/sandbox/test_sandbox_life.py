@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connector.clock import FrozenClock
+from connector.base.clock import FrozenClock
 from connector.sandbox.company import build_company
 from connector.sandbox.life import EVENTS, Event, World, live
 from connector.sandbox.org import PracticeOrg

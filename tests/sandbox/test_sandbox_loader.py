@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connector.errors import ConfigurationError
+from connector.base.errors import ConfigurationError
 from connector.sandbox.loader import load_folder
 from connector.sandbox.loader_tables import infer
 from connector.sandbox.org import PracticeOrg

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from marketo_service import NOON, Service
 
-from connector.clock import FrozenClock
-from connector.errors import ConfigurationError
+from connector.base.clock import FrozenClock
+from connector.base.errors import ConfigurationError
 from connector.sandbox import marketo_reads as reads
 from connector.sandbox.gate import Gate
 from connector.sandbox.marketo import Marketo

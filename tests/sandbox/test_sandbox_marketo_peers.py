@@ -18,16 +18,16 @@ from typing import Any
 import pytest
 from connect_proxy import ConnectProxy
 
-from connector.clock import SystemClock
-from connector.facts import Prospect
-from connector.salesforce.ids import id18
+from connector.base.clock import SystemClock
+from connector.base.facts import Prospect
+from connector.base.ids import id18
 from connector.sandbox.marketo import Marketo
 from connector.sandbox.marketo_gate import Switches
 from connector.sandbox.marketo_query import stamp
 from connector.sandbox.org import PracticeOrg
 from connector.sandbox.server import Server
-from connector.sources.marketo import MarketoSource
-from connector.sources.marketo_rows import ACTIVITY_KINDS
+from connector.sources.marketo.rows import ACTIVITY_KINDS
+from connector.sources.marketo.source import MarketoSource
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-peers-marketing/bin/python"

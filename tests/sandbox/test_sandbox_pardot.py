@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import requests
 
-from connector.clock import FrozenClock
-from connector.errors import ConfigurationError
+from connector.base.clock import FrozenClock
+from connector.base.errors import ConfigurationError
 from connector.sandbox.gate import Gate
 from connector.sandbox.ids import generate
 from connector.sandbox.org import PracticeOrg

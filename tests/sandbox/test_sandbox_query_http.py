@@ -10,7 +10,7 @@ import pytest
 import requests
 from practice_api import Api
 
-from connector.clock import FrozenClock
+from connector.base.clock import FrozenClock
 from connector.sandbox.org import PracticeOrg
 
 FIELDS = (

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from practice_api import NOW, Api
 
-from connector.clock import FrozenClock
+from connector.base.clock import FrozenClock
 from connector.sandbox.org import PracticeOrg
 from connector.sandbox.problems import Problem
 

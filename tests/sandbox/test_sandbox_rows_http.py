@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from practice_api import Api
 
-from connector.clock import FrozenClock
+from connector.base.clock import FrozenClock
 from connector.sandbox.org import PracticeOrg, Rule
 from connector.sandbox.schema import FieldSpec, Value
 

@@ -12,7 +12,7 @@ import requests
 from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import SalesforceMalformedRequest, SalesforceResourceNotFound
 
-from connector.clock import SystemClock
+from connector.base.clock import SystemClock
 from connector.sandbox.org import PracticeOrg
 from connector.sandbox.schema import FieldSpec
 from connector.sandbox.server import Server

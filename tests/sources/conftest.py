@@ -9,7 +9,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from connector.clock import FrozenClock
+from connector.base.clock import FrozenClock
 from connector.store import Store, open_store
 
 hypothesis.settings.register_profile("unhurried", deadline=None)  # two busy cores make any example slow

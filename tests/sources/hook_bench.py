@@ -14,12 +14,12 @@ from typing import Any
 import requests
 from source_suite import Polls, Switch, activities
 
-from connector.clock import FrozenClock
-from connector.ports import Source
-from connector.settings import Settings
-from connector.sources.inbox import Inbox
-from connector.sources.webhook import WebhookSource, secret_key
-from connector.sources.webhook_server import serve_webhooks
+from connector.base.clock import FrozenClock
+from connector.base.ports import Source
+from connector.base.settings import Settings
+from connector.sources.webhook.inbox import Inbox
+from connector.sources.webhook.server import serve_webhooks
+from connector.sources.webhook.source import WebhookSource, secret_key
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 OLDER = "whsec_" + base64.b64encode(b"fedcba9876543210fedcba9876543210").decode()

@@ -7,13 +7,13 @@ from typing import Any
 
 from source_suite import Switch
 
-from connector.clock import FrozenClock
-from connector.ports import Source
+from connector.base.clock import FrozenClock
+from connector.base.ports import Source
 from connector.sandbox.marketo import Marketo
 from connector.sandbox.marketo_gate import Switches
 from connector.sandbox.org import PracticeOrg
 from connector.sandbox.server import Server
-from connector.sources.marketo import MarketoSource
+from connector.sources.marketo.source import MarketoSource
 
 CONTACT = "003000000000001AAA"
 

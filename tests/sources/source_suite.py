@@ -17,10 +17,10 @@ from typing import Any, Protocol
 
 import pytest
 
-from connector.clock import FrozenClock
-from connector.errors import ConnectorError, Passing
-from connector.facts import Activity, SourcePage
-from connector.ports import Source
+from connector.base.clock import FrozenClock
+from connector.base.errors import ConnectorError, Passing
+from connector.base.facts import Activity, SourcePage
+from connector.base.ports import Source
 from connector.sources.kinds import KINDS
 from connector.store import Store
 

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from connector.clock import FrozenClock
-from connector.errors import ConfigurationError
-from connector.facts import SourcePage
+from connector.base.clock import FrozenClock
+from connector.base.errors import ConfigurationError
+from connector.base.facts import SourcePage
 from connector.sources.columns import Columns
 from connector.sources.files import FilesSource
 

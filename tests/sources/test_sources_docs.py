@@ -8,8 +8,8 @@ from pathlib import Path
 
 from hook_bench import TOKEN, HookBench
 
-from connector.clock import FrozenClock
-from connector.facts import Activity, Direction, Prospect
+from connector.base.clock import FrozenClock
+from connector.base.facts import Activity, Direction, Prospect
 from connector.sources.events import read
 from connector.sources.kinds import KINDS
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connector.clock import FrozenClock
-from connector.errors import ConfigurationError
-from connector.facts import Activity, Direction
+from connector.base.clock import FrozenClock
+from connector.base.errors import ConfigurationError
+from connector.base.facts import Activity, Direction
 from connector.sources.files import FilesSource
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from source_suite import Polls
 from test_sources_suite_hubspot import HubSpotBench
 
-from connector.clock import FrozenClock
-from connector.errors import Passing
+from connector.base.clock import FrozenClock
+from connector.base.errors import Passing
 from connector.sandbox import hubspot_rows
 
 STEPS = st.sampled_from(["contacts", "calls", "update", "archive", "merge", "meet", "cancel", "poll", "break", "wait"])

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.facts import Activity, Prospect
-from connector.http import Verdict
+from connector.base.facts import Activity, Prospect
+from connector.base.http import Verdict
 from connector.sandbox.hubspot_objects import CALL_DISPOSITIONS, OBJECTS
-from connector.sources.hubspot import judge
-from connector.sources.hubspot_rows import CALL_OUTCOMES, ENGAGEMENTS, Kept, contact, email_event, engagement
+from connector.sources.hubspot.rows import CALL_OUTCOMES, ENGAGEMENTS, Kept, contact, email_event, engagement
+from connector.sources.hubspot.source import judge
 from connector.sources.kinds import KINDS
 
 RECORDED = Path(__file__).parents[3] / "shared/data/recorded/hubspot.jsonl"

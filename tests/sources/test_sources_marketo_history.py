@@ -12,12 +12,12 @@ import pytest
 from marketo_bench import MarketoBench
 from source_suite import activities, ids
 
-from connector.clock import FrozenClock
-from connector.errors import Passing
-from connector.facts import Activity, SourcePage
+from connector.base.clock import FrozenClock
+from connector.base.errors import Passing
+from connector.base.facts import Activity, SourcePage
 from connector.sandbox.marketo_gate import Switches
-from connector.sources import marketo_history
-from connector.sources.marketo_api import MarketoApi, MarketoToken
+from connector.sources.marketo.api import MarketoApi, MarketoToken
+from connector.sources.marketo.source import history as marketo_history
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.facts import Direction
-from connector.http import Verdict
+from connector.base.facts import Direction
+from connector.base.http import Verdict
 from connector.sources.kinds import KINDS
-from connector.sources.marketo_api import BY_CODE, judge, judge_sign_in
-from connector.sources.marketo_chains import ANEW, LATE, MOST_TYPES, moved, planned, without_token
-from connector.sources.marketo_history import COLUMNS, read_piece, whole_lines
-from connector.sources.marketo_rows import (
+from connector.sources.marketo.api import BY_CODE, judge, judge_sign_in
+from connector.sources.marketo.chains import ANEW, LATE, MOST_TYPES, moved, planned, without_token
+from connector.sources.marketo.history import COLUMNS, read_piece, whole_lines
+from connector.sources.marketo.rows import (
     ACTIVITY_KINDS,
     DELETE,
     LEAD_FIELDS,

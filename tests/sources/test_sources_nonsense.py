@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.clock import FrozenClock
-from connector.errors import ConnectorError
-from connector.ports import Source
-from connector.sources.hubspot import HubSpotSource
-from connector.sources.marketo import MarketoSource
+from connector.base.clock import FrozenClock
+from connector.base.errors import ConnectorError
+from connector.base.ports import Source
+from connector.sources.hubspot.source import HubSpotSource
+from connector.sources.marketo.source import MarketoSource
 from connector.sources.pardot import PardotSource
 from tests.salesforce.http_player import Asked, Player, Reply
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from connector.facts import Direction
-from connector.http import Verdict
+from connector.base.facts import Direction
+from connector.base.http import Verdict
 from connector.sources.kinds import KINDS
 from connector.sources.pardot import ACTIVITY_KINDS, BY_CODE, activity, judge, kind_of, prospect
 

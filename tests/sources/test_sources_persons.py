@@ -10,12 +10,12 @@ from pathlib import Path
 
 from source_suite import ANN
 
-from connector.clock import FrozenClock
-from connector.facts import SourcePage
+from connector.base.clock import FrozenClock
+from connector.base.facts import SourcePage
 from connector.sources.files import FilesSource
-from connector.sources.inbox import Inbox
-from connector.sources.warehouse import WarehouseSource
-from connector.sources.webhook import WebhookSource
+from connector.sources.warehouse.source import WarehouseSource
+from connector.sources.webhook.inbox import Inbox
+from connector.sources.webhook.source import WebhookSource
 from connector.store import Store
 
 RECORD = {"event_id": "p7", "type": "person", "email": "A@example.com", "score": 71}

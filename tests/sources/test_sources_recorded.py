@@ -15,14 +15,16 @@ from typing import Any
 
 import pytest
 
-from connector.facts import Activity, Prospect
-from connector.http import Judgement
+from connector.base.facts import Activity, Prospect
+from connector.base.http import Judgement
 from connector.salesforce.activities import campaign_member_activity, event_activity, task_activity
-from connector.sources import hubspot, marketo_api, pardot
+from connector.sources import pardot
 from connector.sources.answers import readable
-from connector.sources.hubspot_rows import ENGAGEMENTS, Kept, contact, email_event, engagement
+from connector.sources.hubspot import source as hubspot
+from connector.sources.hubspot.rows import ENGAGEMENTS, Kept, contact, email_event, engagement
 from connector.sources.kinds import KINDS
-from connector.sources.marketo_rows import Batch, lead, lead_fields, read_rows, type_names
+from connector.sources.marketo import api as marketo_api
+from connector.sources.marketo.rows import Batch, lead, lead_fields, read_rows, type_names
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 FILES = sorted(each for folder in ("recorded", "rows") for each in (DATA / folder).glob("*.*") if each.is_file())

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from source_suite import ANN
 
-from connector.facts import Activity, SourcePage
+from connector.base.facts import Activity, SourcePage
 from connector.salesforce.activities import campaign_member_activity, event_activity, task_activity
 from connector.store import Store
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from source_suite import Bench, SourceSuite, Switch
 
-from connector.clock import FrozenClock
-from connector.ports import Source
+from connector.base.clock import FrozenClock
+from connector.base.ports import Source
 from connector.sources.files import FilesSource
 
 

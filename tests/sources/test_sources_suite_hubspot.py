@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from source_suite import MANY, Bench, Polls, SourceSuite, Switch, activities
 
-from connector.clock import FrozenClock
-from connector.errors import ConfigurationError, LimitReached, Passing, Refused
-from connector.facts import Direction, Prospect
-from connector.ports import Source
+from connector.base.clock import FrozenClock
+from connector.base.errors import ConfigurationError, LimitReached, Passing, Refused
+from connector.base.facts import Direction, Prospect
+from connector.base.ports import Source
 from connector.sandbox.hubspot import HubSpot
 from connector.sandbox.hubspot_gate import Switches
 from connector.sandbox.org import PracticeOrg
 from connector.sandbox.server import Server
-from connector.sources.hubspot import HubSpotSource
-from connector.sources.hubspot_rows import Kept
+from connector.sources.hubspot.rows import Kept
+from connector.sources.hubspot.source import HubSpotSource
 
 CONTACT = "003000000000001AAA"
 

@@ -10,8 +10,8 @@ import pytest
 from marketo_bench import CONTACT, MarketoBench
 from source_suite import MANY, Bench, Polls, SourceSuite, activities, ids
 
-from connector.clock import FrozenClock
-from connector.errors import LimitReached, Refused
+from connector.base.clock import FrozenClock
+from connector.base.errors import LimitReached, Refused
 
 
 @pytest.fixture

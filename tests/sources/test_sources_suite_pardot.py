@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from source_suite import MANY, Bench, Polls, SourceSuite, Switch, activities
 
-from connector.clock import FrozenClock
-from connector.errors import LimitReached, Refused
-from connector.ports import Source
+from connector.base.clock import FrozenClock
+from connector.base.errors import LimitReached, Refused
+from connector.base.ports import Source
+from connector.base.settings import Settings
 from connector.salesforce import Auth
 from connector.sandbox.org import PracticeOrg
 from connector.sandbox.pardot import Pardot
 from connector.sandbox.pardot_gate import Switches
 from connector.sandbox.pardot_objects import ACTIVITY_TYPES
 from connector.sandbox.server import Server
-from connector.settings import Settings
 from connector.sources.pardot import PardotSource
 
 NEW = 99  # an activity type of the day after tomorrow

@@ -17,10 +17,10 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
-from connector.clock import FrozenClock
-from connector.errors import Passing, Refused
-from connector.ports import Source
-from connector.sources.warehouse import WarehouseSource
+from connector.base.clock import FrozenClock
+from connector.base.errors import Passing, Refused
+from connector.base.ports import Source
+from connector.sources.warehouse.source import WarehouseSource
 from tests.postgres import Server, needs_server, plain
 
 pytestmark = needs_server

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from source_suite import Bench, Polls, SourceSuite, Switch, activities
 
-from connector.clock import FrozenClock
-from connector.errors import ConfigurationError, Passing, Refused
-from connector.ports import Source
-from connector.sources.warehouse import WarehouseSource, earlier
+from connector.base.clock import FrozenClock
+from connector.base.errors import ConfigurationError, Passing, Refused
+from connector.base.ports import Source
+from connector.sources.warehouse.source import WarehouseSource, earlier
 
 QUERY = "SELECT id AS event_id, at AS occurred_at, type, email, stamp AS updated_at FROM events -- all of them\n;"
 FORMS: dict[str, Callable[[datetime], Any]] = {

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from connector.clock import FrozenClock
-from connector.cycle import run_cycle
-from connector.practice import Practice, add_fields
-from connector.report import CycleReport
+from connector.base.clock import FrozenClock
+from connector.commands.practice import Practice, add_fields
+from connector.pipeline.cycle import run_cycle
+from connector.pipeline.report import CycleReport
 from connector.sandbox.hubspot import HubSpot
 from connector.sandbox.marketo import Marketo
 from connector.sandbox.org import PracticeOrg

@@ -12,13 +12,13 @@ import pytest
 from hook_bench import OLDER, SECRET, TOKEN, HookBench, event, sign
 from source_suite import Bench, Polls, SourceSuite
 
-from connector.clock import FrozenClock
-from connector.errors import ConfigurationError
-from connector.settings import Settings
+from connector.base.clock import FrozenClock
+from connector.base.errors import ConfigurationError
+from connector.base.settings import Settings
 from connector.sources.events import Bad
-from connector.sources.inbox import Inbox
-from connector.sources.webhook import parse, signature_problem
-from connector.sources.webhook_server import serve_webhooks
+from connector.sources.webhook.inbox import Inbox
+from connector.sources.webhook.server import serve_webhooks
+from connector.sources.webhook.source import parse, signature_problem
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -14,9 +14,9 @@ import pytest
 from hook_bench import TOKEN, HookBench, event, sign
 from source_suite import Polls
 
-from connector.clock import FrozenClock
-from connector.sources import webhook_server
-from connector.sources.webhook_server import BURST, LARGEST
+from connector.base.clock import FrozenClock
+from connector.sources.webhook import server as webhook_server
+from connector.sources.webhook.server import BURST, LARGEST
 
 
 @pytest.fixture

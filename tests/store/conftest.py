@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from store_facts import START
 
-from connector.clock import FrozenClock
+from connector.base.clock import FrozenClock
 from connector.store import Store, open_store
 from tests.postgres import BOTH, plain
 

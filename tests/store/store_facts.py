@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import make_url
 
-from connector.facts import (
+from connector.base.facts import (
     Activity,
     Change,
     Decision,

@@ -6,8 +6,8 @@ from datetime import date, timedelta
 
 from store_facts import START, answered, click, decided, page, prospect, row, settle
 
-from connector.clock import FrozenClock
-from connector.facts import Result
+from connector.base.clock import FrozenClock
+from connector.base.facts import Result
 from connector.store import Store, books, open_store
 from tests.postgres import run
 

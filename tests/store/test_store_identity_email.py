@@ -24,7 +24,7 @@ from store_facts import (
 )
 from test_store_plans import WALKS, plans
 
-from connector.facts import Result
+from connector.base.facts import Result
 from connector.lifecycle.model import Identity
 from connector.store import Store
 

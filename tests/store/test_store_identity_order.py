@@ -28,8 +28,8 @@ from test_store_order import (
     worlds,
 )
 
-from connector.clock import FrozenClock
-from connector.facts import Prospect
+from connector.base.clock import FrozenClock
+from connector.base.facts import Prospect
 from connector.lifecycle.model import Identity
 from connector.store import Store, open_store
 from tests.postgres import needs_server, run

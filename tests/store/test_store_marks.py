@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from store_facts import START, answered, click, decided, dirty, one, page, prospect, role, row, settle, settle_all
 
-from connector.clock import FrozenClock
-from connector.facts import Prospect, Result
+from connector.base.clock import FrozenClock
+from connector.base.facts import Prospect, Result
 from connector.store import Store
 
 

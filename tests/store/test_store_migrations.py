@@ -14,8 +14,8 @@ from sqlalchemy import make_url
 from sqlmodel import SQLModel
 from store_facts import first_state
 
-from connector.clock import FrozenClock
-from connector.errors import StateError
+from connector.base.clock import FrozenClock
+from connector.base.errors import StateError
 from connector.store import migrations, open_store, schema
 from connector.store.dialect import make_engine
 

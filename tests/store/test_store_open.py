@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from store_facts import row
 
-from connector.clock import FrozenClock
-from connector.errors import StateError
+from connector.base.clock import FrozenClock
+from connector.base.errors import StateError
 from connector.store import Store, open_store
 from tests.postgres import run
 
@@ -120,7 +120,7 @@ def test_a_reader_may_look_while_a_daemon_holds_the_state(no_state: str, clock: 
 
 HOLDER = """
 import sys
-from connector.clock import SystemClock
+from connector.base.clock import SystemClock
 from connector.store import Store, open_store
 from tests.postgres import run
 store = open_store(sys.argv[1], clock=SystemClock(), exclusive=True)
@@ -193,7 +193,7 @@ def test_a_store_may_be_used_from_any_thread(store: Store) -> None:
 
 WRITER = """
 import sys
-from connector.clock import SystemClock
+from connector.base.clock import SystemClock
 from connector.store import Store, open_store
 from tests.postgres import run
 store = open_store(sys.argv[1], clock=SystemClock(), exclusive=True)

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from sqlmodel import SQLModel
 from store_facts import START, click, page, prospect, row, settle_all
 
-from connector.clock import FrozenClock
-from connector.facts import Activity, Person, Prospect
+from connector.base.clock import FrozenClock
+from connector.base.facts import Activity, Person, Prospect
 from connector.store import Store, open_store
 from tests.postgres import needs_server, run
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from store_facts import START, answered, click, decided, first_state, page, prospect, role, row, settle
 
-from connector.clock import FrozenClock
-from connector.facts import Person, Result
+from connector.base.clock import FrozenClock
+from connector.base.facts import Person, Result
 from connector.store import Store, open_past, open_store
 
 

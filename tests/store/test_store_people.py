@@ -19,7 +19,7 @@ from store_facts import (
     settle_all,
 )
 
-from connector.facts import Result
+from connector.base.facts import Result
 from connector.store import Store
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 from store_facts import answered, click, decided, page, prospect, role, row, settle
 
-from connector.facts import Result
+from connector.base.facts import Result
 from connector.store import Store
 
 WALKS = re.compile(r"^SCAN|record_object")  # the whole table, or all rows of an object

@@ -17,9 +17,9 @@ from sqlalchemy import Connection, Engine, event, make_url, text
 from sqlmodel import SQLModel
 from store_facts import answered, click, decided, dirty, page, prospect, role, row, settle
 
-from connector.clock import FrozenClock
-from connector.errors import Passing, StateError
-from connector.facts import Result
+from connector.base.clock import FrozenClock
+from connector.base.errors import Passing, StateError
+from connector.base.facts import Result
 from connector.store import copy_state, open_store
 from connector.store.dialect import make_engine
 from tests.postgres import Server, cut, needs_server, plain, run

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from store_facts import START, answered, click, decided, dirty, one, page, prospect, row, settle
 
-from connector.facts import Change, Decision, Outcome, RecordChange, Result, TrackDecision
+from connector.base.facts import Change, Decision, Outcome, RecordChange, Result, TrackDecision
 from connector.store import Settled, Store
 
 

@@ -1,0 +1,1 @@
+"""What every wing stands on: the values they share, the ports, errors, clock, settings, logs and HTTP."""

@@ -1,0 +1,123 @@
+"""What the pipeline asks of the outside world. Adapters live in ``salesforce``, ``sources`` and ``store``.
+
+A fake written by hand passes the same tests as the adapter behind each of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from connector.base.facts import Activity, Outcome, RecordChange, Row, SourcePage
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One SOQL read. ``all_rows`` reads deleted, merged and archived rows too (queryAll)."""
+
+    name: str  # names the answer
+    soql: str
+    all_rows: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedSince:
+    """One getDeleted read of an object; ``start`` and ``end`` are UTC, at most 15 days back."""
+
+    name: str
+    object: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows of one page. ``next`` continues by locator (None: complete). ``server_time`` is the answer's Date header.
+    ``total`` is how many rows the whole query has."""
+
+    rows: tuple[Row, ...]
+    next: str | None
+    server_time: datetime
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """``ids`` deleted in the asked window; ``complete`` is False when Salesforce's own log does not reach back to its
+    start, so that only a full reconcile can tell."""
+
+    ids: tuple[str, ...]
+    complete: bool
+    covered_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """By name. A read that Salesforce refused alone raises for all: a mapping that names a missing field must stop."""
+
+    pages: Mapping[str, Page]
+    deleted: Mapping[str, Deleted]
+    server_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PolledObject:
+    """A Salesforce object to poll. ``fields`` beyond Id, SystemModstamp and IsDeleted; ``to_activity`` for objects
+    whose rows are activities rather than records (Task, Event); ``also`` for records that tell of an activity besides.
+    ``optional`` fields are read where the org has them, ``absent`` ones no longer."""
+
+    name: str
+    fields: tuple[str, ...]
+    to_activity: Callable[[Row], Activity | None] | None = None
+    optional: tuple[str, ...] = ()
+    also: Callable[[Row], Activity | None] | None = None
+    absent: frozenset[str] = frozenset()
+
+
+class Salesforce(Protocol):
+    """Errors: Refused, LimitReached, Passing (see ``connector.base.errors``); never a third-party exception."""
+
+    def read(self, reads: Sequence[Read], deleted: Sequence[DeletedSince] = ()) -> Answers:
+        """First pages of all reads in as few Composite requests as Salesforce allows (5 queries a request)."""
+        ...
+
+    def more(self, locator: str) -> Page:
+        """The page after ``Page.next``. Raises LocatorExpired when Salesforce forgot it: read the window again."""
+        ...
+
+    def update(self, changes: Sequence[RecordChange]) -> Iterator[Sequence[Outcome]]:
+        """Writes, yielding the outcomes of each request as it is answered, at most ``pack`` rows at a time."""
+        ...
+
+    def describe(self, object_name: str) -> Mapping[str, Any]:
+        """The describe answer as Salesforce sends it. Raises Refused for an unknown object."""
+        ...
+
+    def identity(self) -> str:
+        """The org's 18 character id."""
+        ...
+
+    def calls(self) -> Mapping[str, int]:
+        """API calls made by this object so far, by kind: query, query_more, composite, collections, describe ..."""
+        ...
+
+
+class LocatorExpired(Exception):
+    """The query locator is no longer known."""
+
+
+class Source(Protocol):
+    """A marketing source. Errors as above: one source that is down does not stop the others."""
+
+    name: str
+
+    def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
+        """Pages from ``cursor`` (None: from the beginning) until there is nothing new. Each page carries the cursor
+        that resumes behind it. Re-reading is harmless: the store keys by (source, id)."""
+        ...
+
+    def calls(self) -> Mapping[str, int]:
+        """API calls so far, by kind."""
+        ...

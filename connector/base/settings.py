@@ -1,0 +1,250 @@
+"""The only module that reads the environment. Prefix ``CONNECTOR_``; a ``.env`` in the working directory counts too.
+
+Secrets are :class:`pydantic.SecretStr` and show as ``**********`` wherever they are printed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from connector.base.errors import ConfigurationError
+
+LOOPBACK = {"localhost", "::1"}
+TOGETHER = (
+    ("pardot_url", "pardot_business_unit_id"),
+    ("warehouse_url", "warehouse_query_file"),
+    ("marketo_url", "marketo_client_id"),
+    ("marketo_url", "marketo_client_secret"),
+)
+
+
+class SignIn(StrEnum):
+    JWT_BEARER = "jwt_bearer"
+    CLIENT_CREDENTIALS = "client_credentials"
+    ACCESS_TOKEN = "access_token"  # noqa: S105 - the name of a way to sign in
+
+
+class Settings(BaseSettings):
+    """Each field is one variable; its description is the reference (``docs/settings.md`` is generated from here)."""
+
+    model_config = SettingsConfigDict(env_prefix="CONNECTOR_", env_file=".env", env_ignore_empty=True, extra="ignore")
+
+    mapping: str = Field("lead-liaison", description="Mapping file, or the name of one that is shipped.")
+    state: str = Field(
+        "sqlite:///state/connector.sqlite3",
+        repr=False,  # a URL may hold a password
+        description="SQLAlchemy URL of the state, on SQLite or PostgreSQL; a plain path means a SQLite file.",
+    )
+    interval: float = Field(60.0, ge=1, description="Seconds from one cycle's start to the next.")
+    log_format: Literal["console", "json"] = Field("console", description="Log lines on stderr.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least important line shown.")
+    ca_bundle: Path | None = Field(
+        None, description="PEM file of certificate authorities to trust instead of the usual ones."
+    )
+    api_daily_budget: int | None = Field(
+        None, ge=1, description="Salesforce API calls a day (UTC) this connector may make."
+    )
+    overlap: float = Field(600.0, ge=0, description="Seconds re-read behind the cursor, for rows that commit late.")
+    max_changes: int | None = Field(
+        None, ge=0, description="A cycle that would change more people and accounts than this stops before it writes."
+    )
+    write_pack: int = Field(1000, ge=1, le=1000, description="Rows written in one request (200 a collection).")
+
+    salesforce_login_url: str = Field("https://login.salesforce.com", description="Where to sign in.")
+    salesforce_instance_url: str | None = Field(None, description="The org's My Domain; needed with an access token.")
+    salesforce_access_token: SecretStr | None = Field(None, description="A ready access token.")
+    salesforce_client_id: str | None = Field(None, description="Consumer key of the connected app.")
+    salesforce_client_secret: SecretStr | None = Field(None, description="Consumer secret: client credentials flow.")
+    salesforce_username: str | None = Field(None, description="Integration user: JWT bearer flow.")
+    salesforce_private_key_file: Path | None = Field(None, description="PEM private key: JWT bearer flow.")
+    salesforce_api_version: str = Field("67.0", description="At least 62.0.")
+
+    pardot_url: str | None = Field(None, description="Account Engagement host, e.g. https://pi.pardot.com; unset: off.")
+    pardot_business_unit_id: str | None = Field(None, description="18 characters, starts with 0Uv.")
+    marketo_url: str | None = Field(
+        None, description="Marketo's address, e.g. https://123-ABC-456.mktorest.com; unset: off."
+    )
+    marketo_client_id: str | None = Field(None, description="Client id of Marketo's custom service.")
+    marketo_client_secret: SecretStr | None = Field(None, description="Client secret of Marketo's custom service.")
+    marketo_extracts: bool = Field(
+        True, description="Read Marketo's history by bulk extracts, whose queue and daily quota others share."
+    )
+    hubspot_token: SecretStr | None = Field(None, description="HubSpot service key or private app token; unset: off.")
+    hubspot_url: str = Field("https://api.hubapi.com", description="HubSpot's address.")
+    hubspot_api_version: str = Field(
+        "v3", pattern=r"^(v3|\d{4}-\d{2})$", description="v3, or the month in HubSpot's dated paths, e.g. 2026-03."
+    )
+    hubspot_reads: str = Field(
+        "calls,meetings,emails,communications,tasks,email_events",
+        description="What is read beside contacts; there is deals too.",
+    )
+    hubspot_score: str = Field("hubspotscore", description="Contact property that holds the score.")
+    hubspot_crm_ids: str = Field(
+        "salesforcecontactid,salesforceleadid", description="Contact properties that hold Salesforce ids."
+    )
+    hubspot_properties: str = Field("", description="More contact properties to read, separated by commas.")
+    activity_folder: Path | None = Field(
+        None, description="Folder where CSV and JSONL files of activities are dropped; unset: off."
+    )
+    activity_columns: str = Field(
+        "", description="What columns of CSV files are called elsewhere, e.g. Email Address=email, Date=occurred_at."
+    )
+    activity_time_format: str | None = Field(
+        None, description="How times in files are written that are not ISO 8601, e.g. %m/%d/%Y %I:%M %p."
+    )
+    activity_time_zone: str | None = Field(
+        None, description="Zone of times in files and warehouse that have no offset, e.g. Europe/Berlin."
+    )
+    warehouse_url: SecretStr | None = Field(
+        None, description="SQLAlchemy URL of a database that holds activities; unset: off."
+    )
+    warehouse_query_file: Path | None = Field(None, description="File with the SQL query that gives the activities.")
+    webhook_port: int | None = Field(
+        None, ge=0, le=65535, description="Port on which the daemon takes activities over HTTP; unset: off."
+    )
+    webhook_host: str = Field("127.0.0.1", description="Address it listens on; put a TLS proxy before any other.")
+    webhook_secret: SecretStr | None = Field(None, description="Standard Webhooks secret of senders that sign.")
+    webhook_token: SecretStr | None = Field(None, description="Token of senders that cannot sign.")
+    webhook_inbox: Path = Field(
+        Path("state/webhooks.sqlite3"), description="Where messages are kept until they are recorded."
+    )
+
+    def sign_in(self) -> SignIn:
+        """Which flow the settings choose. Raises ConfigurationError when none or more than one is set."""
+        has_token = self.salesforce_access_token is not None
+        has_secret = self.salesforce_client_secret is not None
+        has_key = self.salesforce_private_key_file is not None
+        chosen = [
+            flow
+            for flow, is_set in (
+                (SignIn.ACCESS_TOKEN, has_token),
+                (SignIn.CLIENT_CREDENTIALS, has_secret),
+                (SignIn.JWT_BEARER, has_key),
+            )
+            if is_set
+        ]
+        if not chosen:
+            raise ConfigurationError(
+                "no Salesforce credentials are set",
+                "set CONNECTOR_SALESFORCE_CLIENT_ID with CONNECTOR_SALESFORCE_USERNAME and"
+                " CONNECTOR_SALESFORCE_PRIVATE_KEY_FILE (JWT bearer), or with"
+                " CONNECTOR_SALESFORCE_CLIENT_SECRET (client credentials), or"
+                " CONNECTOR_SALESFORCE_ACCESS_TOKEN with CONNECTOR_SALESFORCE_INSTANCE_URL",
+            )
+        if len(chosen) > 1:
+            raise ConfigurationError(
+                "more than one way to sign in is set: " + ", ".join(chosen),
+                "unset all but one of CONNECTOR_SALESFORCE_ACCESS_TOKEN,"
+                " CONNECTOR_SALESFORCE_CLIENT_SECRET and CONNECTOR_SALESFORCE_PRIVATE_KEY_FILE",
+            )
+        needed = {
+            SignIn.ACCESS_TOKEN: ("salesforce_instance_url",),
+            SignIn.CLIENT_CREDENTIALS: ("salesforce_client_id",),
+            SignIn.JWT_BEARER: ("salesforce_client_id", "salesforce_username"),
+        }[chosen[0]]
+        missing = [f"CONNECTOR_{name.upper()}" for name in needed if not getattr(self, name)]
+        if missing:
+            raise ConfigurationError(
+                f"signing in by {chosen[0].replace('_', ' ')} also needs {' and '.join(missing)}",
+                "set " + " and ".join(missing),
+            )
+        return chosen[0]
+
+    def has_credentials(self) -> bool:
+        return any(
+            (
+                self.salesforce_access_token,
+                self.salesforce_client_secret,
+                self.salesforce_private_key_file,
+            )
+        )
+
+
+def load(**overrides: Any) -> Settings:
+    """Settings from the environment. Raises ConfigurationError naming each wrong variable, never its value."""
+    _check_names()
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        wrong = [
+            f"CONNECTOR_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
+            for item in error.errors(include_input=False, include_url=False)
+        ]
+        raise ConfigurationError("settings are wrong: " + "; ".join(wrong), "see docs/settings.md") from None
+    _check(settings)
+    return settings
+
+
+def _check_names() -> None:
+    """A misspelt variable would be ignored in silence, so it is a mistake."""
+    prefix = str(Settings.model_config["env_prefix"])
+    known = {f"{prefix}{name.upper()}" for name in Settings.model_fields}
+    given = {*os.environ, *dotenv_values(str(Settings.model_config["env_file"]))}  # noqa: TID251 - the one place
+    for name in sorted(given):
+        if name.upper().startswith(prefix) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, n=1)
+            raise ConfigurationError(
+                f"there is no setting {name}" + (f"; is {near[0]} meant?" if near else ""),
+                "unset it, or see docs/settings.md",
+            )
+
+
+def _check(settings: Settings) -> None:
+    for name in ("salesforce_login_url", "salesforce_instance_url", "pardot_url", "marketo_url", "hubspot_url"):
+        if url := getattr(settings, name):
+            check_url(url, f"CONNECTOR_{name.upper()}")
+    if not re.fullmatch(r"\d{2,3}\.0", settings.salesforce_api_version):
+        raise ConfigurationError(
+            f"CONNECTOR_SALESFORCE_API_VERSION is not a version: {settings.salesforce_api_version}",
+            "write it like 67.0",
+        )
+    for one, other in TOGETHER:
+        if bool(getattr(settings, one)) != bool(getattr(settings, other)):
+            raise ConfigurationError(
+                f"CONNECTOR_{one.upper()} and CONNECTOR_{other.upper()} go together", "set both, or neither"
+            )
+
+
+def explicit(**values: Any) -> Settings:
+    """Settings from these values and defaults alone, whatever the environment says: for the demo and for tests."""
+    settings = _Explicit(**values)
+    _check(settings)
+    return settings
+
+
+class _Explicit(Settings):
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+def check_url(url: str, name: str) -> str:
+    """Returns ``url``; raises ConfigurationError unless it is https, or http to this machine."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    is_loopback = host in LOOPBACK or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
+    if parts.scheme not in {"https", "http"} or not host:
+        raise ConfigurationError(f"{name} is not a web address", "write it like https://host")
+    if parts.scheme == "http" and not is_loopback:
+        raise ConfigurationError(
+            f"{name} uses plain http to {host}, which would show the access token to the network",
+            "use https; plain http is accepted for 127.0.0.1 and localhost only",
+        )
+    return url

@@ -1,0 +1,123 @@
+"""``connector check``: everything that is wrong, at once, before anything is read or written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from connector.base.clock import SystemClock
+from connector.base.errors import ConfigurationError, Refused
+from connector.base.ports import PolledObject
+from connector.base.settings import Settings
+from connector.mapping import Mapping as CompiledMapping
+from connector.mapping import MappingInvalid, Mistake, check_org
+from connector.pipeline.optional_fields import missing_fields, with_optional
+from connector.pipeline.owners import find
+from connector.salesforce import SalesforceClient
+from connector.salesforce.activities import BOUNCE_FIELDS
+from connector.salesforce.objects import polled_objects
+from connector.sources import SOURCES, switched_on
+from connector.wiring import load_mapping, open_client
+
+
+@dataclass
+class CheckReport:
+    """``org``: None when there are no credentials to ask one with. ``sources``: those that are read."""
+
+    mapping: str
+    mistakes: list[Mistake] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    org: str | None = None
+    reads: dict[str, list[str]] = field(default_factory=dict)
+    writes: dict[str, dict[str, str]] = field(default_factory=dict)
+    sources: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "mapping": self.mapping,
+            "org": self.org,
+            "mistakes": [
+                {"file": each.file, "line": each.line, "what": each.what, "hint": each.hint} for each in self.mistakes
+            ],
+            "warnings": self.warnings,
+            "reads": self.reads,
+            "writes": self.writes,
+            "sources": self.sources,
+        }
+
+
+def run_check(settings: Settings) -> CheckReport:
+    """Raises Refused when the org cannot be asked; what is wrong with mapping or org is in the report."""
+    report = CheckReport(mapping=settings.mapping)
+    try:
+        mapping = load_mapping(settings)
+    except MappingInvalid as error:
+        report.mistakes = list(error.mistakes)
+        return report
+    report.warnings = [*mapping.warnings, *_sources(mapping, settings)]
+    report.sources = [name for name in switched_on(settings) if name not in mapping.off]
+    objects = polled_objects(mapping)
+    report.reads = {each.name: list(each.fields) for each in objects}
+    report.writes = {track: dict(fields) for track, fields in mapping.writes.items()}
+    if settings.has_credentials():
+        with open_client(settings, SystemClock()) as salesforce:
+            report.org = salesforce.identity()
+            report.mistakes = check_org(mapping, describes(salesforce, mapping)) + _owners(mapping, salesforce)
+            for each in objects:
+                missing = missing_fields(salesforce, each.name, each.optional)
+                report.reads[each.name] = list(with_optional(each, missing).fields)
+                report.warnings += _no_bounces(each, missing)
+    return report
+
+
+def _sources(mapping: CompiledMapping, settings: Settings) -> Iterator[str]:
+    """What mapping and settings say differently of the sources."""
+    on = switched_on(settings)
+    for each in mapping.model.sources:
+        feeds = each.through or ((each.name,) if each.name in SOURCES else ())
+        where = f"{each.file}:{each.line}: {each.name}"
+        if each.is_off and each.name in on:
+            yield f"{where} is switched on by settings, and off by the mapping: it is not read"
+        elif not each.is_off and feeds and not any(feed in on for feed in feeds):
+            through = f" comes through {' or '.join(feeds)}, which" if each.through else ""
+            needed = " or ".join(
+                " and ".join(f"CONNECTOR_{name.upper()}" for name in SOURCES[feed][0]) for feed in feeds
+            )
+            yield f"{where}{through} is not switched on by settings: set {needed}"
+        if each.name == "hubspot" and each.deals and "deals" not in settings.hubspot_reads.replace(" ", "").split(","):
+            yield f"{where} counts deals as opportunities, and reads none: add deals to CONNECTOR_HUBSPOT_READS"
+
+
+def _no_bounces(each: PolledObject, missing: Sequence[str]) -> Iterator[str]:
+    if gone := [name for name in BOUNCE_FIELDS if name in missing]:
+        yield (
+            f"the mapping names email_bounce, and the org has no {' and no '.join(gone)} on {each.name}: turn on bounce"
+            f" management, or give the permission set access; until then Salesforce tells no bounces of a {each.name}"
+        )
+
+
+def _owners(mapping: CompiledMapping, salesforce: SalesforceClient) -> list[Mistake]:
+    rules = [rule for handoff in mapping.model.handoffs for rule in handoff.owners]
+    try:
+        if rules:
+            find(rules, salesforce)
+    except ConfigurationError as error:
+        return [Mistake(mapping.name, rules[0].line, error.what, error.hint)]
+    return []
+
+
+def describes(salesforce: SalesforceClient, mapping: CompiledMapping) -> dict[str, Mapping[str, Any] | None]:
+    """Object -> describe of everything that is read or written; None for an object the user cannot see."""
+    names = {each.name for each in polled_objects(mapping)}
+    names |= {name for fields in mapping.writes.values() for name in fields}
+    return {name: _describe(salesforce, name) for name in sorted(names)}
+
+
+def _describe(salesforce: SalesforceClient, name: str) -> Mapping[str, Any] | None:
+    try:
+        return salesforce.describe(name)
+    except Refused as error:
+        if error.code in {"NOT_FOUND", "INVALID_TYPE"}:
+            return None
+        raise

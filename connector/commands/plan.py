@@ -1,0 +1,95 @@
+"""``connector plan``: what a mapping would change, against the facts already here. Asks nobody, writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from connector import mapping as mappings
+from connector.base.clock import Clock, SystemClock
+from connector.base.settings import Settings
+from connector.lifecycle.allocation import Desk
+from connector.mapping import Mapping
+from connector.pipeline.cycle import BATCH, decide_and_plan, looks_at_roleless, turns_of
+from connector.pipeline.owners import CURSOR as OWNERS
+from connector.pipeline.poll import Tell, chunks
+from connector.pipeline.report import CycleReport
+from connector.pipeline.rollup import RollUp
+from connector.salesforce.objects import polled_objects
+from connector.store import Store
+from connector.wiring import open_copy, open_state
+
+
+@dataclass(frozen=True)
+class Preview:
+    """``missing``: object -> fields that the mapping looks at and the state has not read, so that rules over them count
+    as not holding here; a cycle would read them first."""
+
+    report: CycleReport
+    missing: dict[str, list[str]]
+    write_calls: int  # Salesforce API calls that the writes would cost
+
+    def as_dict(self) -> dict[str, Any]:
+        told = self.report.as_dict()
+        kept = ["mapping", "people_decided", "people_to_change", "accounts_to_change", "unchanged"]
+        kept += ["changes", "rules", "held"]
+        return {
+            **{name: told[name] for name in kept},
+            "owners": self.owners(),
+            "missing_fields": self.missing,
+            "write_calls": self.write_calls,
+        }
+
+    def owners(self) -> dict[str, int]:
+        """New owner -> people."""
+        found: dict[str, int] = {}
+        for move, count in self.report.changes.get("owner", {}).items():
+            name = move.rpartition(" -> ")[2]
+            found[name] = found.get(name, 0) + count
+        return found
+
+
+def run_preview(settings: Settings, name: str | None, tell: Tell) -> Preview:
+    """``name``: the mapping to try, None for the one in force. Raises MappingInvalid, StateError."""
+    mapping = mappings.load(name or settings.mapping)
+    clock = SystemClock()
+    report = CycleReport(kind="plan", dry_run=True, started_at=clock.now(), mapping=mapping.version)
+    with _state(settings, clock, mapping) as store:
+        if known := store.cursor(OWNERS):
+            mapping = mapping.at_desk(Desk(known["ids"], known["load"]))
+        rollup, turns = RollUp(mapping, store), turns_of(store)
+        people = store.people_in()
+        for done, ids in enumerate(chunks(people, BATCH)):
+            found = store.facts_of(ids, with_roleless=looks_at_roleless(mapping))
+            report.plan(decide_and_plan(found, {}, mapping, report.started_at, rollup, turns))
+            tell("deciding", min((done + 1) * BATCH, len(people)), len(people))
+        for batch in rollup.to_come(store.accounts() if rollup.field else ()):
+            report.plan_accounts(batch)
+        missing = _missing(store, mapping)
+    report.duration = round((clock.now() - report.started_at).total_seconds(), 3)
+    calls = ceil(report.people_to_change / settings.write_pack) + ceil(report.accounts_to_change / settings.write_pack)
+    return Preview(report, missing, calls)
+
+
+@contextmanager
+def _state(settings: Settings, clock: Clock, mapping: Mapping) -> Iterator[Store]:
+    """The state, or where the mapping joins records otherwise than the one in force, a copy in which it does."""
+    with open_state(settings, clock) as store:
+        if store.joins() == mapping.identity:
+            yield store
+            return
+    with open_copy(settings, clock) as store:
+        store.set_mapping_version(mapping.version, joins=mapping.identity)
+        yield store
+
+
+def _missing(store: Store, mapping: Mapping) -> dict[str, list[str]]:
+    missing = {}
+    for each in polled_objects(mapping):
+        known = (store.cursor(each.name) or {}).get("fields", [])
+        if lacking := sorted(set(each.fields) - set(known)):
+            missing[each.name] = lacking
+    return missing

@@ -1,0 +1,73 @@
+"""What the state knows, for ``connector status`` and ``connector explain``. Reads the state, asks nobody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connector.base.clock import SystemClock
+from connector.base.errors import ConfigurationError
+from connector.base.settings import Settings
+from connector.lifecycle.conditions import PEOPLE
+from connector.mapping import Mapping
+from connector.pipeline.backfill import STATE as BACKFILL
+from connector.pipeline.cycle import PROMISED, TURNS
+from connector.pipeline.daemon import read_heartbeat
+from connector.pipeline.optional_fields import CURSOR as OPTIONAL
+from connector.pipeline.owners import CURSOR as OWNERS
+from connector.wiring import heartbeat_file, load_mapping, open_state
+
+CYCLES_SHOWN = 5
+SET_ASIDE_SHOWN = 20
+DROPPED_SHOWN = 5
+INTERNAL = frozenset({BACKFILL, OPTIONAL, OWNERS, PROMISED, TURNS})  # kept beside the cursors of objects and sources
+
+
+def read_status(settings: Settings) -> dict[str, Any]:
+    """JSON values: the document of ``connector status --json``."""
+    clock = SystemClock()
+    beat, mapping = read_heartbeat(heartbeat_file(settings), clock), _mapping(settings)
+    tracks = _tracks(mapping)
+    with open_state(settings, clock) as store:
+        dropped, examples = store.opportunities_without_roles(DROPPED_SHOWN)
+        return {
+            "heartbeat": {"status": beat[0], "seconds_ago": round(beat[1], 1)} if beat else None,
+            "mapping": store.mapping_version(),
+            "people": {track: _in_order(store.people_by(track), order) for track, order in tracks.items()},
+            "out_of_reports": _out_of_reports(mapping),
+            "prospects": _in_order(store.people_by("stage", only_alone=True), tracks["stage"]),
+            "counts": store.counts(),
+            "opportunities_without_roles": {"count": dropped, "last_changed": examples},
+            "waiting": store.dirty_count(),
+            "set_aside": store.set_aside(SET_ASIDE_SHOWN),
+            "api_calls_today": store.calls_on(clock.now().date()),
+            "api_daily_budget": settings.api_daily_budget,
+            "cursors": {name: value for name, value in store.cursors().items() if name not in INTERNAL},
+            "cycles": store.cycles(CYCLES_SHOWN),
+        }
+
+
+def _mapping(settings: Settings) -> Mapping | None:
+    """None: a mapping that does not load is ``check``'s to report."""
+    try:
+        return load_mapping(settings)
+    except ConfigurationError:
+        return None
+
+
+def _tracks(mapping: Mapping | None) -> dict[str, list[str]]:
+    """Tracks with their values in the mapping's order."""
+    if mapping is None:
+        return {"stage": [], "status": []}
+    return {track.name: [step.name for step in track.steps] for track in mapping.model.tracks}
+
+
+def _out_of_reports(mapping: Mapping | None) -> list[str]:
+    """Salesforce's values of the stages that the mapping leaves out of reports (``reports: hidden``)."""
+    steps = () if mapping is None else mapping.stages
+    values = [step.value(name) for step in steps if step.reports == "hidden" for name in PEOPLE]
+    return list(dict.fromkeys(values))
+
+
+def _in_order(counts: dict[str, int], order: list[str]) -> dict[str, int]:
+    known = {value: counts[value] for value in order if value in counts}
+    return known | {value: count for value, count in counts.items() if value not in known}

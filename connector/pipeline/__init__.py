@@ -1,0 +1,1 @@
+"""The data's way: poll, decide, plan, write, settle. ``cycle.py`` is its table of contents."""

@@ -1,0 +1,237 @@
+"""One cycle, and the table of contents of the connector: its body is the way the data takes.
+
+    poll      what changed at Salesforce and the sources becomes facts      connector.pipeline.poll
+    notice    a new mapping, or a date that passed, makes people dirty      connector.store
+    decide    every dirty person, from everything recorded of them          connector.lifecycle (pure)
+    plan      the fields that differ, all of them, before the first write   connector.lifecycle (pure)
+    write     in packs of 1,000 rows a call                                 connector.pipeline.writeback
+    settle    what Salesforce answered, in one transaction a pack           connector.store
+
+It decides nothing itself. A crash between any two lines loses nothing: facts and cursors commit together, and a person
+stays dirty until Salesforce answered for them.
+
+The plan is made twice, once to be counted and looked at, once to be written, so that memory stays flat with 500,000
+people; deciding is pure and fast, and nothing that it looks at moves in between.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from connector.base.clock import Clock
+from connector.base.errors import ConfigurationError, ConnectorError
+from connector.base.facts import Person
+from connector.base.ports import PolledObject, Salesforce, Source
+from connector.lifecycle import Turns, decide, plan
+from connector.mapping import Mapping as CompiledMapping
+from connector.pipeline.optional_fields import offered
+from connector.pipeline.owners import staffed
+from connector.pipeline.poll import Polled, Tell, poll_salesforce, poll_sources
+from connector.pipeline.report import CycleReport
+from connector.pipeline.rollup import RollUp
+from connector.pipeline.writeback import Planned, Writer
+from connector.store import Cursor, Settled, Store
+
+log = structlog.get_logger(__name__)
+
+BATCH = 1000  # people decided at a time
+SALESFORCE = "salesforce"
+SETTLING = "settling"  # the second pass over the plan, which writes
+TURNS, PROMISED = "turns", "promised"  # where it is kept how many people each owner was given, and is to be given
+
+
+def silent(_what: str, _done: int, _total: int | None) -> None:
+    """Tells nobody of the progress."""
+
+
+Scope = Callable[[], Sequence[str] | None]  # the people to decide; None: everybody who is dirty
+
+
+def everybody() -> None:
+    """The scope of an ordinary cycle."""
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """What a cycle works with; ``connector.wiring`` puts it together."""
+
+    mapping: CompiledMapping
+    store: Store
+    salesforce: Salesforce
+    sources: Sequence[Source]
+    objects: Sequence[PolledObject]
+    clock: Clock
+    overlap: timedelta
+    pack: int
+    max_changes: int | None = None
+    tell: Tell = silent
+    stop: Callable[[], bool] = lambda: False
+
+
+def run_cycle(
+    pipeline: Pipeline, *, kind: str = "sync", scope: Scope = everybody, dry_run: bool = False
+) -> CycleReport:
+    """One cycle. ``scope`` may mark people once the facts are read, and says who is decided. ``dry_run`` stops before
+    the first write: the caller hands it a pipeline over a copy of the store. Raises what stops everybody (see
+    ``connector.base.errors``)."""
+    store, clock = pipeline.store, pipeline.clock
+    report = CycleReport(kind=kind, dry_run=dry_run, started_at=clock.now(), mapping=pipeline.mapping.version)
+    calls = _calls(pipeline)
+    cycle_id = store.begin_cycle(kind, report.started_at)
+    try:
+        store.bind_org(pipeline.salesforce.identity())
+        polled = poll(pipeline)
+        report.read_from(polled)
+        now = polled.server_time or clock.now()
+        notice(pipeline, now)
+        pipeline = replace(pipeline, mapping=staffed(pipeline.mapping, pipeline.salesforce, store, now))
+        only = scope()
+        preview(pipeline, now, only, report)
+        if not dry_run:
+            write(pipeline, cycle_id, now, only, report)
+    except ConnectorError as error:
+        report.error = error.what
+        raise
+    finally:
+        finish(pipeline, cycle_id, report, calls)
+    return report
+
+
+def poll(pipeline: Pipeline) -> Polled:
+    now = pipeline.clock.now()
+    polled = poll_salesforce(
+        pipeline.salesforce,
+        pipeline.store,
+        offered(pipeline.objects, pipeline.salesforce, pipeline.store, now),
+        now=now,
+        overlap=pipeline.overlap,
+        tell=pipeline.tell,
+    )
+    now = polled.server_time or pipeline.clock.now()
+    poll_sources(pipeline.sources, pipeline.store, polled, now=now, tell=pipeline.tell, stop=pipeline.stop)
+    return polled
+
+
+def notice(pipeline: Pipeline, now: datetime) -> None:
+    """People whose answer may have changed without a new fact: another mapping, or time."""
+    if pipeline.store.mapping_version() != pipeline.mapping.version:
+        pipeline.store.mark_all_dirty()
+        text = "\n".join(f"# {name}\n{text}" for name, text in pipeline.mapping.texts.items())
+        roleless, joins = looks_at_roleless(pipeline.mapping), pipeline.mapping.identity
+        rolls_up = RollUp(pipeline.mapping, pipeline.store).is_wanted
+        pipeline.store.set_mapping_version(
+            pipeline.mapping.version, text, roleless=roleless, rolls_up=rolls_up, joins=joins
+        )
+    pipeline.store.mark_due(now)
+
+
+def looks_at_roleless(mapping: CompiledMapping) -> bool:
+    """Whether opportunities without contact roles may move people."""
+    return mapping.model.deals.without_roles != ("ignore",)
+
+
+def turns_of(store: Store) -> Turns:
+    """Whose turn it is, as the last settling left it."""
+    return Turns(dict(store.cursor(TURNS) or {}), dict(store.cursor(PROMISED) or {}))
+
+
+def planned(
+    pipeline: Pipeline, now: datetime, only: Sequence[str] | None, rollup: RollUp, turns: Turns, what: str
+) -> Iterator[list[Planned]]:
+    """Every dirty person, decided and planned, in batches; stops between two of them when asked to."""
+    store, mapping, after, done = pipeline.store, pipeline.mapping, "", 0
+    total = store.dirty_count() if only is None else len(only)
+    wanted = None if only is None else frozenset(only)
+    while (marks := store.next_dirty(BATCH, after)) and not pipeline.stop():
+        after = marks[-1][0]
+        seqs = {person_id: seq for person_id, seq in marks if wanted is None or person_id in wanted}
+        batch = decide_and_plan(store.facts_of(list(seqs)), seqs, mapping, now, rollup, turns)
+        gone = seqs.keys() - {person_id for person_id, *_ in batch}
+        store.drop_dirty([(person_id, seqs[person_id]) for person_id in gone])
+        done += len(seqs)
+        pipeline.tell(what, done, total)
+        yield batch
+
+
+def decide_and_plan(
+    people: Sequence[Person],
+    seqs: Mapping[str, int],
+    mapping: CompiledMapping,
+    now: datetime,
+    rollup: RollUp,
+    turns: Turns,
+) -> list[Planned]:
+    """These people, with the number of each one's dirty mark (0: without one)."""
+    decided = [(each, turns.take(decide(each, mapping, now), mapping)) for each in rollup.tell(people)]
+    rollup.note(decided)
+    return [(each.id, seqs.get(each.id, 0), decision, plan(each, decision, mapping)) for each, decision in decided]
+
+
+def preview(pipeline: Pipeline, now: datetime, only: Sequence[str] | None, report: CycleReport) -> None:
+    """Counts the whole plan before the first write. Raises ConfigurationError when it moves too many people."""
+    rollup, turns = RollUp(pipeline.mapping, pipeline.store), turns_of(pipeline.store)
+    for batch in planned(pipeline, now, only, rollup, turns, "deciding"):
+        report.plan(batch)
+    for batch in rollup.to_come(account for marks in rollup.dirty() for account in marks):
+        report.plan_accounts(batch)
+    limit = pipeline.max_changes
+    if limit is not None and report.to_change > limit and not report.dry_run:
+        raise ConfigurationError(
+            f"this cycle would change {report.said_to_change}, more than the limit of {limit}; nothing was written",
+            "look at the plan with --dry-run, then allow it with --max-changes or CONNECTOR_MAX_CHANGES",
+        )
+
+
+def write(pipeline: Pipeline, cycle_id: int, now: datetime, only: Sequence[str] | None, report: CycleReport) -> None:
+    total, done = report.to_change, 0
+    rollup, turns = RollUp(pipeline.mapping, pipeline.store), turns_of(pipeline.store)
+
+    def settling(settled: Sequence[Settled]) -> tuple[Sequence[Cursor], Sequence[str]]:
+        nonlocal done
+        for outcome in (outcome for each in settled for outcome in each.outcomes):
+            done += 1
+            report.outcome(outcome)
+            pipeline.tell("writing", done, total)
+        taken = [turns.settle(each.decision, pipeline.mapping, is_open=each.is_open) for each in settled]
+        cursors: list[Cursor] = [(TURNS, turns.kept), (PROMISED, turns.promised)] if any(taken) else []
+        return cursors, rollup.settle(settled)
+
+    writer = Writer(
+        pipeline.salesforce,
+        pipeline.store,
+        pack=pipeline.pack,
+        cycle_id=cycle_id,
+        mapping_version=pipeline.mapping.version,
+        now=now,
+        settling=settling,
+    )
+    for batch in planned(pipeline, now, only, rollup, turns, SETTLING):
+        writer.add(batch)
+    writer.finish()
+    for marks in rollup.dirty():
+        writer.add(rollup.take(marks))
+    writer.finish()
+
+
+def finish(pipeline: Pipeline, cycle_id: int, report: CycleReport, before: Mapping[str, Counter[str]]) -> None:
+    """Counts the calls and closes the books, whatever happened."""
+    now = pipeline.clock.now()
+    made = {name: +(after - before[name]) for name, after in _calls(pipeline).items()}
+    salesforce_calls = made.pop(SALESFORCE)  # counted in the store as they were made, for the daily budget
+    for name, calls in made.items():
+        pipeline.store.add_calls(now.date(), calls, source=name)
+    report.finish(now, salesforce_calls, made)
+    pipeline.store.end_cycle(cycle_id, now, report.as_dict())
+    log.info("cycle failed" if report.error else "cycle done", **report.summary())
+
+
+def _calls(pipeline: Pipeline) -> dict[str, Counter[str]]:
+    return {
+        SALESFORCE: Counter(pipeline.salesforce.calls()),
+        **{source.name: Counter(source.calls()) for source in pipeline.sources},
+    }

@@ -1,0 +1,156 @@
+"""The daemon: one cycle every interval, until a signal.
+
+The first SIGTERM or SIGINT lets the step in hand finish (a batch is decided, a pack written and settled) and ends with
+exit code 0; the second ends the process at once, which loses nothing: what was not settled is still dirty. A cycle that
+fails is reported and tried again at the next interval; a limit that was reached parks the daemon until it may ask
+again. Only what a person must change (settings, mapping, state) ends it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import FrameType
+
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from connector.base.clock import Clock, SystemClock
+from connector.base.errors import ConfigurationError, ConnectorError, LimitReached
+from connector.pipeline.cycle import Pipeline, run_cycle
+from connector.pipeline.report import CycleReport
+
+log = structlog.get_logger(__name__)
+
+PARK = timedelta(minutes=10)  # after a limit whose end nobody tells: Salesforce counts a rolling 24 hours
+
+
+class Stop:
+    """Set by the first signal; the second ends the process."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def __call__(self) -> bool:
+        return self._event.is_set()
+
+    def set(self) -> None:
+        self._event.set()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Whether it was set within ``seconds`` (None: waits for it). In slices, so that signals are handled."""
+        left = float("inf") if seconds is None else seconds
+        while left > 0 and not self._event.wait(min(left, 1.0)):
+            left -= 1.0
+        return self._event.is_set()
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Handles SIGTERM and SIGINT for the duration."""
+
+        def handle(number: int, _frame: FrameType | None) -> None:
+            name = signal.Signals(number).name
+            if self():
+                log.warning("interrupted", signal=name)
+                os._exit(130)  # nothing is half written: the state commits per batch
+            log.info("stopping", signal=name, note="finishing the step in hand; a second signal interrupts")
+            self.set()
+
+        before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+class Daemon:
+    """Runs cycles of a pipeline and remembers how the last one went."""
+
+    def __init__(
+        self, pipeline: Pipeline, *, heartbeat: Path, told: Callable[[CycleReport], None] = lambda _report: None
+    ) -> None:
+        self._pipeline, self._heartbeat, self._told = pipeline, heartbeat, told
+        self._parked_until: datetime | None = None
+        self.fatal: ConnectorError | None = None
+
+    def tick(self) -> None:
+        """One cycle, unless parked. Never raises: what must end the daemon is left in ``fatal``."""
+        if self._parked_until and self.now() < self._parked_until:
+            self.beat("parked")
+            return
+        self._parked_until = None
+        self.beat("working")
+        try:
+            report = run_cycle(self._pipeline)
+        except LimitReached as error:
+            self._parked_until = error.until or self.now() + PARK
+            log.warning("parked", reason=error.what, until=self._parked_until.isoformat(timespec="seconds"))
+            self.beat("parked")
+        except ConfigurationError as error:
+            self.fatal = error
+        except ConnectorError as error:
+            log.error("cycle failed", error=error.what, hint=error.hint)
+            self.beat("failed")
+        except Exception:
+            log.exception("cycle failed unexpectedly")
+            self.beat("failed")
+        else:
+            self._told(report)
+            self.beat("ok")
+
+    def now(self) -> datetime:
+        return self._pipeline.clock.now()
+
+    def beat(self, status: str) -> None:
+        """Tells whoever watches that the daemon lives, and whether the last cycle went well."""
+        text = json.dumps({"at": self.now().isoformat(), "status": status, "pid": os.getpid()})
+        scratch = self._heartbeat.with_suffix(".tmp")
+        scratch.parent.mkdir(parents=True, exist_ok=True)  # nothing else makes it where the state is no file
+        scratch.write_text(text + "\n")
+        scratch.replace(self._heartbeat)
+
+
+def run(daemon: Daemon, stop: Stop, interval: float) -> None:
+    """Cycles until ``stop``; a cycle that takes longer than the interval delays the next one. Raises what is fatal."""
+    scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(1)}, timezone="UTC")
+
+    def tick() -> None:
+        if not stop():
+            daemon.tick()
+        if daemon.fatal:
+            stop.set()
+
+    scheduler.add_job(
+        tick,
+        "interval",
+        seconds=interval,
+        next_run_time=SystemClock().now(),  # the first one now, not after an interval
+        max_instances=1,
+        coalesce=True,
+        misfire_grace_time=None,
+    )
+    log.info("daemon started", interval=interval, pid=os.getpid())
+    with stop.on_signals():
+        scheduler.start()
+        stop.wait()
+        scheduler.shutdown(wait=True)
+    log.info("daemon stopped")
+    if daemon.fatal:
+        raise daemon.fatal
+
+
+def read_heartbeat(path: Path, clock: Clock) -> tuple[str, float] | None:
+    """(status, seconds ago) of the last heartbeat, None when there is none."""
+    try:
+        beat = json.loads(path.read_text())
+        return str(beat["status"]), (clock.now() - datetime.fromisoformat(beat["at"])).total_seconds()
+    except (OSError, ValueError, KeyError):
+        return None

@@ -1,0 +1,67 @@
+"""Fields that are read where the org has them, and left out where it has not.
+
+Newer fields, fields of features that an org can leave off, fields that are hidden from the integration user: the org's
+describe says which of them there are. It is asked once a day and kept with the state; what is missing is logged once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from connector.base.errors import Refused
+from connector.base.ports import PolledObject, Salesforce
+from connector.store import Store
+
+log = structlog.get_logger(__name__)
+
+CURSOR = "optional fields"  # where they are kept
+KEPT = timedelta(days=1)
+UNSEEN = ("NOT_FOUND", "INVALID_TYPE")  # the user cannot see the object at all
+
+
+def offered(
+    objects: Sequence[PolledObject], salesforce: Salesforce, store: Store, now: datetime
+) -> Sequence[PolledObject]:
+    """The objects, each with those of its optional fields that the org has."""
+    asked = {each.name: sorted(each.optional) for each in objects if each.optional}
+    if not asked:
+        return objects
+    known = store.cursor(CURSOR)
+    if known is None or known["asked"] != asked or now - datetime.fromisoformat(known["read_at"]) >= KEPT:
+        missing = {name: missing_fields(salesforce, name, fields) for name, fields in asked.items()}
+        if missing != (known or {}).get("missing"):
+            _tell(objects, missing)
+        known = {"asked": asked, "missing": missing, "read_at": now.isoformat()}
+        store.set_cursor(CURSOR, known)
+    return [with_optional(each, known["missing"].get(each.name, ())) for each in objects]
+
+
+def with_optional(each: PolledObject, missing: Sequence[str]) -> PolledObject:
+    """The object with its optional fields but these, which are not read even if they once were."""
+    there = [name for name in each.optional if name not in missing]
+    return replace(each, fields=tuple(sorted({*each.fields, *there})), absent=frozenset(missing) - {*each.fields})
+
+
+def missing_fields(salesforce: Salesforce, name: str, fields: Sequence[str]) -> list[str]:
+    """Those of the fields that the user does not see."""
+    try:
+        described: Mapping[str, Any] = salesforce.describe(name)
+    except Refused as error:
+        if error.code not in UNSEEN:
+            raise
+        described = {"fields": ()}
+    there = {each["name"] for each in described["fields"]}
+    return sorted(set(fields) - there)
+
+
+def _tell(objects: Sequence[PolledObject], missing: Mapping[str, Sequence[str]]) -> None:
+    """Worth knowing where an activity is made of them; activities that lack one are told by their other fields."""
+    for each in objects:
+        if fields := missing.get(each.name):
+            tell = log.warning if each.also is not None else log.debug
+            tell("fields are not there, or hidden from the user", object=each.name, fields=", ".join(fields))

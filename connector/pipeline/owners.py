@@ -1,0 +1,105 @@
+"""The owners that a mapping names: found in the org, so that hand-offs write ids.
+
+A mapping names users by username, e-mail address or id and queues by name, developer name or id. They are looked up
+once and kept with the state for a day, or for an hour where owners are chosen by capacity, which depends on how many
+people they have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from connector.base.errors import ConfigurationError
+from connector.base.facts import Row
+from connector.base.ports import Read, Salesforce
+from connector.base.soql import among
+from connector.lifecycle.allocation import Desk, OwnerRule
+from connector.mapping import Mapping as CompiledMapping
+from connector.store import Store
+
+CURSOR = "owners"  # where they are kept
+KEPT = timedelta(days=1)
+KEPT_BY_CAPACITY = timedelta(hours=1)
+USER_KEYS = ("Username", "Email", "Id")  # what a user is called in a mapping, the surest first
+QUEUE_KEYS = ("DeveloperName", "Name", "Id")
+OWNED = {"Contact": "", "Lead": " AND IsConverted = false"}
+
+
+def staffed(mapping: CompiledMapping, salesforce: Salesforce, store: Store, now: datetime) -> CompiledMapping:
+    """The mapping with its owners found. Raises ConfigurationError for names that nobody active has."""
+    rules = [rule for handoff in mapping.model.handoffs for rule in handoff.owners]
+    if not rules:
+        return mapping
+    known = store.cursor(CURSOR)
+    if known is None or not _is_good(known, rules, now):
+        known = {**find(rules, salesforce), "read_at": now.isoformat()}
+        store.set_cursor(CURSOR, known)
+    return mapping.at_desk(Desk(ids=known["ids"], load=known["load"]))
+
+
+def find(rules: Sequence[OwnerRule], salesforce: Salesforce) -> dict[str, Any]:
+    """``ids``: name -> id; ``load``: name -> people they own now, where a rule asks. Raises ConfigurationError."""
+    users, queues = _names(rules, is_queue=False), _names(rules, is_queue=True)
+    reads = []
+    if users:
+        asked = _any_of(USER_KEYS, users)
+        reads.append(Read("users", f"SELECT Id, Username, Email FROM User WHERE IsActive = true AND ({asked})"))
+    if queues:
+        asked = _any_of(QUEUE_KEYS, queues)
+        reads.append(Read("queues", f"SELECT Id, DeveloperName, Name FROM Group WHERE Type = 'Queue' AND ({asked})"))
+    pages = salesforce.read(reads).pages
+    ids = _matched(users, pages["users"].rows if users else (), USER_KEYS)
+    ids |= _matched(queues, pages["queues"].rows if queues else (), QUEUE_KEYS)
+    if missing := sorted({*users, *queues} - ids.keys()):
+        raise ConfigurationError(
+            f"the mapping hands people to {', '.join(missing)}, and the org has no active user or queue of that name",
+            "name users by username, e-mail address or id, and queues by name or id",
+        )
+    return {"ids": ids, "load": _load(ids, salesforce) if any(rule.by_capacity for rule in rules) else {}}
+
+
+def _is_good(known: Mapping[str, Any], rules: Sequence[OwnerRule], now: datetime) -> bool:
+    kept = KEPT_BY_CAPACITY if any(rule.by_capacity for rule in rules) else KEPT
+    names = {name for rule in rules for name, _ in rule.shares}
+    return names <= known["ids"].keys() and now - datetime.fromisoformat(known["read_at"]) < kept
+
+
+def _names(rules: Sequence[OwnerRule], *, is_queue: bool) -> list[str]:
+    return sorted({name for rule in rules if rule.is_queue is is_queue for name, _ in rule.shares})
+
+
+def _matched(names: Sequence[str], rows: Sequence[Row], keys: Sequence[str]) -> dict[str, str]:
+    """Name -> id, by the first key that fits; two users with one e-mail address: the lower id, always the same."""
+    found: dict[str, str] = {}
+    for name in names:
+        for key in keys:
+            ids = sorted(row["Id"] for row in rows if _same(key, str(row.get(key) or ""), name))
+            if ids:
+                found[name] = ids[0]
+                break
+    return found
+
+
+def _same(key: str, value: str, name: str) -> bool:
+    return value[:15] == name[:15] if key == "Id" else value.casefold() == name.casefold()
+
+
+def _any_of(keys: Sequence[str], names: Sequence[str]) -> str:
+    ids = [name for name in names if name.isalnum() and len(name) in {15, 18}]
+    wanted = [among(key, names) for key in keys if key != "Id"]
+    return " OR ".join([*wanted, among("Id", ids)] if ids else wanted)
+
+
+def _load(ids: Mapping[str, str], salesforce: Salesforce) -> dict[str, int]:
+    owned_by = among("OwnerId", sorted(set(ids.values())))
+    reads = [
+        Read(name, f"SELECT OwnerId, COUNT(Id) people FROM {name} WHERE {owned_by}{more} GROUP BY OwnerId")
+        for name, more in OWNED.items()
+    ]
+    owned: dict[str, int] = {}
+    for page in salesforce.read(reads).pages.values():
+        for row in page.rows:
+            owned[row["OwnerId"]] = owned.get(row["OwnerId"], 0) + int(row["people"])
+    return {name: owned.get(owner, 0) for name, owner in ids.items()}

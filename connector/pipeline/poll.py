@@ -1,0 +1,309 @@
+"""Reading: what changed at Salesforce and at the marketing sources becomes facts in the store.
+
+Salesforce objects are read by (SystemModstamp, Id). A cursor says up to which server time an object is known
+(``through``); the next read goes back behind it by the overlap, because Salesforce stamps a row when its transaction
+writes it and shows it when the transaction commits, up to ten minutes later. Re-reads are harmless: the store keeps one
+row an id and marks a person only when the content differs.
+
+A cursor moves in the transaction that stores its page. While a read of many pages is under way the cursor also holds
+the place reached (``at``) and the server time at which the read began (``started``): an interrupted read goes on from
+there, and only its end moves ``through``, to ``started``. A *full* read has no lower bound, stamps what it sees with
+a generation, and removes what it did not see: it is the first read of an object, the backfill's read, and how a field
+that a new mapping needs is fetched.
+
+Where more rows than a page changed within the overlap (after a backfill these are our own writes), re-reading them in
+every cycle would cost calls for nothing. Then the read begins at ``through``, and a COUNT() of the overlap travels
+along: only when Salesforce counts another number of rows there than the store is the overlap read again.
+
+All first pages travel together: five queries fit one Composite request, and the getDeleted calls ride in the second
+one, so a cycle in which nothing happened costs two API calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from connector.base.errors import ConnectorError
+from connector.base.facts import Row, SourcePage
+from connector.base.ports import Answers, DeletedSince, LocatorExpired, Page, PolledObject, Read, Salesforce, Source
+from connector.base.soql import among, keyset, literal, select
+from connector.store import Store
+
+log = structlog.get_logger(__name__)
+
+DELETE_LOG = timedelta(days=14)  # getDeleted reaches 15 days back; a day is left for clocks and long polls
+ROLES_PER_QUERY = 300  # opportunities whose roles one query re-reads: a page has 2,000 rows
+QUERIES_AT_ONCE = 5
+PAGE = 2000  # rows
+ROLES = "OpportunityContactRole"
+ALWAYS = ("Id", "SystemModstamp", "IsDeleted")
+
+Cursor = dict[str, Any]
+Tell = Callable[[str, int, int | None], None]  # what, done, total (None: unknown)
+
+
+@dataclass
+class Polled:
+    """What one poll did: rows read and rows that were new or different, by object or source; ``failed`` sources."""
+
+    read: dict[str, int] = field(default_factory=dict)
+    changed: dict[str, int] = field(default_factory=dict)
+    failed: dict[str, ConnectorError] = field(default_factory=dict)
+    unknown_types: dict[str, int] = field(default_factory=dict)
+    server_time: datetime | None = None
+
+    def add(self, name: str, read: int, changed: int) -> None:
+        self.read[name] = self.read.get(name, 0) + read
+        self.changed[name] = self.changed.get(name, 0) + changed
+
+
+def poll_salesforce(
+    salesforce: Salesforce,
+    store: Store,
+    objects: Sequence[PolledObject],
+    *,
+    now: datetime,
+    overlap: timedelta,
+    tell: Tell,
+) -> Polled:
+    """Brings every object up to date. ``now`` is the local clock's and only bounds the getDeleted window."""
+    reader = _Reader(salesforce, store, overlap, tell, Polled())
+    cursors = {each.name: prepare_cursor(store.cursor(each.name), each.fields, each.absent) for each in objects}
+    deleted = _deleted_reads(cursors, now)
+    counted = {each.name: cursors[each.name] for each in objects if reader.is_crowded(each, cursors[each.name])}
+    reads = [reader.ask(each, cursors[each.name], skip_overlap=each.name in counted) for each in objects]
+    reads += [reader.count(name, cursor) for name, cursor in counted.items()]
+    answers = salesforce.read(reads, deleted)
+    reader.polled.server_time = answers.server_time
+    touched: set[str] = set()
+    for each in objects:
+        cursor, count = cursors[each.name], answers.pages.get(f"{each.name}:count")
+        touched |= reader.take(each, cursor, answers.pages[each.name], ends=count is None)
+        if count is not None:
+            touched |= reader.take_overlap(each, cursor, count.total)
+    _take_deleted(store, cursors, answers)
+    roles = next((each for each in objects if each.name == ROLES), None)
+    if roles and touched:
+        reader.reread_roles(roles, sorted(touched))
+    return reader.polled
+
+
+def poll_sources(
+    sources: Iterable[Source], store: Store, polled: Polled, *, now: datetime, tell: Tell, stop: Callable[[], bool]
+) -> None:
+    """Brings every source up to date, or as far as it came when asked to stop; one that is down is reported and delays
+    nobody else."""
+    for source in sources:
+        try:
+            for page in source.poll(store.cursor(source.name), now):
+                changed = store.record_page(source.name, page)
+                polled.add(source.name, len(page.activities) + len(page.prospects), changed)
+                for kind, count in page.unknown.items():
+                    polled.unknown_types[kind] = polled.unknown_types.get(kind, 0) + count
+                tell(source.name, polled.read[source.name], None)
+                if stop():
+                    return
+        except ConnectorError as error:
+            polled.failed[source.name] = error
+            log.warning("source failed", source=source.name, error=error.what, code=getattr(error, "code", ""))
+
+
+def prepare_cursor(stored: Mapping[str, Any] | None, fields: Sequence[str], absent: Collection[str] = ()) -> Cursor:
+    """The cursor to read with: the stored one, or a full read when there is none or the mapping needs more fields.
+    ``absent``: fields that are not there any more."""
+    wanted = sorted(fields)
+    if stored is None:
+        return _full(wanted, generation=1)
+    stored = {**stored, "fields": [name for name in stored["fields"] if name not in absent]}
+    if not set(wanted) <= set(stored["fields"]):
+        return _full(sorted({*wanted, *stored["fields"]}), generation=stored["generation"] + 1)
+    return dict(stored)
+
+
+def full_read(stored: Mapping[str, Any] | None, fields: Sequence[str]) -> Cursor:
+    """A cursor that reads the object from the beginning; a full read already under way goes on instead."""
+    cursor = prepare_cursor(stored, fields)
+    return cursor if cursor["full"] else _full(cursor["fields"], generation=cursor["generation"] + 1)
+
+
+def _full(fields: Sequence[str], generation: int) -> Cursor:
+    return {
+        "fields": list(fields),
+        "full": True,
+        "generation": generation,
+        "through": None,  # server time up to which the object is known
+        "started": None,  # server time at which the read under way began
+        "at": None,  # [SystemModstamp, Id] reached by the read under way
+        "deleted_through": None,  # server time up to which its deletions are known
+    }
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads objects to their end and stores each page with its cursor."""
+
+    salesforce: Salesforce
+    store: Store
+    overlap: timedelta
+    tell: Tell
+    polled: Polled
+
+    def overlapped(self, cursor: Cursor) -> tuple[datetime, datetime]:
+        """From when to when rows are read again that should be known."""
+        through = _time(cursor["through"])
+        return through - self.overlap, through
+
+    def is_crowded(self, each: PolledObject, cursor: Cursor) -> bool:
+        """Whether the overlap holds more known rows than a page."""
+        if each.to_activity or cursor["at"] or not cursor["through"]:
+            return False
+        return self.store.count_stamped(each.name, *self.overlapped(cursor)) > PAGE
+
+    def count(self, name: str, cursor: Cursor) -> Read:
+        start, end = (literal(at) for at in self.overlapped(cursor))
+        where = f"SystemModstamp >= {start} AND SystemModstamp < {end}"
+        return Read(f"{name}:count", f"SELECT COUNT() FROM {name} WHERE {where}", all_rows=True)
+
+    def ask(self, each: PolledObject, cursor: Cursor, *, skip_overlap: bool = False) -> Read:
+        """What is new of an object, or all of it, or the rest of a read under way."""
+        where = ""
+        if cursor["at"]:
+            stamp, last_id = cursor["at"]
+            where = keyset(_time(stamp), last_id)
+        elif cursor["through"]:
+            start, through = self.overlapped(cursor)
+            where = f"SystemModstamp >= {literal(through if skip_overlap else start)}"
+        soql = select(each.name, _columns(cursor["fields"]), where, ("SystemModstamp", "Id"))
+        return Read(name=each.name, soql=soql, all_rows=True)
+
+    def take(self, each: PolledObject, cursor: Cursor, first: Page, *, ends: bool = True) -> set[str]:
+        """Stores all pages of one object; returns the opportunities whose roles must be read again. Unless it ``ends``
+        the read, the cursor stays where it was."""
+        cursor["started"] = cursor["started"] or first.server_time.isoformat()
+        touched: set[str] = set()
+        done = 0
+        for page in self.pages(each, cursor, first):
+            done += len(page.rows)
+            if page.next is None and ends:
+                cursor.update(through=cursor["started"], started=None, at=None)
+            elif page.next is None:
+                cursor["at"] = None
+            elif page.rows:
+                cursor["at"] = [literal(_time(page.rows[-1]["SystemModstamp"])), page.rows[-1]["Id"]]
+            changed = _store_page(self.store, each, page.rows, cursor)
+            self.polled.add(each.name, len(page.rows), len(changed))
+            if not cursor["full"]:
+                touched |= _opportunities_of(each.name, page.rows, changed)
+            self.tell(each.name, done, first.total)
+        if cursor["full"]:
+            self.store.sweep(each.name, cursor["generation"])
+            cursor["full"] = False
+            self.store.set_cursor(each.name, cursor)
+        return touched
+
+    def take_overlap(self, each: PolledObject, cursor: Cursor, total: int) -> set[str]:
+        """Ends a read that skipped the overlap, where Salesforce counts ``total`` rows; as ``take``."""
+        known = self.store.count_stamped(each.name, *self.overlapped(cursor))
+        if known == total:
+            cursor.update(through=cursor["started"], started=None)
+            self.store.set_cursor(each.name, cursor)
+            return set()
+        log.info("reading the overlap again", object=each.name, known=known, counted=total)
+        return self.take(each, cursor, self.salesforce.read([self.ask(each, cursor)]).pages[each.name])
+
+    def pages(self, each: PolledObject, cursor: Cursor, page: Page) -> Iterator[Page]:
+        """From the first page on; a locator that Salesforce forgot is replaced by a read from the place reached."""
+        yield page
+        while page.next is not None:
+            try:
+                page = self.salesforce.more(page.next)
+            except LocatorExpired:
+                log.info("locator expired", object=each.name)
+                page = self.salesforce.read([self.ask(each, cursor)]).pages[each.name]
+            yield page
+
+    def reread_roles(self, roles: PolledObject, opportunities: Sequence[str]) -> None:
+        """A removed contact role is invisible to queries, so all roles of a touched opportunity are read again."""
+        for group in chunks(opportunities, ROLES_PER_QUERY * QUERIES_AT_ONCE):
+            asked = {f"roles{index}": ids for index, ids in enumerate(chunks(group, ROLES_PER_QUERY))}
+            reads = [Read(name, _roles_of(roles, ids)) for name, ids in asked.items()]
+            for name, first in self.salesforce.read(reads).pages.items():
+                page, rows = first, list(first.rows)
+                while page.next is not None:
+                    page = self.salesforce.more(page.next)
+                    rows += page.rows
+                self.polled.add(ROLES, len(rows), self.store.replace_roles(asked[name], rows))
+
+
+def _columns(fields: Sequence[str]) -> list[str]:
+    return [*ALWAYS, *(name for name in fields if name not in ALWAYS)]
+
+
+def _roles_of(roles: PolledObject, opportunities: Sequence[str]) -> str:
+    return select(ROLES, _columns(roles.fields), among("OpportunityId", opportunities))
+
+
+def _store_page(store: Store, each: PolledObject, rows: Sequence[Row], cursor: Cursor) -> Sequence[str]:
+    generation = cursor["generation"]
+    if each.to_activity is None:
+        also = [found for row in rows if (found := each.also(row))] if each.also is not None else ()
+        return store.record_rows(each.name, rows, cursor=(each.name, cursor), generation=generation, also=also)
+    activities, removed = [], []
+    for row in rows:
+        activity = None if row.get("IsDeleted") else each.to_activity(row)
+        if activity is None:
+            removed.append(row["Id"])
+        else:
+            activities.append(activity)
+    page = SourcePage(cursor, tuple(activities), removed=tuple(removed))
+    count = store.record_page(each.name, page, generation=generation)
+    return [""] * count
+
+
+def _opportunities_of(name: str, rows: Sequence[Row], changed: Sequence[str]) -> set[str]:
+    if name == "Opportunity":
+        return set(changed)
+    if name == ROLES:
+        ids = set(changed)
+        return {row["OpportunityId"] for row in rows if row["Id"] in ids}
+    return set()
+
+
+def _deleted_reads(cursors: Mapping[str, Cursor], now: datetime) -> list[DeletedSince]:
+    """Deletions since the last look. Not for an object in a full read, which finds them by itself. Where the last look
+    is longer ago than Salesforce's log reaches, the read becomes a full one."""
+    reads = []
+    for name, cursor in cursors.items():
+        if cursor["full"]:
+            continue
+        start = _time(cursor["deleted_through"] or cursor["through"])
+        if now - start > DELETE_LOG:
+            cursor.update(_full(cursor["fields"], cursor["generation"] + 1))
+            log.info("delete log too old, reading all", object=name)
+            continue
+        reads.append(DeletedSince(name, name, start, max(now, start + timedelta(minutes=1))))
+    return reads
+
+
+def _take_deleted(store: Store, cursors: Mapping[str, Cursor], answers: Answers) -> None:
+    for name, deleted in answers.deleted.items():
+        cursor = cursors[name]
+        cursor["deleted_through"] = deleted.covered_until.isoformat()
+        if not deleted.complete:
+            log.info("delete log incomplete, next poll reads all", object=name)
+            cursor = _full(cursor["fields"], cursor["generation"] + 1)
+        store.remove_rows(name, deleted.ids, cursor=(name, cursor))
+
+
+def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,148 @@
+"""What a cycle reports: one value, filled as the cycle goes on, kept in the state, printed by every command."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from connector.base.facts import Decision, Outcome, RecordChange, Result
+from connector.pipeline.poll import Polled
+from connector.pipeline.writeback import Planned
+
+EMPTY = "(empty)"
+
+
+@dataclass
+class CycleReport:
+    """Counts of one cycle. ``changes``: track -> "from -> to" -> people. Durations in seconds."""
+
+    kind: str  # "sync" | "backfill"
+    dry_run: bool
+    started_at: datetime
+    mapping: str  # version
+    read: dict[str, int] = field(default_factory=dict)
+    facts_changed: dict[str, int] = field(default_factory=dict)
+    unknown_types: dict[str, int] = field(default_factory=dict)
+    sources_failed: dict[str, str] = field(default_factory=dict)
+    people_decided: int = 0
+    people_to_change: int = 0
+    accounts_to_change: int = 0
+    changes: dict[str, Counter[str]] = field(default_factory=dict)
+    rules: dict[str, Counter[str]] = field(default_factory=dict)  # track -> rule -> people changed by it
+    held: Counter[str] = field(default_factory=Counter)
+    written: int = 0
+    unchanged: int = 0
+    waiting: int = 0
+    set_aside: Counter[str] = field(default_factory=Counter)
+    api_calls: dict[str, int] = field(default_factory=dict)
+    source_calls: dict[str, dict[str, int]] = field(default_factory=dict)
+    duration: float = 0.0
+    error: str = ""
+
+    def read_from(self, polled: Polled) -> None:
+        self.read = dict(polled.read)
+        self.facts_changed = dict(polled.changed)
+        self.unknown_types = dict(polled.unknown_types)
+        self.sources_failed = {name: error.what for name, error in polled.failed.items()}
+
+    def plan(self, batch: Iterable[Planned]) -> None:
+        """Counts what would be written, by track and from -> to."""
+        for _person, _seq, decision, change in batch:
+            self.people_decided += 1
+            self.held.update(track.track for track in decision.tracks if track.verdict == "held")
+            if change is None:
+                self.unchanged += 1
+                continue
+            self.people_to_change += 1
+            self._count(decision, change)
+
+    def plan_accounts(self, batch: Iterable[Planned]) -> None:
+        for _account, _seq, decision, change in batch:
+            if change is not None:
+                self.accounts_to_change += 1
+                self._count(decision, change)
+
+    def _count(self, decision: Decision, change: RecordChange) -> None:
+        rules = {track.track: track.rule for track in decision.tracks}
+        for each in change.changes:
+            moves = self.changes.setdefault(each.track, Counter())
+            moves[f"{each.old or EMPTY} -> {each.new or EMPTY}"] += 1
+            self.rules.setdefault(each.track, Counter())[rules.get(each.track, "")] += 1
+
+    @property
+    def to_change(self) -> int:
+        """Records of Salesforce that the plan changes."""
+        return self.people_to_change + self.accounts_to_change
+
+    @property
+    def said_to_change(self) -> str:
+        accounts = f" and {self.accounts_to_change:,} accounts" if self.accounts_to_change else ""
+        return f"{self.people_to_change:,} people{accounts}"
+
+    def outcome(self, outcome: Outcome) -> None:
+        if outcome.result is Result.SET_ASIDE:
+            self.set_aside[outcome.code or "UNKNOWN"] += 1
+        elif outcome.result is Result.WAITING:
+            self.waiting += 1
+        else:
+            self.written += 1
+
+    def finish(self, now: datetime, calls: Mapping[str, int], source_calls: Mapping[str, Mapping[str, int]]) -> None:
+        self.duration = round((now - self.started_at).total_seconds(), 3)
+        self.api_calls = {**calls, "total": sum(calls.values())}
+        self.source_calls = {name: dict(counts) for name, counts in source_calls.items()}
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 3 some records were set aside, 4 a source was down."""
+        if self.sources_failed:
+            return 4
+        return 3 if self.set_aside else 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values, the document of ``--json``."""
+        return {
+            "kind": self.kind,
+            "dry_run": self.dry_run,
+            "started_at": self.started_at.isoformat(),
+            "duration": self.duration,
+            "mapping": self.mapping,
+            "read": self.read,
+            "facts_changed": self.facts_changed,
+            "unknown_types": self.unknown_types,
+            "sources_failed": self.sources_failed,
+            "people_decided": self.people_decided,
+            "people_to_change": self.people_to_change,
+            "accounts_to_change": self.accounts_to_change,
+            "changes": {track: dict(moves.most_common()) for track, moves in self.changes.items()},
+            "rules": {track: dict(rules.most_common()) for track, rules in self.rules.items()},
+            "held": dict(self.held),
+            "written": self.written,
+            "unchanged": self.unchanged,
+            "waiting": self.waiting,
+            "set_aside": dict(self.set_aside),
+            "api_calls": self.api_calls,
+            "source_calls": self.source_calls,
+            "error": self.error,
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """The keys of the log line "cycle done", in a fixed order; "set_aside" by code, "api_calls" by kind."""
+        return {
+            "kind": self.kind,
+            "read": sum(self.read.values()),
+            "facts_changed": sum(self.facts_changed.values()),
+            "decided": self.people_decided,
+            "written": self.written,
+            "unchanged": self.unchanged,
+            "waiting": self.waiting,
+            "set_aside": dict(self.set_aside),
+            "changes": {track: dict(moves.most_common()) for track, moves in self.changes.items()},
+            "api_calls": self.api_calls,
+            "seconds": self.duration,
+            **({"error": self.error} if self.error else {}),
+            **({"sources_failed": ",".join(sorted(self.sources_failed))} if self.sources_failed else {}),
+        }

@@ -1,0 +1,79 @@
+"""Writing: a plan of changes goes out in full packs, and each answer is settled before the next pack is sent.
+
+A pack is what one API call carries (1,000 rows by default). People without a change settle at once; those with one wait
+until a pack is full, so that 1,000 changed people cost one call however few of a batch they are. No database
+transaction is open while a request is under way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+from connector.base.facts import Decision, RecordChange
+from connector.base.ports import Salesforce
+from connector.store import Cursor, Settled, Store
+
+Planned = tuple[str, int, Decision, RecordChange | None]  # person or account, dirty mark, decision, change
+
+
+class Writer:
+    """Collects what is planned, writes it in packs, settles what came of it. ``settling`` is told of everything before
+    it is settled, and says which cursors move with it and which marks are made."""
+
+    def __init__(
+        self,
+        salesforce: Salesforce,
+        store: Store,
+        *,
+        pack: int,
+        cycle_id: int,
+        mapping_version: str,
+        now: datetime,
+        settling: Callable[[Sequence[Settled]], tuple[Sequence[Cursor], Sequence[str]]],
+    ) -> None:
+        self._salesforce, self._store = salesforce, store
+        self._pack, self._cycle_id, self._version, self._now = pack, cycle_id, mapping_version, now
+        self._settling = settling
+        self._waiting: list[Planned] = []
+
+    def add(self, batch: Iterable[Planned]) -> None:
+        """Settles those without a change; writes as soon as a pack is full."""
+        unchanged = []
+        for planned in batch:
+            if planned[3] is None:
+                unchanged.append(Settled(planned[0], planned[1], planned[2], ()))
+            else:
+                self._waiting.append(planned)
+        self._settle(unchanged)
+        while len(self._waiting) >= self._pack:
+            self._write(self._waiting[: self._pack])
+            del self._waiting[: self._pack]
+
+    def finish(self) -> None:
+        """Writes what is left."""
+        if self._waiting:
+            self._write(self._waiting)
+            self._waiting = []
+
+    def _write(self, planned: list[Planned]) -> None:
+        by_person = {each[0]: each for each in planned}
+        changes = [each[3] for each in planned if each[3] is not None]
+        for outcomes in self._salesforce.update(changes):
+            settled = []
+            for outcome in outcomes:
+                person_id, seq, decision, _ = by_person[outcome.change.person_id]
+                settled.append(Settled(person_id, seq, decision, (outcome,)))
+            self._settle(settled)
+
+    def _settle(self, settled: list[Settled]) -> None:
+        if settled:
+            cursors, marks = self._settling(settled)
+            self._store.settle(
+                settled,
+                cycle_id=self._cycle_id,
+                mapping_version=self._version,
+                now=self._now,
+                cursors=cursors,
+                marks=marks,
+            )

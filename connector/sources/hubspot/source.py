@@ -1,0 +1,321 @@
+"""HubSpot: contacts, then engagements and deals, then marketing e-mail events.
+
+All but the last are found by search. A search gives at most 10,000 rows, so each page is a query of its own behind the
+last id; its index lags, so a sweep begins a quarter of an hour before the last one began; what was archived
+a moment ago is missing from a page, so the answer's ``paging`` alone says whether there is more. Archived contacts are
+in no search: their list is read once an hour. E-mail events are read in fixed windows of time.
+Sources: developers.hubspot.com, "Search the CRM", "Contacts", "Associations", "Usage guidelines", e-mail events (v1).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+from connector.base.clock import Clock
+from connector.base.errors import ConfigurationError, LimitReached, Passing, Refused
+from connector.base.facts import Activity, Prospect, SourcePage
+from connector.base.http import TAKEN, Judgement, Session, Verdict, server_time
+from connector.base.settings import Settings
+from connector.sources.answers import MALFORMED, envelope, listed, readable, unreadable
+from connector.sources.hubspot.rows import ENGAGEMENTS, SOURCE, Kept, contact, email_event, engagement, moment
+from connector.sources.kinds import OTHER
+from connector.sources.pace import Pace
+from connector.sources.parking import Parking
+
+API = "HubSpot"
+SEARCHED = 200  # rows of a search at most
+LISTED = 100  # rows of a list at most
+EVENTS = 1000  # events of a page at most
+SEARCHES = 4  # a second; the account has 5, and others search too
+LOOK_BACK = timedelta(minutes=15)  # the search index lags "a few moments", nobody says how many
+ARCHIVED_EVERY = timedelta(hours=1)
+READS = (*ENGAGEMENTS, "email_events")
+USUAL = tuple(each for each in READS if each != "deals")  # these need another scope, and a mapping that looks at them
+
+KEY = "check CONNECTOR_HUBSPOT_TOKEN: a service key or a private app's token, begins with pat-"
+SCOPE = "give the key the scope that is missing, or leave out what needs it in CONNECTOR_HUBSPOT_READS"
+PASSING = frozenset({408, 423, 429, 477})
+
+
+def judge(status: int, body: Any) -> Judgement:
+    """By status. A 429 of search comes without Retry-After; its bucket is a second, the other one ten."""
+    if status < 300:
+        return TAKEN
+    body = body if isinstance(body, dict) else {}
+    code, message = str(body.get("category") or ""), " ".join([str(body.get("message") or ""), *_scopes(body)])
+    said = f"{body.get('policyName') or ''} {message}".lower()
+    if status == 429 and "daily" in said:
+        hint = "the account's daily calls are used up; they come back at its midnight"
+        return Judgement(Verdict.LIMIT, code, message, hint)
+    if status == 429:
+        return Judgement(Verdict.AGAIN, code, message, wait=10 if "ten_secondly" in said else 1)
+    if status >= 500 or status in PASSING:
+        return Judgement(Verdict.AGAIN, code, message, wait=2 if status == 423 else None)
+    hints = {401: KEY, 403: SCOPE, 404: "check CONNECTOR_HUBSPOT_URL and CONNECTOR_HUBSPOT_API_VERSION"}
+    return Judgement(Verdict.REFUSE, code, message, hints.get(status, "tell whoever looks after the connector"))
+
+
+def _scopes(body: Mapping[str, Any]) -> list[str]:
+    """The scopes of which a 403 says that one is needed."""
+    contexts = [each.get("context") for each in body.get("errors") or () if isinstance(each, dict)]
+    named = [each.get("requiredGranularScopes") for each in contexts if isinstance(each, dict)]
+    return [str(scope) for scopes in named for scope in scopes or ()]
+
+
+class HubSpotSource:
+    """See the module. ``reads``: which of ``READS`` are read beside contacts; ``version`` is "v3" or that of the dated
+    paths, "2026-03"."""
+
+    name = SOURCE
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        clock: Clock,
+        ca_bundle: Path | None = None,
+        declared_kinds: Collection[str] = (),
+        *,
+        kept: Kept | None = None,
+        reads: Sequence[str] = USUAL,
+        version: str = "v3",
+    ) -> None:
+        wrong = sorted(set(reads) - set(READS))
+        if wrong:
+            raise ConfigurationError(
+                f"CONNECTOR_HUBSPOT_READS has no {', '.join(wrong)}", f"it knows {', '.join(READS)}"
+            )
+        self._url, self._clock, self._version = url.rstrip("/"), clock, version
+        self._kept, self._reads, self._declared = kept or Kept(), tuple(reads), frozenset(declared_kinds)
+        self._calls: Counter[str] = Counter()
+        self._searches = Pace(clock, SEARCHES, 1)
+        self._session = Session(API, judge, clock, token=_Key(token), ca_bundle=ca_bundle, before=self._before)
+        self._parking = Parking(self._session.close)
+
+    @classmethod
+    def from_settings(cls, settings: Settings, clock: Clock, declared_kinds: Collection[str] = ()) -> Self:
+        """Raises ConfigurationError for what cannot be read."""
+        token = settings.hubspot_token.get_secret_value() if settings.hubspot_token else ""
+        kept = Kept(settings.hubspot_score, _words(settings.hubspot_crm_ids), _words(settings.hubspot_properties))
+        return cls(
+            settings.hubspot_url,
+            token,
+            clock,
+            settings.ca_bundle,
+            declared_kinds,
+            kept=kept,
+            reads=_words(settings.hubspot_reads),
+            version=settings.hubspot_api_version,
+        )
+
+    def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
+        """Contacts first, so that an activity's contact is known when it is recorded."""
+        places = {name: dict(place) for name, place in (cursor or {}).items()}
+        with self._parking.poll(now):
+            yield from self._contacts(places)
+            for name in (each for each in self._reads if each in ENGAGEMENTS):
+                for rows in self._sweep(name, "hs_lastmodifieddate", ENGAGEMENTS[name].asked, places):
+                    yield self._engagements(name, rows, places)
+            if "email_events" in self._reads:
+                yield from self._email_events(places, now)
+
+    def calls(self) -> Mapping[str, int]:
+        return Counter(self._calls)
+
+    def _contacts(self, places: dict[str, dict[str, Any]]) -> Iterator[SourcePage]:
+        """Those that changed, then those that are no more."""
+        for rows in self._sweep("contacts", "lastmodifieddate", self._kept.asked, places):
+            found, unknown = self._people(rows)
+            yield SourcePage(_copy(places), prospects=tuple(found), unknown=unknown)
+        for rows in self._archived(places):
+            found, unknown = self._people(rows)
+            told = tuple(each for each in found if each.email or each.crm_id)
+            gone = tuple(each.id for each in found if not each.email and not each.crm_id)  # nothing is left of them
+            yield SourcePage(_copy(places), prospects=told, gone=gone, unknown=unknown)
+
+    def _people(self, rows: Sequence[Any]) -> tuple[list[Prospect], Counter[str]]:
+        unknown: Counter[str] = Counter()
+        read = readable(lambda row: contact(row, self._kept), rows, unknown, "contacts (unreadable)")
+        return [each for people in read for each in people], unknown
+
+    def _sweep(
+        self, name: str, modified: str, properties: Sequence[str], places: dict[str, dict[str, Any]]
+    ) -> Iterator[list[Any]]:
+        """Pages of rows by id; ``places[name]`` moves along. ``since``: changes the sweep looks for (None: all rows);
+        ``id``: how far it is; ``started``: the service's time when it began."""
+        place = places.setdefault(name, {"since": None, "id": 0, "started": None})
+        while True:
+            filters = [{"propertyName": "hs_object_id", "operator": "GTE", "value": str(place["id"] + 1)}]
+            if place["since"]:
+                since = str(_milliseconds(datetime.fromisoformat(place["since"])))
+                filters.append({"propertyName": modified, "operator": "GTE", "value": since})
+            asked = {
+                "filterGroups": [{"filters": filters}],
+                "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
+                "properties": [each for each in properties if each],
+                "limit": SEARCHED,
+            }
+            body, at = self._ask("POST", self._path("objects", f"{name}/search"), "search", json=asked)
+            rows = listed(body, "results", API)
+            place["started"] = place["started"] or at.isoformat()
+            if not body.get("paging"):
+                since_next = datetime.fromisoformat(place["started"]) - LOOK_BACK
+                place.update(since=since_next.isoformat(), id=0, started=None)
+                yield rows
+                return
+            if not rows:
+                what = f"HubSpot's search index still counts {name} that were archived a moment ago"
+                raise Passing(what, "the next cycle asks again")
+            place["id"] = _last_id(rows)
+            yield rows
+
+    def _archived(self, places: dict[str, dict[str, Any]]) -> Iterator[list[Any]]:
+        """Contacts archived since the last such list began; ``after`` is the page that an interrupted one got to."""
+        place = places.setdefault("archived", {"since": None, "after": None, "started": None})
+        since = datetime.fromisoformat(place["since"]) if place["since"] else None
+        if since and not place["started"] and self._clock.now() < since + LOOK_BACK + ARCHIVED_EVERY:
+            return
+        while True:
+            params = {"archived": "true", "limit": LISTED, "properties": ",".join(self._kept.asked)}
+            if place["after"]:
+                params["after"] = place["after"]
+            body, at = self._ask("GET", self._path("objects", "contacts"), "archived", params=params)
+            place["started"] = place["started"] or at.isoformat()
+            rows = [row for row in listed(body, "results", API) if not since or _archived_at(row, since) >= since]
+            after = _next_page(body)
+            if after is not None and after == place["after"]:
+                raise _repeated("archived contacts")
+            if after is None:
+                begun = datetime.fromisoformat(place["started"]) - LOOK_BACK
+                place.update(since=begun.isoformat(), after=None, started=None)
+                yield rows
+                return
+            place["after"] = after
+            yield rows
+
+    def _engagements(self, name: str, rows: Sequence[Any], places: dict[str, dict[str, Any]]) -> SourcePage:
+        """A search names no contacts: one more call tells whose the rows are."""
+        contacts: dict[str, list[str]] = {}
+        ids = [str(row["id"]) for row in rows if isinstance(row, dict) and row.get("id")]
+        if ids:
+            inputs = {"inputs": [{"id": one} for one in ids]}
+            path = self._path("associations", f"{name}/contacts/batch/read")
+            body, _ = self._ask("POST", path, "associations", json=inputs)
+            contacts.update(readable(_tie, listed(body, "results", API), Counter(), ""))
+        found: list[Activity] = []
+        removed: list[str] = []
+        unknown: Counter[str] = Counter()
+        read = readable(
+            lambda row: engagement(name, row, contacts.get(str(row["id"]), ())), rows, unknown, f"{name} (unreadable)"
+        )
+        for activities, gone, types in read:
+            found += activities
+            removed += gone
+            unknown.update(types)
+        return SourcePage(_copy(places), tuple(found), removed=tuple(removed), unknown=unknown)
+
+    def _email_events(self, places: dict[str, dict[str, Any]], now: datetime) -> Iterator[SourcePage]:
+        """One window, the newest event first. ``since`` and ``until`` in milliseconds; ``offset`` is the service's."""
+        place = places.setdefault("email_events", {"since": None, "until": None, "offset": None})
+        place["until"] = place["until"] or _milliseconds(now)
+        while True:
+            params = {"limit": EVENTS, "endTimestamp": place["until"], "offset": place["offset"]}
+            params["startTimestamp"] = place["since"]
+            given = {key: value for key, value in params.items() if value is not None}
+            try:
+                body, _ = self._ask("GET", "/email/public/v1/events", "email_events", params=given)
+            except LimitReached:
+                raise
+            except Refused as error:
+                if place["offset"] is None or error.code != "VALIDATION_ERROR":
+                    raise
+                place["offset"] = None  # UNCONFIRMED how long an offset lives: the window from its beginning, then
+                continue
+            rows = listed(body, "events", API)
+            offset = body.get("offset") if body.get("hasMore") else None
+            if offset is not None and offset == place["offset"]:
+                raise _repeated("e-mail events")
+            if offset is None:
+                until = place["until"] - int(LOOK_BACK.total_seconds() * 1000)
+                place.update(since=until, until=None, offset=None)
+            else:
+                place["offset"] = offset
+            unknown: Counter[str] = Counter()
+            read = readable(lambda row: email_event(row, self._declared), rows, unknown, "email_events (unreadable)")
+            found = [each for each in read if each]
+            unknown.update(str(each.attributes["type"]) for each in found if each.kind == OTHER)
+            yield SourcePage(_copy(places), tuple(found), unknown=unknown)
+            if place["offset"] is None:
+                return
+
+    def _path(self, what: str, rest: str) -> str:
+        if self._version != "v3":
+            return f"/crm/{what}/{self._version}/{rest}"
+        return f"/crm/{'v4' if what == 'associations' else 'v3'}/{what}/{rest}"
+
+    def _ask(self, method: str, path: str, kind: str, **kwargs: Any) -> tuple[dict[str, Any], datetime]:
+        response = self._session.request(method, self._url + path, kind=kind, **kwargs)
+        return envelope(response, API), server_time(response.headers, self._clock.now())
+
+    def _before(self, kind: str) -> None:
+        """Counts a request; waits for a search's turn."""
+        self._calls[kind] += 1
+        if kind == "search":
+            self._searches.wait()
+
+
+def _last_id(rows: Sequence[Any]) -> int:
+    """Raises Passing when a page of rows cannot be gone on from."""
+    ids = [int(row["id"]) for row in rows if isinstance(row, dict) and str(row.get("id")).isdecimal()]
+    if not ids:
+        raise unreadable(API)
+    return max(ids)
+
+
+def _archived_at(row: Any, default: datetime) -> datetime:
+    return (moment(row.get("archivedAt")) if isinstance(row, dict) else None) or default
+
+
+def _next_page(body: Mapping[str, Any]) -> str | None:
+    try:
+        return str(body["paging"]["next"]["after"]) if body.get("paging") else None
+    except MALFORMED:
+        raise unreadable(API) from None
+
+
+def _tie(row: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """Whose an engagement is."""
+    return str(row["from"]["id"]), [str(to["toObjectId"]) for to in row["to"]]
+
+
+def _repeated(what: str) -> Passing:
+    return Passing(f"HubSpot gave the same page of {what} twice", "the next cycle asks again")
+
+
+class _Key:
+    """A token that does not change."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def get(self) -> str:
+        return self._token
+
+    def renew(self, stale: str) -> str:
+        raise Refused("HubSpot no longer takes its service key", KEY)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
+def _copy(places: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {name: dict(place) for name, place in places.items()}

@@ -1,0 +1,1 @@
+"""A database of yours, as a source."""

@@ -1,0 +1,139 @@
+"""Activities in a database: any SQLAlchemy URL, and a query that gives one row an activity.
+
+The query's columns are those of an activity (``events.py``), and two more roles: ``event_id`` must be there and be
+unique, ``updated_at`` says when the row was written: a timestamp, ISO text that is always written alike, or epoch
+(milli)seconds. Rows are read by (updated_at, event_id), a page a query (``sql.py``); the next poll goes back
+by an overlap, because a load job may commit rows later than it stamps them. Nothing is ever written.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from connector.base.errors import Refused
+from connector.base.facts import Activity, Prospect, SourcePage
+from connector.sources.events import Bad, read, unknown_type
+from connector.sources.warehouse import sql
+from connector.sources.warehouse.sql import KEY, STAMP, Read, from_json
+
+log = structlog.get_logger(__name__)
+
+PAGE = 1000
+OVERLAP = timedelta(minutes=10)  # longer than a load job takes from its stamps to its commit
+DAY = timedelta(days=1)  # what a stamp may be ahead of the clock, for the sake of times without a zone
+MILLISECONDS = 100_000_000_000  # epoch numbers beyond this are milliseconds
+
+Stamp = str | int | float | datetime
+
+
+class WarehouseSource:
+    """See the module. ``zone`` is for times without an offset; ``declared``: the mapping's own kinds."""
+
+    name = "warehouse"
+
+    def __init__(self, url: str, query: str, zone: ZoneInfo | None = None, declared: Collection[str] = ()) -> None:
+        """Raises ConfigurationError for a URL without a driver; connects when first polled."""
+        self._query, self._zone, self._declared = query.strip().rstrip(";"), zone, declared
+        self._queries = 0
+        self._engine = sql.open_engine(url)
+
+    def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
+        """The cursor: ``since``, where the sweep began; ``at``, the updated_at and event_id it reached; ``top``, the
+        newest updated_at ever seen, and ``seen``, when it was. No connection is held between polls."""
+        place: dict[str, Any] = dict(cursor or {"since": None, "at": None, "top": None, "seen": None})
+        try:
+            while True:
+                self._queries += 1
+                rows = sql.page(self._engine, self._query, place, PAGE)
+                if rows:
+                    stamp = _checked(rows[-1].record[STAMP])
+                    place.update(at=rows[-1].place)
+                    if stamp != place["top"]:
+                        place.update(top=stamp, seen=now.isoformat())
+                is_last = len(rows) < PAGE
+                if is_last:
+                    place.update(_next_sweep(place, now))
+                yield self._to_page(rows, dict(place))
+                if is_last:
+                    return
+        finally:
+            self._engine.dispose()
+
+    def calls(self) -> Mapping[str, int]:
+        return {"query": self._queries}
+
+    def _to_page(self, rows: list[Read], cursor: dict[str, Any]) -> SourcePage:
+        found: list[Activity] = []
+        people: list[Prospect] = []
+        unknown: Counter[str] = Counter()
+        for row in rows:
+            record = {name: value for name, value in row.record.items() if name != STAMP}
+            made = read(self.name, record, self._zone)
+            if isinstance(made, Bad):
+                unknown["(no activity)"] += 1
+                log.warning("warehouse row is no activity", event_id=record.get(KEY), reason=made.reason)
+                continue
+            if isinstance(made, Prospect):
+                people.append(made)
+                continue
+            found.append(made)
+            if (kind := unknown_type(made, self._declared)) is not None:
+                unknown[kind] += 1
+        return SourcePage(cursor, tuple(found), tuple(people), unknown=unknown)
+
+
+def _next_sweep(place: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Where the next sweep begins. Once the newest row was first seen longer ago than a load job takes to commit, all
+    rows before it are there too, and only newer ones need be asked for. A row from the far future (an open end, a wrong
+    clock) would end that for good; while there is one, each sweep reads the last day."""
+    if place["top"] is None:
+        return {}
+    top = from_json(place["top"])
+    if (ahead := _utc(top) - now.astimezone(UTC).replace(tzinfo=None)) > DAY:
+        return {"since": _to_json(earlier(top, ahead + DAY)), "at": None}
+    if now - datetime.fromisoformat(place["seen"]) >= OVERLAP:
+        return {}
+    return {"since": _to_json(earlier(top, OVERLAP)), "at": None}
+
+
+def earlier(stamp: Stamp, by: timedelta) -> Stamp:
+    """A stamp so much earlier, of the same form. Text loses its fraction and offset, so that it sorts before any row of
+    that second."""
+    if isinstance(stamp, datetime):
+        return stamp - by
+    if isinstance(stamp, str):
+        at = datetime.fromisoformat(stamp).replace(tzinfo=None, microsecond=0) - by
+        return at.isoformat(stamp[10:11] or "T")
+    seconds = by.total_seconds()
+    return stamp - type(stamp)(seconds * 1000 if stamp > MILLISECONDS else seconds)
+
+
+def _utc(stamp: Stamp) -> datetime:
+    """The time that a stamp says, without a zone; what says no zone counts as UTC."""
+    if isinstance(stamp, int | float):
+        return datetime.fromtimestamp(stamp / 1000 if stamp > MILLISECONDS else stamp, UTC).replace(tzinfo=None)
+    at = datetime.fromisoformat(stamp) if isinstance(stamp, str) else stamp
+    return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
+
+
+def _checked(stamp: Any) -> Any:
+    """A stamp as JSON has it. Raises Refused for what :func:`earlier` could not go back from."""
+    try:
+        earlier(from_json(stamp), OVERLAP)
+        _utc(from_json(stamp))
+    except (ValueError, TypeError, OverflowError, OSError):
+        raise Refused(
+            f"the warehouse's updated_at is no time: {str(stamp)[:40]}",
+            "make it a timestamp, ISO text or epoch seconds",
+        ) from None
+    return stamp
+
+
+def _to_json(stamp: Stamp) -> Any:
+    return {"time": stamp.isoformat()} if isinstance(stamp, datetime) else stamp

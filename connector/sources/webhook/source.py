@@ -1,0 +1,136 @@
+"""An endpoint to which other systems send activities as they happen, and the source that records them.
+
+    POST /hooks/v1/{hook}            signed after Standard Webhooks 1.0, or with "Authorization: Bearer <token>"
+    POST /hooks/v1/{hook}/{token}    for senders that can set neither
+
+``hook`` is a name of yours for the sender. The body is JSON (an activity, a list of them, or ``{"data": ...}`` around
+either) or a form of one activity; parameters of the address fill what the body leaves out. A message is stored as a
+whole or refused as a whole. Source of the signature: standard-webhooks/standard-webhooks, spec.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import sqlite3
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qsl
+
+from connector.base.errors import Refused
+from connector.base.facts import Activity, Prospect, SourcePage
+from connector.sources import events, strict_json
+from connector.sources.events import Bad, unknown_type
+from connector.sources.kinds import KINDS
+from connector.sources.webhook.inbox import Inbox
+
+TOLERANCE = timedelta(minutes=5)
+FORM = "application/x-www-form-urlencoded"
+MESSAGES = 100  # of a page; each has at most a megabyte
+HOOK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+class WebhookSource:
+    """Records what the endpoint stored, ``page`` messages at a time."""
+
+    name = "webhook"
+
+    def __init__(self, inbox: Inbox, declared: Collection[str] = (), page: int = MESSAGES) -> None:
+        self._inbox, self._declared, self._page = inbox, frozenset(declared), page
+
+    def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
+        place = cursor or {}
+        try:
+            identity = self._inbox.identity()
+            is_same = place.get("inbox", identity) == identity  # one from before inboxes had identities is believed
+            seq = int(place.get("seq", 0)) if is_same else 0
+            self._inbox.forget(seq, now)
+            while messages := self._inbox.after(seq, self._page):
+                seq = messages[-1].seq
+                found = [read(message.hook, record) for message in messages for record in message.records]
+                good = tuple(each for each in found if isinstance(each, Activity))
+                people = tuple(each for each in found if isinstance(each, Prospect))
+                unknown = Counter(kind for each in good if (kind := unknown_type(each, self._declared)) is not None)
+                yield SourcePage({"inbox": identity, "seq": seq}, good, people, unknown=unknown)
+        except sqlite3.Error as error:
+            raise Refused(
+                f"the inbox of the webhooks cannot be read: {error}", "check CONNECTOR_WEBHOOK_INBOX"
+            ) from None
+
+    def calls(self) -> Mapping[str, int]:
+        return {}
+
+
+def read(hook: str, record: Mapping[str, Any]) -> Activity | Prospect | Bad:
+    """What the endpoint was told; its id is the sender's, below the hook's name, so that two senders never collide."""
+    found = events.read(WebhookSource.name, record, None)
+    if isinstance(found, Bad):
+        return found
+    return replace(found, id=f"{hook}:{found.id}", attributes={**found.attributes, "hook": hook})
+
+
+def parse(body: bytes, content_type: str, defaults: Mapping[str, str], now: datetime) -> list[dict[str, Any]] | Bad:
+    """The records of a body, each with what it leaves out: ``defaults``, then the message's time, then ``now``."""
+    kind = content_type.partition(";")[0].strip().lower()
+    try:
+        if kind == FORM:
+            return [_filled(dict(parse_qsl(body.decode("utf-8"), errors="strict")), defaults, now)]
+        content = strict_json.loads(body)
+    except UnicodeDecodeError:
+        return Bad("the body is not UTF-8")
+    except ValueError as error:
+        said = f" as its type {kind[:60]} says" if kind and "json" not in kind else ""
+        return Bad(f"the body is not JSON{said}: {error}; send application/json or {FORM}")
+    envelope: dict[str, Any] = {}
+    if isinstance(content, dict) and isinstance(content.get("data"), dict | list):
+        envelope = {"occurred_at": content.get("timestamp")}
+        if content.get("type") in KINDS:
+            envelope["type"] = content["type"]
+        content = content["data"]
+    records = content if isinstance(content, list) else [content]
+    if not records or not all(isinstance(record, dict) for record in records):
+        return Bad("the body holds no activity: send an object, or a list of objects")
+    return [_filled(record, {**envelope, **defaults}, now) for record in records]
+
+
+def _filled(record: Mapping[str, Any], defaults: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    given = {key: value for key, value in record.items() if value not in (None, "")}
+    known = {key: value for key, value in defaults.items() if value not in (None, "")}
+    return {"occurred_at": now.isoformat(), **known, **given}
+
+
+def problems(hook: str, records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What is wrong with each record that is no activity."""
+    found = [read(hook, record) for record in records]
+    return [f"activity {place}: {each.reason}" for place, each in enumerate(found, 1) if isinstance(each, Bad)]
+
+
+def signature_problem(secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now: datetime) -> str | None:
+    """None when a signature of one of ``secrets`` (``whsec_...``, base64) holds and is fresh. Headers in lower case."""
+    message_id, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    if not message_id or not stamp.isascii() or not stamp.isdigit() or len(stamp) > 12:
+        return "webhook-id or webhook-timestamp is missing"
+    if abs(now.timestamp() - int(stamp)) > TOLERANCE.total_seconds():
+        return "webhook-timestamp is too old, or the clocks differ"
+    signed = f"{message_id}.{stamp}.".encode() + body
+    given = [
+        text.partition(",")[2].encode() for text in headers.get("webhook-signature", "").split() if text[:3] == "v1,"
+    ]
+    good = [base64.b64encode(hmac.new(secret_key(each), signed, hashlib.sha256).digest()) for each in secrets]
+    if not any(hmac.compare_digest(one, other) for one in good for other in given):
+        return "webhook-signature does not fit"
+    return None
+
+
+def secret_key(secret: str) -> bytes:
+    """The bytes of a secret. Raises ValueError when it is not base64."""
+    try:
+        return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except binascii.Error:
+        raise ValueError("not base64") from None
