@@ -120,6 +120,7 @@ def sandbox(
     with stop.on_signals(), practice.serve(port=port, persist=persist, systems=system or ()) as served:
         for name in mapping or ["lead-liaison"]:
             practice.add_fields(served.org, load_mapping(name))
+            practice.add_owners(served.org, load_mapping(name))
         loaded = practice.fill(served, sample=sample, data=data)
         practice.announce(served)
         for line in practice.told(served, loaded):

@@ -119,18 +119,54 @@ def _server(org: PracticeOrg, routes: Sequence[BaseRoute], port: int) -> Server:
 
 
 def add_fields(org: PracticeOrg, mapping: CompiledMapping) -> None:
-    """The fields that a mapping writes, where the org lacks them, with the mapping's stages and statuses as values."""
-    labels = {track.name: [step.name for step in track.steps] for track in mapping.model.tracks}
+    """The fields that a mapping writes, where the org lacks them: of their types, and with the values that it gives."""
     for track, fields in mapping.writes.items():
         for object_name, field in fields.items():
             known = org.schema.get(object_name).find(field)
-            values = labels.get(track, [])
+            values = _values(mapping, track, object_name)
             if known is None:
-                spec = FieldSpec(field, "picklist", values=tuple(Value(each, each) for each in values))
-                org.define(object_name, [spec])
-            elif known.type == "picklist":
+                org.define(object_name, [_field(mapping, track, field, values)])
+            elif known.type in {"picklist", "multipicklist"}:
                 had = [value.value for value in known.values]
                 org.set_picklist(object_name, field, had + [each for each in values if each not in had])
+
+
+def add_owners(org: PracticeOrg, mapping: CompiledMapping) -> None:
+    """The users and queues that a mapping hands people to, where the org lacks them and they are not named by id."""
+    for owner, is_queue in mapping.model.owners().items():
+        _add_owner(org, owner, is_queue)
+
+
+def _values(mapping: CompiledMapping, track: str, object_name: str) -> list[str]:
+    """What a picklist of this track must hold."""
+    if track == "tags":
+        return [tag.name for tag in mapping.model.tags]
+    steps = {each.name: each.steps for each in mapping.model.tracks}
+    of = "stage" if track in {"highest_stage", "account_stage"} else track
+    return list(dict.fromkeys(step.value(object_name) for step in steps.get(of, ())))
+
+
+def _field(mapping: CompiledMapping, track: str, name: str, values: Sequence[str]) -> FieldSpec:
+    what = track.split(" ", maxsplit=1)[0]
+    if what in {"score", "fit", "days"}:
+        return FieldSpec(name, "double", precision=18)
+    if what in {"entered", "exited"}:
+        return FieldSpec(name, "date" if mapping.model.dates is None or mapping.model.dates.as_date else "datetime")
+    if track == "tags" and mapping.model.tag_separator != ";":
+        return FieldSpec(name, "textarea", length=255)
+    kind = "multipicklist" if track == "tags" else "picklist"
+    return FieldSpec(name, kind, values=tuple(Value(each, each) for each in values))
+
+
+def _add_owner(org: PracticeOrg, owner: str, is_queue: bool) -> None:
+    if is_queue:
+        known = {row[key] for row in org.rows("SELECT Name, DeveloperName, Id FROM Group") for key in row}
+        if owner not in known:
+            org.create("Group", [{"Name": owner, "DeveloperName": owner.replace(" ", "_"), "Type": "Queue"}])
+    elif "@" in owner and not any(owner in row.values() for row in org.rows("SELECT Username, Email FROM User")):
+        first, _, last = owner.partition("@")[0].partition(".")
+        name = {"FirstName": first.title(), "LastName": last.title() or "Example"}
+        org.create("User", [{**name, "Username": owner, "Email": owner, "IsActive": True}])
 
 
 def fill(practice: Practice, *, sample: Size | None = None, data: Path | None = None) -> Mapping[str, int]:
