@@ -11,6 +11,7 @@ from connector.commands.practice import Practice
 from connector.pipeline.backfill import Scope, run_backfill
 from connector.pipeline.cycle import run_cycle
 from connector.wiring import load_mapping, open_pipeline
+from tests.e2e.shell import Shell
 
 
 @dataclass
@@ -61,3 +62,8 @@ def site(tmp_path):
         made = Site(served, tmp_path / "state.sqlite3")
         practice.add_fields(served.org, load_mapping(made.settings()))
         yield made
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch, capfd):
+    return Shell(tmp_path, monkeypatch, capfd)

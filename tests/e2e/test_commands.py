@@ -6,51 +6,18 @@ import re
 import sqlite3
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from connector import cli
 from connector.base.clock import SystemClock
 from connector.commands import practice
 from connector.sandbox.org import Rule
 from connector.store import open_store
 from connector.wiring import load_mapping
+from tests.e2e.shell import Shell
 
 SHIPPED = Path(__file__).parent.parent.parent / "mappings" / "lead-liaison.yaml"
-
-
-@dataclass
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-class Shell:
-    """Runs commands in an empty folder with an environment of its own: in this process, which is quick."""
-
-    def __init__(self, folder: Path, monkeypatch, capfd) -> None:
-        self.folder, self._monkeypatch, self._capfd = folder, monkeypatch, capfd
-        self.env: dict[str, str] = {}
-
-    def __call__(self, *words: str, **variables: str) -> Done:
-        with self._monkeypatch.context() as patch:
-            patch.chdir(self.folder)
-            for name, value in (self.env | variables).items():
-                patch.setenv(name, value)
-            patch.setattr(sys, "argv", ["connector", *words])
-            self._capfd.readouterr()
-            with pytest.raises(SystemExit) as ended:
-                cli.main()
-            printed = self._capfd.readouterr()
-        return Done(int(ended.value.code or 0), printed.out, printed.err)
-
-
-@pytest.fixture
-def shell(tmp_path, monkeypatch, capfd):
-    return Shell(tmp_path, monkeypatch, capfd)
 
 
 def process(shell: Shell, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
