@@ -3,8 +3,8 @@
 FROM python:3.13-slim-bookworm AS build
 WORKDIR /src
 RUN python -m venv /venv
-COPY requirements.lock ./
-RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.lock
+COPY requirements/run.lock ./
+RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r run.lock
 COPY pyproject.toml README.md CHANGELOG.md ./
 COPY connector connector
 COPY mappings mappings

@@ -1,5 +1,6 @@
 """What every test starts from."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -38,3 +39,13 @@ def emptied_state(used_state: str) -> str:
     numbers = ("ALTER SEQUENCE log_id_seq RESTART", "ALTER SEQUENCE cycle_id_seq RESTART")
     run(used_state, "; ".join((*(f"DELETE FROM {name}" for name in SQLModel.metadata.tables), *numbers)))
     return used_state
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was skipped, a line a reason."""
+    reasons: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("skipped", ()):
+        said = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reasons[said.removeprefix("Skipped: ")] += 1
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"{count} skipped: {reason}")

@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import NullPool
 
 URL_OF_SERVER = os.environ.get("TEST_POSTGRES")  # noqa: TID251 - the tests' own, no setting of the connector
-MISSING = "no PostgreSQL server (make postgres starts one)"
+MISSING = "no PostgreSQL server (tools/postgres.sh COMMAND starts one)"
 needs_server = pytest.mark.usefixtures("postgres") if URL_OF_SERVER else pytest.mark.skip(reason=MISSING)
 BOTH = ["sqlite", pytest.param("postgresql", marks=() if URL_OF_SERVER else needs_server)]  # of what runs on either
 

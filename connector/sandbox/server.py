@@ -14,7 +14,6 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl
 
-import anyio
 import structlog
 import uvicorn
 from starlette.applications import Starlette
@@ -47,7 +46,7 @@ class PracticeApp(Starlette):
             path = scope["path"]
             slow = self.org.faults.take("slow", path)
             if slow is not None:
-                await anyio.sleep(float(slow.values.get("seconds", 1)))
+                await asyncio.sleep(float(slow.values.get("seconds", 1)))
             if self.org.faults.take("reset", path):
                 wire.reset(send)
                 return
@@ -269,8 +268,10 @@ class Server:
         return self
 
     def stop(self) -> None:
+        """Also of one that was never started: its port is given back."""
         self._server.stop()
-        self._thread.join(timeout=10)
+        if self._thread.ident is not None:
+            self._thread.join(timeout=10)
         self._socket.close()
         if self.certificates is not None:
             self.certificates.close()

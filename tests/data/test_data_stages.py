@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,8 +67,7 @@ Load = Callable[[Dataset], Loaded]
 
 @pytest.fixture
 def load(tmp_path: Path) -> Iterator[Load]:
-    org = PracticeOrg()
-    server = Server(org)
+    org, serving = PracticeOrg(), ExitStack()
 
     def loader(dataset: Dataset) -> Loaded:
         folder, inbox = tmp_path / "tables", tmp_path / "inbox"
@@ -78,7 +78,7 @@ def load(tmp_path: Path) -> Iterator[Load]:
         write_activities(dataset, inbox, report.ids)
         for file in inbox.iterdir():
             os.utime(file, (1, 1))  # long finished
-        server.start()
+        server = serving.enter_context(Server(org))
         settings = {
             "state": f"sqlite:///{tmp_path / 'state.sqlite3'}",
             "salesforce_instance_url": server.url,
@@ -87,9 +87,8 @@ def load(tmp_path: Path) -> Iterator[Load]:
         }
         return Loaded(dataset, org, report.ids, settings)
 
-    yield loader
-    server.stop()
-    org.close()
+    with closing(org), serving:
+        yield loader
 
 
 def backfill(settings: Settings) -> CycleReport:

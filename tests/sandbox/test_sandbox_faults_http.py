@@ -223,3 +223,10 @@ def test_a_fault_on_a_path_leaves_the_handle_alone(api: Api, org: PracticeOrg) -
     api.call("POST", "sobjects/Contact", json={"LastName": "Late"})
     org.create("Contact", [{"LastName": "Prompt"}])
     assert [row["LastName"] for row in org.rows("SELECT LastName FROM Contact")] == ["Prompt"]
+
+
+def test_a_server_that_was_never_started_gives_its_port_back(org: PracticeOrg) -> None:
+    never_started = Server(org)
+    never_started.stop()
+    with Server(org, port=never_started.port) as again:
+        assert requests.get(again.url + "/services/data", timeout=5).ok

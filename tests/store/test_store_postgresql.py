@@ -199,7 +199,8 @@ def test_migrations_make_exactly_the_tables_of_the_schema(url: str) -> None:
 
 def test_texts_are_in_order_of_their_characters_however_the_database_sorts(url: str, clock: FrozenClock) -> None:
     names = ["0_", "0a", "B", "Z", "_", "a", "b", "é"]
-    assert run(url, "SELECT 'a' < 'B'") == [(True,)], "this server sorts as people do"
+    if run(url, "SELECT 'a' < 'B'") != [(True,)]:
+        pytest.skip("this PostgreSQL sorts by characters anyway (POSTGRES_FROM=debian has one that sorts as people do)")
     with open_store(url, clock=clock) as store:
         store.mark_dirty(reversed(names))
         assert dirty(store) == names
