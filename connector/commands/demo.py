@@ -20,7 +20,7 @@ from rich.console import Console
 from connector.base.clock import SystemClock
 from connector.base.facts import Person
 from connector.commands import render
-from connector.commands.explain import explained
+from connector.commands.explain import explain_now
 from connector.commands.practice import SYSTEMS, Practice, add_fields, fill, serve
 from connector.pipeline.backfill import Scope, run_backfill
 from connector.pipeline.cycle import Pipeline, run_cycle
@@ -58,8 +58,8 @@ def run_demo(*, as_json: bool) -> None:
                 after = _stages(practice, pipeline)
                 people = _worth_explaining(pipeline.store)
                 now = pipeline.clock.now()
-                documents = [explained(pipeline.store, each, mapping, now) for each in people]
-                joined = explained(pipeline.store, pipeline.store.facts_of([somebody])[0], mapping, now)
+                documents = [explain_now(pipeline.store, each.id, mapping, now) for each in people]
+                joined = explain_now(pipeline.store, somebody, mapping, now)
         told = {
             "funnel": {"before": before, "after_backfill": middle, "after_cycles": after},
             "happened": happened,

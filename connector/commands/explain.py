@@ -10,11 +10,11 @@ from connector.base.clock import SystemClock
 from connector.base.errors import ConfigurationError
 from connector.base.facts import Person
 from connector.base.settings import Settings
-from connector.lifecycle import explain
+from connector.lifecycle import Assigner, explain
 from connector.lifecycle.conditions import PEOPLE
 from connector.mapping import Mapping
-from connector.pipeline.cycle import looks_at_roleless
-from connector.pipeline.rollup import RollUp
+from connector.pipeline.decisions import Decisions
+from connector.pipeline.owners import known_owners
 from connector.store import Store, open_past
 from connector.wiring import load_mapping, open_state
 
@@ -35,14 +35,21 @@ def explain_people(settings: Settings, query: str, at: datetime | None = None) -
             )
         if at is not None:
             return explain_past(store, ids, mapping, at.astimezone(UTC))
-        people = RollUp(mapping, store).tell(store.facts_of(ids))
-        return [explained(store, person, mapping, clock.now()) for person in people]
+        return [explain_now(store, each, mapping, clock.now()) for each in ids]
+
+
+def explain_now(store: Store, person_id: str, mapping: Mapping, now: datetime) -> dict[str, Any]:
+    """One person, as the next cycle decides them."""
+    decisions = Decisions(mapping, store, known_owners(store), now)
+    (person,) = decisions.facts([person_id])
+    return explained(store, person, mapping, now, decisions.turn_of(person))
 
 
 def explain_past(store: Store, ids: Sequence[str], mapping: Mapping, at: datetime) -> list[dict[str, Any]]:
     """The people of then whom these ids name."""
     with open_past(store, ids, at) as (past, then):
-        people = RollUp(mapping, past).tell(past.facts_of(then, with_roleless=looks_at_roleless(mapping)))
+        decisions = Decisions(mapping, past, known_owners(store), at)
+        people = decisions.facts(then)
         followers = {person.id: past.followers(person.id) for person in people}
     # When a marketing system first knew somebody is not recorded: there since the first thing known of them.
     decided = {each.id: decided_at(store, each, at) for each in people}
@@ -51,7 +58,7 @@ def explain_past(store: Store, ids: Sequence[str], mapping: Mapping, at: datetim
         raise ConfigurationError(f"nobody of that name was there on {at:%Y-%m-%d %H:%M} UTC", "ask for a later time")
     found = []
     for person in people:
-        told = explained(store, person, mapping, at)
+        told = explained(store, person, mapping, at, decisions.assigner)
         told |= {"joined_by_email": followers[person.id], "decided": decided[person.id]}
         found.append(told | {"unknown_before": _unknown_before(store, person, at)})
     return found
@@ -89,7 +96,7 @@ def _unknown_before(store: Store, person: Person, at: datetime) -> dict[str, str
     return found
 
 
-def explained(store: Store, person: Person, mapping: Mapping, now: datetime) -> dict[str, Any]:
+def explained(store: Store, person: Person, mapping: Mapping, now: datetime, assigner: Assigner) -> dict[str, Any]:
     """Who it is, what was decided and why, what every rule says now, what happened to them, and what was written."""
     sieve = mapping.programs[person.object].sieve
     seen = person.activities if sieve is None else sieve.sift(person).activities
@@ -102,7 +109,7 @@ def explained(store: Store, person: Person, mapping: Mapping, now: datetime) -> 
         "aliases": list(person.aliases),
         "joined_by_email": store.followers(person.id),
         "decided": [each for each in store.latest(person.id) if each["at"] <= now.isoformat()],
-        "now": explain(person, mapping, now).as_dict(),
+        "now": explain(person, mapping, now, assigner).as_dict(),
         "timeline": [
             {
                 "at": each.occurred_at.isoformat(),

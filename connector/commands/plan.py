@@ -11,13 +11,11 @@ from typing import Any
 from connector import mapping as mappings
 from connector.base.clock import Clock, SystemClock
 from connector.base.settings import Settings
-from connector.lifecycle.allocation import Desk
 from connector.mapping import Mapping
-from connector.pipeline.cycle import BATCH, decide_and_plan, looks_at_roleless, turns_of
-from connector.pipeline.owners import CURSOR as OWNERS
+from connector.pipeline.decisions import BATCH, Decisions
+from connector.pipeline.owners import known_owners
 from connector.pipeline.poll import Tell, chunks
 from connector.pipeline.report import CycleReport
-from connector.pipeline.rollup import RollUp
 from connector.salesforce.objects import polled_objects
 from connector.store import Store
 from connector.wiring import open_copy, open_state
@@ -58,15 +56,12 @@ def run_preview(settings: Settings, name: str | None, tell: Tell) -> Preview:
     clock = SystemClock()
     report = CycleReport(kind="plan", dry_run=True, started_at=clock.now(), mapping=mapping.version)
     with _state(settings, clock, mapping) as store:
-        if known := store.cursor(OWNERS):
-            mapping = mapping.at_desk(Desk(known["ids"], known["load"]))
-        rollup, turns = RollUp(mapping, store), turns_of(store)
-        people = store.people_in()
+        decisions = Decisions(mapping, store, known_owners(store), report.started_at)
+        people = decisions.coming()
         for done, ids in enumerate(chunks(people, BATCH)):
-            found = store.facts_of(ids, with_roleless=looks_at_roleless(mapping))
-            report.plan(decide_and_plan(found, {}, mapping, report.started_at, rollup, turns))
+            report.plan(decisions.batch(ids, {}))
             tell("deciding", min((done + 1) * BATCH, len(people)), len(people))
-        for batch in rollup.to_come(store.accounts() if rollup.field else ()):
+        for batch in decisions.rollup.to_come(store.accounts() if decisions.rollup.field else ()):
             report.plan_accounts(batch)
         missing = _missing(store, mapping)
     report.duration = round((clock.now() - report.started_at).total_seconds(), 3)

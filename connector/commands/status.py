@@ -10,8 +10,8 @@ from connector.base.settings import Settings
 from connector.lifecycle.conditions import PEOPLE
 from connector.mapping import Mapping
 from connector.pipeline.backfill import STATE as BACKFILL
-from connector.pipeline.cycle import PROMISED, TURNS
 from connector.pipeline.daemon import read_heartbeat
+from connector.pipeline.decisions import PROMISED, TURNS
 from connector.pipeline.optional_fields import CURSOR as OPTIONAL
 from connector.pipeline.owners import CURSOR as OWNERS
 from connector.wiring import heartbeat_file, load_mapping, open_state

@@ -5,17 +5,17 @@
   which opportunities count at all; ``sources``: what counts of each source.
 - ``model``: what a mapping says, as values. ``program``: the same, compiled. ``mapping``: both, with where it is from.
 - ``ladder`` and ``gate``: one track, the rules' answer, and whether it may move.
-- ``score``, ``allocation`` and ``turns``, ``tags``, ``dates``, ``accounts``, ``identity``: one room each.
+- ``score``, ``handoff``, ``owners`` and ``assignment``, ``tags``, ``dates``, ``accounts``, ``identity``: one room each.
 - ``decide``, ``plan``, ``explain``: what the pipeline calls.
 """
 
 from connector.lifecycle.accounts import roll_up
-from connector.lifecycle.allocation import Desk
+from connector.lifecycle.assignment import Assigner
 from connector.lifecycle.decide import decide
 from connector.lifecycle.explain import Explanation, explain
 from connector.lifecycle.identity import leading
 from connector.lifecycle.mapping import Mapping
+from connector.lifecycle.owners import Owners
 from connector.lifecycle.plan import plan
-from connector.lifecycle.turns import Turns
 
-__all__ = ["Desk", "Explanation", "Mapping", "Turns", "decide", "explain", "leading", "plan", "roll_up"]
+__all__ = ["Assigner", "Explanation", "Mapping", "Owners", "decide", "explain", "leading", "plan", "roll_up"]

@@ -9,12 +9,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from connector.base.facts import Decision, Person, TrackDecision
-from connector.lifecycle.allocation import Handoff
+from connector.lifecycle.assignment import Assigner
 from connector.lifecycle.deals import counting
 from connector.lifecycle.gate import decide_track
+from connector.lifecycle.handoff import Handoff
 from connector.lifecycle.ladder import NO_MEMORY
 from connector.lifecycle.mapping import Mapping
 from connector.lifecycle.model import Move
+from connector.lifecycle.owners import NO_OWNERS, Owners
 from connector.lifecycle.program import Program
 from connector.lifecycle.view import View
 
@@ -22,11 +24,13 @@ LOCKED = "locked: the mapping freezes this person"
 ROUNDS = 3  # a stage that looks at the status that looks at the stage settles, or is left, after so many
 
 
-def decide(person: Person, mapping: Mapping, now: datetime) -> Decision:
-    """The decision on one person. The same facts, mapping and ``now`` give the same decision, and deciding at any time
-    before ``review_at`` gives the same tracks."""
+def decide(person: Person, mapping: Mapping, now: datetime, assigner: Assigner | None = None) -> Decision:
+    """The decision on one person. The same facts, mapping, ``now`` and turns give the same decision, and deciding at
+    any time before ``review_at`` gives the same tracks. ``assigner``: whose turn it is, in an org with these owners;
+    without one, nobody is handed to an owner that the mapping names by name."""
+    assigner = assigner or Assigner()
     program = mapping.programs[person.object]
-    view = look_at(person, program, now)
+    view = look_at(person, program, now, assigner.owners)
     if program.lock is not None and program.lock(view):
         return Decision(person.id, locked(view, program), view.review)
     tracks = _standing(view, program)
@@ -34,14 +38,14 @@ def decide(person: Person, mapping: Mapping, now: datetime) -> Decision:
         tracks.append(scorer.decision(view))
     if program.labeller is not None:
         tracks.append(program.labeller.decide(view))
-    return Decision(person.id, tuple(tracks), view.review)
+    return assigner.assign(Decision(person.id, tuple(tracks), view.review), mapping)
 
 
 def _standing(view: View, program: Program) -> list[TrackDecision]:
     """Stage, status and owner."""
     if not program.is_intertwined:
         stage, move = decide_track(view, program.stage)
-        if move is None and program.dealer is None:
+        if move is None and program.handoffs is None:
             return [stage] if program.status is None else [stage, decide_track(view, program.status)[0]]
         owner, handoff = _hand_off(view, program)
         return _in_order(stage, _status(view, program, stage, move, handoff), owner)
@@ -61,9 +65,9 @@ def _standing(view: View, program: Program) -> list[TrackDecision]:
         if handoff is None:
             owner, handoff = _hand_off(view, program)
         status = _status(view, program, stage, move, handoff)
-    if handoff is not None and owner is not None and program.dealer is not None:
+    if handoff is not None and owner is not None and program.handoffs is not None:
         view.hand_off(handoff.name)  # it happened, also where a fresh start of a later round forgot it
-        owner = owner._replace(memory={**owner.memory, "on": program.dealer.on(view)})
+        owner = owner._replace(memory={**owner.memory, "on": program.handoffs.on(view)})
     return _in_order(stage, status, owner)
 
 
@@ -80,7 +84,7 @@ def is_moved(stage: TrackDecision) -> bool:
 
 
 def _hand_off(view: View, program: Program) -> tuple[TrackDecision | None, Handoff | None]:
-    return program.dealer.decide(view) if program.dealer is not None else (None, None)
+    return program.handoffs.decide(view) if program.handoffs is not None else (None, None)
 
 
 def _status(
@@ -98,9 +102,9 @@ def _in_order(*tracks: TrackDecision | None) -> list[TrackDecision]:
     return [track for track in tracks if track is not None]
 
 
-def look_at(person: Person, program: Program, now: datetime) -> View:
+def look_at(person: Person, program: Program, now: datetime, owners: Owners = NO_OWNERS) -> View:
     """The view that everything is decided from."""
-    view = View(person if program.sieve is None else program.sieve.sift(person), now)
+    view = View(person if program.sieve is None else program.sieve.sift(person), now, owners)
     if program.deals is not None:
         view.opportunities = counting(view, program.deals)
     if program.scorers:
@@ -111,7 +115,7 @@ def look_at(person: Person, program: Program, now: datetime) -> View:
 def locked(view: View, program: Program) -> tuple[TrackDecision, ...]:
     """Everything as it stands, and remembered as it was."""
     fields = [(ladder.name, ladder.field) for ladder in program.ladders]
-    fields += [("owner", program.dealer.field)] if program.dealer else []
+    fields += [("owner", program.handoffs.field)] if program.handoffs else []
     fields += [(scorer.name, (scorer.score.fields or {}).get(view.object)) for scorer in program.scorers]
     fields += [("tags", program.labeller.field)] if program.labeller else []
     found = []

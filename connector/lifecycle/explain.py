@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from connector.base.facts import Evidence, Person, TrackDecision
+from connector.lifecycle.assignment import Assigner
 from connector.lifecycle.conditions import Finding
 from connector.lifecycle.decide import LOCKED, decide, look_at
 from connector.lifecycle.gate import decide_track
 from connector.lifecycle.ladder import NO_MEMORY, NOWHERE, Ladder
 from connector.lifecycle.mapping import Mapping
+from connector.lifecycle.owners import NO_OWNERS
 from connector.lifecycle.program import Program
 from connector.lifecycle.view import View
 
@@ -53,11 +55,11 @@ class Explanation:
         }
 
 
-def explain(person: Person, mapping: Mapping, now: datetime) -> Explanation:
+def explain(person: Person, mapping: Mapping, now: datetime, assigner: Assigner | None = None) -> Explanation:
     """Decides again, and looks at every rule on the way."""
     program = mapping.programs[person.object]
-    decision = decide(person, mapping, now)
-    view = look_at(person, program, now)
+    decision = decide(person, mapping, now, assigner)
+    view = look_at(person, program, now, assigner.owners if assigner else NO_OWNERS)
     tracks = []
     for decided in decision.tracks:
         look, go_on = _LOOKS[decided.track]
@@ -97,7 +99,7 @@ def _look_at_status(view: View, program: Program) -> Looked:
 
 
 def _look_at_owner(view: View, program: Program) -> Looked:
-    handoffs = program.dealer.handoffs if program.dealer else ()
+    handoffs = program.handoffs.handoffs if program.handoffs else ()
     rules = [RuleExplained(each.name, each.name, each.line, each.when.look(view)) for each in handoffs]
     owners = [
         RuleExplained(" or ".join(owner for owner, _ in rule.shares), rule.name, rule.line, rule.when.look(view))

@@ -7,14 +7,13 @@ from collections.abc import Mapping as Map
 from functools import cached_property
 
 from connector.lifecycle.activity import HasActivity
-from connector.lifecycle.allocation import Desk
 from connector.lifecycle.model import Identity, Step
 from connector.lifecycle.program import Model, Program, compile_programs
 
 
 class Mapping:
     """Frozen. ``version`` changes when what is decided may change, not with comments or layout. ``texts`` (file ->
-    text, the first one includes the others) and the desk are all that pickles: it compiles again in any process."""
+    text, the first one includes the others) are all that pickles: it compiles again in any process."""
 
     def __init__(
         self,
@@ -24,22 +23,16 @@ class Mapping:
         texts: Map[str, str],
         from_texts: Callable[[Map[str, str]], Mapping],
         warnings: tuple[str, ...] = (),
-        desk: Desk | None = None,
     ) -> None:
         self.name = name
         self.version = version
         self.model = model
         self.texts = texts
         self.warnings = warnings
-        self.desk = desk or Desk()
         self._from_texts = from_texts
 
     def __reduce__(self) -> tuple[Callable[..., Mapping], tuple[object, ...]]:
-        return _again, (self._from_texts, dict(self.texts), self.desk)
-
-    def at_desk(self, desk: Desk) -> Mapping:
-        """The same mapping for an org with these owners. Without one, nobody is handed to anybody."""
-        return Mapping(self.name, self.version, self.model, self.texts, self._from_texts, self.warnings, desk)
+        return self._from_texts, (dict(self.texts),)
 
     @property
     def stages(self) -> tuple[Step, ...]:
@@ -61,6 +54,11 @@ class Mapping:
         return frozenset(asked.union(*(each.kinds or () for each in declared)))
 
     @property
+    def moves_without_roles(self) -> bool:
+        """Whether opportunities without contact roles may move people."""
+        return self.model.deals.without_roles != ("ignore",)
+
+    @property
     def off(self) -> frozenset[str]:
         """The sources that are switched off."""
         return frozenset(each.name for each in self.model.sources if each.is_off)
@@ -78,11 +76,7 @@ class Mapping:
     @cached_property
     def programs(self) -> Map[str, Program]:
         """Object -> the program that decides its people."""
-        return compile_programs(self.model, self.desk)
+        return compile_programs(self.model)
 
     def __repr__(self) -> str:
         return f"Mapping({self.name!r}, version={self.version!r})"
-
-
-def _again(from_texts: Callable[[Map[str, str]], Mapping], texts: Map[str, str], desk: Desk) -> Mapping:
-    return from_texts(texts).at_desk(desk)

@@ -7,10 +7,10 @@ from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 
 from connector.lifecycle.activity import HasActivity
-from connector.lifecycle.allocation import Dealer, Desk, Handoff
 from connector.lifecycle.conditions import PEOPLE, Condition, Test, everything_read
 from connector.lifecycle.dates import DateFields
 from connector.lifecycle.deals import DealPolicy
+from connector.lifecycle.handoff import Handoff, Handoffs
 from connector.lifecycle.ladder import Ladder
 from connector.lifecycle.measures import HandedOff, ResponseTime
 from connector.lifecycle.model import Identity, Track
@@ -105,7 +105,6 @@ class Program:
 
     model: Model
     object_name: str
-    desk: Desk
 
     def __post_init__(self) -> None:
         model, name = self.model, self.object_name
@@ -117,7 +116,7 @@ class Program:
             Scorer(score, tuple(each for each in model.thresholds if each.of == score.name), name)
             for score in model.scores
         )
-        self.dealer = Dealer(model.handoffs, name, self.desk, OWNER_FIELDS.get(name)) if model.handoffs else None
+        self.handoffs = Handoffs(model.handoffs, name, OWNER_FIELDS.get(name)) if model.handoffs else None
         tag_field = model.tag_fields.get(name)
         self.labeller = Labeller(model.tags, name, tag_field, model.tag_separator) if model.tags else None
         self.is_intertwined = any(looks_ahead(condition) for condition in stage_conditions(model))
@@ -142,5 +141,5 @@ def looks_ahead(condition: Condition) -> bool:
     return False
 
 
-def compile_programs(model: Model, desk: Desk) -> Map[str, Program]:
-    return {name: Program(model, name, desk) for name in OBJECTS}
+def compile_programs(model: Model) -> Map[str, Program]:
+    return {name: Program(model, name) for name in OBJECTS}

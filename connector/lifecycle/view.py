@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from connector.base.facts import NOTHING, Activity, OpportunityRole, Person, Row
+from connector.lifecycle.owners import NO_OWNERS, Owners
 from connector.lifecycle.values import time_of
 
 NO_ACTIVITIES: Sequence[Activity] = ()
@@ -53,8 +54,9 @@ class View:
     _engagement: dict[str, Sequence[Activity]] | None = None
     _by_kinds: dict[frozenset[str], Sequence[Activity]] | None = None
 
-    def __init__(self, person: Person, now: datetime) -> None:
+    def __init__(self, person: Person, now: datetime, owners: Owners = NO_OWNERS) -> None:
         self.person = person
+        self.owners = owners
         self.object = person.object
         self.fields: Row = person.fields
         self.account: Row = person.account

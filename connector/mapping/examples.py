@@ -13,10 +13,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connector.base.facts import Activity, Decision, Direction, OpportunityRole, Person, Prospect
-from connector.lifecycle.allocation import Desk
+from connector.lifecycle.assignment import Assigner
 from connector.lifecycle.conditions import PEOPLE
 from connector.lifecycle.decide import decide
 from connector.lifecycle.mapping import Mapping as Compiled
+from connector.lifecycle.owners import Owners
 from connector.lifecycle.plan import plan
 from connector.lifecycle.program import OBJECTS
 from connector.lifecycle.sources import CRM_ID, EMAIL, FEEDS, MATCH
@@ -144,18 +145,18 @@ EXAMPLE = Block(
 
 def run_examples(examples: Iterable[Mapping[str, Any]], mapping: Compiled, reading: Reading) -> None:
     """Notes every step that does not come out as expected."""
-    seated = mapping.at_desk(Desk({name: name for name in mapping.owners}))
+    owners = Owners({name: name for name in mapping.owners})
     for example in examples:
-        person, at = somebody(example["object"]), NOW
+        person, at, assigner = somebody(example["object"]), NOW, Assigner(owners)
         for step in (example, *example["then"]):
             at += step["after"] or timedelta()
-            person = _changed(person, step, seated, reading, at)
-            decision = decide(person, seated, at)
-            for what in _wrong(step["expect"] or {}, person, decision, seated):
+            person = _changed(person, step, mapping, reading, at)
+            decision = decide(person, mapping, at, assigner)
+            for what in _wrong(step["expect"] or {}, person, decision, mapping):
                 reading.bad(
                     step["place"], f"the test {example['name']!r} fails: {what}", "see connector explain, or the rule"
                 )
-            person = _written(person, decision, seated)
+            person = _written(person, decision, mapping)
 
 
 def somebody(object_name: str) -> Person:

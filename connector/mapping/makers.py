@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from connector.lifecycle.allocation import WORKED_ON, Handoff, OwnerRule
 from connector.lifecycle.conditions import PEOPLE
 from connector.lifecycle.dates import DateFields
 from connector.lifecycle.deals import DEFAULT_PRECEDENCE, DealPolicy
+from connector.lifecycle.handoff import WORKED_ON, Handoff, OwnerRule
 from connector.lifecycle.model import Identity, Manual
 from connector.lifecycle.score import Points, Source
 from connector.lifecycle.tags import Tag

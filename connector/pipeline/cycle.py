@@ -2,8 +2,8 @@
 
     poll      what changed at Salesforce and the sources becomes facts      connector.pipeline.poll
     notice    a new mapping, or a date that passed, makes people dirty      connector.store
-    decide    every dirty person, from everything recorded of them          connector.lifecycle (pure)
-    plan      the fields that differ, all of them, before the first write   connector.lifecycle (pure)
+    decide    every dirty person, from everything recorded of them          connector.pipeline.decisions
+    plan      the fields that differ, all of them, before the first write   connector.pipeline.decisions
     write     in packs of 1,000 rows a call                                 connector.pipeline.writeback
     settle    what Salesforce answered, in one transaction a pack           connector.store
 
@@ -18,19 +18,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
 from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError, ConnectorError
-from connector.base.facts import Person
 from connector.base.ports import PolledObject, Salesforce, Source
-from connector.lifecycle import Turns, decide, plan
 from connector.mapping import Mapping as CompiledMapping
+from connector.pipeline.decisions import Decisions
 from connector.pipeline.optional_fields import offered
-from connector.pipeline.owners import staffed
+from connector.pipeline.owners import find_owners
 from connector.pipeline.poll import Polled, Tell, poll_salesforce, poll_sources
 from connector.pipeline.report import CycleReport
 from connector.pipeline.rollup import RollUp
@@ -39,10 +38,8 @@ from connector.store import Cursor, Settled, Store
 
 log = structlog.get_logger(__name__)
 
-BATCH = 1000  # people decided at a time
 SALESFORCE = "salesforce"
 SETTLING = "settling"  # the second pass over the plan, which writes
-TURNS, PROMISED = "turns", "promised"  # where it is kept how many people each owner was given, and is to be given
 
 
 def silent(_what: str, _done: int, _total: int | None) -> None:
@@ -89,11 +86,11 @@ def run_cycle(
         report.read_from(polled)
         now = polled.server_time or clock.now()
         notice(pipeline, now)
-        pipeline = replace(pipeline, mapping=staffed(pipeline.mapping, pipeline.salesforce, store, now))
+        owners = find_owners(pipeline.mapping, pipeline.salesforce, store, now)
         only = scope()
-        preview(pipeline, now, only, report)
+        preview(pipeline, Decisions(pipeline.mapping, store, owners, now), only, report)
         if not dry_run:
-            write(pipeline, cycle_id, now, only, report)
+            write(pipeline, Decisions(pipeline.mapping, store, owners, now), cycle_id, only, report)
     except ConnectorError as error:
         report.error = error.what
         raise
@@ -122,7 +119,7 @@ def notice(pipeline: Pipeline, now: datetime) -> None:
     if pipeline.store.mapping_version() != pipeline.mapping.version:
         pipeline.store.mark_all_dirty()
         text = "\n".join(f"# {name}\n{text}" for name, text in pipeline.mapping.texts.items())
-        roleless, joins = looks_at_roleless(pipeline.mapping), pipeline.mapping.identity
+        roleless, joins = pipeline.mapping.moves_without_roles, pipeline.mapping.identity
         rolls_up = RollUp(pipeline.mapping, pipeline.store).is_wanted
         pipeline.store.set_mapping_version(
             pipeline.mapping.version, text, roleless=roleless, rolls_up=rolls_up, joins=joins
@@ -130,54 +127,25 @@ def notice(pipeline: Pipeline, now: datetime) -> None:
     pipeline.store.mark_due(now)
 
 
-def looks_at_roleless(mapping: CompiledMapping) -> bool:
-    """Whether opportunities without contact roles may move people."""
-    return mapping.model.deals.without_roles != ("ignore",)
-
-
-def turns_of(store: Store) -> Turns:
-    """Whose turn it is, as the last settling left it."""
-    return Turns(dict(store.cursor(TURNS) or {}), dict(store.cursor(PROMISED) or {}))
-
-
-def planned(
-    pipeline: Pipeline, now: datetime, only: Sequence[str] | None, rollup: RollUp, turns: Turns, what: str
-) -> Iterator[list[Planned]]:
+def planned(pipeline: Pipeline, decisions: Decisions, only: Sequence[str] | None, what: str) -> Iterator[list[Planned]]:
     """Every dirty person, decided and planned, in batches; stops between two of them when asked to."""
-    store, mapping, after, done = pipeline.store, pipeline.mapping, "", 0
+    store, done = pipeline.store, 0
     total = store.dirty_count() if only is None else len(only)
-    wanted = None if only is None else frozenset(only)
-    while (marks := store.next_dirty(BATCH, after)) and not pipeline.stop():
-        after = marks[-1][0]
-        seqs = {person_id: seq for person_id, seq in marks if wanted is None or person_id in wanted}
-        batch = decide_and_plan(store.facts_of(list(seqs)), seqs, mapping, now, rollup, turns)
-        gone = seqs.keys() - {person_id for person_id, *_ in batch}
-        store.drop_dirty([(person_id, seqs[person_id]) for person_id in gone])
-        done += len(seqs)
+    for marks, batch in decisions.dirty(None if only is None else frozenset(only)):
+        gone = marks.keys() - {person_id for person_id, *_ in batch}
+        store.drop_dirty([(person_id, marks[person_id]) for person_id in gone])
+        done += len(marks)
         pipeline.tell(what, done, total)
         yield batch
+        if pipeline.stop():
+            return
 
 
-def decide_and_plan(
-    people: Sequence[Person],
-    seqs: Mapping[str, int],
-    mapping: CompiledMapping,
-    now: datetime,
-    rollup: RollUp,
-    turns: Turns,
-) -> list[Planned]:
-    """These people, with the number of each one's dirty mark (0: without one)."""
-    decided = [(each, turns.take(decide(each, mapping, now), mapping)) for each in rollup.tell(people)]
-    rollup.note(decided)
-    return [(each.id, seqs.get(each.id, 0), decision, plan(each, decision, mapping)) for each, decision in decided]
-
-
-def preview(pipeline: Pipeline, now: datetime, only: Sequence[str] | None, report: CycleReport) -> None:
+def preview(pipeline: Pipeline, decisions: Decisions, only: Sequence[str] | None, report: CycleReport) -> None:
     """Counts the whole plan before the first write. Raises ConfigurationError when it moves too many people."""
-    rollup, turns = RollUp(pipeline.mapping, pipeline.store), turns_of(pipeline.store)
-    for batch in planned(pipeline, now, only, rollup, turns, "deciding"):
+    for batch in planned(pipeline, decisions, only, "deciding"):
         report.plan(batch)
-    for batch in rollup.to_come(account for marks in rollup.dirty() for account in marks):
+    for batch in decisions.rollup.to_come(account for marks in decisions.rollup.dirty() for account in marks):
         report.plan_accounts(batch)
     limit = pipeline.max_changes
     if limit is not None and report.to_change > limit and not report.dry_run:
@@ -187,9 +155,10 @@ def preview(pipeline: Pipeline, now: datetime, only: Sequence[str] | None, repor
         )
 
 
-def write(pipeline: Pipeline, cycle_id: int, now: datetime, only: Sequence[str] | None, report: CycleReport) -> None:
+def write(
+    pipeline: Pipeline, decisions: Decisions, cycle_id: int, only: Sequence[str] | None, report: CycleReport
+) -> None:
     total, done = report.to_change, 0
-    rollup, turns = RollUp(pipeline.mapping, pipeline.store), turns_of(pipeline.store)
 
     def settling(settled: Sequence[Settled]) -> tuple[Sequence[Cursor], Sequence[str]]:
         nonlocal done
@@ -197,9 +166,7 @@ def write(pipeline: Pipeline, cycle_id: int, now: datetime, only: Sequence[str] 
             done += 1
             report.outcome(outcome)
             pipeline.tell("writing", done, total)
-        taken = [turns.settle(each.decision, pipeline.mapping, is_open=each.is_open) for each in settled]
-        cursors: list[Cursor] = [(TURNS, turns.kept), (PROMISED, turns.promised)] if any(taken) else []
-        return cursors, rollup.settle(settled)
+        return decisions.settle(settled)
 
     writer = Writer(
         pipeline.salesforce,
@@ -207,14 +174,14 @@ def write(pipeline: Pipeline, cycle_id: int, now: datetime, only: Sequence[str] 
         pack=pipeline.pack,
         cycle_id=cycle_id,
         mapping_version=pipeline.mapping.version,
-        now=now,
+        now=decisions.now,
         settling=settling,
     )
-    for batch in planned(pipeline, now, only, rollup, turns, SETTLING):
+    for batch in planned(pipeline, decisions, only, SETTLING):
         writer.add(batch)
     writer.finish()
-    for marks in rollup.dirty():
-        writer.add(rollup.take(marks))
+    for marks in decisions.rollup.dirty():
+        writer.add(decisions.rollup.take(marks))
     writer.finish()
 
 

@@ -15,7 +15,8 @@ from connector.base.errors import ConfigurationError
 from connector.base.facts import Row
 from connector.base.ports import Read, Salesforce
 from connector.base.soql import among
-from connector.lifecycle.allocation import Desk, OwnerRule
+from connector.lifecycle.handoff import OwnerRule
+from connector.lifecycle.owners import NO_OWNERS, Owners
 from connector.mapping import Mapping as CompiledMapping
 from connector.store import Store
 
@@ -27,16 +28,23 @@ QUEUE_KEYS = ("DeveloperName", "Name", "Id")
 OWNED = {"Contact": "", "Lead": " AND IsConverted = false"}
 
 
-def staffed(mapping: CompiledMapping, salesforce: Salesforce, store: Store, now: datetime) -> CompiledMapping:
-    """The mapping with its owners found. Raises ConfigurationError for names that nobody active has."""
+def find_owners(mapping: CompiledMapping, salesforce: Salesforce, store: Store, now: datetime) -> Owners:
+    """The owners that the mapping names, looked up where what is known of them is too old. Raises ConfigurationError
+    for names that nobody active has."""
     rules = [rule for handoff in mapping.model.handoffs for rule in handoff.owners]
     if not rules:
-        return mapping
+        return NO_OWNERS
     known = store.cursor(CURSOR)
     if known is None or not _is_good(known, rules, now):
         known = {**find(rules, salesforce), "read_at": now.isoformat()}
         store.set_cursor(CURSOR, known)
-    return mapping.at_desk(Desk(ids=known["ids"], load=known["load"]))
+    return Owners(ids=known["ids"], load=known["load"])
+
+
+def known_owners(store: Store) -> Owners:
+    """The owners as they were looked up last."""
+    known = store.cursor(CURSOR)
+    return Owners(ids=known["ids"], load=known["load"]) if known else NO_OWNERS
 
 
 def find(rules: Sequence[OwnerRule], salesforce: Salesforce) -> dict[str, Any]:

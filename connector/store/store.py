@@ -187,6 +187,18 @@ class Store:
             connection.execute(update(SETTLED).where(is_due).values(review_at=None))
             return count
 
+    def due(self, now: datetime) -> list[str]:
+        """Those people, not marked yet."""
+        is_due = select(SETTLED.c.person_id).where(SETTLED.c.review_at <= iso(now))
+        with self._read() as connection:
+            return [row[0] for row in connection.execute(is_due.where(links.exists_now(SETTLED.c.person_id)))]
+
+    def dirty(self) -> list[str]:
+        """Ids of everybody who is dirty."""
+        people = select(DIRTY.c.person_id).where(not_(accounts.is_account(DIRTY.c.person_id)))
+        with self._read() as connection:
+            return [row[0] for row in connection.execute(people)]
+
     def dirty_count(self) -> int:
         with self._read() as connection:
             return int(connection.execute(select(func.count()).select_from(DIRTY)).scalar() or 0)

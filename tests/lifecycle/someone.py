@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connector.base.facts import Activity, Decision, Direction, OpportunityRole, Person, Prospect
-from connector.lifecycle import Mapping, decide, plan
+from connector.lifecycle import Assigner, Mapping, Owners, decide, plan
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -65,9 +65,11 @@ def person(
     )
 
 
-def written(someone: Person, mapping: Mapping, now: datetime = NOW) -> tuple[Person, Decision]:
+def written(
+    someone: Person, mapping: Mapping, now: datetime = NOW, owners: Owners | None = None
+) -> tuple[Person, Decision]:
     """The person once the decision was written: fields as planned, memory kept."""
-    decision = decide(someone, mapping, now)
+    decision = decide(someone, mapping, now, Assigner(owners or Owners()))
     change = plan(someone, decision, mapping)
     fields = {**someone.fields, **(change.values() if change else {})}
     memory = {track.track: track.memory for track in decision.tracks}

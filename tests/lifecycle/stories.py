@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from someone import DAY, NOW, deal, did, person
 
 from connector.base.facts import Prospect
-from connector.lifecycle.allocation import Desk
 from connector.mapping.load import compile_tree
 from connector.mapping.mistakes import MappingInvalid, Notes, Place
 from connector.mapping.tree import Map, Scalar, Seq
@@ -222,6 +221,11 @@ def _score(draw: st.DrawFn) -> dict[str, Any]:
     return {"points": points, **draw(st.sampled_from([{}, {"half_life": "2d"}, {"half_life": "30d"}]))}
 
 
+# Named by their ids, so that any org has them.
+A_USER, A_QUEUE = "005000000000001AAA", "00G000000000001AAA"
+OTHERS = [f"00500000000000{number}AAA" for number in range(2, 6)]
+
+
 @cache
 @st.composite
 def _handoffs(draw: st.DrawFn, standing: bool) -> list[dict[str, Any]]:
@@ -231,15 +235,15 @@ def _handoffs(draw: st.DrawFn, standing: bool) -> list[dict[str, Any]]:
         "unless": draw(st.sampled_from(["never", {"activity": {"kind": "call", "within": "3d"}}])),
         "status": "New",
         "owner": [
-            {"when": {"country": "DE"}, "round_robin": ["a", "b"]},
-            {"queue": "q"},
-            {"weights": {"c": 2, "d": 1}},
+            {"when": {"country": "DE"}, "round_robin": [A_USER, OTHERS[0]]},
+            {"queue": A_QUEUE},
+            {"weights": {OTHERS[1]: 2, OTHERS[2]: 1}},
         ],
     }
     back = {
         "name": "back",
         "when": {"handed_off": {"by": "to sales"}, "not": {"threshold": "hot"}},
-        "owner": [{"user": "e"}],
+        "owner": [{"user": OTHERS[3]}],
     }
     return [first, {**back, "unless": "never"}] if standing and draw(st.booleans()) else [first]
 
@@ -289,7 +293,7 @@ def compiled(values: dict[str, Any]) -> Any:
     except MappingInvalid as error:
         assume(not all("can never hold" in each.what for each in error.mistakes))
         raise
-    return mapping.at_desk(Desk({name: f"005{name}" for name in mapping.owners}))
+    return mapping
 
 
 LIKELY = ("form_submit", "form_submit", "email_click", "meeting", "call", *KINDS)

@@ -10,8 +10,8 @@ import pytest
 from someone import DAY, NOW, did, person, stage_of, track, written
 
 from connector.base.facts import Prospect
-from connector.lifecycle import Desk, Turns, decide, plan
-from connector.lifecycle.allocation import draw
+from connector.lifecycle import Assigner, Owners, plan
+from connector.lifecycle import decide as decide_with
 from connector.mapping import loads
 
 POINTS = """
@@ -100,7 +100,12 @@ handoff:
   status: New
   owner: [{when: {country: DE}, user: anna}, {round_robin: [ben, clara]}]
 """
-DESK = Desk({"anna": "005A", "ben": "005B", "clara": "005C"})
+OWNERS = Owners({"anna": "005A", "ben": "005B", "clara": "005C"})
+
+
+def decide(someone, mapping, now, owners=OWNERS):
+    """Somebody decided first, whose turn nobody took yet."""
+    return decide_with(someone, mapping, now, Assigner(owners))
 
 
 def scored(someone, score):
@@ -109,10 +114,10 @@ def scored(someone, score):
 
 def handed(scores, mapping=None):
     """The owner decided at each score, in turn; "" where nobody was handed to anybody."""
-    mapping = mapping or loads(HANDOFF).at_desk(DESK)
+    mapping = mapping or loads(HANDOFF)
     someone, owners = person(MailingCountry="DE", OwnerId="005M"), []
     for day, score in enumerate(scores):
-        someone, decision = written(scored(someone, score), mapping, NOW + day * DAY)
+        someone, decision = written(scored(someone, score), mapping, NOW + day * DAY, OWNERS)
         owner = track(decision, "owner")
         owners.append(owner.value if owner.rule else "")
     return owners
@@ -127,33 +132,33 @@ def test_a_score_that_arrives_late_still_counts():
 
 
 def test_a_hand_off_sets_the_status_and_forgets_older_calls():
-    mapping = loads(HANDOFF).at_desk(DESK)
-    someone, decision = written(scored(person(did=[did("call", 90)]), 80), mapping)
+    mapping = loads(HANDOFF)
+    someone, decision = written(scored(person(did=[did("call", 90)]), 80), mapping, owners=OWNERS)
     assert track(decision, "status").value == "New"
     called = replace(someone, activities=(*someone.activities, did("call", -1)))
     assert track(decide(called, mapping, NOW + 2 * DAY), "status").value == "Working"
 
 
 def test_a_refused_write_hands_over_to_the_same_person_again():
-    mapping = loads(HANDOFF).at_desk(DESK)
+    mapping = loads(HANDOFF)
     someone = scored(person(), 80)
     owners = {track(decide(someone, mapping, NOW + day * DAY), "owner").value for day in range(5)}
     assert len(owners) == 1 <= len(owners & {"005B", "005C"})
 
 
 def test_a_rep_who_works_on_somebody_keeps_them():
-    mapping = loads(HANDOFF).at_desk(DESK)
+    mapping = loads(HANDOFF)
     worked_on = scored(person(OwnerId="005Z", did=[did("call", 5, source="salesforce")]), 80)
-    settled, decision = written(worked_on, mapping)
+    settled, decision = written(worked_on, mapping, owners=OWNERS)
     assert track(decision, "owner").value == "005Z"
     assert track(decide(settled, mapping, NOW + 60 * DAY), "owner").value == "005Z", "nor later for the same occasion"
-    told_so = loads(HANDOFF.replace("  status: New", "  unless: never\n  status: New")).at_desk(DESK)
+    told_so = loads(HANDOFF.replace("  status: New", "  unless: never\n  status: New"))
     assert track(decide(worked_on, told_so, NOW), "owner").value in {"005B", "005C"}
 
 
 def test_an_owner_the_org_does_not_have_hands_nobody_over():
     someone = scored(person(OwnerId="005Z", MailingCountry="DE"), 80)
-    decision = decide(someone, loads(HANDOFF), NOW)
+    decision = decide(someone, loads(HANDOFF), NOW, Owners())
     owner = track(decision, "owner")
     assert (owner.value, owner.verdict) == ("005Z", "held")
     assert "the org has no active user or queue anna" in owner.reason
@@ -162,9 +167,11 @@ def test_an_owner_the_org_does_not_have_hands_nobody_over():
 
 
 def test_an_owner_who_left_gets_nobody_and_the_others_share():
-    mapping = loads(HANDOFF).at_desk(Desk({"anna": "005A", "clara": "005C"}))
+    mapping, left = loads(HANDOFF), Owners({"anna": "005A", "clara": "005C"})
     someone = scored(person(), 80)
-    found = {track(decide(replace(someone, id=f"003{n:012d}AAA"), mapping, NOW), "owner").value for n in range(30)}
+    found = {
+        track(decide(replace(someone, id=f"003{n:012d}AAA"), mapping, NOW, left), "owner").value for n in range(30)
+    }
     assert found == {"005C"}
 
 
@@ -172,19 +179,19 @@ IDS = [f"003{number:012d}AAA" for number in range(6000)]
 
 
 def test_owners_share_people_in_the_proportions_asked_for():
-    even = Counter(draw("even", [("a", 1), ("b", 1), ("c", 1)], each) for each in IDS)
+    even = Counter(dealt("round_robin: [anna, ben, clara]", 6000))
     assert all(1800 < count < 2200 for count in even.values())
-    weighted = Counter(draw("weighted", [("a", 1), ("b", 2), ("c", 0)], each) for each in IDS)
-    assert 1800 < weighted["a"] < 2200 < weighted["b"]
-    assert "c" not in weighted
+    weighted = Counter(dealt("weights: {anna: 1, ben: 2, clara: 0}", 6000))
+    assert 1800 < weighted["A"] < 2200 < weighted["B"]
+    assert "C" not in weighted
 
 
-def dealt(rule, count, desk=DESK, turns=None):
+def dealt(rule, count, owners=OWNERS, assigner=None):
     """Owners in turn, of so many people handed off one after the other."""
-    mapping = loads(HANDOFF.replace("round_robin: [ben, clara]", rule)).at_desk(desk)
-    turns = turns or Turns()
+    mapping = loads(HANDOFF.replace("round_robin: [ben, clara]", rule))
+    assigner = assigner or Assigner(owners)
     people = [replace(scored(person(), 80), id=each) for each in IDS[:count]]
-    return [track(turns.take(decide(each, mapping, NOW), mapping), "owner").value[-1] for each in people]
+    return [track(decide_with(each, mapping, NOW, assigner), "owner").value[-1] for each in people]
 
 
 def test_turns_are_exact_for_people_decided_one_after_the_other():
@@ -194,44 +201,44 @@ def test_turns_are_exact_for_people_decided_one_after_the_other():
 
 
 def test_turns_go_on_from_what_was_kept_and_start_anew_when_the_owners_change():
-    turns = Turns()
-    assert dealt("round_robin: [ben, clara]", 3, turns=turns) == ["B", "C", "B"]
-    kept = Turns(json.loads(json.dumps(turns.counts)))
-    assert dealt("round_robin: [ben, clara]", 2, turns=kept) == ["C", "B"]
-    assert dealt("round_robin: [anna, ben, clara]", 3, turns=kept) == ["A", "B", "C"]
+    turns = Assigner(OWNERS)
+    assert dealt("round_robin: [ben, clara]", 3, assigner=turns) == ["B", "C", "B"]
+    kept = Assigner(OWNERS, json.loads(json.dumps(turns.counts)))
+    assert dealt("round_robin: [ben, clara]", 2, assigner=kept) == ["C", "B"]
+    assert dealt("round_robin: [anna, ben, clara]", 3, assigner=kept) == ["A", "B", "C"]
 
 
 def test_a_turn_is_told_with_its_owner_and_only_taken_by_a_hand_off():
-    mapping, turns = loads(HANDOFF).at_desk(DESK), Turns()
-    quiet = decide(scored(person(), 10), mapping, NOW)
-    assert turns.take(quiet, mapping) is quiet
+    mapping, assigner = loads(HANDOFF), Assigner(OWNERS)
+    decide_with(scored(person(), 10), mapping, NOW, assigner)
+    assert assigner.counts == {}
     for each in IDS[:6]:
-        owner = track(turns.take(decide(replace(scored(person(), 80), id=each), mapping, NOW), mapping), "owner")
+        owner = track(decide_with(replace(scored(person(), 80), id=each), mapping, NOW, assigner), "owner")
         assert f"goes to {owner.memory['to']}" in owner.reason
         assert owner.memory["written"] == owner.value == owner.evidence[-1].ref
         assert owner.evidence[-1].text.startswith(owner.memory["to"])
 
 
 def test_by_free_capacity_the_full_get_nobody_and_when_all_are_full_the_next_rule_decides():
-    rule, desk = "capacity: {ben: 50, clara: 10}", {"clara": 10}
-    assert set(dealt(rule, 60, Desk(DESK.ids, desk))) == {"B"}
+    rule, load = "capacity: {ben: 50, clara: 10}", {"clara": 10}
+    assert set(dealt(rule, 60, Owners(OWNERS.ids, load))) == {"B"}
     assert Counter(dealt(rule, 60)) == {"B": 50, "C": 10}
     text = HANDOFF.replace("round_robin: [ben, clara]", "capacity: {ben: 1}}, {user: clara")
-    full = loads(text).at_desk(Desk(DESK.ids, {"ben": 1}))
-    assert track(decide(scored(person(), 80), full, NOW), "owner").value == "005C"
+    full = Owners(OWNERS.ids, {"ben": 1})
+    assert track(decide(scored(person(), 80), loads(text), NOW, full), "owner").value == "005C"
 
 
 def test_a_contact_is_never_given_to_a_queue():
     text = HANDOFF.replace("owner: [{when", "owner: [{queue: Inbound}, {when")
-    mapping = loads(text).at_desk(Desk({**DESK.ids, "Inbound": "00GQ"}))
-    assert track(decide(scored(person(MailingCountry="DE"), 80), mapping, NOW), "owner").value == "005A"
+    mapping, owners = loads(text), Owners({**OWNERS.ids, "Inbound": "00GQ"})
+    assert track(decide(scored(person(MailingCountry="DE"), 80), mapping, NOW, owners), "owner").value == "005A"
     lead = scored(person(object_name="Lead", Country="DE"), 80)
-    assert track(decide(lead, mapping, NOW), "owner").value == "00GQ"
+    assert track(decide(lead, mapping, NOW, owners), "owner").value == "00GQ"
     assert mapping.owners == {"Inbound": True, "anna": False, "ben": False, "clara": False}
 
 
 def test_memory_is_json():
-    _, decision = written(scored(person(), 80), loads(HANDOFF).at_desk(DESK))
+    _, decision = written(scored(person(), 80), loads(HANDOFF), owners=OWNERS)
     for each in decision.tracks:
         assert json.loads(json.dumps(dict(each.memory))) == dict(each.memory)
 

@@ -1,0 +1,120 @@
+"""Hand-off: when a person goes to sales, and by which rule an owner is chosen.
+
+It happens once, when its condition turns true, and again only after the condition was false in between. The choice is
+remembered, and nobody is handed off twice for one occasion. Who of the rule's owners it is says ``assignment.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from connector.base.facts import NOTHING, TrackDecision
+from connector.lifecycle.activity import HasActivity
+from connector.lifecycle.compare import OneOf
+from connector.lifecycle.conditions import Condition, Test
+from connector.lifecycle.view import View
+
+WORKED_ON = HasActivity(
+    kinds=("call", "meeting", "email_sent", "email_reply"), source=OneOf(("salesforce",)), within=timedelta(days=30)
+)
+
+
+@dataclass(frozen=True)
+class OwnerRule:
+    """The owners of people for whom ``when`` holds. ``shares``: owner -> weight; with ``by_capacity`` the weight is how
+    many people the owner may have. A queue can own Leads only."""
+
+    name: str
+    shares: tuple[tuple[str, float], ...]
+    when: Condition | None = None
+    is_queue: bool = False
+    by_capacity: bool = False
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Handoff:
+    """``unless``: a person for whom this holds keeps the owner, because somebody works on them already."""
+
+    name: str
+    when: Condition
+    owners: tuple[OwnerRule, ...] = ()
+    unless: Condition | None = WORKED_ON
+    status: str | None = None
+    line: int = 0
+
+
+@dataclass
+class Handoffs:
+    """The hand-offs compiled for one object."""
+
+    handoffs: tuple[Handoff, ...]
+    object_name: str
+    field: str | None
+
+    def __post_init__(self) -> None:
+        self._compiled: list[tuple[Handoff, Test, Test | None, list[tuple[OwnerRule, Test | None]]]] = []
+        for each in self.handoffs:
+            owners = [
+                (rule, rule.when.compile(self.object_name) if rule.when else None)
+                for rule in each.owners
+                if not rule.is_queue or self.object_name == "Lead"
+            ]
+            unless = each.unless.compile(self.object_name) if each.unless else None
+            self._compiled.append((each, each.when.compile(self.object_name), unless, owners))
+
+    def decide(self, view: View) -> tuple[TrackDecision, Handoff | None]:
+        """The hand-off that happens now, and the rule that names its owner; which of the rule's owners it is, the
+        assigner says."""
+        memory = NOTHING if view.is_restarted else view.memory.get("owner", NOTHING)
+        current = view.fields.get(self.field) if self.field else memory.get("written")
+        was_on = memory.get("on", ())
+        on = self.on(view)
+        for handoff, _, unless, owners in self._compiled:
+            if handoff.name in on and handoff.name not in was_on:
+                if unless is not None and unless(view):
+                    continue
+                return self._hand_off(view, handoff, owners, current, on, memory)
+        remembered = {**memory, "on": on} if on or memory else {}
+        reason = f"handed off to {memory['to']} by {memory['by']}" if memory.get("to") else "not handed off"
+        return TrackDecision("owner", current, current, "", "stays", reason, memory=remembered), None
+
+    def on(self, view: View) -> list[str]:
+        """The hand-offs whose condition holds."""
+        return [each.name for each, test, _, _ in self._compiled if test(view)]
+
+    def _hand_off(
+        self,
+        view: View,
+        handoff: Handoff,
+        owners: list[tuple[OwnerRule, Test | None]],
+        current: str | None,
+        on: list[str],
+        memory: Mapping[str, Any],
+    ) -> tuple[TrackDecision, Handoff | None]:
+        rule, lacks = _rule_for(view, owners)
+        evidence = handoff.when.why(view)
+        if handoff.owners and lacks:
+            reason = f"{handoff.name}: {lacks}; nobody was chosen"
+            return TrackDecision("owner", current, current, "", "held", reason, evidence, memory), None
+        view.hand_off(handoff.name)
+        still_on = [name for name in self.on(view) if name in on]
+        happened = {"on": still_on, "at": view.now.isoformat(), "by": handoff.name, "to": None, "written": current}
+        remembered = happened if rule is None else {**happened, "rule": rule.name}
+        reason = f"{handoff.name}: {handoff.when.said}"
+        return TrackDecision("owner", current, current, handoff.name, "stays", reason, evidence, remembered), handoff
+
+
+def _rule_for(view: View, owners: list[tuple[OwnerRule, Test | None]]) -> tuple[OwnerRule | None, str]:
+    """The first rule that fits and has somebody free, or what is lacking."""
+    for rule, test in owners:
+        if test is None or test(view):
+            shares = view.owners.shares(rule)
+            if not shares:
+                return None, f"the org has no active user or queue {' and '.join(name for name, _ in rule.shares)}"
+            if any(share > 0 for _, share in shares):
+                return rule, ""
+    return None, "no owner rule fits, or all are full"

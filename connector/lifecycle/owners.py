@@ -1,0 +1,43 @@
+"""The org's owners at one moment: who of those that a mapping names is there, and how many people they have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+OWNER_ID = re.compile(r"(005|00G)[A-Za-z0-9]{12}([A-Z0-5]{3})")  # a user or a queue, in 18 characters
+
+
+class Shares(Protocol):
+    """An owner rule, as far as its owners go."""
+
+    @property
+    def shares(self) -> tuple[tuple[str, float], ...]: ...
+
+    @property
+    def by_capacity(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Owners:
+    """``ids``: name in the mapping -> User or Group id. ``load``: name -> people they have now, for rules by
+    capacity."""
+
+    ids: Mapping[str, str] = field(default_factory=dict)
+    load: Mapping[str, int] = field(default_factory=dict)
+
+    def id_of(self, owner: str) -> str | None:
+        """The id; a mapping may also name owners by their id."""
+        return owner if OWNER_ID.fullmatch(owner) else self.ids.get(owner)
+
+    def shares(self, rule: Shares) -> list[tuple[str, float]]:
+        """Each owner's part, of those the org has; by capacity, how many more they can take."""
+        there = [(owner, weight) for owner, weight in rule.shares if self.id_of(owner) is not None]
+        if rule.by_capacity:
+            return [(owner, max(0.0, weight - self.load.get(owner, 0))) for owner, weight in there]
+        return there
+
+
+NO_OWNERS = Owners()

@@ -1,0 +1,76 @@
+"""Deciding people, as the next cycle does it: the one place where roll-up, deciding, owners and planning come together.
+
+A cycle, its dry run, ``connector plan`` and ``connector explain`` all decide through here, so that they say the same.
+One :class:`Decisions` is one pass: people in the order of their ids, because owners get people by turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from connector.base.facts import Person
+from connector.lifecycle import Assigner, Owners, decide, plan
+from connector.mapping import Mapping as CompiledMapping
+from connector.pipeline.poll import chunks
+from connector.pipeline.rollup import RollUp
+from connector.pipeline.writeback import Planned
+from connector.store import Cursor, Settled, Store
+
+BATCH = 1000  # people decided at a time
+TURNS, PROMISED = "turns", "promised"  # where it is kept how many people each owner was given, and is to be given
+
+
+class Decisions:
+    """``owners``: those of the org that the mapping names (``connector.pipeline.owners``)."""
+
+    def __init__(self, mapping: CompiledMapping, store: Store, owners: Owners, now: datetime) -> None:
+        self.mapping, self.now = mapping, now
+        self.rollup = RollUp(mapping, store)
+        self.assigner = Assigner(owners, dict(store.cursor(TURNS) or {}), dict(store.cursor(PROMISED) or {}))
+        self._store = store
+
+    def facts(self, ids: Sequence[str]) -> Sequence[Person]:
+        """What is recorded of these people, and of those around them."""
+        found = self._store.facts_of(ids, with_roleless=self.mapping.moves_without_roles)
+        return self.rollup.tell(found)
+
+    def batch(self, ids: Sequence[str], marks: Mapping[str, int]) -> list[Planned]:
+        """These people, in this order, with the number of each one's dirty mark (0: without one)."""
+        decided = [(each, decide(each, self.mapping, self.now, self.assigner)) for each in self.facts(ids)]
+        self.rollup.note(decided)
+        return [
+            (person.id, marks.get(person.id, 0), decision, plan(person, decision, self.mapping))
+            for person, decision in decided
+        ]
+
+    def dirty(self, only: frozenset[str] | None = None) -> Iterator[tuple[dict[str, int], list[Planned]]]:
+        """Everybody who is dirty, or of these only: the marks of a batch, and the batch."""
+        after = ""
+        while marks := self._store.next_dirty(BATCH, after):
+            after = marks[-1][0]
+            wanted = {person: mark for person, mark in marks if only is None or person in only}
+            yield wanted, self.batch(list(wanted), wanted)
+
+    def coming(self) -> list[str]:
+        """Whom the next cycle decides, in its order, as far as the facts are read."""
+        if self._store.mapping_version() != self.mapping.version:
+            return self._store.people_in()
+        return sorted({*self._store.dirty(), *self._store.due(self.now)})
+
+    def turn_of(self, person: Person) -> Assigner:
+        """Whose turn it is when the next cycle comes to this person: those who come before have had theirs. They are
+        only decided where it matters, for somebody who is handed to one of several."""
+        trial = Assigner(self.assigner.owners)
+        decide(person, self.mapping, self.now, trial)
+        if trial.counts:  # somebody was given a person
+            before = [each for each in self.coming() if each < person.id]
+            for ids in chunks(before, BATCH):
+                self.batch(ids, {})
+        return self.assigner
+
+    def settle(self, settled: Sequence[Settled]) -> tuple[Sequence[Cursor], Sequence[str]]:
+        """What is kept with it, and the accounts that must be looked at now."""
+        taken = [self.assigner.settle(each.decision, self.mapping, is_open=each.is_open) for each in settled]
+        cursors: list[Cursor] = [(TURNS, self.assigner.kept), (PROMISED, self.assigner.promised)] if any(taken) else []
+        return cursors, self.rollup.settle(settled)
