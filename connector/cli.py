@@ -8,10 +8,12 @@ go to stderr.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -20,7 +22,10 @@ from connector.base import logs
 from connector.base.errors import ConfigurationError, ConnectorError
 from connector.base.settings import Settings
 from connector.base.settings import load as load_settings
-from connector.commands import render
+from connector.commands import screen
+
+if TYPE_CHECKING:
+    from connector.pipeline.planned import Listing
 
 app = typer.Typer(
     name="connector",
@@ -37,6 +42,9 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change;
 MaxChanges = Annotated[
     int | None, typer.Option("--max-changes", min=0, help="Stop before more people and accounts than this change.")
 ]
+
+ListAll = Annotated[bool, typer.Option("--list", help="Name everybody, not only the first 20.")]
+CsvFile = Annotated[Path | None, typer.Option("--csv", help="Write everybody to this file, a row a change.")]
 
 
 class System(StrEnum):
@@ -62,14 +70,14 @@ def main() -> None:
     except ConnectorError as error:
         if Options.debug:
             raise
-        render.error(error)
+        screen.error(error)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(0)  # the reader of our output went away
     except Exception as error:
         if Options.debug:
             raise
-        render.unexpected(error)
+        screen.unexpected(error)
         sys.exit(1)
 
 
@@ -89,6 +97,24 @@ def settings_of(**overrides: Any) -> Settings:
     settings = load_settings(**{name: value for name, value in overrides.items() if value is not None})
     logs.configure(settings.log_format, "DEBUG" if Options.debug else settings.log_level)
     return settings
+
+
+@contextmanager
+def listing(is_preview: bool, list_all: bool, csv_file: Path | None) -> Iterator[Listing | None]:
+    """Who it is, for a preview or where somebody asks."""
+    from connector.pipeline.planned import SHOWN, Listing
+
+    if not (is_preview or list_all or csv_file):
+        yield None
+        return
+    keep = None if list_all else SHOWN
+    try:
+        with csv_file.open("w", encoding="utf-8", newline="") if csv_file else nullcontext() as file:
+            yield Listing(keep, file)
+    except OSError as error:
+        if csv_file is None or error.filename != str(csv_file):
+            raise
+        raise ConfigurationError(f"{csv_file} cannot be written: {error.strerror}", "name another file") from None
 
 
 @app.command()
@@ -124,30 +150,41 @@ def sandbox(
         loaded = practice.fill(served, sample=sample, data=data)
         practice.announce(served)
         for line in practice.told(served, loaded):
-            render.note(line)
-        practice.serve_until(served, every=live, stop=stop, tell=render.note)
+            screen.note(line)
+        practice.serve_until(served, every=live, stop=stop, tell=screen.note)
 
 
 @app.command()
 def check(as_json: AsJson = False) -> None:
     """Check the mapping, and with credentials that the org has what it needs."""
-    from connector.commands.check import run_check
+    from connector.commands.check import run_check, show_check
 
     report = run_check(settings_of())
-    render.check(report, as_json=as_json)
+    show_check(report, as_json=as_json)
     raise typer.Exit(2 if report.mistakes else 0)
 
 
 @app.command()
-def sync(as_json: AsJson = False, dry_run: DryRun = False, max_changes: MaxChanges = None) -> None:
+def sync(
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+    max_changes: MaxChanges = None,
+    list_all: ListAll = False,
+    csv_file: CsvFile = None,
+) -> None:
     """Run one cycle and exit."""
+    from connector.commands import cycle_text
     from connector.pipeline.cycle import run_cycle
     from connector.wiring import open_pipeline
 
     settings = settings_of(max_changes=max_changes)
-    with render.progress(as_json) as tell, open_pipeline(settings, tell=tell, dry_run=dry_run) as pipeline:
-        report = run_cycle(pipeline, dry_run=dry_run)
-    render.cycle(report, as_json=as_json)
+    with (
+        listing(dry_run, list_all, csv_file) as people,
+        screen.progress(as_json) as tell,
+        open_pipeline(settings, tell=tell, dry_run=dry_run) as pipeline,
+    ):
+        report = run_cycle(pipeline, dry_run=dry_run, listing=people)
+    cycle_text.cycle(report, as_json=as_json)
     raise typer.Exit(report.exit_code)
 
 
@@ -159,8 +196,11 @@ def backfill(
     as_json: AsJson = False,
     dry_run: DryRun = False,
     max_changes: MaxChanges = None,
+    list_all: ListAll = False,
+    csv_file: CsvFile = None,
 ) -> None:
     """Read everything, decide everybody from the full history, write what differs. Goes on where it was interrupted."""
+    from connector.commands import cycle_text
     from connector.pipeline.backfill import Scope, run_backfill
     from connector.pipeline.daemon import Stop
     from connector.wiring import open_pipeline
@@ -170,13 +210,14 @@ def backfill(
     stop = Stop()
     with (
         stop.on_signals(),
-        render.progress(as_json) as tell,
+        listing(dry_run, list_all, csv_file) as people,
+        screen.progress(as_json) as tell,
         open_pipeline(settings, tell=tell, stop=stop, dry_run=dry_run) as pipeline,
     ):
-        report = run_backfill(pipeline, scope, dry_run=dry_run)
-    render.cycle(report, as_json=as_json)
+        report = run_backfill(pipeline, scope, dry_run=dry_run, listing=people)
+    cycle_text.cycle(report, as_json=as_json)
     if stop():
-        render.note("interrupted: run the same command again to go on")
+        screen.note("interrupted: run the same command again to go on")
         raise typer.Exit(130)
     raise typer.Exit(report.exit_code)
 
@@ -186,14 +227,17 @@ def plan(
     mapping: Annotated[str | None, typer.Option(help="The mapping to try; without it, the one in force.")] = None,
     as_json: AsJson = False,
     max_changes: MaxChanges = None,
+    list_all: ListAll = False,
+    csv_file: CsvFile = None,
 ) -> None:
     """What a mapping would change, against the facts read so far. Asks nobody and writes nothing."""
+    from connector.commands import cycle_text
     from connector.commands.plan import run_preview
 
     settings = settings_of(max_changes=max_changes)
-    with render.progress(as_json) as tell:
-        preview = run_preview(settings, mapping, tell)
-    render.preview(preview, as_json=as_json)
+    with listing(True, list_all, csv_file) as people, screen.progress(as_json) as tell:
+        preview = run_preview(settings, mapping, tell, people)
+    cycle_text.preview(preview, as_json=as_json)
     limit = settings.max_changes
     if limit is not None and preview.report.to_change > limit:
         raise ConfigurationError(
@@ -205,14 +249,15 @@ def plan(
 @app.command()
 def run() -> None:
     """The daemon: one cycle every interval. The first signal finishes the step in hand, the second interrupts."""
+    from connector.base import heartbeat
     from connector.pipeline import daemon
     from connector.sources.webhook.server import serve_webhooks
-    from connector.wiring import heartbeat_file, open_pipeline
+    from connector.wiring import open_pipeline
 
     settings = settings_of()
     stop = daemon.Stop()
     with open_pipeline(settings, stop=stop) as pipeline, serve_webhooks(settings, pipeline.clock):
-        daemon.run(daemon.Daemon(pipeline, heartbeat=heartbeat_file(settings)), stop, settings.interval)
+        daemon.run(daemon.Daemon(pipeline, beats=heartbeat.beside(settings.state)), stop, settings.interval)
 
 
 @app.command()
@@ -220,16 +265,50 @@ def status(
     as_json: AsJson = False,
     max_age: Annotated[
         float | None,
-        typer.Option(help="Exit 1 unless the daemon gave a sign of life in this many seconds."),
+        typer.Option(help="Only whether the daemon is well: exit 1 unless a cycle went well in this many seconds."),
     ] = None,
 ) -> None:
-    """Cursors, last cycles, people by stage, waiting and set-aside writes, API calls today."""
+    """Cursors, last cycles, people by stage, waiting and refused writes, API calls today."""
+    settings = settings_of()
+    if max_age is not None:
+        raise typer.Exit(_is_healthy(settings, max_age, as_json))
+    from connector.commands import status_text
     from connector.commands.status import read_status
 
-    report = read_status(settings_of())
-    render.status(report, as_json=as_json)
-    if max_age is not None and (report["heartbeat"] is None or report["heartbeat"]["seconds_ago"] > max_age):
-        raise typer.Exit(1)
+    status_text.status(read_status(settings), as_json=as_json)
+
+
+def _is_healthy(settings: Settings, max_age: float, as_json: bool) -> int:
+    """Looks at the sign of life only: no database is opened."""
+    from connector.base import heartbeat
+    from connector.base.clock import SystemClock
+
+    told = heartbeat.health(heartbeat.read(heartbeat.beside(settings.state)), SystemClock().now(), max_age)
+    text = f"{'healthy' if told['healthy'] else 'not healthy'}: {told['because']}"
+    screen.document(told, as_json=as_json, text=text)
+    return 0 if told["healthy"] else 1
+
+
+@app.command()
+def approve(
+    up_to: Annotated[int | None, typer.Option(min=1, help="At most so many changes; without it, what is held.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a plan pass that is held back for changing more than --max-changes: once, within a day."""
+    from connector.base.clock import SystemClock
+    from connector.pipeline.approval import approve as let_pass
+    from connector.pipeline.approval import held_back
+    from connector.wiring import open_state
+
+    with open_state(settings_of()) as store:
+        held = held_back(store)
+        if held is None and up_to is None:
+            raise ConfigurationError(
+                "no plan is held back", "connector status says so when one is; --up-to allows one beforehand"
+            )
+        allowed = let_pass(store, SystemClock().now(), up_to)
+    text = f"the next cycle may change up to {allowed:,} people and accounts, once, within a day"
+    screen.document({"approved_up_to": allowed}, as_json=as_json, text=text)
 
 
 @app.command()
@@ -239,9 +318,10 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Why a person is where they are: each track, its rule and evidence, and the history."""
+    from connector.commands import explain_text
     from connector.commands.explain import explain_people
 
-    render.explanations(explain_people(settings_of(), person, _date(at)), as_json=as_json)
+    explain_text.explanations(explain_people(settings_of(), person, _date(at)), as_json=as_json)
 
 
 @app.command()
@@ -253,8 +333,15 @@ def retry(
     from connector.wiring import open_state
 
     with open_state(settings_of()) as store:
+        waiting = {each["record_id"] for each in store.set_aside(None)} | {
+            each["person_id"] for each in store.set_aside(None)
+        }
+        if unknown := sorted(set(ids or ()) - waiting):
+            raise ConfigurationError(
+                f"no refused write waits for {', '.join(unknown)}", "connector status --json lists those that do"
+            )
         count = store.retry_set_aside(ids or None)
-    render.document({"retried": count}, as_json=as_json, text=f"{count} records will be decided and written again")
+    screen.document({"retried": count}, as_json=as_json, text=f"{count} records will be decided and written again")
 
 
 def _date(text: str | None) -> datetime | None:

@@ -8,8 +8,6 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-
 from connector import mapping as mappings
 from connector.base.clock import Clock, SystemClock
 from connector.base.settings import Settings
@@ -106,11 +104,3 @@ def _open_state(settings: Settings, clock: Clock, dry_run: bool) -> Iterator[Sto
 def open_copy(settings: Settings, clock: Clock) -> AbstractContextManager[Store]:
     """A copy of the state to try something with, thrown away afterwards."""
     return _open_state(settings, clock, dry_run=True)
-
-
-def heartbeat_file(settings: Settings) -> Path:
-    """Beside a SQLite state; otherwise in the working directory's state folder."""
-    parsed = make_url(state_url(settings))
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
-        return Path(parsed.database + ".heartbeat")
-    return Path("state") / "connector.heartbeat"

@@ -91,6 +91,9 @@ class FakeSalesforce:
     def identity(self) -> str:
         return "00D000000000001AAA"
 
+    def address(self) -> str:
+        return "https://fake.example.com"
+
     def calls(self) -> Mapping[str, int]:
         return dict(self._calls)
 

@@ -99,6 +99,10 @@ class Salesforce(Protocol):
         """The org's 18 character id."""
         ...
 
+    def address(self) -> str:
+        """Of the org, as links to its records begin: ``https://example.my.salesforce.com``."""
+        ...
+
     def calls(self) -> Mapping[str, int]:
         """API calls made by this object so far, by kind: query, query_more, composite, collections, describe ..."""
         ...

@@ -10,6 +10,7 @@ from connector.base.clock import SystemClock
 from connector.base.errors import ConfigurationError, Refused
 from connector.base.ports import PolledObject
 from connector.base.settings import Settings
+from connector.commands.screen import grid, out, print_json, shown
 from connector.mapping import Mapping as CompiledMapping
 from connector.mapping import MappingInvalid, Mistake, check_org
 from connector.pipeline.optional_fields import missing_fields, with_optional
@@ -121,3 +122,32 @@ def _describe(salesforce: SalesforceClient, name: str) -> Mapping[str, Any] | No
         if error.code in {"NOT_FOUND", "INVALID_TYPE"}:
             return None
         raise
+
+
+def show_check(report: CheckReport, *, as_json: bool) -> None:
+    if as_json:
+        print_json(report.as_dict())
+        return
+    console = out()
+    for mistake in report.mistakes:
+        console.print(f"[red]{shown(f'{mistake.file}:{mistake.line}')}[/red] {shown(mistake.what)}", soft_wrap=True)
+        if mistake.hint:
+            console.print(f"  try: {shown(mistake.hint)}", soft_wrap=True)
+    for warning in report.warnings:
+        console.print(f"[yellow]warning:[/yellow] {shown(str(warning))}", soft_wrap=True)
+    if report.mistakes:
+        count = len(report.mistakes)
+        console.print(
+            f"{count} mistake{'s' if count > 1 else ''} in {shown(report.mapping)}; nothing was read or written"
+        )
+        return
+    rows = [(name, ", ".join(fields)) for name, fields in report.reads.items()]
+    console.print(grid("Reads", ("object", "fields"), rows))
+    writes = [
+        (track, ", ".join(f"{name}.{field}" for name, field in fields.items()))
+        for track, fields in report.writes.items()
+    ]
+    console.print(grid("Writes", ("track", "fields"), writes))
+    console.print(f"sources read beside Salesforce: {', '.join(report.sources) or 'none'}")
+    where = f"the org {report.org} has all of it" if report.org else "no credentials are set, so no org was asked"
+    console.print(f"mapping {shown(report.mapping)} is right; {where}")

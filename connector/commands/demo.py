@@ -19,7 +19,7 @@ from rich.console import Console
 
 from connector.base.clock import SystemClock
 from connector.base.facts import Person
-from connector.commands import render
+from connector.commands import cycle_text, explain_text, screen
 from connector.commands.explain import explain_now
 from connector.commands.practice import SYSTEMS, Practice, add_fields, fill, serve
 from connector.pipeline.backfill import Scope, run_backfill
@@ -41,7 +41,7 @@ def run_demo(*, as_json: bool) -> None:
         settings = practice.settings(state=str(state), overlap=0.0, marketo_extracts=False)
         mapping = load_mapping(settings)
         add_fields(practice.org, mapping)
-        with render.steps(as_json) as step:
+        with screen.steps(as_json) as step:
             step("Building a sample company in a practice org")
             fill(practice, sample="small")
             somebody = _heard_of_everywhere(practice)
@@ -71,9 +71,9 @@ def run_demo(*, as_json: bool) -> None:
             "state": str(state),
         }
         if as_json:
-            render.print_json(told)
+            screen.print_json(told)
         else:
-            _show(render.out(), told, reports)
+            _show(screen.out(), told, reports)
 
 
 def _state_file() -> Path:
@@ -122,8 +122,8 @@ def _stages(practice: Practice, pipeline: Pipeline) -> dict[str, int]:
     for object_name, field in pipeline.mapping.writes["stage"].items():
         where = " WHERE IsConverted = false" if object_name == "Lead" else ""
         for row in practice.org.rows(f"SELECT {field} stage, COUNT(Id) n FROM {object_name}{where} GROUP BY {field}"):
-            counts[row["stage"] or render.NONE] += row["n"]
-    order = [render.NONE, *(stage.name for stage in pipeline.mapping.stages)]
+            counts[row["stage"] or screen.NONE] += row["n"]
+    order = [screen.NONE, *(stage.name for stage in pipeline.mapping.stages)]
     return {name: counts[name] for name in order}
 
 
@@ -152,8 +152,8 @@ def _show(console: Console, told: Mapping[str, Any], reports: list[CycleReport])
         if any(funnel[when][stage] for when in funnel)
     ]
     title = "People by stage, as Salesforce has them"
-    console.print(render.grid(title, ("stage", "before", "after backfill", "now"), rows, right=(1, 2, 3)))
-    render.changes_table(console, told["changes"])
+    console.print(screen.grid(title, ("stage", "before", "after backfill", "now"), rows, right=(1, 2, 3)))
+    cycle_text.changes_table(console, told["changes"])
     console.print("[bold]What happened between the cycles[/bold]")
     for line in told["happened"][:8]:
         console.print(f"  {line}", markup=False)
@@ -161,9 +161,9 @@ def _show(console: Console, told: Mapping[str, Any], reports: list[CycleReport])
         console.print(f"  ... and {more} more")
     console.print("\n[bold]Three decisions, explained[/bold]")
     for document in told["explained"]:
-        render.explanation(console, document, rules=False, history=False)
+        explain_text.explanation(console, document, rules=False, history=False)
     console.print("\n[bold]One person, heard of in Salesforce and three marketing systems[/bold]")
-    render.explanation(console, told["heard_of_everywhere"], rules=False)
+    explain_text.explanation(console, told["heard_of_everywhere"], rules=False)
     rows = [
         (
             each.kind,
@@ -176,7 +176,7 @@ def _show(console: Console, told: Mapping[str, Any], reports: list[CycleReport])
         for each in reports
     ]
     columns = ("what", "rows read", "people decided", "written", "Salesforce API calls", "time")
-    console.print(render.grid("What it cost", columns, rows, right=(1, 2, 3, 4, 5)))
+    console.print(screen.grid("What it cost", columns, rows, right=(1, 2, 3, 4, 5)))
     state = told["state"]
     console.print(f"The state, with every decision and its evidence, is in {state}", soft_wrap=True)
     console.print("[bold]Go on[/bold]")

@@ -109,6 +109,7 @@ def explained(store: Store, person: Person, mapping: Mapping, now: datetime, ass
         "aliases": list(person.aliases),
         "joined_by_email": store.followers(person.id),
         "decided": [each for each in store.latest(person.id) if each["at"] <= now.isoformat()],
+        "refused": [each for each in store.set_aside(None) if each["person_id"] == person.id],
         "now": explain(person, mapping, now, assigner).as_dict(),
         "timeline": [
             {

@@ -12,8 +12,10 @@ from connector import mapping as mappings
 from connector.base.clock import Clock, SystemClock
 from connector.base.settings import Settings
 from connector.mapping import Mapping
+from connector.pipeline.cycle import ADDRESS
 from connector.pipeline.decisions import BATCH, Decisions
 from connector.pipeline.owners import known_owners
+from connector.pipeline.planned import Listing
 from connector.pipeline.poll import Tell, chunks
 from connector.pipeline.report import CycleReport
 from connector.salesforce.objects import polled_objects
@@ -39,6 +41,7 @@ class Preview:
             "owners": self.owners(),
             "missing_fields": self.missing,
             "write_calls": self.write_calls,
+            **(self.report.listing.as_dict() if self.report.listing is not None else {}),
         }
 
     def owners(self) -> dict[str, int]:
@@ -50,13 +53,17 @@ class Preview:
         return found
 
 
-def run_preview(settings: Settings, name: str | None, tell: Tell) -> Preview:
+def run_preview(settings: Settings, name: str | None, tell: Tell, listing: Listing | None = None) -> Preview:
     """``name``: the mapping to try, None for the one in force. Raises MappingInvalid, StateError."""
     mapping = mappings.load(name or settings.mapping)
     clock = SystemClock()
     report = CycleReport(kind="plan", dry_run=True, started_at=clock.now(), mapping=mapping.version)
+    report.listing = listing
     with _state(settings, clock, mapping) as store:
         decisions = Decisions(mapping, store, known_owners(store), report.started_at)
+        if listing is not None:
+            address = (store.cursor(ADDRESS) or {}).get("of", "")
+            listing.of_org(address, decisions.assigner.owners.names)
         people = decisions.coming()
         for done, ids in enumerate(chunks(people, BATCH)):
             report.plan(decisions.batch(ids, {}))

@@ -4,33 +4,38 @@ from __future__ import annotations
 
 from typing import Any
 
+from connector.base import heartbeat
 from connector.base.clock import SystemClock
 from connector.base.errors import ConfigurationError
 from connector.base.settings import Settings
 from connector.lifecycle.conditions import PEOPLE
 from connector.mapping import Mapping
+from connector.pipeline.approval import APPROVED, HELD, held_back
 from connector.pipeline.backfill import STATE as BACKFILL
-from connector.pipeline.daemon import read_heartbeat
+from connector.pipeline.cycle import ADDRESS
 from connector.pipeline.decisions import PROMISED, TURNS
 from connector.pipeline.optional_fields import CURSOR as OPTIONAL
 from connector.pipeline.owners import CURSOR as OWNERS
-from connector.wiring import heartbeat_file, load_mapping, open_state
+from connector.wiring import load_mapping, open_state
 
 CYCLES_SHOWN = 5
-SET_ASIDE_SHOWN = 20
 DROPPED_SHOWN = 5
-INTERNAL = frozenset({BACKFILL, OPTIONAL, OWNERS, PROMISED, TURNS})  # kept beside the cursors of objects and sources
+INTERNAL = frozenset(
+    {ADDRESS, APPROVED, BACKFILL, HELD, OPTIONAL, OWNERS, PROMISED, TURNS}
+)  # kept beside the cursors of objects and sources
 
 
 def read_status(settings: Settings) -> dict[str, Any]:
     """JSON values: the document of ``connector status --json``."""
     clock = SystemClock()
-    beat, mapping = read_heartbeat(heartbeat_file(settings), clock), _mapping(settings)
+    beat, mapping = heartbeat.read(heartbeat.beside(settings.state)), _mapping(settings)
     tracks = _tracks(mapping)
     with open_state(settings, clock) as store:
+        refused = store.set_aside(None)
         dropped, examples = store.opportunities_without_roles(DROPPED_SHOWN)
         return {
-            "heartbeat": {"status": beat[0], "seconds_ago": round(beat[1], 1)} if beat else None,
+            "heartbeat": beat.as_dict(clock.now()) if beat else None,
+            "held_back": held.said if (held := held_back(store)) else None,
             "mapping": store.mapping_version(),
             "people": {track: _in_order(store.people_by(track), order) for track, order in tracks.items()},
             "out_of_reports": _out_of_reports(mapping),
@@ -38,12 +43,25 @@ def read_status(settings: Settings) -> dict[str, Any]:
             "counts": store.counts(),
             "opportunities_without_roles": {"count": dropped, "last_changed": examples},
             "waiting": store.dirty_count(),
-            "set_aside": store.set_aside(SET_ASIDE_SHOWN),
+            "refused": _grouped(refused),
+            "set_aside": refused,
             "api_calls_today": store.calls_on(clock.now().date()),
             "api_daily_budget": settings.api_daily_budget,
             "cursors": {name: value for name, value in store.cursors().items() if name not in INTERNAL},
             "cycles": store.cycles(CYCLES_SHOWN),
         }
+
+
+def _grouped(refused: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The refused writes by code and message, the most frequent first."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for each in refused:
+        groups.setdefault((each["code"], each["message"]), []).append(each["record_id"])
+    ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+    return [
+        {"code": code, "message": message, "count": len(records), "records": records}
+        for (code, message), records in ordered
+    ]
 
 
 def _mapping(settings: Settings) -> Mapping | None:

@@ -23,10 +23,11 @@ class Shares(Protocol):
 @dataclass(frozen=True)
 class Owners:
     """``ids``: name in the mapping -> User or Group id. ``load``: name -> people they have now, for rules by
-    capacity."""
+    capacity. ``names``: id -> what people call them."""
 
     ids: Mapping[str, str] = field(default_factory=dict)
     load: Mapping[str, int] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def id_of(self, owner: str) -> str | None:
         """The id; a mapping may also name owners by their id."""

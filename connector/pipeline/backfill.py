@@ -14,6 +14,7 @@ from datetime import datetime
 
 from connector.base.errors import ConfigurationError
 from connector.pipeline.cycle import Pipeline, run_cycle
+from connector.pipeline.planned import Listing
 from connector.pipeline.poll import full_read
 from connector.pipeline.report import CycleReport
 from connector.store import Store
@@ -38,7 +39,9 @@ class Scope:
         }
 
 
-def run_backfill(pipeline: Pipeline, scope: Scope, *, dry_run: bool = False) -> CycleReport:
+def run_backfill(
+    pipeline: Pipeline, scope: Scope, *, dry_run: bool = False, listing: Listing | None = None
+) -> CycleReport:
     """Raises ConfigurationError for a person nobody knows; otherwise as ``run_cycle``."""
     if scope.object_name and scope.object_name not in PEOPLE:
         raise ConfigurationError(
@@ -54,7 +57,7 @@ def run_backfill(pipeline: Pipeline, scope: Scope, *, dry_run: bool = False) -> 
     def mark() -> Sequence[str] | None:
         return _mark(store, scope)
 
-    report = run_cycle(pipeline, kind="backfill", scope=mark, dry_run=dry_run)
+    report = run_cycle(pipeline, kind="backfill", scope=mark, dry_run=dry_run, listing=listing)
     if not pipeline.stop():
         store.set_cursor(STATE, None)
     return report

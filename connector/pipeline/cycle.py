@@ -27,18 +27,21 @@ from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError, ConnectorError
 from connector.base.ports import PolledObject, Salesforce, Source
 from connector.mapping import Mapping as CompiledMapping
+from connector.pipeline.approval import hold_back
 from connector.pipeline.decisions import Decisions
 from connector.pipeline.optional_fields import offered
 from connector.pipeline.owners import find_owners
+from connector.pipeline.planned import Listing, Planned
 from connector.pipeline.poll import Polled, Tell, poll_salesforce, poll_sources
 from connector.pipeline.report import CycleReport
 from connector.pipeline.rollup import RollUp
-from connector.pipeline.writeback import Planned, Writer
+from connector.pipeline.writeback import Writer
 from connector.store import Cursor, Settled, Store
 
 log = structlog.get_logger(__name__)
 
 SALESFORCE = "salesforce"
+ADDRESS = "address of the org"  # where it is kept, for links
 SETTLING = "settling"  # the second pass over the plan, which writes
 
 
@@ -71,17 +74,26 @@ class Pipeline:
 
 
 def run_cycle(
-    pipeline: Pipeline, *, kind: str = "sync", scope: Scope = everybody, dry_run: bool = False
+    pipeline: Pipeline,
+    *,
+    kind: str = "sync",
+    scope: Scope = everybody,
+    dry_run: bool = False,
+    holds_back: bool = False,
+    listing: Listing | None = None,
 ) -> CycleReport:
     """One cycle. ``scope`` may mark people once the facts are read, and says who is decided. ``dry_run`` stops before
-    the first write: the caller hands it a pipeline over a copy of the store. Raises what stops everybody (see
-    ``connector.base.errors``)."""
+    the first write: the caller hands it a pipeline over a copy of the store. ``holds_back``: a plan above the limit is
+    held back and told in the report; otherwise it raises ConfigurationError. ``listing``: takes who it is. Raises what
+    stops everybody (see ``connector.base.errors``)."""
     store, clock = pipeline.store, pipeline.clock
     report = CycleReport(kind=kind, dry_run=dry_run, started_at=clock.now(), mapping=pipeline.mapping.version)
+    report.listing = listing
     calls = _calls(pipeline)
     cycle_id = store.begin_cycle(kind, report.started_at)
     try:
         store.bind_org(pipeline.salesforce.identity())
+        store.set_cursor(ADDRESS, {"of": pipeline.salesforce.address()})
         polled = poll(pipeline)
         report.read_from(polled)
         now = polled.server_time or clock.now()
@@ -90,13 +102,29 @@ def run_cycle(
         only = scope()
         preview(pipeline, Decisions(pipeline.mapping, store, owners, now), only, report)
         if not dry_run:
-            write(pipeline, Decisions(pipeline.mapping, store, owners, now), cycle_id, only, report)
+            report.held_back = hold_back(store, report.to_change, pipeline.max_changes, now)
+            if report.held_back is None:
+                write(pipeline, Decisions(pipeline.mapping, store, owners, now), cycle_id, only, report)
+            elif not holds_back:
+                raise too_many(report)
+        report.result = "held" if report.held_back else "interrupted" if pipeline.stop() else "done"
     except ConnectorError as error:
-        report.error = error.what
+        report.fail(error.what, error.hint)
+        raise
+    except Exception as error:
+        report.fail(f"unexpected {type(error).__name__}")
         raise
     finally:
         finish(pipeline, cycle_id, report, calls)
     return report
+
+
+def too_many(report: CycleReport) -> ConfigurationError:
+    return ConfigurationError(
+        f"this cycle would change {report.said_to_change}, more than the limit of {report.limit}; nothing was written",
+        "look at the plan with --dry-run --list, then allow it with --max-changes, CONNECTOR_MAX_CHANGES or"
+        " connector approve",
+    )
 
 
 def poll(pipeline: Pipeline) -> Polled:
@@ -132,7 +160,7 @@ def planned(pipeline: Pipeline, decisions: Decisions, only: Sequence[str] | None
     store, done = pipeline.store, 0
     total = store.dirty_count() if only is None else len(only)
     for marks, batch in decisions.dirty(None if only is None else frozenset(only)):
-        gone = marks.keys() - {person_id for person_id, *_ in batch}
+        gone = marks.keys() - {each.id for each in batch}
         store.drop_dirty([(person_id, marks[person_id]) for person_id in gone])
         done += len(marks)
         pipeline.tell(what, done, total)
@@ -142,17 +170,13 @@ def planned(pipeline: Pipeline, decisions: Decisions, only: Sequence[str] | None
 
 
 def preview(pipeline: Pipeline, decisions: Decisions, only: Sequence[str] | None, report: CycleReport) -> None:
-    """Counts the whole plan before the first write. Raises ConfigurationError when it moves too many people."""
+    """Counts the whole plan before the first write."""
+    if report.listing is not None:
+        report.listing.of_org(pipeline.salesforce.address(), decisions.assigner.owners.names)
     for batch in planned(pipeline, decisions, only, "deciding"):
         report.plan(batch)
     for batch in decisions.rollup.to_come(account for marks in decisions.rollup.dirty() for account in marks):
         report.plan_accounts(batch)
-    limit = pipeline.max_changes
-    if limit is not None and report.to_change > limit and not report.dry_run:
-        raise ConfigurationError(
-            f"this cycle would change {report.said_to_change}, more than the limit of {limit}; nothing was written",
-            "look at the plan with --dry-run, then allow it with --max-changes or CONNECTOR_MAX_CHANGES",
-        )
 
 
 def write(
@@ -194,7 +218,8 @@ def finish(pipeline: Pipeline, cycle_id: int, report: CycleReport, before: Mappi
         pipeline.store.add_calls(now.date(), calls, source=name)
     report.finish(now, salesforce_calls, made)
     pipeline.store.end_cycle(cycle_id, now, report.as_dict())
-    log.info("cycle failed" if report.error else "cycle done", **report.summary())
+    tell = {"failed": log.error, "held": log.warning, "interrupted": log.warning}.get(report.result, log.info)
+    tell(f"cycle {report.result}", **report.summary())
 
 
 def _calls(pipeline: Pipeline) -> dict[str, Counter[str]]:

@@ -2,17 +2,17 @@
 
 The first SIGTERM or SIGINT lets the step in hand finish (a batch is decided, a pack written and settled) and ends with
 exit code 0; the second ends the process at once, which loses nothing: what was not settled is still dirty. A cycle that
-fails is reported and tried again at the next interval; a limit that was reached parks the daemon until it may ask
-again. Only what a person must change (settings, mapping, state) ends it.
+fails is logged and tried again at the next interval; a limit that was reached parks the daemon until it may ask again;
+a plan above ``max_changes`` is held back while reading goes on. Only what a person must change (settings, mapping,
+state) ends it.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,10 +22,10 @@ import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from connector.base.clock import Clock, SystemClock
+from connector.base import heartbeat
+from connector.base.clock import SystemClock
 from connector.base.errors import ConfigurationError, ConnectorError, LimitReached
 from connector.pipeline.cycle import Pipeline, run_cycle
-from connector.pipeline.report import CycleReport
 
 log = structlog.get_logger(__name__)
 
@@ -72,50 +72,46 @@ class Stop:
 
 
 class Daemon:
-    """Runs cycles of a pipeline and remembers how the last one went."""
+    """Runs cycles of a pipeline and tells whoever watches how the last one went."""
 
-    def __init__(
-        self, pipeline: Pipeline, *, heartbeat: Path, told: Callable[[CycleReport], None] = lambda _report: None
-    ) -> None:
-        self._pipeline, self._heartbeat, self._told = pipeline, heartbeat, told
+    def __init__(self, pipeline: Pipeline, *, beats: Path) -> None:
+        self._pipeline, self._beats = pipeline, beats
         self._parked_until: datetime | None = None
+        before = heartbeat.read(beats)
+        self._last_good = before.last_good if before else None
         self.fatal: ConnectorError | None = None
 
     def tick(self) -> None:
-        """One cycle, unless parked. Never raises: what must end the daemon is left in ``fatal``."""
+        """One cycle, unless parked. Never raises: what must end the daemon is left in ``fatal``. The cycle itself logs
+        how it went."""
         if self._parked_until and self.now() < self._parked_until:
-            self.beat("parked")
+            self.beat("parked", f"parked until {self._parked_until:%Y-%m-%d %H:%M} UTC")
             return
         self._parked_until = None
         self.beat("working")
         try:
-            report = run_cycle(self._pipeline)
+            report = run_cycle(self._pipeline, holds_back=True)
         except LimitReached as error:
             self._parked_until = error.until or self.now() + PARK
             log.warning("parked", reason=error.what, until=self._parked_until.isoformat(timespec="seconds"))
-            self.beat("parked")
+            self.beat("parked", error.what)
         except ConfigurationError as error:
             self.fatal = error
+            self.beat("failed", error.what)
         except ConnectorError as error:
-            log.error("cycle failed", error=error.what, hint=error.hint)
-            self.beat("failed")
-        except Exception:
-            log.exception("cycle failed unexpectedly")
-            self.beat("failed")
+            self.beat("failed", error.what)
+        except Exception as error:  # noqa: BLE001 - the cycle logged it; the next one tries again
+            self.beat("failed", f"unexpected {type(error).__name__}")
         else:
-            self._told(report)
-            self.beat("ok")
+            self._last_good = self.now()
+            held = report.held_back
+            self.beat(*(("held", held.said) if held else ("ok", "")))
 
     def now(self) -> datetime:
         return self._pipeline.clock.now()
 
-    def beat(self, status: str) -> None:
-        """Tells whoever watches that the daemon lives, and whether the last cycle went well."""
-        text = json.dumps({"at": self.now().isoformat(), "status": status, "pid": os.getpid()})
-        scratch = self._heartbeat.with_suffix(".tmp")
-        scratch.parent.mkdir(parents=True, exist_ok=True)  # nothing else makes it where the state is no file
-        scratch.write_text(text + "\n")
-        scratch.replace(self._heartbeat)
+    def beat(self, status: heartbeat.Status, why: str = "") -> None:
+        heartbeat.write(self._beats, heartbeat.Heartbeat(self.now(), status, self._last_good, why))
 
 
 def run(daemon: Daemon, stop: Stop, interval: float) -> None:
@@ -142,15 +138,7 @@ def run(daemon: Daemon, stop: Stop, interval: float) -> None:
         scheduler.start()
         stop.wait()
         scheduler.shutdown(wait=True)
+    daemon.beat("stopped", daemon.fatal.what if daemon.fatal else "")
     log.info("daemon stopped")
     if daemon.fatal:
         raise daemon.fatal
-
-
-def read_heartbeat(path: Path, clock: Clock) -> tuple[str, float] | None:
-    """(status, seconds ago) of the last heartbeat, None when there is none."""
-    try:
-        beat = json.loads(path.read_text())
-        return str(beat["status"]), (clock.now() - datetime.fromisoformat(beat["at"])).total_seconds()
-    except (OSError, ValueError, KeyError):
-        return None

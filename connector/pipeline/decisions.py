@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from connector.base.facts import Person
+from connector.base.facts import Decision, Person
 from connector.lifecycle import Assigner, Owners, decide, plan
 from connector.mapping import Mapping as CompiledMapping
+from connector.pipeline.planned import Planned
 from connector.pipeline.poll import chunks
 from connector.pipeline.rollup import RollUp
-from connector.pipeline.writeback import Planned
 from connector.store import Cursor, Settled, Store
 
 BATCH = 1000  # people decided at a time
@@ -39,10 +39,11 @@ class Decisions:
         """These people, in this order, with the number of each one's dirty mark (0: without one)."""
         decided = [(each, decide(each, self.mapping, self.now, self.assigner)) for each in self.facts(ids)]
         self.rollup.note(decided)
-        return [
-            (person.id, marks.get(person.id, 0), decision, plan(person, decision, self.mapping))
-            for person, decision in decided
-        ]
+        return [self._planned(person, decision, marks.get(person.id, 0)) for person, decision in decided]
+
+    def _planned(self, person: Person, decision: Decision, mark: int) -> Planned:
+        name = str(person.fields.get("Name") or person.fields.get("Email") or "")
+        return Planned(person.id, mark, decision, plan(person, decision, self.mapping), person.object, name)
 
     def dirty(self, only: frozenset[str] | None = None) -> Iterator[tuple[dict[str, int], list[Planned]]]:
         """Everybody who is dirty, or of these only: the marks of a batch, and the batch."""

@@ -38,22 +38,28 @@ def find_owners(mapping: CompiledMapping, salesforce: Salesforce, store: Store, 
     if known is None or not _is_good(known, rules, now):
         known = {**find(rules, salesforce), "read_at": now.isoformat()}
         store.set_cursor(CURSOR, known)
-    return Owners(ids=known["ids"], load=known["load"])
+    return _owners(known)
 
 
 def known_owners(store: Store) -> Owners:
     """The owners as they were looked up last."""
     known = store.cursor(CURSOR)
-    return Owners(ids=known["ids"], load=known["load"]) if known else NO_OWNERS
+    return _owners(known) if known else NO_OWNERS
+
+
+def _owners(known: Mapping[str, Any]) -> Owners:
+    named = {each: name for name, each in known["ids"].items()}
+    return Owners(ids=known["ids"], load=known["load"], names=named | known.get("names", {}))
 
 
 def find(rules: Sequence[OwnerRule], salesforce: Salesforce) -> dict[str, Any]:
-    """``ids``: name -> id; ``load``: name -> people they own now, where a rule asks. Raises ConfigurationError."""
+    """``ids``: name -> id; ``names``: id -> what people call them; ``load``: name -> people they own now, where a rule
+    asks. Raises ConfigurationError."""
     users, queues = _names(rules, is_queue=False), _names(rules, is_queue=True)
     reads = []
     if users:
         asked = _any_of(USER_KEYS, users)
-        reads.append(Read("users", f"SELECT Id, Username, Email FROM User WHERE IsActive = true AND ({asked})"))
+        reads.append(Read("users", f"SELECT Id, Name, Username, Email FROM User WHERE IsActive = true AND ({asked})"))
     if queues:
         asked = _any_of(QUEUE_KEYS, queues)
         reads.append(Read("queues", f"SELECT Id, DeveloperName, Name FROM Group WHERE Type = 'Queue' AND ({asked})"))
@@ -65,7 +71,10 @@ def find(rules: Sequence[OwnerRule], salesforce: Salesforce) -> dict[str, Any]:
             f"the mapping hands people to {', '.join(missing)}, and the org has no active user or queue of that name",
             "name users by username, e-mail address or id, and queues by name or id",
         )
-    return {"ids": ids, "load": _load(ids, salesforce) if any(rule.by_capacity for rule in rules) else {}}
+    there = [row for page in pages.values() for row in page.rows]
+    names = {row["Id"]: row["Name"] for row in there if row["Id"] in ids.values() and row.get("Name")}
+    load = _load(ids, salesforce) if any(rule.by_capacity for rule in rules) else {}
+    return {"ids": ids, "names": names, "load": load}
 
 
 def _is_good(known: Mapping[str, Any], rules: Sequence[OwnerRule], now: datetime) -> bool:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from connector.base.facts import Decision, Outcome, RecordChange, Result
+from connector.pipeline.approval import HeldBack
+from connector.pipeline.planned import Listing, Planned, told
 from connector.pipeline.poll import Polled
-from connector.pipeline.writeback import Planned
-
-EMPTY = "(empty)"
 
 
 @dataclass
@@ -40,7 +39,11 @@ class CycleReport:
     api_calls: dict[str, int] = field(default_factory=dict)
     source_calls: dict[str, dict[str, int]] = field(default_factory=dict)
     duration: float = 0.0
+    result: Literal["done", "held", "interrupted", "failed"] = "interrupted"  # until the cycle says how it went
     error: str = ""
+    hint: str = ""
+    held_back: HeldBack | None = None
+    listing: Listing | None = None  # who it is, where somebody asks
 
     def read_from(self, polled: Polled) -> None:
         self.read = dict(polled.read)
@@ -48,29 +51,37 @@ class CycleReport:
         self.unknown_types = dict(polled.unknown_types)
         self.sources_failed = {name: error.what for name, error in polled.failed.items()}
 
-    def plan(self, batch: Iterable[Planned]) -> None:
+    def plan(self, batch: Sequence[Planned]) -> None:
         """Counts what would be written, by track and from -> to."""
-        for _person, _seq, decision, change in batch:
+        if self.listing is not None:
+            self.listing.add(batch)
+        for planned in batch:
             self.people_decided += 1
-            self.held.update(track.track for track in decision.tracks if track.verdict == "held")
-            if change is None:
+            self.held.update(track.track for track in planned.decision.tracks if track.verdict == "held")
+            if planned.change is None:
                 self.unchanged += 1
-                continue
-            self.people_to_change += 1
-            self._count(decision, change)
+            else:
+                self.people_to_change += 1
+                self._count(planned.decision, planned.change)
 
-    def plan_accounts(self, batch: Iterable[Planned]) -> None:
-        for _account, _seq, decision, change in batch:
-            if change is not None:
+    def plan_accounts(self, batch: Sequence[Planned]) -> None:
+        if self.listing is not None:
+            self.listing.add(batch)
+        for planned in batch:
+            if planned.change is not None:
                 self.accounts_to_change += 1
-                self._count(decision, change)
+                self._count(planned.decision, planned.change)
 
     def _count(self, decision: Decision, change: RecordChange) -> None:
         rules = {track.track: track.rule for track in decision.tracks}
         for each in change.changes:
             moves = self.changes.setdefault(each.track, Counter())
-            moves[f"{each.old or EMPTY} -> {each.new or EMPTY}"] += 1
+            moves[f"{self._told(each.track, each.old)} -> {self._told(each.track, each.new)}"] += 1
             self.rules.setdefault(each.track, Counter())[rules.get(each.track, "")] += 1
+
+    def _told(self, track: str, value: Any) -> str:
+        text = told(track, value)
+        return self.listing.owners.get(text, text) if self.listing is not None and track == "owner" else text
 
     @property
     def to_change(self) -> int:
@@ -81,6 +92,17 @@ class CycleReport:
     def said_to_change(self) -> str:
         accounts = f" and {self.accounts_to_change:,} accounts" if self.accounts_to_change else ""
         return f"{self.people_to_change:,} people{accounts}"
+
+    def fail(self, what: str, hint: str = "") -> None:
+        self.result, self.error, self.hint = "failed", what, hint
+
+    @property
+    def refused(self) -> int:
+        return sum(self.set_aside.values())
+
+    @property
+    def limit(self) -> int | None:
+        return self.held_back.limit if self.held_back else None
 
     def outcome(self, outcome: Outcome) -> None:
         if outcome.result is Result.SET_ASIDE:
@@ -123,14 +145,21 @@ class CycleReport:
             "written": self.written,
             "unchanged": self.unchanged,
             "waiting": self.waiting,
+            "refused": self.refused,
             "set_aside": dict(self.set_aside),
             "api_calls": self.api_calls,
             "source_calls": self.source_calls,
+            "result": self.result,
+            "held_back": self.held_back.said if self.held_back else None,
             "error": self.error,
         }
 
+    def document(self) -> dict[str, Any]:
+        """What ``--json`` prints: the counts, and who it is where that was asked."""
+        return self.as_dict() | (self.listing.as_dict() if self.listing is not None else {})
+
     def summary(self) -> dict[str, Any]:
-        """The keys of the log line "cycle done", in a fixed order; "set_aside" by code, "api_calls" by kind."""
+        """The keys of the log line of a cycle, in a fixed order; "set_aside" by code, "api_calls" by kind."""
         return {
             "kind": self.kind,
             "read": sum(self.read.values()),
@@ -143,6 +172,8 @@ class CycleReport:
             "changes": {track: dict(moves.most_common()) for track, moves in self.changes.items()},
             "api_calls": self.api_calls,
             "seconds": self.duration,
+            **({"held_back": self.held_back.said} if self.held_back else {}),
             **({"error": self.error} if self.error else {}),
+            **({"hint": self.hint} if self.hint else {}),
             **({"sources_failed": ",".join(sorted(self.sources_failed))} if self.sources_failed else {}),
         }

@@ -13,15 +13,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from connector.base.facts import Decision, Person, RecordChange
+from connector.base.facts import Decision, Person
 from connector.lifecycle.accounts import TRACK, Reached, decide_account, roll_up
 from connector.lifecycle.measures import AccountStageIs
 from connector.mapping import Mapping as CompiledMapping
+from connector.pipeline.planned import Planned
 from connector.store import Settled, Store, own_stage
 
 BATCH = 1000  # accounts at a time
 Moved = tuple[str, str | None, str]  # account, own stage, rule
-Planned = tuple[str, int, Decision, RecordChange | None]  # account, dirty mark, decision, change
 
 
 @dataclass
@@ -82,7 +82,7 @@ class RollUp:
         if self.is_asked:
             self.store.mark_people_of(sorted(marks))
         planned = self._planned(marks, {})
-        gone = marks.keys() - {each[0] for each in planned}
+        gone = marks.keys() - {each.id for each in planned}
         self.store.drop_dirty([(account, marks[account]) for account in sorted(gone)])
         return planned
 
@@ -99,7 +99,7 @@ class RollUp:
                 if stage:
                     reached[person] = Reached(stage, rule)
             planned = decide_account(account, row, reached, memories.get(account, {}), self.field, self.mapping)
-            found.append((account, marks[account], *planned))
+            found.append(Planned(account, marks[account], *planned, name=str(row.get("Name") or "")))
         return found
 
     def _others(self, person: Person, stages: Mapping[str, tuple[str, str]]) -> str | None:

@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from connector.base.facts import Decision, RecordChange
 from connector.base.ports import Salesforce
+from connector.pipeline.planned import Planned
 from connector.store import Cursor, Settled, Store
-
-Planned = tuple[str, int, Decision, RecordChange | None]  # person or account, dirty mark, decision, change
 
 
 class Writer:
@@ -41,8 +39,8 @@ class Writer:
         """Settles those without a change; writes as soon as a pack is full."""
         unchanged = []
         for planned in batch:
-            if planned[3] is None:
-                unchanged.append(Settled(planned[0], planned[1], planned[2], ()))
+            if planned.change is None:
+                unchanged.append(Settled(planned.id, planned.mark, planned.decision, ()))
             else:
                 self._waiting.append(planned)
         self._settle(unchanged)
@@ -57,13 +55,13 @@ class Writer:
             self._waiting = []
 
     def _write(self, planned: list[Planned]) -> None:
-        by_person = {each[0]: each for each in planned}
-        changes = [each[3] for each in planned if each[3] is not None]
+        by_id = {each.id: each for each in planned}
+        changes = [each.change for each in planned if each.change is not None]
         for outcomes in self._salesforce.update(changes):
             settled = []
             for outcome in outcomes:
-                person_id, seq, decision, _ = by_person[outcome.change.person_id]
-                settled.append(Settled(person_id, seq, decision, (outcome,)))
+                of = by_id[outcome.change.person_id]
+                settled.append(Settled(of.id, of.mark, of.decision, (outcome,)))
             self._settle(settled)
 
     def _settle(self, settled: list[Settled]) -> None:

@@ -122,6 +122,9 @@ class SalesforceClient:
             self._org_id = self.auth.org_id() or self._ask_org_id()
         return self._org_id
 
+    def address(self) -> str:
+        return self.auth.instance_url()
+
     def calls(self) -> Mapping[str, int]:
         return Counter(self._calls)
 

@@ -188,7 +188,7 @@ def _read(row: Any) -> dict[str, Any]:
 _STILL_THERE = or_(exists_now(SET_ASIDE.c.person_id), accounts.is_there(SET_ASIDE.c.person_id))
 
 
-def set_aside(connection: Connection, limit: int) -> list[dict[str, Any]]:
+def set_aside(connection: Connection, limit: int | None) -> list[dict[str, Any]]:
     """Refused writes of people and accounts that still exist, the latest first."""
     query = select(SET_ASIDE).where(_STILL_THERE).order_by(SET_ASIDE.c.last_at.desc(), SET_ASIDE.c.person_id)
     return [_read(row) for row in connection.execute(query.limit(limit))]

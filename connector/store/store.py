@@ -371,7 +371,7 @@ class Store:
         with self._read() as connection:
             return reading.history(connection, person_id, limit)
 
-    def set_aside(self, limit: int = 100) -> list[dict[str, Any]]:
+    def set_aside(self, limit: int | None = 100) -> list[dict[str, Any]]:
         """Refused writes: person_id, object, record_id, changes, code, message, since, last_at, attempts."""
         with self._read() as connection:
             return reading.set_aside(connection, limit)

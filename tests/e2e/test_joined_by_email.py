@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.commands import render
+from connector.commands import explain_text, status_text
 from connector.commands.explain import explain_people
 from connector.commands.plan import run_preview
 from connector.commands.status import read_status
@@ -67,8 +67,8 @@ def test_explain_and_status_tell_of_the_join(site, ada, tmp_path, capsys):
     status = read_status(settings)
     assert (status["counts"]["joined_by_email"], status["counts"]["people"]) == (1, 2)
     assert status["prospects"] == {"Suspect": 1}
-    render.explanations([person], as_json=False)
-    render.status(status, as_json=False)
+    explain_text.explanations([person], as_json=False)
+    status_text.status(status, as_json=False)
     said = capsys.readouterr().out
     assert f"the same e-mail address as Lead {lead}" in said
     assert "the same e-mail address (identity: by_email): 1\n" in said

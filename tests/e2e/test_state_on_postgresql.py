@@ -7,12 +7,13 @@ import sys
 
 import pytest
 
+from connector.base import heartbeat
 from connector.base.clock import SystemClock
 from connector.base.errors import StateError
 from connector.pipeline.backfill import Scope, run_backfill
 from connector.pipeline.daemon import Daemon
 from connector.store import open_store
-from connector.wiring import heartbeat_file, open_pipeline
+from connector.wiring import open_pipeline
 from tests.postgres import cut, needs_server
 
 pytestmark = needs_server
@@ -54,13 +55,12 @@ def test_a_daemon_outlives_its_database(site, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     settings = site.settings()
     with open_pipeline(settings) as pipeline:
-        told = []
-        daemon = Daemon(pipeline, heartbeat=heartbeat_file(settings), told=told.append)
+        daemon = Daemon(pipeline, beats=heartbeat.beside(settings.state))
         daemon.tick()
         site.contacts(1)
         cut(site.state)
         daemon.tick()
         daemon.tick()
         assert daemon.fatal is None
-        assert sum(each.written for each in told) == 1
+        assert sum(each["report"].get("written", 0) for each in pipeline.store.cycles(5)) == 1
     assert (tmp_path / "state" / "connector.heartbeat").is_file()

@@ -1,19 +1,30 @@
 """How the daemon behaves when a cycle does not go well, and how it stops."""
 
+import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from connector.base import heartbeat, logs
 from connector.base.errors import LimitReached, Refused, StateError
-from connector.pipeline.daemon import PARK, Daemon, Stop, read_heartbeat, run
+from connector.pipeline.approval import approve, held_back
+from connector.pipeline.cycle import run_cycle
+from connector.pipeline.daemon import PARK, Daemon, Stop, run
 
 
 @pytest.fixture
 def beat(tmp_path):
     return tmp_path / "beat"
+
+
+def told(beat, clock):
+    """(status, seconds ago) of the last sign of life."""
+    last = heartbeat.read(beat)
+    return (last.status, (clock.now() - last.at).total_seconds()) if last else None
 
 
 def failing(world, error):
@@ -24,16 +35,16 @@ def failing(world, error):
 
 
 def test_a_good_cycle_beats(world, beat):
-    Daemon(world.pipeline, heartbeat=beat).tick()
-    assert read_heartbeat(beat, world.clock) == ("ok", 0.0)
+    Daemon(world.pipeline, beats=beat).tick()
+    assert told(beat, world.clock) == ("ok", 0.0)
 
 
 def test_a_cycle_that_fails_is_tried_again(world, beat):
     ada = world.contact()
-    daemon = Daemon(world.pipeline, heartbeat=beat)
+    daemon = Daemon(world.pipeline, beats=beat)
     world.org.fail = lambda _kind: True
     daemon.tick()
-    assert read_heartbeat(beat, world.clock) == ("failed", 0.0)
+    assert told(beat, world.clock) == ("failed", 0.0)
     world.org.fail = lambda _kind: False
     daemon.tick()
     assert world.stage(ada) == "Suspect"
@@ -41,7 +52,7 @@ def test_a_cycle_that_fails_is_tried_again(world, beat):
 
 def test_an_unexpected_error_does_not_end_the_daemon(world, beat):
     failing(world, RuntimeError("a bug"))
-    daemon = Daemon(world.pipeline, heartbeat=beat)
+    daemon = Daemon(world.pipeline, beats=beat)
     daemon.tick()
     assert daemon.fatal is None
 
@@ -51,7 +62,7 @@ def test_a_limit_parks_until_it_may_ask_again(world, beat, until):
     world.contact()
     identity = world.org.identity
     failing(world, LimitReached("used up", until=world.clock.now() + until if until else None))
-    daemon = Daemon(world.pipeline, heartbeat=beat)
+    daemon = Daemon(world.pipeline, beats=beat)
     daemon.tick()
     world.org.identity = identity
     world.wait((until or PARK).total_seconds() - 1)
@@ -65,7 +76,7 @@ def test_a_limit_parks_until_it_may_ask_again(world, beat, until):
 def test_what_a_person_must_change_ends_the_daemon(world, beat):
     failing(world, StateError("another org"))
     stop = Stop()
-    daemon = Daemon(world.pipeline, heartbeat=beat)
+    daemon = Daemon(world.pipeline, beats=beat)
     daemon.tick()
     with pytest.raises(StateError):
         run(daemon, stop, interval=1)
@@ -73,16 +84,139 @@ def test_what_a_person_must_change_ends_the_daemon(world, beat):
 
 def test_a_refusal_is_reported_and_tried_again(world, beat):
     failing(world, Refused("no permission"))
-    daemon = Daemon(world.pipeline, heartbeat=beat)
+    daemon = Daemon(world.pipeline, beats=beat)
     daemon.tick()
     assert daemon.fatal is None
-    assert read_heartbeat(beat, world.clock)[0] == "failed"
+    assert told(beat, world.clock)[0] == "failed"
+
+
+def healthy(beat, clock, max_age=600):
+    return heartbeat.health(heartbeat.read(beat), clock.now(), max_age)["healthy"]
+
+
+def test_healthy_is_who_had_a_good_cycle_not_who_lives(world, beat):
+    daemon = Daemon(world.pipeline, beats=beat)
+    assert not healthy(beat, world.clock)
+    daemon.tick()
+    assert healthy(beat, world.clock)
+    failing(world, Refused("the sign-in was refused"))
+    for _ in range(11):
+        world.wait(60)
+        daemon.tick()
+    assert told(beat, world.clock) == ("failed", 0.0)
+    assert not healthy(beat, world.clock)
+    assert "the sign-in was refused" in heartbeat.health(heartbeat.read(beat), world.clock.now(), 600)["because"]
+
+
+def test_a_daemon_that_was_started_again_is_as_healthy_as_its_last_good_cycle(world, beat):
+    Daemon(world.pipeline, beats=beat).tick()
+    failing(world, Refused("no permission"))
+    world.wait(300)
+    Daemon(world.pipeline, beats=beat).tick()
+    assert healthy(beat, world.clock)
+    assert not healthy(beat, world.clock, max_age=200)
+
+
+def test_a_daemon_that_stopped_is_not_healthy(world, beat):
+    daemon, stop = Daemon(world.pipeline, beats=beat), Stop()
+    daemon.tick()
+    stop.set()
+    run(daemon, stop, interval=1)
+    assert not healthy(beat, world.clock)
+
+
+def test_a_plan_above_the_limit_is_held_back_while_reading_goes_on_until_it_is_approved(world, beat):
+    people = [world.contact(f"p{number}@example.com") for number in range(3)]
+    world.max_changes = 2
+    daemon = Daemon(world.pipeline, beats=beat)
+    daemon.tick()
+    assert (daemon.fatal, world.org.updates) == (None, [])
+    assert told(beat, world.clock) == ("held", 0.0)
+    assert healthy(beat, world.clock)
+    held = held_back(world.store)
+    assert (held.to_change, held.limit) == (3, 2)
+    people.append(world.contact("late@example.com"))
+    world.wait(60)
+    daemon.tick()
+    assert held_back(world.store).to_change == 4, "what came meanwhile is read"
+    assert held_back(world.store).since == held.since
+    approve(world.store, world.clock.now())
+    world.wait(60)
+    daemon.tick()
+    assert [world.stage(each) for each in people] == ["Suspect"] * 4
+    assert held_back(world.store) is None
+    assert told(beat, world.clock)[0] == "ok"
+
+
+def test_an_approval_is_for_one_write_of_that_size_within_a_day(world, beat):
+    world.max_changes = 1
+    daemon = Daemon(world.pipeline, beats=beat)
+    approve(world.store, world.clock.now(), up_to=3)
+    [world.contact(f"p{number}@example.com") for number in range(3)]
+    daemon.tick()
+    assert len(world.org.updates) == 3
+    [world.contact(f"q{number}@example.com") for number in range(3)]
+    world.wait(60)
+    daemon.tick()
+    assert len(world.org.updates) == 3, "it was used up"
+    approve(world.store, world.clock.now(), up_to=2)
+    daemon.tick()
+    assert len(world.org.updates) == 3, "the plan is larger"
+    approve(world.store, world.clock.now())
+    world.wait(timedelta(days=1, seconds=1).total_seconds())
+    daemon.tick()
+    assert len(world.org.updates) == 3, "it is too old"
+
+
+def test_a_held_plan_goes_on_when_it_shrinks(world, beat):
+    people = [world.contact(f"p{number}@example.com") for number in range(3)]
+    world.max_changes = 2
+    daemon = Daemon(world.pipeline, beats=beat)
+    daemon.tick()
+    world.org.remove("Contact", people[0])
+    world.wait(60)
+    daemon.tick()
+    assert [world.stage(each) for each in people[1:]] == ["Suspect"] * 2
+    assert held_back(world.store) is None
+
+
+def logged(capsys):
+    """The last word of each line about a cycle."""
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    return [line["event"] for line in lines if line["event"].startswith("cycle")]
+
+
+def test_each_cycle_logs_one_line_that_says_how_it_went(world, beat, capsys):
+    logs.configure("json", "INFO")
+    daemon = Daemon(world.pipeline, beats=beat)
+    identity = world.org.identity
+    daemon.tick()
+    failing(world, Refused("no permission"))
+    daemon.tick()
+    failing(world, RuntimeError("a bug with a secret in it"))
+    daemon.tick()
+    world.org.identity = identity
+    [world.contact(f"p{number}@example.com") for number in range(3)]
+    world.max_changes = 2
+    Daemon(world.pipeline, beats=beat).tick()
+    assert logged(capsys) == ["cycle done", "cycle failed", "cycle failed", "cycle held"]
+    results = [each["report"]["result"] for each in world.store.cycles(4)]
+    assert results == ["held", "failed", "failed", "done"]
+    assert world.store.cycles(2)[1]["report"]["error"].startswith("unexpected RuntimeError")
+
+
+def test_a_cycle_that_was_asked_to_stop_says_so(world, capsys):
+    logs.configure("json", "INFO")
+    world.contact()
+    report = run_cycle(replace(world.pipeline, stop=lambda: True))
+    assert report.result == "interrupted"
+    assert logged(capsys) == ["cycle interrupted"]
 
 
 def test_there_is_no_heartbeat_before_the_first_one(world, beat):
-    assert read_heartbeat(beat, world.clock) is None
+    assert told(beat, world.clock) is None
     beat.write_text("half a")
-    assert read_heartbeat(beat, world.clock) is None
+    assert told(beat, world.clock) is None
 
 
 SIGNALS = """

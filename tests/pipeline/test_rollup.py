@@ -5,8 +5,8 @@ import pytest
 from connector.base.errors import ConfigurationError
 from connector.base.settings import Settings
 from connector.commands.explain import explain_people
+from connector.commands.explain_text import explanations
 from connector.commands.plan import run_preview
-from connector.commands.render import explanations
 from connector.pipeline.cycle import silent
 
 MAPPING = """

@@ -1,0 +1,95 @@
+"""The sign of life of the daemon: a small file beside the state, so that a health check needs no database.
+
+Healthy means that the last *good* cycle is young enough, not that a process lives: a daemon whose every cycle fails is
+not healthy, and neither is one that was stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
+
+Status = Literal["working", "ok", "held", "parked", "failed", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """``last_good`` is when the last cycle that went well ended; ``why`` what keeps it from going well now."""
+
+    at: datetime
+    status: Status
+    last_good: datetime | None = None
+    why: str = ""
+
+    def as_dict(self, now: datetime) -> dict[str, Any]:
+        good = self.last_good
+        return {
+            "status": self.status,
+            "seconds_ago": round((now - self.at).total_seconds(), 1),
+            "last_good": good.isoformat() if good else None,
+            "last_good_seconds_ago": round((now - good).total_seconds(), 1) if good else None,
+            "why": self.why,
+        }
+
+
+def beside(state: str) -> Path:
+    """Where the file is: beside a SQLite state; otherwise in the working directory's state folder."""
+    if "://" not in state:
+        return Path(state + ".heartbeat")
+    url = urlsplit(state)
+    if url.scheme.partition("+")[0] == "sqlite" and len(url.path) > 1:
+        return Path(unquote(url.path)[1:] + ".heartbeat")
+    return Path("state") / "connector.heartbeat"
+
+
+def write(path: Path, beat: Heartbeat) -> None:
+    text = json.dumps(
+        {
+            "at": beat.at.isoformat(),
+            "status": beat.status,
+            "last_good": beat.last_good.isoformat() if beat.last_good else None,
+            "why": beat.why,
+            "pid": os.getpid(),
+        }
+    )
+    scratch = path.with_suffix(".tmp")
+    scratch.parent.mkdir(parents=True, exist_ok=True)  # nothing else makes it where the state is no file
+    scratch.write_text(text + "\n")
+    scratch.replace(path)
+
+
+def read(path: Path) -> Heartbeat | None:
+    """None when there is none, or half of one."""
+    try:
+        told = json.loads(path.read_text())
+        good = told.get("last_good")
+        return Heartbeat(
+            datetime.fromisoformat(told["at"]),
+            told["status"],
+            datetime.fromisoformat(good) if good else None,
+            str(told.get("why", "")),
+        )
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return None
+
+
+def health(beat: Heartbeat | None, now: datetime, max_age: float) -> dict[str, Any]:
+    """Whether the last good cycle ended at most ``max_age`` seconds ago, and in words why or why not."""
+    told: Mapping[str, Any] = beat.as_dict(now) if beat else {}
+    if beat is None:
+        return {"healthy": False, "because": "no daemon has run here", "daemon": None}
+    age = told["last_good_seconds_ago"]
+    if beat.status == "stopped":
+        because = "the daemon was stopped"
+    elif age is None:
+        because = "no cycle went well yet"
+    else:
+        because = f"the last good cycle ended {age:.0f} s ago"
+    healthy = age is not None and age <= max_age and beat.status != "stopped"
+    return {"healthy": healthy, "because": because + (f"; {beat.why}" if beat.why else ""), "daemon": told}

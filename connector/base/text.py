@@ -1,0 +1,18 @@
+"""Texts from elsewhere, made fit to be shown: names and messages may hold what a terminal takes for commands."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_UNFIT = ("Cc", "Cf", "Cs", "Zl", "Zp")  # control, invisible and direction marks, surrogates, line separators
+
+
+def printable(text: str) -> str:
+    """The text on one line, without characters that control a terminal or hide others."""
+    if text.isprintable():
+        return text
+    return "".join(" " if each in "\t\r\n" else each for each in text if each in "\t\r\n" or not _is_unfit(each))
+
+
+def _is_unfit(character: str) -> bool:
+    return unicodedata.category(character) in _UNFIT

@@ -1,0 +1,114 @@
+"""What people see: tables on stdout, progress and errors on stderr; or one JSON document on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from connector.base.errors import ConnectorError
+from connector.base.text import printable
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+Tell = Callable[[str, int, int | None], None]  # what, done, total (None: unknown)
+WIDTH = 110  # of a table where stdout is no terminal
+NONE = "(none)"
+
+
+def shown(value: object) -> str:
+    """A text from elsewhere, fit for a terminal."""
+    return escape(printable(str(value)))
+
+
+def out() -> Console:
+    """stdout, asked for each time: tests and pipes replace it."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH, soft_wrap=False)
+
+
+def err() -> Console:
+    return Console(stderr=True, highlight=False)
+
+
+def error(problem: ConnectorError) -> None:
+    console = err()
+    console.print(f"[red]error:[/red] {shown(problem.what)}", soft_wrap=True)
+    if problem.hint:
+        console.print(f"  try: {shown(problem.hint)}", soft_wrap=True)
+
+
+def unexpected(problem: Exception) -> None:
+    err().print(f"[red]error:[/red] unexpected {type(problem).__name__}", soft_wrap=True)
+    err().print("  try: the same command with --debug shows the traceback", soft_wrap=True)
+
+
+def note(text: str) -> None:
+    err().print(shown(text), soft_wrap=True)
+
+
+def document(value: Any, *, as_json: bool, text: str) -> None:
+    if as_json:
+        print_json(value)
+    else:
+        out().print(shown(text))
+
+
+def print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+
+
+@contextmanager
+def progress(as_json: bool) -> Iterator[Tell]:
+    """Bars on a terminal's stderr; silence in pipes and with --json, where log lines tell enough."""
+    console = err()
+    if as_json or not console.is_terminal:
+        yield lambda _what, _done, _total: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn  # noqa: PLC0415 - slow
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(what: str, done: int, total: int | None) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done, total=total)
+
+        yield tell
+
+
+@contextmanager
+def steps(as_json: bool) -> Iterator[Callable[[str], None]]:
+    """Says each step as it begins: a spinner on a terminal's stderr, lines in a pipe, nothing with --json."""
+    console = err()
+    if as_json:
+        yield lambda _what: None
+    elif console.is_terminal:
+        with console.status("Starting") as spinner:
+
+            def step(what: str) -> None:
+                console.print(f"[green]*[/green] {shown(what)}")
+                spinner.update(what)
+
+            yield step
+    else:
+        yield lambda what: console.print(f"* {shown(what)}", soft_wrap=True)
+
+
+def grid(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[int] = ()) -> Table:
+    """A plain table; ``right``: indices of columns of numbers."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, name in enumerate(columns):
+        table.add_column(name, justify="right" if index in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(shown(cell) for cell in row))
+    return table

@@ -1,0 +1,108 @@
+"""``connector status`` for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from connector.commands.screen import NONE, grid, out, print_json, shown
+
+
+def status(report: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(report)
+        return
+    console = out()
+    for track, counts in report["people"].items():
+        hidden = report["out_of_reports"] if track == "stage" else ()
+        rows = [(value or NONE, f"{count:,}") for value, count in counts.items() if value not in hidden]
+        if rows:
+            console.print(grid(f"People by {track}", (track, "people"), rows, right=(1,)))
+        if left_out := ", ".join(f"{counts[value]:,} {shown(value)}" for value in hidden if value in counts):
+            console.print(f"left out, because the mapping says reports: hidden: {left_out}", soft_wrap=True)
+    for line in joined(report):
+        console.print(line, soft_wrap=True)
+    cursors = [
+        (name, "reading all" if cursor.get("full") else cursor.get("through") or _heard_of(name, report["cycles"]))
+        for name, cursor in report["cursors"].items()
+    ]
+    console.print(grid("Known up to", ("object or source", "server time, or the last cycle that read it"), cursors))
+    cycles = [
+        (
+            str(each["started_at"])[:19],
+            each["kind"],
+            each.get("people_decided", ""),
+            each.get("written", ""),
+            (each.get("api_calls") or {}).get("total", ""),
+            _how(each),
+        )
+        for each in (_flat(row) for row in report["cycles"])
+    ]
+    console.print(grid("Last cycles", ("started", "kind", "decided", "written", "calls", "result"), cycles, (2, 3, 4)))
+    if groups := report["refused"]:
+        total = sum(each["count"] for each in groups)
+        refused = [(f"{each['count']:,}", each["code"], each["message"], _some(each["records"])) for each in groups]
+        title = f"Refused by Salesforce: {total:,} records (connector retry tries them again; --json names all)"
+        console.print(grid(title, ("records", "code", "Salesforce said", "which"), refused, right=(0,)))
+    if count := report["opportunities_without_roles"]["count"]:
+        last = report["opportunities_without_roles"]["last_changed"]
+        title = f"Opportunities without contact roles: {count:,} (they move nobody unless the mapping says whom)"
+        deals = [(each["id"], each["name"], each["stage"]) for each in last]
+        console.print(grid(title, ("opportunity", "name", "stage"), deals))
+    budget = report["api_daily_budget"]
+    calls = {source: sum(kinds.values()) for source, kinds in report["api_calls_today"].items()}
+    said = ", ".join(f"{source} {count:,}" for source, count in calls.items()) or "none"
+    console.print(
+        f"waiting {report['waiting']:,}; API calls today: {said}" + (f" (budget {budget:,})" if budget else "")
+    )
+    if held := report["held_back"]:
+        console.print(f"[yellow]{shown(held)}[/yellow]", soft_wrap=True)
+    console.print(f"daemon: {_daemon(report['heartbeat'])}; mapping version {report['mapping']}", soft_wrap=True)
+
+
+def _daemon(beat: Mapping[str, Any] | None) -> str:
+    if beat is None:
+        return "no sign of one"
+    good = beat["last_good_seconds_ago"]
+    last = f"last good cycle {good:.0f} s ago" if good is not None else "no good cycle yet"
+    why = f" ({shown(beat['why'])})" if beat["why"] and beat["status"] != "held" else ""
+    return f"{beat['status']}{why}, {last}"
+
+
+def _how(cycle: Mapping[str, Any]) -> str:
+    """How a cycle went; one that a crash cut off never said."""
+    if cycle.get("error"):
+        return f"failed: {cycle['error']}"
+    return str(cycle.get("result") or ("done" if cycle.get("ended_at") else "did not end"))
+
+
+def _some(records: Sequence[str], shown_of: int = 3) -> str:
+    more = f" and {len(records) - shown_of:,} more" if len(records) > shown_of else ""
+    return ", ".join(records[:shown_of]) + more
+
+
+def joined(report: Mapping[str, Any]) -> Iterator[str]:
+    """Whom the numbers count besides, or only once."""
+    counts = report["counts"]
+    if alone := counts["prospects_alone"]:
+        stages = ", ".join(f"{count:,} {shown(value or NONE)}" for value, count in report["prospects"].items())
+        yield f"marketing prospects without a CRM record, who are people too: {alone:,} ({stages})"
+    if followers := counts["joined_by_email"]:
+        yield f"records that count as another one with the same e-mail address (identity: by_email): {followers:,}"
+    if crowded := counts["crowded_addresses"]:
+        yield f"e-mail addresses of more records than identity joins (at_most), which stay apart: {crowded:,}"
+
+
+def _heard_of(source: str, cycles: Sequence[Mapping[str, Any]]) -> str:
+    """How the last cycle that asked a source got on with it; cycles come the newest first."""
+    for each in cycles:
+        report = each.get("report") or {}
+        if why := report.get("sources_failed", {}).get(source):
+            return f"down in the cycle of {str(each['started_at'])[:19]}: {why}"
+        if source in report.get("read", {}):
+            return f"{str(each['started_at'])[:19]}, {report['read'][source]:,} rows"
+    return "not in the last cycles"
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**(row.get("report") or {}), **{key: value for key, value in row.items() if key != "report"}}
