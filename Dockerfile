@@ -7,6 +7,7 @@ COPY requirements/run.lock ./
 RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r run.lock
 COPY pyproject.toml README.md CHANGELOG.md ./
 COPY connector connector
+COPY practice_org practice_org
 COPY mappings mappings
 RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps .
 

@@ -28,7 +28,7 @@ from connector.wiring import open_pipeline
 
 @contextmanager
 def served(sample: str):
-    command = [sys.executable, "-m", "connector", "sandbox", "--sample", sample]
+    command = [sys.executable, "-m", "connector", "practice", "--sample", sample]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         yield json.loads(process.stdout.readline())

@@ -127,7 +127,8 @@ def demo(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def sandbox(
+@app.command("sandbox", hidden=True)
+def practice(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
     data: Annotated[Path | None, typer.Option(help="Folder with one <Object>.csv an object.")] = None,
     sample: Annotated[Sample | None, typer.Option(help="A generated company.")] = None,
@@ -137,21 +138,21 @@ def sandbox(
     system: Annotated[list[System] | None, typer.Option(help="A marketing system to serve beside the org.")] = None,
 ) -> None:
     """Serve a practice org until interrupted. The first line on stdout is JSON: its address and credentials."""
-    from connector.commands import practice
+    from connector.commands import practice as orgs
     from connector.mapping import load as load_mapping
     from connector.pipeline.daemon import Stop
 
     logs.configure("console", "DEBUG" if Options.debug else "INFO")
     stop = Stop()
-    with stop.on_signals(), practice.serve(port=port, persist=persist, systems=system or ()) as served:
+    with stop.on_signals(), orgs.serve(port=port, persist=persist, systems=system or ()) as served:
         for name in mapping or ["lead-liaison"]:
-            practice.add_fields(served.org, load_mapping(name))
-            practice.add_owners(served.org, load_mapping(name))
-        loaded = practice.fill(served, sample=sample, data=data)
-        practice.announce(served)
-        for line in practice.told(served, loaded):
+            orgs.add_fields(served.org, load_mapping(name))
+            orgs.add_owners(served.org, load_mapping(name))
+        loaded = orgs.fill(served, sample=sample, data=data)
+        orgs.announce(served)
+        for line in orgs.told(served, loaded):
             screen.note(line)
-        practice.serve_until(served, every=live, stop=stop, tell=screen.note)
+        orgs.serve_until(served, every=live, wait=stop.wait, tell=screen.note)
 
 
 @app.command()

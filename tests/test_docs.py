@@ -13,7 +13,8 @@ README = (ROOT / "README.md").read_text()
 
 
 def commands():
-    return dict(typer.main.get_command(app).commands)
+    """Those that are shown."""
+    return {name: each for name, each in typer.main.get_command(app).commands.items() if not each.hidden}
 
 
 def generated():

@@ -25,9 +25,9 @@ from connector.commands.practice import SYSTEMS, Practice, add_fields, fill, ser
 from connector.pipeline.backfill import Scope, run_backfill
 from connector.pipeline.cycle import Pipeline, run_cycle
 from connector.pipeline.report import CycleReport
-from connector.sandbox.life import live
 from connector.store import Store
 from connector.wiring import load_mapping, open_pipeline
+from practice_org.company.life import live
 
 CYCLES = 3
 EVENTS = 12  # that happen before each cycle
@@ -183,8 +183,8 @@ def _show(console: Console, told: Mapping[str, Any], reports: list[CycleReport])
     program = _program()
     for command, does in (
         (f"CONNECTOR_STATE={state} {program} status", "what the state knows"),
-        (f"{program} sandbox --sample small --live 5", "serves a practice org that lives, and prints how to reach it"),
-        (f"{program} run", "the daemon: in another shell, after the export lines that sandbox printed"),
+        (f"{program} practice --sample small --live 5", "serves a practice org that lives, and prints how to reach it"),
+        (f"{program} run", "the daemon: in another shell, after the export lines that practice printed"),
         (f"{program} check", "the first step with your own org: see README, Connect an org"),
     ):
         console.print(f"  {command}\n      {does}", soft_wrap=True, markup=False)

@@ -1,60 +1,30 @@
-"""A practice org ready for use: served, filled, with the fields that a mapping writes, and settings that reach it."""
+"""``connector practice``: a practice org with the fields that a mapping writes, and settings that reach it."""
 
 from __future__ import annotations
 
-import json
-import random
-import sqlite3
-import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from starlette.routing import BaseRoute
-
+import practice_org.practice as served
 from connector.base import settings as settings_module
-from connector.base.clock import SystemClock
 from connector.base.errors import ConfigurationError
 from connector.base.settings import Settings
 from connector.mapping import Mapping as CompiledMapping
-from connector.pipeline.daemon import Stop
-from connector.sandbox.company import Size, build_company
-from connector.sandbox.hubspot import HubSpot
-from connector.sandbox.life import live
-from connector.sandbox.loader import LoadReport, load_folder
-from connector.sandbox.marketo import Marketo
-from connector.sandbox.org import PracticeOrg
-from connector.sandbox.pardot import Pardot
-from connector.sandbox.schema import FieldSpec, Value
-from connector.sandbox.server import Server
+from practice_org.company.build import Size
+from practice_org.errors import PracticeError
+from practice_org.practice import SYSTEMS, announce, serve_until
+from practice_org.salesforce.org import PracticeOrg
+from practice_org.salesforce.schema import FieldSpec, Value
 
-SYSTEMS = ("pardot", "marketo", "hubspot")  # the marketing systems that can stand beside the org
+__all__ = ["SYSTEMS", "Practice", "add_fields", "add_owners", "announce", "fill", "serve", "serve_until", "told"]
 
 
 @dataclass(frozen=True)
-class Practice:
-    """A served practice org, with the marketing systems that stand beside it."""
-
-    org: PracticeOrg
-    pardot: Pardot
-    url: str
-    marketo: Marketo | None = None
-    hubspot: HubSpot | None = None
-
-    def credentials(self) -> dict[str, str]:
-        """What a client needs: the first line that ``connector sandbox`` prints."""
-        given = self.org.credentials
-        return {
-            "url": self.url,
-            "access_token": given.access_token,
-            "client_id": given.client_id,
-            "client_secret": given.client_secret,
-            "username": given.username,
-            "private_key_file": str(given.private_key_file),
-            "pardot_business_unit_id": self.pardot.business_unit_id,
-        }
+class Practice(served.Practice):
+    """A served practice org that this connector can be pointed at."""
 
     def environment(self) -> dict[str, str]:
         """The variables that let the connector sign in by JWT bearer and read everything that is served."""
@@ -85,37 +55,24 @@ class Practice:
 
 @contextmanager
 def serve(*, port: int = 0, persist: Path | None = None, systems: Collection[str] = ("pardot",)) -> Iterator[Practice]:
-    """A practice org on a loopback port, closed at the end; ``systems`` of :data:`SYSTEMS` beside it (Account
-    Engagement always is)."""
-    org = _open(persist)
+    """As :func:`practice_org.practice.serve`. Raises ConfigurationError."""
+    with _ours(), served.serve(port=port, persist=persist, systems=systems) as made:
+        yield Practice(**vars(made))
+
+
+def fill(practice: Practice, *, sample: Size | None = None, data: Path | None = None) -> Mapping[str, int]:
+    """Rows by object of what was loaded. Raises ConfigurationError."""
+    with _ours():
+        return served.fill(practice, sample=sample, data=data)
+
+
+@contextmanager
+def _ours() -> Iterator[None]:
+    """The practice org's errors are the user's mistakes, as ours are."""
     try:
-        pardot = Pardot(org)
-        marketo = Marketo(org) if "marketo" in systems else None
-        hubspot = HubSpot(org) if "hubspot" in systems else None
-        routes = [route for each in (pardot, marketo, hubspot) if each for route in each.routes]
-        with _server(org, routes, port) as server:
-            yield Practice(org, pardot, server.url, marketo, hubspot)
-    finally:
-        org.close()
-
-
-def _open(persist: Path | None) -> PracticeOrg:
-    try:
-        return PracticeOrg(str(persist) if persist else ":memory:")
-    except sqlite3.Error as error:
-        raise ConfigurationError(
-            f"{persist} cannot hold a practice org: {error}",
-            "name a file in a folder that can be written, or one that connector sandbox made",
-        ) from None
-
-
-def _server(org: PracticeOrg, routes: Sequence[BaseRoute], port: int) -> Server:
-    try:
-        return Server(org, port=port, extra_routes=routes)
-    except OSError as error:
-        raise ConfigurationError(
-            f"port {port} of 127.0.0.1 cannot be served: {error.strerror}", "use another --port; 0 takes a free one"
-        ) from None
+        yield
+    except PracticeError as error:
+        raise ConfigurationError(error.what, error.hint) from error
 
 
 def add_fields(org: PracticeOrg, mapping: CompiledMapping) -> None:
@@ -169,28 +126,6 @@ def _add_owner(org: PracticeOrg, owner: str, is_queue: bool) -> None:
         org.create("User", [{**name, "Username": owner, "Email": owner, "IsActive": True}])
 
 
-def fill(practice: Practice, *, sample: Size | None = None, data: Path | None = None) -> Mapping[str, int]:
-    """Rows by object of what was loaded: nothing into an org that was kept and has its people already."""
-    counts: dict[str, int] = {}
-    if any(practice.org.rows(f"SELECT Id FROM {name} LIMIT 1") for name in ("Contact", "Lead")):
-        return counts
-    if data:
-        report: LoadReport = load_folder(practice.org, data)
-        counts.update(report.loaded)
-    if sample:
-        counts.update(build_company(practice.org, practice.pardot, now=SystemClock().now(), size=sample))
-    return counts
-
-
-def serve_until(practice: Practice, *, every: float, stop: Stop, tell: Callable[[str], None]) -> None:
-    """Lets the company live, one event every ``every`` seconds (0: none), until ``stop``."""
-    dice = random.Random()  # noqa: S311 - a believable company, nothing to guard
-    clock = SystemClock()
-    while not stop.wait(every or None):
-        for line in live(practice.org, practice.pardot, dice, clock.now(), events=1):
-            tell(line)
-
-
 def told(practice: Practice, loaded: Mapping[str, int]) -> Iterator[str]:
     """For the person who started it: what is there, and how to reach it."""
     if loaded:
@@ -199,9 +134,3 @@ def told(practice: Practice, loaded: Mapping[str, int]) -> Iterator[str]:
     for name, value in practice.environment().items():
         yield f"  export {name}={value}"
     yield "  connector backfill"
-
-
-def announce(practice: Practice) -> None:
-    """The one line on stdout: JSON."""
-    sys.stdout.write(json.dumps(practice.credentials()) + "\n")
-    sys.stdout.flush()

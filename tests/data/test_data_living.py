@@ -17,9 +17,9 @@ from connector.base.clock import SystemClock
 from connector.commands.practice import Practice, fill, serve
 from connector.pipeline.backfill import Scope, run_backfill
 from connector.pipeline.cycle import run_cycle
-from connector.sandbox.life import live
-from connector.sandbox.org import PracticeOrg
 from connector.wiring import open_pipeline
+from practice_org.company.life import live
+from practice_org.salesforce.org import PracticeOrg
 
 CYCLES = 6
 EVENTS = 30

@@ -26,10 +26,10 @@ from connector.base.settings import Settings, explicit
 from connector.pipeline.backfill import Scope, run_backfill
 from connector.pipeline.cycle import run_cycle
 from connector.pipeline.report import CycleReport
-from connector.sandbox.loader import load_folder
-from connector.sandbox.org import PracticeOrg
-from connector.sandbox.server import Server
 from connector.wiring import open_pipeline
+from practice_org.company.loader import load_folder
+from practice_org.salesforce.org import PracticeOrg
+from practice_org.serving.server import Server
 
 BUILDERS: dict[str, Callable[[], Dataset]] = {
     "npsp qa_org": lambda: npsp("qa_org"),

@@ -12,9 +12,9 @@ import pytest
 
 from connector.base.clock import SystemClock
 from connector.commands import practice
-from connector.sandbox.org import Rule
 from connector.store import open_store
 from connector.wiring import load_mapping
+from practice_org.salesforce.core import Rule
 from tests.e2e.shell import Shell
 
 SHIPPED = Path(__file__).parent.parent.parent / "mappings" / "lead-liaison.yaml"

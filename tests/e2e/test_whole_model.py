@@ -9,11 +9,11 @@ from connector.base.clock import FrozenClock
 from connector.commands import practice
 from connector.commands.practice import Practice
 from connector.pipeline.cycle import run_cycle
-from connector.sandbox.org import PracticeOrg
-from connector.sandbox.pardot import Pardot
-from connector.sandbox.schema import FieldSpec, Value
-from connector.sandbox.server import Server
 from connector.wiring import load_mapping, open_pipeline
+from practice_org.pardot.system import Pardot
+from practice_org.salesforce.org import PracticeOrg
+from practice_org.salesforce.schema import FieldSpec, Value
+from practice_org.serving.server import Server
 
 START = datetime(2026, 5, 4, 9, tzinfo=UTC)
 CLICK, FORM = 1, 4  # visitor activity types

@@ -19,7 +19,7 @@ from http_player import Player, Reply
 from connector.base.clock import FrozenClock
 from connector.base.errors import ConfigurationError, ConnectorError, LimitReached, Passing, Refused
 from connector.base.http import TAKEN, Judgement, Policy, Session, TimedOut, Verdict, describe, retry_after, server_time
-from connector.sandbox.tls import Certificates
+from practice_org.serving.tls import Certificates
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

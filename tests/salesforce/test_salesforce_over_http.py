@@ -23,8 +23,8 @@ from connector.salesforce.activities import (
     event_activity,
     task_activity,
 )
-from connector.sandbox.org import PracticeOrg
-from connector.sandbox.server import Server
+from practice_org.salesforce.org import PracticeOrg
+from practice_org.serving.server import Server
 
 STAGE = "Lifecycle_Stage__c"
 OBJECTS = ("Account", "Contact", "Lead", "Opportunity", "OpportunityContactRole", "Task", "Event")

@@ -9,11 +9,11 @@ from source_suite import Switch
 
 from connector.base.clock import FrozenClock
 from connector.base.ports import Source
-from connector.sandbox.marketo import Marketo
-from connector.sandbox.marketo_gate import Switches
-from connector.sandbox.org import PracticeOrg
-from connector.sandbox.server import Server
 from connector.sources.marketo.source import MarketoSource
+from practice_org.marketo.gate import Switches
+from practice_org.marketo.system import Marketo
+from practice_org.salesforce.org import PracticeOrg
+from practice_org.serving.server import Server
 
 CONTACT = "003000000000001AAA"
 

@@ -12,7 +12,7 @@ from test_sources_suite_hubspot import HubSpotBench
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import Passing
-from connector.sandbox import hubspot_rows
+from practice_org.hubspot import rows as hubspot_rows
 
 STEPS = st.sampled_from(["contacts", "calls", "update", "archive", "merge", "meet", "cancel", "poll", "break", "wait"])
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from connector.base.facts import Activity, Prospect
 from connector.base.http import Verdict
-from connector.sandbox.hubspot_objects import CALL_DISPOSITIONS, OBJECTS
 from connector.sources.hubspot.rows import CALL_OUTCOMES, ENGAGEMENTS, Kept, contact, email_event, engagement
 from connector.sources.hubspot.source import judge
 from connector.sources.kinds import KINDS
+from practice_org.hubspot.objects import CALL_DISPOSITIONS, OBJECTS
 
 RECORDED = Path(__file__).parents[3] / "shared/data/recorded/hubspot.jsonl"
 recorded = pytest.mark.skipif(not RECORDED.exists(), reason=f"no recorded traffic at {RECORDED}")

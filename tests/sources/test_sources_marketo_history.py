@@ -15,9 +15,9 @@ from source_suite import activities, ids
 from connector.base.clock import FrozenClock
 from connector.base.errors import Passing
 from connector.base.facts import Activity, SourcePage
-from connector.sandbox.marketo_gate import Switches
 from connector.sources.marketo.api import MarketoApi, MarketoToken
 from connector.sources.marketo.source import history as marketo_history
+from practice_org.marketo.gate import Switches
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from connector.base.clock import FrozenClock
 from connector.base.errors import ConfigurationError, LimitReached, Passing, Refused
 from connector.base.facts import Direction, Prospect
 from connector.base.ports import Source
-from connector.sandbox.hubspot import HubSpot
-from connector.sandbox.hubspot_gate import Switches
-from connector.sandbox.org import PracticeOrg
-from connector.sandbox.server import Server
 from connector.sources.hubspot.rows import Kept
 from connector.sources.hubspot.source import HubSpotSource
+from practice_org.hubspot.gate import Switches
+from practice_org.hubspot.system import HubSpot
+from practice_org.salesforce.org import PracticeOrg
+from practice_org.serving.server import Server
 
 CONTACT = "003000000000001AAA"
 

@@ -14,12 +14,12 @@ from connector.base.errors import LimitReached, Refused
 from connector.base.ports import Source
 from connector.base.settings import Settings
 from connector.salesforce import Auth
-from connector.sandbox.org import PracticeOrg
-from connector.sandbox.pardot import Pardot
-from connector.sandbox.pardot_gate import Switches
-from connector.sandbox.pardot_objects import ACTIVITY_TYPES
-from connector.sandbox.server import Server
 from connector.sources.pardot import PardotSource
+from practice_org.pardot.gate import Switches
+from practice_org.pardot.objects import ACTIVITY_TYPES
+from practice_org.pardot.system import Pardot
+from practice_org.salesforce.org import PracticeOrg
+from practice_org.serving.server import Server
 
 NEW = 99  # an activity type of the day after tomorrow
 

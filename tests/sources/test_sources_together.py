@@ -12,12 +12,12 @@ from connector.base.clock import FrozenClock
 from connector.commands.practice import Practice, add_fields
 from connector.pipeline.cycle import run_cycle
 from connector.pipeline.report import CycleReport
-from connector.sandbox.hubspot import HubSpot
-from connector.sandbox.marketo import Marketo
-from connector.sandbox.org import PracticeOrg
-from connector.sandbox.pardot import Pardot
-from connector.sandbox.server import Server
 from connector.wiring import load_mapping, open_pipeline
+from practice_org.hubspot.system import HubSpot
+from practice_org.marketo.system import Marketo
+from practice_org.pardot.system import Pardot
+from practice_org.salesforce.org import PracticeOrg
+from practice_org.serving.server import Server
 
 SYSTEMS = {"pardot": "/api/v5", "marketo": "/rest/v1", "hubspot": "/crm/"}  # and where each is asked
 

@@ -1,0 +1,1 @@
+"""Marketo's REST API beside the org."""

@@ -1,0 +1,1 @@
+"""Account Engagement's API beside the org."""

@@ -1,0 +1,115 @@
+"""A practice org ready for use: served, filled, with the marketing systems that stand beside it."""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.routing import BaseRoute
+
+from practice_org.clock import SystemClock
+from practice_org.company.build import Size, build_company
+from practice_org.company.life import live
+from practice_org.company.loader import LoadReport, load_folder
+from practice_org.errors import PracticeError
+from practice_org.hubspot.system import HubSpot
+from practice_org.marketo.system import Marketo
+from practice_org.pardot.system import Pardot
+from practice_org.salesforce.org import PracticeOrg
+from practice_org.serving.server import Server
+
+SYSTEMS = ("pardot", "marketo", "hubspot")  # the marketing systems that can stand beside the org
+Wait = Callable[[float | None], bool]  # waits so many seconds (None: for ever); whether the end was asked for
+
+
+@dataclass(frozen=True)
+class Practice:
+    """A served practice org, with the marketing systems that stand beside it."""
+
+    org: PracticeOrg
+    pardot: Pardot
+    url: str
+    marketo: Marketo | None = None
+    hubspot: HubSpot | None = None
+
+    def credentials(self) -> dict[str, str]:
+        """What a client needs: the first line that is printed."""
+        given = self.org.credentials
+        return {
+            "url": self.url,
+            "access_token": given.access_token,
+            "client_id": given.client_id,
+            "client_secret": given.client_secret,
+            "username": given.username,
+            "private_key_file": str(given.private_key_file),
+            "pardot_business_unit_id": self.pardot.business_unit_id,
+        }
+
+
+@contextmanager
+def serve(*, port: int = 0, persist: Path | None = None, systems: Collection[str] = ("pardot",)) -> Iterator[Practice]:
+    """A practice org on a loopback port, closed at the end; ``systems`` of :data:`SYSTEMS` beside it (Account
+    Engagement always is). Raises PracticeError."""
+    org = _open(persist)
+    try:
+        pardot = Pardot(org)
+        marketo = Marketo(org) if "marketo" in systems else None
+        hubspot = HubSpot(org) if "hubspot" in systems else None
+        routes = [route for each in (pardot, marketo, hubspot) if each for route in each.routes]
+        with _server(org, routes, port) as server:
+            yield Practice(org, pardot, server.url, marketo, hubspot)
+    finally:
+        org.close()
+
+
+def _open(persist: Path | None) -> PracticeOrg:
+    try:
+        return PracticeOrg(str(persist) if persist else ":memory:")
+    except sqlite3.Error as error:
+        raise PracticeError(
+            f"{persist} cannot hold a practice org: {error}",
+            "name a file in a folder that can be written, or one that a practice org made",
+        ) from None
+
+
+def _server(org: PracticeOrg, routes: Sequence[BaseRoute], port: int) -> Server:
+    try:
+        return Server(org, port=port, extra_routes=routes)
+    except OSError as error:
+        raise PracticeError(
+            f"port {port} of 127.0.0.1 cannot be served: {error.strerror}", "use another --port; 0 takes a free one"
+        ) from None
+
+
+def fill(practice: Practice, *, sample: Size | None = None, data: Path | None = None) -> Mapping[str, int]:
+    """Rows by object of what was loaded: nothing into an org that was kept and has its people already."""
+    counts: dict[str, int] = {}
+    if any(practice.org.rows(f"SELECT Id FROM {name} LIMIT 1") for name in ("Contact", "Lead")):
+        return counts
+    if data:
+        report: LoadReport = load_folder(practice.org, data)
+        counts.update(report.loaded)
+    if sample:
+        counts.update(build_company(practice.org, practice.pardot, now=SystemClock().now(), size=sample))
+    return counts
+
+
+def serve_until(practice: Practice, *, every: float, wait: Wait, tell: Callable[[str], None]) -> None:
+    """Lets the company live, one event every ``every`` seconds (0: none), until ``wait`` says that it ends."""
+    dice = random.Random()
+    clock = SystemClock()
+    while not wait(every or None):
+        for line in live(practice.org, practice.pardot, dice, clock.now(), events=1):
+            tell(line)
+
+
+def announce(practice: Practice) -> None:
+    """The one line on stdout: JSON."""
+    sys.stdout.write(json.dumps(practice.credentials()) + "\n")
+    sys.stdout.flush()

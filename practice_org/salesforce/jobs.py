@@ -1,0 +1,36 @@
+"""What is under way in an org: results under a locator, and bulk jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from practice_org.salesforce.soql import run as soql_run
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A result under a locator."""
+
+    result: soql_run.Result
+    size: int
+    since: datetime
+
+
+@dataclass(slots=True)
+class Job:
+    """One job. ``result`` belongs to a query, ``content`` and the three files to an ingest."""
+
+    id: str
+    kind: str  # query | ingest
+    version: str
+    created: str
+    settings: dict[str, Any]
+    state: str = "Open"
+    result: soql_run.Result | None = None
+    content: bytes | None = None
+    successful: str = ""
+    failed: str = ""
+    unprocessed: str = ""
+    counts: dict[str, Any] = field(default_factory=dict)

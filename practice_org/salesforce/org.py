@@ -1,0 +1,93 @@
+"""The Python handle of a practice org: what a loader, a test or a living company works with.
+
+The same rows are served over HTTP. Through this handle everything is trusted: ids, audit fields and derived fields may
+be given, and no validation, field-level security or assignment rule applies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from practice_org.clock import Clock
+from practice_org.salesforce import founding
+from practice_org.salesforce.core import OrgCore
+from practice_org.salesforce.credentials import Credentials
+from practice_org.salesforce.jobs import Job, Open
+from practice_org.salesforce.problems import no_such_field
+from practice_org.salesforce.schema import Value
+from practice_org.salesforce.soql import run as soql_run
+from practice_org.salesforce.writing import dml, removal
+
+
+class PracticeOrg(OrgCore):
+    """An org with its first rows, and with what is under way: locators and bulk jobs."""
+
+    def __init__(self, path: str = ":memory:", *, clock: Clock | None = None, seed: int = 0) -> None:
+        super().__init__(path, clock=clock, seed=seed)
+        self.locators: dict[str, Open] = {}
+        self.jobs: dict[str, Job] = {}
+        if not self.db.read("SELECT Id FROM Organization"):
+            founding.found(self)
+        self.organization_id = str(self.db.read("SELECT Id FROM Organization")[0][0])
+        queue = self.db.read("SELECT Id FROM \"Group\" WHERE DeveloperName = 'Inbound_Leads'")
+        self.assignment["Lead"] = str(queue[0][0])
+        self.credentials = Credentials(self.organization_id, self.user_id, founding.USERNAME, self.clock)
+
+    def accepts(self, token: str) -> bool:
+        """Whether an access token holds; using it extends the session."""
+        return self.credentials.accepts(token)
+
+    # -- rows ----------------------------------------------------------------------------------------------------
+
+    def create(self, object_name: str, rows: Sequence[Mapping[str, Any]], *, at: datetime | None = None) -> list[str]:
+        """The ids of the new rows, in order. One transaction, one stamp (``at``, else now). Raises the first problem
+        of any row, and then nothing is written."""
+        return dml.add(self, object_name, rows, at=at)
+
+    def update(self, object_name: str, rows: Sequence[Mapping[str, Any]], *, at: datetime | None = None) -> None:
+        """Each row with its Id and the fields to set."""
+        dml.change(self, object_name, rows, at=at)
+
+    def delete(self, object_name: str, wanted: Sequence[str], *, hard: bool = False) -> None:
+        dml.all_or_raise(removal.delete(self, self.schema.get(object_name), wanted, hard=hard))
+
+    def undelete(self, object_name: str, wanted: Sequence[str]) -> None:
+        removal.undelete(self, self.schema.get(object_name), wanted)
+
+    def merge(self, object_name: str, winner: str, losers: Sequence[str]) -> None:
+        removal.merge(self, self.schema.get(object_name), winner, losers)
+
+    def convert_lead(
+        self,
+        lead_id: str,
+        *,
+        opportunity: bool | Mapping[str, Any] = True,
+        account_id: str | None = None,
+        contact_id: str | None = None,
+    ) -> dict[str, str | None]:
+        """See :func:`practice_org.salesforce.writing.removal.convert_lead`."""
+        return removal.convert_lead(
+            self, lead_id, opportunity=opportunity, account_id=account_id, contact_id=contact_id
+        )
+
+    def rows(self, text: str, *, all_rows: bool = False) -> list[dict[str, Any]]:
+        """The records of a SOQL query, all of them, without their ``attributes`` at the top level."""
+        result = soql_run.run(self, text, all_rows=all_rows, trusted=True, page=1 << 40)
+        return [{key: value for key, value in record.items() if key != "attributes"} for record in result.first]
+
+    def set_picklist(self, object_name: str, field: str, labels: Sequence[str], *, restricted: bool = False) -> None:
+        """The values of a picklist. Those of a status or stage are records: the ones that are missing are added."""
+        spec = self.schema.get(object_name)
+        found = spec.find(field)
+        if found is None:
+            raise no_such_field(field, spec.name)
+        if found.values_from:
+            known = self.metadata(found.values_from).rows
+            new = [label for label in labels if label.lower() not in known]
+            rows = [{"MasterLabel": v, "ApiName": v, "SortOrder": i} for i, v in enumerate(new, len(known) + 1)]
+            self.create(found.values_from, rows)
+            return
+        self.define(object_name, [replace(found, values=tuple(Value(v, v) for v in labels), restricted=restricted)])

@@ -1,0 +1,112 @@
+"""Runs an ingest job: CSV rows through the same checks as any other write, and the three result files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from practice_org.salesforce.jobs import Job
+from practice_org.salesforce.org import PracticeOrg
+from practice_org.salesforce.problems import Problem
+from practice_org.salesforce.rest import bulk_csv
+from practice_org.salesforce.rest.rows import matching
+from practice_org.salesforce.schema import ObjectSpec
+from practice_org.salesforce.writing import dml, removal
+from practice_org.salesforce.writing.results import Options, RowResult
+
+_NULL = "#N/A"  # clears a field; an empty cell leaves it as it is
+_BATCH = 200
+
+
+class _Invalid(Exception):
+    """The whole file cannot be read; the text is the job's errorMessage."""
+
+
+def work(org: PracticeOrg, job: Job) -> None:
+    """Brings the job to JobComplete or Failed."""
+    try:
+        spec = org.schema.get(job.settings["object"])
+        header, rows = _parse(job, spec)
+    except _Invalid as invalid:
+        job.state, job.counts = "Failed", {"errorMessage": str(invalid)}
+        job.unprocessed = (job.content or b"").decode("utf-8", "replace")
+        return
+    results: list[RowResult] = []
+    for start in range(0, len(rows), _BATCH):
+        results += _batch(org, job, spec, [_row(header, row) for row in rows[start : start + _BATCH]])
+    good: list[Sequence[Any]] = [("sf__Id", "sf__Created", *header)]
+    bad: list[Sequence[Any]] = [("sf__Id", "sf__Error", *header)]
+    for row, result in zip(rows, results, strict=True):
+        if result.success:
+            good.append((result.id, "true" if result.created else "false", *row))
+        else:
+            bad.append((result.id or "", _error(result.problems[0]), *row))
+    job.successful, job.failed = bulk_csv.write(good, job.settings), bulk_csv.write(bad, job.settings)
+    job.unprocessed = bulk_csv.write([header], job.settings)
+    job.state = "JobComplete"
+    job.counts = {"numberRecordsProcessed": len(rows), "numberRecordsFailed": len(bad) - 1,
+                  "totalProcessingTime": 1 + len(rows) // 10}  # fmt: skip
+
+
+def _error(problem: Problem) -> str:
+    return f"{problem.code}:{problem.message}:{', '.join(problem.fields or ())} --"
+
+
+def _parse(job: Job, spec: ObjectSpec) -> tuple[list[str], list[list[str]]]:
+    text = (job.content or b"").decode("utf-8-sig", "replace")
+    first = text.partition("\n")[0]
+    if first.endswith("\r") != (job.settings["lineEnding"] == "CRLF") and "\n" in text:
+        raise _Invalid("InvalidBatch : LineEnding is invalid on user data. Current LineEnding setting is "
+                       f"{job.settings['lineEnding']}")  # fmt: skip
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=bulk_csv.DELIMITERS[job.settings["columnDelimiter"]])
+    header, *rows = [row for row in reader if row] or [[]]
+    if not header:
+        raise _Invalid("InvalidBatch : The file has no header")
+    for name in header:
+        stem = name.partition(".")[0]
+        if spec.find(name) is None and not ("." in name and spec.by_relationship(stem)):
+            raise _Invalid(f"InvalidBatch : Field name not found : {name}")
+    if any(len(row) != len(header) for row in rows):
+        raise _Invalid("InvalidBatch : The 'number of columns' in a row does not match that of the header")
+    return header, rows
+
+
+def _row(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for name, cell in zip(header, cells, strict=True):
+        if cell == "":
+            continue
+        relationship, _, field = name.partition(".")
+        row[relationship if field else name] = {field: cell} if field else None if cell == _NULL else cell
+    return row
+
+
+def _batch(org: PracticeOrg, job: Job, spec: ObjectSpec, rows: Sequence[Mapping[str, Any]]) -> list[RowResult]:
+    operation = job.settings["operation"]
+    options = Options(auto_assign=bool(job.settings.get("assignmentRuleId")))
+    try:
+        if operation == "insert":
+            return dml.create(org, spec, rows, options)
+        if operation == "update":
+            return dml.update(org, spec, rows, options)
+        if operation == "upsert":
+            return [_upsert(org, spec, job.settings["externalIdFieldName"], row, options) for row in rows]
+        wanted = [str(next((v for k, v in row.items() if k.lower() == "id"), "")) for row in rows]
+        return removal.delete(org, spec, wanted, hard=operation == "hardDelete", trusted=False)
+    except Problem as problem:
+        return [RowResult(problems=[problem]) for _ in rows]
+
+
+def _upsert(org: PracticeOrg, spec: ObjectSpec, name: str, row: Mapping[str, Any], options: Options) -> RowResult:
+    key = spec.find(name)
+    value = next((v for k, v in row.items() if k.lower() == name.lower()), None)
+    if key is None or value is None:
+        return RowResult(problems=[Problem(400, "MISSING_ARGUMENT", f"{name} not specified", (name,))])
+    many = matching(org, spec, key, value)
+    if len(many) > 1:
+        return RowResult(problems=[Problem(300, "DUPLICATE_EXTERNAL_ID", f"{name}: more than one record found", ())])
+    if many:
+        return dml.update(org, spec, [{**row, "Id": many[0]}], options)[0]
+    return dml.create(org, spec, [row], options)[0]

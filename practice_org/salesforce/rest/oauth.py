@@ -1,0 +1,41 @@
+"""Signing in: the token endpoint and userinfo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from practice_org.salesforce.credentials import Refused
+from practice_org.salesforce.org import PracticeOrg
+from practice_org.salesforce.rest.calls import Reply
+
+
+def token(org: PracticeOrg, form: Mapping[str, str], authorization: str, host: str, url: str) -> Reply:
+    """``POST /services/oauth2/token``"""
+    headers = {"Cache-Control": "no-store"}
+    try:
+        if org.faults.take("refresh_busy"):
+            raise Refused("invalid_grant", "token request is already being processed")
+        return Reply(body=org.credentials.grant(form, authorization, host, url), headers=headers)
+    except Refused as refused:
+        return Reply(400, {"error": refused.error, "error_description": refused.description}, headers)
+
+
+def userinfo(org: PracticeOrg, url: str) -> dict[str, Any]:
+    """``/services/oauth2/userinfo`` and ``/id/<org>/<user>``"""
+    user = org.rows(f"SELECT Name, Email, Username FROM User WHERE Id = '{org.user_id}'")[0]
+    return {
+        "id": f"{url}/id/{org.organization_id}/{org.user_id}",
+        "sub": f"{url}/id/{org.organization_id}/{org.user_id}",
+        "user_id": org.user_id,
+        "organization_id": org.organization_id,
+        "preferred_username": user["Username"],
+        "username": user["Username"],
+        "name": user["Name"],
+        "display_name": user["Name"],
+        "email": user["Email"],
+        "urls": {
+            "rest": f"{url}/services/data/v{{version}}/",
+            "sobjects": f"{url}/services/data/v{{version}}/sobjects/",
+        },
+    }

@@ -1,0 +1,1 @@
+"""SOQL compiled to SQL."""

@@ -1,0 +1,235 @@
+"""The paths and conditions of a parsed query -> SQL over the org's tables.
+
+SOQL compares two-valued where SQL has NULL: ``!=`` and NOT match empty fields, as in Salesforce.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from practice_org.salesforce.core import OrgCore
+from practice_org.salesforce.problems import (
+    Problem,
+    malformed_query,
+    no_such_column,
+    no_such_object,
+    no_such_relationship,
+    pointed,
+)
+from practice_org.salesforce.schema import ADDRESS_PARTS, FieldSpec, ObjectSpec, field_from
+from practice_org.salesforce.soql import parse as soql
+from practice_org.salesforce.soql.values import NOT_FILTERABLE, condition
+from practice_org.salesforce.storage import quoted
+
+_LEVELS = 5
+AGGREGATES = {"COUNT": "COUNT({})", "COUNT_DISTINCT": "COUNT(DISTINCT {})", "SUM": "SUM({})", "AVG": "AVG({})",
+               "MIN": "MIN({})", "MAX": "MAX({})"}  # fmt: skip
+_DATE_PARTS = {"CALENDAR_YEAR": (1, 4), "CALENDAR_MONTH": (6, 2), "DAY_IN_MONTH": (9, 2), "HOUR_IN_DAY": (12, 2),
+               "FISCAL_YEAR": (1, 4), "FISCAL_MONTH": (6, 2)}  # fmt: skip
+_QUARTERS = ("CALENDAR_QUARTER", "FISCAL_QUARTER")
+_AS_IS = ("TOLABEL", "FORMAT", "CONVERTCURRENCY", "CONVERTTIMEZONE")
+_NUMBER = field_from("expr", "int", "9", "n")
+_AMOUNT = field_from("expr", "double", "18.0", "n")
+_TYPE = field_from("Type", "string", "40", "n")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a path leads: SQL for its value, and the specs on the way."""
+
+    sql: str
+    spec: FieldSpec
+
+
+def _aggregatable(name: str, spec: FieldSpec) -> bool:
+    if name in ("SUM", "AVG"):
+        return spec.type in ("int", "double", "currency", "percent")
+    return spec.type not in ("address", "multipicklist") and not (spec.type == "textarea" and spec.length > 255)
+
+
+def _scalar(name: str, inner: Target) -> Target | None:
+    """A function of one row's value; None for a name SOQL does not have."""
+    if name in _DATE_PARTS:
+        start, length = _DATE_PARTS[name]
+        return Target(f"CAST(SUBSTR({inner.sql}, {start}, {length}) AS INTEGER)", _NUMBER)
+    if name in _QUARTERS:
+        return Target(f"((CAST(SUBSTR({inner.sql}, 6, 2) AS INTEGER) + 2) / 3)", _NUMBER)
+    if name == "DAY_ONLY":
+        return Target(f"SUBSTR({inner.sql}, 1, 10)", field_from("day", "date", "", "n"))
+    return inner if name in _AS_IS else None
+
+
+class Compiler:
+    """Compiles one query level. ``trusted`` sees fields that field-level security hides from the API's user."""
+
+    def __init__(self, org: OrgCore, query: soql.Query, text: str, *, all_rows: bool, trusted: bool) -> None:
+        self.org, self.query, self.text = org, query, text
+        self.all_rows, self.trusted = all_rows or query.all_rows, trusted
+        self.columns: list[str] = []
+        self.joins: list[str] = []
+        self.aliases: dict[tuple[str, ...], str] = {}
+        name = query.source.names[0]
+        found = org.schema.find(name)
+        if found is None:
+            raise pointed(no_such_object(name), soql.where(text, query.source.column))
+        self.spec = found
+
+    # -- paths -----------------------------------------------------------------------------------------------------
+
+    def names(self, path: soql.Path) -> tuple[str, ...]:
+        """The path without the alias or name of the queried object before it."""
+        first = path.names[0].lower()
+        own = (self.query.alias or "").lower(), self.spec.name.lower()
+        relation = self.spec.by_relationship(path.names[0])
+        return path.names[1:] if len(path.names) > 1 and first in own and relation is None else path.names
+
+    def walk(self, path: soql.Path) -> tuple[tuple[tuple[str, ObjectSpec], ...], str]:
+        """The joined tables (alias, object) in which the path's last name is looked up, and the reference's SQL."""
+        names = self.names(path)
+        if len(names) > _LEVELS + 1:
+            raise malformed_query(f"{soql.where(self.text, path.column)}relationship path is too long")
+        tables: tuple[tuple[str, ObjectSpec], ...] = (("t", self.spec),)
+        reference = "t.Id"
+        for depth, name in enumerate(names[:-1], 1):
+            alias = tables[0][0]
+            found = next((s.by_relationship(name) for _, s in tables if s.by_relationship(name)), None)
+            if found is None or not self.seen(found):
+                raise pointed(no_such_relationship(name), soql.where(self.text, path.column))
+            reference = f"{alias}.{quoted(found.name)}"
+            key = tuple(n.lower() for n in names[:depth])
+            targets = [one for one in map(self.org.schema.find, found.reference_to) if one is not None]
+            tables = tuple((self._join(key, one, reference), one) for one in targets)
+            if not tables:
+                raise pointed(no_such_relationship(name), soql.where(self.text, path.column))
+        return tables, reference
+
+    def _join(self, key: tuple[str, ...], target: ObjectSpec, reference: str) -> str:
+        whole = (*key, target.name)
+        if whole not in self.aliases:
+            alias = self.aliases[whole] = f"j{len(self.aliases)}"
+            alive = "" if self.all_rows else f" AND {alias}.IsDeleted = 0"
+            self.joins.append(f"LEFT JOIN {quoted(target.name)} AS {alias} ON {alias}.Id = {reference}{alive}")
+        return self.aliases[whole]
+
+    def seen(self, found: FieldSpec) -> bool:
+        return found.visible or self.trusted
+
+    def find(self, path: soql.Path) -> Target:
+        """Raises INVALID_FIELD for a name the object lacks."""
+        tables, _ = self.walk(path)
+        name = self.names(path)[-1]
+        if len(tables) > 1 and name.lower() == "type":
+            kinds = " ".join(
+                f"WHEN {alias}.Id IS NOT NULL THEN " + (f'{alias}."Type"' if spec.name == "Group" else f"'{spec.name}'")
+                for alias, spec in tables
+            )
+            return Target(f"(CASE {kinds} END)", _TYPE)
+        found = [(alias, spec.find(name)) for alias, spec in tables]
+        columns = [f"{alias}.{quoted(one.name)}" for alias, one in found if one is not None and one.type != "address"]
+        spec = next((one for _, one in found if one is not None and self.seen(one)), None)
+        if spec is None:
+            raise self._no_column(path, name, tables)
+        if spec.type == "address":
+            alias = tables[0][0]
+            parts = [f"{alias}.{quoted(spec.name.removesuffix('Address') + part[0])}" for part in ADDRESS_PARTS]
+            return Target(", ".join(parts), spec)
+        return Target(columns[0] if len(columns) == 1 else f"COALESCE({', '.join(columns)})", spec)
+
+    def _no_column(self, path: soql.Path, name: str, tables: Sequence[tuple[str, ObjectSpec]]) -> Problem:
+        entity = tables[0][1].name if len(tables) == 1 else "Name"
+        return pointed(no_such_column(name, entity), soql.where(self.text, path.column))
+
+    def operand(self, of: soql.Path | soql.Call) -> Target:
+        """A path or a call of it, as SQL."""
+        if isinstance(of, soql.Path):
+            return self.find(of)
+        name = of.name.upper()
+        if name == "COUNT" and of.argument is None:
+            return Target("COUNT(*)", _NUMBER)
+        if of.argument is None:
+            raise malformed_query(f"{soql.where(self.text, of.column)}Unknown function: {of.name}")
+        inner = self.operand(of.argument)
+        if name in AGGREGATES:
+            if not _aggregatable(name, inner.spec):
+                text = f"field {inner.spec.name} does not support aggregate operator {name}"
+                raise malformed_query(soql.where(self.text, of.column) + text)
+            kind = _NUMBER if name.startswith("COUNT") else _AMOUNT if name in ("SUM", "AVG") else inner.spec
+            return Target(AGGREGATES[name].format(inner.sql), kind)
+        made = _scalar(name, inner)
+        if made is None:
+            raise malformed_query(f"{soql.where(self.text, of.column)}Unknown function: {of.name}")
+        return made
+
+    # -- the parts of a statement ------------------------------------------------------------------------------------
+
+    def add(self, sql: str) -> int:
+        self.columns.append(sql)
+        return len(self.columns) - 1
+
+    def source(self) -> str:
+        """FROM and the joins that the paths compiled so far need."""
+        return " ".join([f"FROM {quoted(self.spec.name)} AS t", *self.joins])
+
+    def filters(self, parameters: list[Any], *, extra: str = "") -> str:
+        """WHERE, GROUP BY and HAVING; ``extra`` is a further condition, of a subquery on its parents."""
+        query = self.query
+        conditions = [] if self.all_rows else [self._alive()]
+        if query.where is not None:
+            conditions.append(self.where(query.where, parameters))
+        if extra:
+            conditions.append(extra)
+        text = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        if query.group:
+            text += f" GROUP BY {', '.join(self.operand(one).sql for one in query.group)}"
+        if query.having is not None:
+            text += f" HAVING {self.where(query.having, parameters)}"
+        return text
+
+    def tail(self) -> str:
+        found = ", ".join(self._ordering(one) for one in self.query.order)
+        return f" ORDER BY {found}" if found else ""
+
+    def _alive(self) -> str:
+        archived = self.spec.find("IsArchived")
+        return "t.IsDeleted = 0" + (" AND t.IsArchived = 0" if archived else "")
+
+    def _ordering(self, one: soql.Ordering) -> str:
+        alias = one.of.names[0].lower() if isinstance(one.of, soql.Path) and len(one.of.names) == 1 else ""
+        of = next(
+            (
+                i.of
+                for i in self.query.select
+                if isinstance(i, soql.Item) and alias and (i.alias or "").lower() == alias
+            ),
+            one.of,
+        )
+        target = self.operand(of)
+        if target.spec.name in NOT_FILTERABLE or (target.spec.type == "textarea" and target.spec.length > 255):
+            raise malformed_query(f"field '{target.spec.name}' can not be sorted in a query call")
+        return f"{target.sql} {'DESC' if one.descending else 'ASC'} NULLS {'LAST' if one.nulls_last else 'FIRST'}"
+
+    def where(self, of: soql.Condition, parameters: list[Any]) -> str:
+        if isinstance(of, soql.Not):
+            return f"(({self.where(of.of, parameters)}) IS NOT 1)"
+        if isinstance(of, soql.Many):
+            return "(" + f" {of.word} ".join(self.where(part, parameters) for part in of.parts) + ")"
+        target = self.operand(of.left)
+        if isinstance(of.values, soql.Query):
+            return self._semijoin(of, target, parameters)
+        column = of.left.column
+        return condition(target.sql, target.spec, of.operator, of.values, parameters, self.org.clock.now().date(),
+                         lambda: soql.where(self.text, column))  # fmt: skip
+
+    def _semijoin(self, of: soql.Compare, target: Target, parameters: list[Any]) -> str:
+        assert isinstance(of.values, soql.Query)  # noqa: S101 - narrowed by the caller
+        inner = Compiler(self.org, of.values, self.text, all_rows=self.all_rows, trusted=self.trusted)
+        [item] = of.values.select if len(of.values.select) == 1 else (None,)
+        if not isinstance(item, soql.Item):
+            raise malformed_query("a nested query selects exactly one field")
+        value = inner.operand(item.of).sql
+        filters = inner.filters(parameters)
+        # A NULL among the inner values would make NOT IN true for nobody.
+        body = f"SELECT v FROM (SELECT {value} AS v {inner.source()}{filters}) WHERE v IS NOT NULL"
+        return f"(IFNULL({target.sql} {of.operator} ({body}), {int(of.operator == 'NOT IN')}))"

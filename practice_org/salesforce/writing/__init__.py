@@ -1,0 +1,1 @@
+"""Writing rows as an org does."""

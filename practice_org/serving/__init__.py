@@ -1,0 +1,1 @@
+"""HTTP: sessions, limits, faults on the wire, and the practice org's own paths."""

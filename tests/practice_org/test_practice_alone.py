@@ -1,0 +1,52 @@
+"""The practice org is served without the connector."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import requests
+
+ROOT = Path(__file__).parents[2]
+WITHOUT = """
+import runpy, sys
+sys.modules["connector"] = None
+sys.argv = ["practice_org", *sys.argv[1:]]
+runpy.run_module("practice_org", run_name="__main__")
+"""
+
+
+def started(*words: str) -> subprocess.Popen[str]:
+    """The module as a process in which the connector cannot be imported."""
+    command = [sys.executable, "-c", WITHOUT, *words]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def ask(given: dict[str, str], path: str) -> Any:
+    headers = {"Authorization": f"Bearer {given['access_token']}"}
+    return requests.get(f"{given['url']}/services/data/v60.0{path}", headers=headers, timeout=10).json()
+
+
+def test_it_serves_a_company_with_a_field_of_ones_own_until_it_is_told_to_stop() -> None:
+    words = ("--sample", "small", "--field", "Contact.Level__c:picklist:Gold,Silver")
+    with started(*words) as process:
+        assert process.stdout is not None
+        given = json.loads(process.stdout.readline())
+        described = ask(given, "/sobjects/Contact/describe")
+        (level,) = [each for each in described["fields"] if each["name"] == "Level__c"]
+        assert [each["value"] for each in level["picklistValues"]] == ["Gold", "Silver"]
+        assert ask(given, "/query?q=SELECT+COUNT()+FROM+Contact")["totalSize"] > 100
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+
+
+def test_a_field_that_is_not_understood_is_told() -> None:
+    with started("--field", "Contact") as process:
+        _, told = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "--field Contact is not understood" in told
+    assert "Traceback" not in told

@@ -1,0 +1,100 @@
+"""The sample company: the same for the same seed, and full of what a mapping must cope with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from connector.base.clock import FrozenClock
+from practice_org.company.build import build_company, company_name, prospect_company
+from practice_org.pardot.system import Pardot
+from practice_org.salesforce.org import PracticeOrg
+
+NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+
+
+def company(seed: int = 7) -> tuple[PracticeOrg, Pardot, dict[str, int]]:
+    org = PracticeOrg(clock=FrozenClock(NOW))
+    pardot = Pardot(org)
+    return org, pardot, build_company(org, pardot, now=NOW, seed=seed)
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[tuple[PracticeOrg, Pardot, dict[str, int]]]:
+    made = company()
+    yield made
+    made[0].close()
+
+
+def number(org: PracticeOrg, of: str) -> int:
+    return int(org.rows(f"SELECT COUNT(Id) found FROM {of}")[0]["found"])
+
+
+def test_the_small_company_has_about_400_people_and_loads_fast() -> None:
+    started = time.monotonic()
+    org, _, counts = company()
+    assert time.monotonic() - started < 2
+    people = counts["Contact"] + number(org, "Lead WHERE IsConverted = false")
+    assert 350 <= people <= 450
+    org.close()
+
+
+def test_the_same_seed_gives_the_same_company() -> None:
+    soql = "SELECT Id, Name, Email, Lifecycle_Stage__c, CreatedDate FROM Contact ORDER BY Id"
+    (first, marketing, _), (again, same_marketing, _), (other, _, _) = company(), company(), company(seed=8)
+    try:
+        assert first.rows(soql) == again.rows(soql)
+        assert marketing.prospects() == same_marketing.prospects()
+        assert first.rows(soql) != other.rows(soql)
+    finally:
+        for org in (first, again, other):
+            org.close()
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        "Contact WHERE Email = null",
+        "Contact WHERE Email != null",
+        "Lead WHERE IsConverted = true AND ConvertedContactId != null",
+        "Opportunity WHERE IsWon = true",
+        "Opportunity WHERE IsClosed = true AND IsWon = false",
+        "Opportunity WHERE IsClosed = false",
+        "Opportunity WHERE Id NOT IN (SELECT OpportunityId FROM OpportunityContactRole)",
+        "OpportunityContactRole WHERE IsPrimary = true",
+        "Task WHERE CallDisposition != null",
+        "Event WHERE Subject LIKE '%no show%'",
+        "CampaignMember WHERE HasResponded = true",
+        "Contact WHERE Lifecycle_Stage__c = 'Evangelist'",
+        "Contact WHERE Lifecycle_Stage__c = 'Disqualified'",
+    ],
+)
+def test_the_small_company_has_some_of_everything(small: tuple[PracticeOrg, Pardot, dict[str, int]], of: str) -> None:
+    assert number(small[0], of) > 0
+
+
+def test_nothing_happens_before_the_history_or_after_now(small: tuple[PracticeOrg, Pardot, dict[str, int]]) -> None:
+    for name in ("Contact", "Opportunity", "Task"):
+        assert number(small[0], f"{name} WHERE CreatedDate > 2026-06-01T12:00:00Z") == 0
+        assert number(small[0], f"{name} WHERE CreatedDate < 2024-11-29T00:00:00Z") == 0
+        assert number(small[0], f"{name} WHERE SystemModstamp > 2026-06-01T12:00:00Z") == 0
+
+
+def test_addresses_belong_to_nobody(small: tuple[PracticeOrg, Pardot, dict[str, int]]) -> None:
+    org, pardot, _ = small
+    addresses = [row["Email"] for row in org.rows("SELECT Email FROM Contact WHERE Email != null")]
+    addresses += [prospect["email"] for prospect in pardot.prospects()]
+    assert all(address.endswith((".example", "@example.com")) for address in addresses)
+
+
+def test_some_prospects_are_unknown_to_salesforce(small: tuple[PracticeOrg, Pardot, dict[str, int]]) -> None:
+    known = {prospect["salesforceId"] is not None for prospect in small[1].prospects()}
+    assert known == {True, False}
+
+
+def test_companies_have_different_names() -> None:
+    names = [name(number) for name in (company_name, prospect_company) for number in range(20_000)]
+    assert len(set(names)) == len(names)
