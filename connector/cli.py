@@ -20,7 +20,7 @@ import typer
 from connector import __version__
 from connector.base import logs
 from connector.base.errors import ConfigurationError, ConnectorError
-from connector.base.settings import Settings
+from connector.base.settings import Settings, strangers
 from connector.base.settings import load as load_settings
 from connector.commands import screen
 
@@ -31,7 +31,7 @@ app = typer.Typer(
     name="connector",
     help="Keeps the lifecycle stage and lead status of every person in Salesforce true, and says why.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -59,6 +59,11 @@ class Options:
     """What the options before the command say."""
 
     debug = False
+
+
+def commands() -> list[str]:
+    """The names of those that are shown."""
+    return [name for name, each in typer.main.get_command(app).commands.items() if not each.hidden]  # type: ignore[attr-defined]
 
 
 def main() -> None:
@@ -96,6 +101,8 @@ def settings_of(**overrides: Any) -> Settings:
     """Settings with logging set up by them; an override that is None does not count."""
     settings = load_settings(**{name: value for name, value in overrides.items() if value is not None})
     logs.configure(settings.log_format, "DEBUG" if Options.debug else settings.log_level)
+    for stranger in strangers():
+        screen.note(f"warning: {stranger}")
     return settings
 
 
@@ -156,11 +163,31 @@ def practice(
 
 
 @app.command()
-def check(as_json: AsJson = False) -> None:
-    """Check the mapping, and with credentials that the org has what it needs."""
-    from connector.commands.check import run_check, show_check
+def init(
+    name: Annotated[str, typer.Argument(help="The shipped mapping to begin with.")] = "lead-liaison",
+) -> None:
+    """Write a mapping and a .env to begin with into this folder. Overwrites nothing."""
+    from connector.commands.init import run_init
 
-    report = run_check(settings_of())
+    made = run_init(name, Path())
+    screen.note(f"wrote {', '.join(str(path) for path in made)}")
+    screen.note("next: fill in .env, then connector check, and connector backfill --dry-run")
+
+
+@app.command()
+def check(
+    files: Annotated[list[Path] | None, typer.Argument(help="Mappings to check by themselves; asks no org.")] = None,
+    mapping: Annotated[str | None, typer.Option(help="The mapping to check, instead of the one in force.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check the mapping, and with credentials that the org has what it needs."""
+    from connector.commands.check import check_files, run_check, show_check, show_files
+
+    if files:
+        reports = check_files(files)
+        show_files(reports, as_json=as_json)
+        raise typer.Exit(2 if any(report.mistakes for report in reports) else 0)
+    report = run_check(settings_of(mapping=mapping))
     show_check(report, as_json=as_json)
     raise typer.Exit(2 if report.mistakes else 0)
 
@@ -301,7 +328,7 @@ def approve(
     from connector.pipeline.approval import held_back
     from connector.wiring import open_state
 
-    with open_state(settings_of()) as store:
+    with open_state(settings_of(), writes=True) as store:
         held = held_back(store)
         if held is None and up_to is None:
             raise ConfigurationError(
@@ -333,7 +360,7 @@ def retry(
     """Let the next cycle try the writes again that were set aside."""
     from connector.wiring import open_state
 
-    with open_state(settings_of()) as store:
+    with open_state(settings_of(), writes=True) as store:
         waiting = {each["record_id"] for each in store.set_aside(None)} | {
             each["person_id"] for each in store.set_aside(None)
         }

@@ -17,7 +17,7 @@ from connector.pipeline.poll import Tell
 from connector.salesforce import SalesforceClient, open_salesforce
 from connector.salesforce.objects import polled_objects
 from connector.sources import open_sources
-from connector.store import Store, copy_state, open_store
+from connector.store import Store, Upgrade, copy_state, open_store
 
 
 def load_mapping(settings: Settings) -> Mapping:
@@ -81,9 +81,11 @@ def open_client(settings: Settings, clock: Clock, store: Store | None = None) ->
 
 
 @contextmanager
-def open_state(settings: Settings, clock: Clock | None = None, *, exclusive: bool = False) -> Iterator[Store]:
-    """The state as it is, for reading it; never creates one."""
-    with open_store(state_url(settings), clock=clock or SystemClock(), exclusive=exclusive, create=False) as store:
+def open_state(settings: Settings, clock: Clock | None = None, *, writes: bool = False) -> Iterator[Store]:
+    """The state as it is; never creates one. One that an older connector made is brought up to date where the caller
+    ``writes``."""
+    upgrade: Upgrade = "with a copy" if writes else "never"
+    with open_store(state_url(settings), clock=clock or SystemClock(), create=False, upgrade=upgrade) as store:
         yield store
 
 
@@ -97,7 +99,7 @@ def _open_state(settings: Settings, clock: Clock, dry_run: bool) -> Iterator[Sto
     with tempfile.TemporaryDirectory(prefix="connector-dry-run-") as folder:
         copy = Path(folder) / "state.sqlite3"
         copy_state(url, copy)
-        with open_store(f"sqlite:///{copy}", clock=clock) as store:
+        with open_store(f"sqlite:///{copy}", clock=clock, upgrade="quietly") as store:
             yield store
 
 

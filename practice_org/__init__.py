@@ -1,7 +1,7 @@
 """The practice org: a local server that imitates Salesforce's REST API, and the marketing APIs beside it.
 
-It stands by itself: ``python -m practice_org`` serves it, and nothing in it knows who uses it. What a request meets, from
-the outside in:
+It stands by itself: ``python -m practice_org`` serves it, and nothing in it knows who uses it. What a request
+meets, from the outside in:
 
     serving                   HTTP, sessions, limits, faults on the wire; the practice org's own paths
     salesforce/rest           requests as values, and who answers which; signing in

@@ -1,5 +1,7 @@
 """Settings: what is accepted, and that what is wrong is said without showing a value."""
 
+import os
+
 import pytest
 
 from connector.base import settings
@@ -70,7 +72,7 @@ def test_secrets_do_not_show_when_settings_are_printed():
 
 def test_a_misspelt_variable_is_an_error_with_the_right_name(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("CONNECTOR_SALESFORCE_USER", "x")
+    (tmp_path / ".env").write_text("CONNECTOR_SALESFORCE_USER=x\n")
     with pytest.raises(ConfigurationError, match=r"CONNECTOR_SALESFORCE_USER.*CONNECTOR_SALESFORCE_USERNAME"):
         settings.load()
 
@@ -81,3 +83,59 @@ def test_a_dotenv_file_counts_and_the_environment_wins(monkeypatch, tmp_path):
     monkeypatch.setenv("CONNECTOR_INTERVAL", "7")
     loaded = settings.load()
     assert (loaded.interval, loaded.mapping) == (7, "mine.yaml")
+
+
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    """An empty working directory, and nothing of ours in the environment."""
+    for name in [each for each in os.environ if each.startswith("CONNECTOR_")]:  # noqa: TID251 - a test's own
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_what_kubernetes_injects_for_a_service_of_that_name_is_not_ours(folder, monkeypatch):
+    for name in ("CONNECTOR_PORT", "CONNECTOR_SERVICE_HOST", "CONNECTOR_SERVICE_PORT", "CONNECTOR_SERVICE_PORT_HTTP"):
+        monkeypatch.setenv(name, "tcp://10.0.0.1:80")
+    monkeypatch.setenv("CONNECTOR_PORT_80_TCP_ADDR", "10.0.0.1")
+    settings.load()
+    assert settings.strangers() == []
+
+
+def test_an_unknown_variable_of_the_environment_is_told_and_no_error(folder, monkeypatch):
+    monkeypatch.setenv("CONNECTOR_INTERVALL", "60")
+    settings.load()
+    assert settings.strangers() == [
+        "there is no setting CONNECTOR_INTERVALL; did you mean CONNECTOR_INTERVAL? it is ignored"
+    ]
+
+
+def test_an_unknown_variable_in_the_file_is_an_error(folder):
+    (folder / ".env").write_text("CONNECTOR_INTERVALL=60\n")
+    with pytest.raises(ConfigurationError, match=r"\.env: there is no setting CONNECTOR_INTERVALL; did you mean"):
+        settings.load()
+
+
+@pytest.mark.parametrize("name", settings.secrets())
+def test_every_secret_may_be_in_a_file(folder, monkeypatch, name):
+    (folder / "secret").write_text("sqlite:///hush\n")
+    monkeypatch.setenv(f"CONNECTOR_{name.upper()}_FILE", str(folder / "secret"))
+    together = {"marketo_client_secret": "CONNECTOR_MARKETO_URL", "warehouse_url": "CONNECTOR_WAREHOUSE_QUERY_FILE"}
+    if name in together:
+        monkeypatch.setenv(together[name], "https://acme.mktorest.com")
+        monkeypatch.setenv("CONNECTOR_MARKETO_CLIENT_ID", "id")
+        monkeypatch.setenv("CONNECTOR_MARKETO_URL", "https://acme.mktorest.com")
+        if name == "warehouse_url":
+            monkeypatch.setenv("CONNECTOR_MARKETO_CLIENT_SECRET", "other")
+    value = getattr(settings.load(), name)
+    assert (value if isinstance(value, str) else value.get_secret_value()) == "sqlite:///hush"
+
+
+def test_a_secret_that_is_set_twice_or_whose_file_cannot_be_read_is_named_not_shown(folder, monkeypatch):
+    monkeypatch.setenv("CONNECTOR_HUBSPOT_TOKEN_FILE", str(folder / "none"))
+    with pytest.raises(ConfigurationError, match="CONNECTOR_HUBSPOT_TOKEN_FILE cannot be read: No such file"):
+        settings.load()
+    monkeypatch.setenv("CONNECTOR_HUBSPOT_TOKEN", "hush")
+    with pytest.raises(ConfigurationError, match="both set") as caught:
+        settings.load()
+    assert "hush" not in str(caught.value)

@@ -7,7 +7,9 @@ broke, mean "again" for every API. Nothing that leaves here carries a third-part
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import errno
+import ssl
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -122,6 +124,7 @@ class Session(requests.Session):
         self._before = before
         self._policy = policy or Policy()
         self._plain_http: set[str] = set()
+        self._heard: set[str] = set()  # hosts that answered once
         self.auth = _Bearer(token)
         self.headers["User-Agent"] = USER_AGENT
         self.headers["Accept-Encoding"] = "gzip"
@@ -190,17 +193,25 @@ class Session(requests.Session):
         try:
             response = super().request(method, url, **kwargs, stream=True)
             self._read(response)
-        except requests.exceptions.SSLError:
+        except requests.exceptions.SSLError as error:
             raise ConfigurationError(
-                f"{self._api}: the certificate of {urlsplit(url).netloc} is not trusted",
-                "set CONNECTOR_CA_BUNDLE to the PEM file of your certificate authority",
+                f"{self._api}: TLS with {urlsplit(url).netloc} failed: {_tls_fault(error)}",
+                "check the address; CONNECTOR_CA_BUNDLE names the PEM file of an authority of your own",
             ) from None
         except requests.ReadTimeout:
             if once_timed_out:
                 raise TimedOut(f"{self._api} did not answer in time", "try again later") from None
             raise _Again(Judgement(Verdict.AGAIN, "TIMEOUT", "no answer in time")) from None
-        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
-            fault = "cut-off answer" if isinstance(error, requests.exceptions.ChunkedEncodingError) else "no connection"
+        except requests.exceptions.ChunkedEncodingError:
+            raise _Again(Judgement(Verdict.AGAIN, "CONNECTION", "cut-off answer")) from None
+        except requests.ConnectionError as error:
+            host = urlsplit(url).netloc
+            why, is_wrong = connection_fault(error)
+            fault = f"{host} {why}"
+            if is_wrong and host not in self._heard:  # the address is wrong, most likely: waiting will not help
+                raise Passing(
+                    f"{self._api}: {fault}", "check the address, and that this machine may reach it"
+                ) from None
             raise _Again(Judgement(Verdict.AGAIN, "CONNECTION", fault)) from None
         except requests.exceptions.ContentDecodingError:
             raise _Again(Judgement(Verdict.AGAIN, "CUT_OFF", "the answer cannot be unpacked")) from None
@@ -208,6 +219,7 @@ class Session(requests.Session):
             raise ConfigurationError(
                 f"{self._api}: a request cannot be sent: {type(error).__name__}", "check the web address"
             ) from None
+        self._heard.add(urlsplit(url).netloc)
         return response, self._judge(response.status_code, body_of(response)) if _is_whole(response) else CUT_OFF
 
     def _read(self, response: requests.Response) -> None:
@@ -247,6 +259,36 @@ class Session(requests.Session):
             f"{self._api} failed {state.attempt_number} times, the last time with {describe(0, judgement)}",
             "it usually passes; the next cycle asks again",
         )
+
+
+def connection_fault(error: requests.ConnectionError) -> tuple[str, bool]:
+    """Why there is no connection, as far as it is known, and whether that may well be a wrong address."""
+    if isinstance(error, requests.Timeout):
+        return "did not take the connection in time", False
+    cause = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", cause)
+    if isinstance(reason, urllib3.exceptions.NameResolutionError):
+        return "does not resolve: there is no such name, or no name server", True
+    known = [each for each in _chain(reason) if isinstance(each, OSError) and each.strerror]
+    if any(each.errno == errno.ECONNREFUSED for each in known):
+        return "refused the connection", True
+    return f"cannot be reached: {known[0].strerror}" if known else "cut the connection", False
+
+
+def _tls_fault(error: requests.exceptions.SSLError) -> str:
+    cause = error.args[0] if error.args else None
+    for each in _chain(getattr(cause, "reason", cause)):
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({each.verify_message})"
+    return "it does not speak TLS as we do"
+
+
+def _chain(error: object) -> Iterator[BaseException]:
+    """An exception, and those that it wraps."""
+    while isinstance(error, BaseException):
+        yield error
+        wrapped = next((each for each in error.args if isinstance(each, BaseException)), None)
+        error = wrapped or error.__cause__ or error.__context__
 
 
 CUT_OFF = Judgement(Verdict.AGAIN, "CUT_OFF", "the answer is not valid JSON")

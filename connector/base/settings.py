@@ -20,6 +20,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from connector.base.errors import ConfigurationError
 
 LOOPBACK = {"localhost", "::1"}
+PREFIX, ENV_FILE = "CONNECTOR_", ".env"
+KUBERNETES = re.compile(r"CONNECTOR_(SERVICE_(HOST|PORT)|PORT)(_|$)")  # injected for a Service of that name
 TOGETHER = (
     ("pardot_url", "pardot_business_unit_id"),
     ("warehouse_url", "warehouse_query_file"),
@@ -37,7 +39,7 @@ class SignIn(StrEnum):
 class Settings(BaseSettings):
     """Each field is one variable; its description is the reference (``docs/settings.md`` is generated from here)."""
 
-    model_config = SettingsConfigDict(env_prefix="CONNECTOR_", env_file=".env", env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=ENV_FILE, env_ignore_empty=True, extra="ignore")
 
     mapping: str = Field("lead-liaison", description="Mapping file, or the name of one that is shipped.")
     state: str = Field(
@@ -174,7 +176,7 @@ def load(**overrides: Any) -> Settings:
     """Settings from the environment. Raises ConfigurationError naming each wrong variable, never its value."""
     _check_names()
     try:
-        settings = Settings(**overrides)
+        settings = Settings(**{**_from_files(), **overrides})
     except ValidationError as error:
         wrong = [
             f"CONNECTOR_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
@@ -185,18 +187,67 @@ def load(**overrides: Any) -> Settings:
     return settings
 
 
-def _check_names() -> None:
-    """A misspelt variable would be ignored in silence, so it is a mistake."""
-    prefix = str(Settings.model_config["env_prefix"])
-    known = {f"{prefix}{name.upper()}" for name in Settings.model_fields}
-    given = {*os.environ, *dotenv_values(str(Settings.model_config["env_file"]))}  # noqa: TID251 - the one place
-    for name in sorted(given):
-        if name.upper().startswith(prefix) and name.upper() not in known:
-            near = difflib.get_close_matches(name.upper(), known, n=1)
+def secrets() -> list[str]:
+    """The settings that may also be read from a file, which ``<NAME>_FILE`` names: all that hold a secret."""
+    return [name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)] + ["state"]
+
+
+def _given() -> dict[str, str]:
+    """The variables of ours that are set and not empty, in capital letters; the environment before the file."""
+    both = {**dotenv_values(ENV_FILE), **os.environ}  # noqa: TID251 - the one place
+    return {name.upper(): value for name, value in both.items() if name.upper().startswith(PREFIX) and value}
+
+
+def _from_files() -> dict[str, str]:
+    """The secrets that files hold. Raises ConfigurationError for one that is also set, or whose file cannot be read."""
+    given, found = _given(), {}
+    for name in secrets():
+        variable = f"{PREFIX}{name.upper()}"
+        path = given.get(f"{variable}_FILE")
+        if path is None:
+            continue
+        if variable in given:
+            raise ConfigurationError(f"{variable} and {variable}_FILE are both set", "unset one of them")
+        try:
+            found[name] = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not text"
             raise ConfigurationError(
-                f"there is no setting {name}" + (f"; is {near[0]} meant?" if near else ""),
-                "unset it, or see docs/settings.md",
+                f"the file {path} of {variable}_FILE cannot be read: {why}",
+                "check its path, and that the user running the connector may read it",
+            ) from None
+    return found
+
+
+def _known() -> set[str]:
+    return {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {
+        f"{PREFIX}{name.upper()}_FILE" for name in secrets()
+    }
+
+
+def _check_names() -> None:
+    """A misspelt variable in ``.env`` would be ignored in silence, so it is a mistake."""
+    for name in sorted(dotenv_values(ENV_FILE)):
+        if name.upper().startswith(PREFIX) and name.upper() not in _known():
+            raise ConfigurationError(
+                f"{ENV_FILE}: {_no_such(name).rstrip(';')}", "remove the line, or see docs/settings.md"
             )
+
+
+def strangers() -> list[str]:
+    """What to say of variables in the environment that begin like ours and are none. Others may set such: in
+    Kubernetes a Service called ``connector`` does, and those are not worth a word."""
+    names = [name for name in os.environ if name.upper().startswith(PREFIX)]  # noqa: TID251 - the one place
+    return [
+        f"{_no_such(name)} it is ignored"
+        for name in sorted(names)
+        if name.upper() not in _known() and not KUBERNETES.match(name)
+    ]
+
+
+def _no_such(name: str) -> str:
+    near = difflib.get_close_matches(name.upper(), _known(), n=1)
+    return f"there is no setting {name};" + (f" did you mean {near[0]}?" if near else "")
 
 
 def _check(settings: Settings) -> None:

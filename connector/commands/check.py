@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from rich.console import Console
 
 from connector.base.clock import SystemClock
 from connector.base.errors import ConfigurationError, Refused
@@ -12,7 +15,7 @@ from connector.base.ports import PolledObject
 from connector.base.settings import Settings
 from connector.commands.screen import grid, out, print_json, shown
 from connector.mapping import Mapping as CompiledMapping
-from connector.mapping import MappingInvalid, Mistake, check_org
+from connector.mapping import MappingInvalid, Mistake, check_org, load
 from connector.pipeline.optional_fields import missing_fields, with_optional
 from connector.pipeline.owners import find
 from connector.salesforce import SalesforceClient
@@ -72,6 +75,21 @@ def run_check(settings: Settings) -> CheckReport:
     return report
 
 
+def check_files(files: Sequence[Path]) -> list[CheckReport]:
+    """Mappings by themselves, as an editor or a hook asks: no settings, no org."""
+    reports = []
+    for file in files:
+        report = CheckReport(mapping=str(file))
+        try:
+            report.warnings = [*load(str(file)).warnings]
+        except MappingInvalid as error:
+            report.mistakes = list(error.mistakes)
+        except ConfigurationError as error:
+            report.mistakes = [Mistake(str(file), 1, error.what, error.hint)]
+        reports.append(report)
+    return reports
+
+
 def _sources(mapping: CompiledMapping, settings: Settings) -> Iterator[str]:
     """What mapping and settings say differently of the sources."""
     on = switched_on(settings)
@@ -124,17 +142,23 @@ def _describe(salesforce: SalesforceClient, name: str) -> Mapping[str, Any] | No
         raise
 
 
+def show_files(reports: Sequence[CheckReport], *, as_json: bool) -> None:
+    if as_json:
+        print_json([report.as_dict() for report in reports])
+        return
+    console = out()
+    for report in reports:
+        _notes(console, report)
+        if not report.mistakes:
+            console.print(f"{shown(report.mapping)} is right", soft_wrap=True)
+
+
 def show_check(report: CheckReport, *, as_json: bool) -> None:
     if as_json:
         print_json(report.as_dict())
         return
     console = out()
-    for mistake in report.mistakes:
-        console.print(f"[red]{shown(f'{mistake.file}:{mistake.line}')}[/red] {shown(mistake.what)}", soft_wrap=True)
-        if mistake.hint:
-            console.print(f"  try: {shown(mistake.hint)}", soft_wrap=True)
-    for warning in report.warnings:
-        console.print(f"[yellow]warning:[/yellow] {shown(str(warning))}", soft_wrap=True)
+    _notes(console, report)
     if report.mistakes:
         count = len(report.mistakes)
         console.print(
@@ -151,3 +175,12 @@ def show_check(report: CheckReport, *, as_json: bool) -> None:
     console.print(f"sources read beside Salesforce: {', '.join(report.sources) or 'none'}")
     where = f"the org {report.org} has all of it" if report.org else "no credentials are set, so no org was asked"
     console.print(f"mapping {shown(report.mapping)} is right; {where}")
+
+
+def _notes(console: Console, report: CheckReport) -> None:
+    for mistake in report.mistakes:
+        console.print(f"[red]{shown(f'{mistake.file}:{mistake.line}')}[/red] {shown(mistake.what)}", soft_wrap=True)
+        if mistake.hint:
+            console.print(f"  try: {shown(mistake.hint)}", soft_wrap=True)
+    for warning in report.warnings:
+        console.print(f"[yellow]warning:[/yellow] {shown(warning)}", soft_wrap=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, bindparam, insert, select
@@ -15,7 +13,7 @@ from connector.base.errors import StateError
 from connector.store import migrations
 from connector.store.dialect import WRITES, make_engine, run_many
 from connector.store.faults import translate
-from connector.store.opening import parse, version_of
+from connector.store.opening import copy_file, parse, version_of
 from connector.store.schema import HEAD
 
 CHUNK = 5000  # rows
@@ -26,19 +24,11 @@ def copy_state(url: str, to: Path) -> None:
     file. Raises StateError, and Passing when its server does not answer."""
     parsed = parse(url)
     if parsed.get_backend_name() == "sqlite":
-        _copy_file(Path(parsed.database or ""), to)
+        path = Path(parsed.database or "")
+        if path.is_file():
+            copy_file(path, to)
     else:
         _copy_tables(parsed, to)
-
-
-def _copy_file(path: Path, to: Path) -> None:
-    if not path.is_file():
-        return
-    try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source, closing(sqlite3.connect(to)) as copy:
-            source.backup(copy)
-    except sqlite3.Error as error:
-        raise StateError(f"the state {path} cannot be copied: {error}", "check that it is a connector state") from None
 
 
 def _copy_tables(url: URL, to: Path) -> None:
@@ -50,7 +40,8 @@ def _copy_tables(url: URL, to: Path) -> None:
             return
         if version != HEAD:
             raise StateError(
-                f"the state {where} was written by another version of the connector", "run connector status once"
+                f"the state {where} was written by another version of the connector",
+                "run connector sync, backfill or run, which bring it up to date",
             )
         migrations.upgrade(copy)
         _copy_rows(source, copy)

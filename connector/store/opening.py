@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
+import structlog
 from filelock import FileLock, Timeout
 from sqlalchemy import Engine, inspect, text
 from sqlalchemy.engine import URL, make_url
@@ -22,13 +25,20 @@ from connector.store.faults import translate
 from connector.store.schema import HEAD
 from connector.store.store import Store
 
+log = structlog.get_logger(__name__)
+
 SQLITE_MAGIC = b"SQLite format 3\x00"
+Upgrade = Literal["with a copy", "quietly", "never"]
 
 
-def open_store(url: str, *, clock: Clock, exclusive: bool = False, create: bool = True) -> Store:
+def open_store(
+    url: str, *, clock: Clock, exclusive: bool = False, create: bool = True, upgrade: Upgrade = "with a copy"
+) -> Store:
     """Opens the state at a SQLAlchemy URL or path (SQLite), making folder, file and tables when they are missing.
 
-    ``exclusive`` keeps other exclusive openers out until ``close``. Raises StateError when the state is missing
+    ``exclusive`` keeps other exclusive openers out until ``close``. ``upgrade``: what happens to a state of an older
+    connector: it is brought up to date, after a copy beside the file; or quietly, where it is a copy itself; or not,
+    and whoever only reads is told what to run. Raises StateError when the state is missing
     (``create=False``), held by another process, newer than this program, corrupt, not ours, or cannot be written, and
     Passing when its server does not answer."""
     parsed = parse(url)
@@ -42,7 +52,7 @@ def open_store(url: str, *, clock: Clock, exclusive: bool = False, create: bool 
         try:
             writer = _hold(held, engine, path, where) if exclusive else engine
             held.callback(engine.dispose)  # before the lock is given back
-            _migrate(writer, path, where, create=create, locked=exclusive)
+            _migrate(writer, path, where, create=create, locked=exclusive, upgrade=upgrade)
         except SQLAlchemyError as error:
             raise translate(error, where) from error
         return Store(engine, writer, where=where, clock=clock, held=held.pop_all())
@@ -144,7 +154,7 @@ def _lock_file(held: ExitStack, path: Path) -> None:
         ) from error
 
 
-def _migrate(engine: Engine, path: Path | None, where: str, *, create: bool, locked: bool) -> None:
+def _migrate(engine: Engine, path: Path | None, where: str, *, create: bool, locked: bool, upgrade: Upgrade) -> None:
     version = version_of(engine, where)
     if version == HEAD:
         return
@@ -155,8 +165,41 @@ def _migrate(engine: Engine, path: Path | None, where: str, *, create: bool, loc
         )
     if version is None and not create:
         raise StateError(f"the state {where} is empty", "run connector sync or connector backfill first")
+    if version is not None and upgrade == "never":
+        raise StateError(
+            f"the state {where} is of an older connector (its schema is {version}, this one needs {HEAD})",
+            "run connector sync, backfill or run: each brings it up to date, after a copy",
+        )
     with ExitStack() as held:
-        migrations.upgrade(engine if locked else _hold(held, engine, path, where))
+        engine = engine if locked else _hold(held, engine, path, where)
+        copy = _keep_copy(path, version) if version is not None and upgrade == "with a copy" else None
+        migrations.upgrade(engine)
+    if version is not None and upgrade == "with a copy":
+        kept = str(copy) if copy else "none: this is no file, keep a backup of the database"
+        log.warning("state brought up to date", state=where, schema=f"{version} -> {HEAD}", copy=kept)
+
+
+def _keep_copy(path: Path | None, version: str) -> Path | None:
+    """The state as it was, beside it; an earlier copy of the same schema stays."""
+    if path is None:
+        return None
+    copy = path.with_name(f"{path.name}.schema-{version}")
+    if not copy.exists():
+        scratch = copy.with_name(f"{copy.name}.tmp")
+        scratch.unlink(missing_ok=True)
+        scratch.touch(mode=0o600)  # it holds personal data
+        copy_file(path, scratch)
+        scratch.replace(copy)
+    return copy
+
+
+def copy_file(path: Path, to: Path) -> None:
+    """A SQLite state into another file, consistent also while somebody writes it. Raises StateError."""
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source, closing(sqlite3.connect(to)) as copy:
+            source.backup(copy)
+    except sqlite3.Error as error:
+        raise StateError(f"the state {path} cannot be copied: {error}", "check that it is a connector state") from None
 
 
 def version_of(engine: Engine, where: str) -> str | None:

@@ -92,8 +92,30 @@ def test_nobody_listening_is_a_passing_fault(clock: FrozenClock) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        with session(clock) as http, pytest.raises(Passing, match="no connection"):
+        with session(clock) as http, pytest.raises(Passing, match=r"127\.0\.0\.1:\d+ refused the connection"):
             http.request("GET", url)
+    assert clock.now() == NOW, "waiting does not help where nobody ever answered"
+
+
+def test_a_name_that_does_not_resolve_is_told_at_once(clock: FrozenClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_args: object, **_kwargs: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with session(clock) as http, pytest.raises(Passing, match=r"typo\.example does not resolve"):
+        http.request("GET", "https://typo.example/services")
+    assert clock.now() == NOW
+
+
+def test_whoever_answered_once_is_asked_again_when_the_connection_is_refused(clock: FrozenClock) -> None:
+    player = Player()
+    player.play(Reply({}, headers={"Connection": "close"}))
+    with session(clock, policy=Policy(attempts=3)) as http:
+        http.request("GET", player.url)
+        player.close()
+        with pytest.raises(Passing, match=r"failed 3 times, the last time with .*refused the connection"):
+            http.request("GET", player.url)
+    assert clock.now() > NOW
 
 
 def test_retry_after_sets_the_wait(player: Player, clock: FrozenClock) -> None:

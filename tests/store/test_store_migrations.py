@@ -14,10 +14,12 @@ from sqlalchemy import make_url
 from sqlmodel import SQLModel
 from store_facts import first_state
 
+from connector.base import logs
 from connector.base.clock import FrozenClock
 from connector.base.errors import StateError
 from connector.store import migrations, open_store, schema
 from connector.store.dialect import make_engine
+from connector.store.opening import version_of
 
 FOLDER = Path(migrations.__file__).parent
 
@@ -54,3 +56,43 @@ def test_a_state_is_not_migrated_under_a_running_connector(
         monkeypatch.setattr("connector.store.opening.HEAD", "9999")
         with pytest.raises(StateError, match="in use by another connector"):
             open_store(str(path), clock=clock)
+
+
+def test_a_state_is_copied_beside_itself_before_it_is_brought_up_to_date_and_it_is_said(
+    tmp_path: Path, clock: FrozenClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "old.sqlite3"
+    first_state(path, '{"Id":"C1"}')
+    logs.configure("json", "INFO")
+    open_store(str(path), clock=clock, create=False).close()
+    open_store(str(path), clock=clock, create=False).close()
+    copy = tmp_path / "old.sqlite3.schema-0001"
+    assert version_of(make_engine(make_url(f"sqlite:///{copy}")), "") == "0001"
+    assert copy.stat().st_mode & 0o777 == 0o600
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "state brought up to date" in line
+    assert str(copy) in line
+
+
+def test_whoever_only_reads_leaves_an_old_state_alone_and_is_told_what_to_run(
+    tmp_path: Path, clock: FrozenClock
+) -> None:
+    path = tmp_path / "old.sqlite3"
+    first_state(path, '{"Id":"C1"}')
+    before = path.read_bytes()
+    with pytest.raises(StateError, match="of an older connector") as caught:
+        open_store(str(path), clock=clock, create=False, upgrade="never")
+    assert "connector sync" in caught.value.hint
+    assert path.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["old.sqlite3"]
+
+
+def test_a_throwaway_copy_is_brought_up_to_date_without_a_word(
+    tmp_path: Path, clock: FrozenClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "old.sqlite3"
+    first_state(path, '{"Id":"C1"}')
+    logs.configure("json", "INFO")
+    open_store(str(path), clock=clock, create=False, upgrade="quietly").close()
+    assert capsys.readouterr().err == ""
+    assert not list(tmp_path.glob("*.schema-*"))

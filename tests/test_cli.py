@@ -1,0 +1,125 @@
+"""The console script itself: quick to start, and no traceback reaches anybody who did not ask for one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from connector import cli
+
+HEAVY = ("sqlalchemy", "sqlmodel", "alembic", "psycopg", "requests", "urllib3", "simple_salesforce", "starlette")
+LOADED = "import sys; from connector import cli; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+
+
+def test_the_commands_load_no_database_and_no_http_client_before_they_need_one() -> None:
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True, timeout=60)
+    assert set(HEAVY).isdisjoint(done.stdout.split())
+
+
+HEALTH = LOADED.replace(
+    "print", "sys.argv[1:] = ['status', '--max-age', '60']\ntry: cli.main()\nexcept SystemExit: pass\nprint"
+)
+
+
+def test_neither_does_the_health_check(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HEALTH], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.startswith("not healthy: no daemon has run here")
+    assert set(HEAVY).isdisjoint(done.stdout.split())
+
+
+@contextmanager
+def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException, *words: str) -> Iterator[None]:
+    """The console script, where reading the settings ends with an error nobody foresaw."""
+
+    def fail(**_overrides: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cli, "load_settings", fail)
+        patch.setattr(sys, "argv", ["connector", *words])
+        yield
+
+
+def test_an_error_nobody_foresaw_ends_with_one_and_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with raising(monkeypatch, KeyError("hush"), "status"), pytest.raises(SystemExit) as ended:
+        cli.main()
+    told = capsys.readouterr()
+    assert (ended.value.code, told.out) == (1, "")
+    assert "error: unexpected KeyError" in told.err
+    assert "--debug" in told.err
+    assert "Traceback" not in told.err
+    assert "hush" not in told.err
+
+
+def test_debug_anywhere_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with raising(monkeypatch, KeyError("hush"), "status", "--debug"), pytest.raises(KeyError):
+        cli.main()
+
+
+def test_a_reader_that_went_away_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with raising(monkeypatch, BrokenPipeError(), "status"), pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert (ended.value.code, capsys.readouterr().err) == (0, "")
+
+
+@pytest.mark.parametrize("command", [[], *([each] for each in sorted(cli.commands()))])
+def test_help_has_a_short_way(command: list[str]) -> None:
+    done = CliRunner().invoke(cli.app, [*command, "-h"])
+    assert done.exit_code == 0
+    assert "Usage:" in done.output
+
+
+def test_completion_can_be_installed() -> None:
+    assert "--install-completion" in CliRunner().invoke(cli.app, ["-h"]).output
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_init_writes_what_check_finds_right_and_overwrites_nothing(here: Path) -> None:
+    runner = CliRunner()
+    assert runner.invoke(cli.app, ["init", "states"]).exit_code == 0
+    assert sorted(each.name for each in here.iterdir()) == [".env", "mapping.schema.json", "states.yaml"]
+    assert (here / ".env").stat().st_mode & 0o777 == 0o600
+    assert runner.invoke(cli.app, ["check"]).exit_code == 0, "the .env names the mapping"
+    assert "yaml-language-server: $schema=mapping.schema.json" in (here / "states.yaml").read_text()
+    (here / "states.yaml").write_text("mine")
+    again = runner.invoke(cli.app, ["init", "states"])
+    assert isinstance(again.exception, cli.ConfigurationError)
+    assert (here / "states.yaml").read_text() == "mine"
+
+
+def test_init_of_a_mapping_that_is_not_shipped_names_those_that_are(here: Path) -> None:
+    refused = CliRunner().invoke(cli.app, ["init", "state"]).exception
+    assert isinstance(refused, cli.ConfigurationError)
+    assert "states" in refused.hint
+    assert list(here.iterdir()) == []
+
+
+def test_check_takes_files_as_a_hook_gives_them(here: Path) -> None:
+    (here / "good.yaml").write_text("stages: [{name: A, when: always}]\n")
+    (here / "bad.yaml").write_text("stages:\n  - {name: A, wen: always}\n")
+    runner = CliRunner()
+    assert runner.invoke(cli.app, ["check", "good.yaml"]).exit_code == 0
+    done = runner.invoke(cli.app, ["check", "good.yaml", "bad.yaml", "none.yaml"])
+    assert done.exit_code == 2
+    assert "good.yaml is right" in done.output
+    assert "bad.yaml:2" in done.output
+    assert "none.yaml" in done.output
+    assert runner.invoke(cli.app, ["check", "--mapping", "good.yaml"]).exit_code == 0
