@@ -5,7 +5,7 @@ WORKDIR /src
 RUN python -m venv /venv
 COPY requirements/run.lock ./
 RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r run.lock
-COPY pyproject.toml README.md CHANGELOG.md ./
+COPY pyproject.toml README.md CHANGELOG.md LICENSE ./
 COPY connector connector
 COPY practice_org practice_org
 COPY mappings mappings
