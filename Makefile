@@ -33,7 +33,7 @@ test: lint types contract pytest wheel  ## everything CI checks
 lint: $(VENV)/.dev      ## ruff, both the rules and the format; declared dependencies; the Dockerfile
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/deptry connector
+	@$(BIN)/deptry connector practice_org
 	@$(BIN)/hadolint Dockerfile
 
 types: $(VENV)/.dev     ## mypy, strict
@@ -45,14 +45,18 @@ contract: $(VENV)/.dev  ## which layer may import which
 pytest: $(VENV)/.dev peers  ## the test suite, with a PostgreSQL server of its own
 	@tools/postgres.sh $(BIN)/python -m pytest
 
-long: $(VENV)/.dev peers  ## the same with many more random cases
-	@tools/postgres.sh $(BIN)/python -m pytest --hypothesis-profile=long -m "long or not long"
+long: $(VENV)/.dev peers  ## what must always hold, with ten times as many random cases
+	@tools/postgres.sh $(BIN)/python -m pytest --hypothesis-profile=long -m hypothesis --timeout=1800
 
 coverage: $(VENV)/.dev peers  ## the suite, with what it does not run: lines and branches
 	@tools/postgres.sh $(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
-mutants: $(VENV)/.dev  ## breaks the code in a sample of places and prints what no test noticed; SEED=1 COUNT=40
-	@$(BIN)/python tools/mutants.py --seed $(or $(SEED),1) --count $(or $(COUNT),40)
+mutants: .coverage.tests  ## breaks the code in a sample of places and prints what no test notices; SEED=1 COUNT=40 ONLY=connector
+	@tools/postgres.sh $(BIN)/python tools/mutants.py --tests $< --seed $(or $(SEED),1) --count $(or $(COUNT),40) --only $(or $(ONLY),connector)
+
+.coverage.tests: $(shell find connector practice_org tests -name '*.py') | $(VENV)/.dev peers
+	@echo "Looking which test runs which line ..."
+	@COVERAGE_FILE=$@ tools/postgres.sh $(BIN)/python -m pytest --cov --cov-context=test --cov-report= --cov-fail-under=0
 
 # Clients that others wrote, each set in an environment of its own; a test that needs one that is missing says so.
 peers: $(patsubst requirements/%.lock,.venv-%/.done,$(wildcard requirements/peers*.lock))  ## third-party clients
@@ -77,4 +81,4 @@ lock: $(VENV)/.dev      ## renew the lock files; they name no registry, so that 
 	$(LOCK) pyproject.toml --all-extras --group dev -c requirements/run.lock -o requirements/dev.lock
 
 clean:                  ## removes what make made
-	rm -rf $(VENV) .venv-* dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-* .coverage* dist build .mypy_cache .ruff_cache .pytest_cache

@@ -5,11 +5,17 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import settings
 from sqlmodel import SQLModel
 
 from connector.base.clock import SystemClock
 from connector.store import open_store
 from tests.postgres import Server, plain, run, server
+
+# Two busy cores make any example slow. Tests that say how many cases they want say it with ``cases``.
+settings.register_profile("quick", deadline=None, max_examples=100)
+settings.register_profile("long", deadline=None, max_examples=1000)
+settings.load_profile("quick")
 
 
 @pytest.fixture(autouse=True)

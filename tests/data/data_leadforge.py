@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import sqlite3
 
-from datasets import Dataset, add_table, csv_tables, raw_folder, seeded, select
+from tests.data.datasets import Dataset, add_table, csv_tables, raw_folder, seeded, select
 
 FILES = ("accounts", "contacts", "leads", "opportunities", "touches", "sessions", "sales_activities")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import sqlite3
 
-from datasets import OPEN_STAGES, SET_BY_PEOPLE, Dataset, add_table, furthest, raw_folder, seeded, select
+from tests.data.datasets import OPEN_STAGES, SET_BY_PEOPLE, Dataset, add_table, furthest, raw_folder, seeded, select
 
 # The two dumps name their columns differently.
 VIEWS = """

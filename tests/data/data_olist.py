@@ -7,7 +7,7 @@ of the leads have not filled in the form.
 
 from __future__ import annotations
 
-from datasets import Dataset, add_table, csv_tables, raw_folder, seeded, select
+from tests.data.datasets import Dataset, add_table, csv_tables, raw_folder, seeded, select
 
 ORACLE = """
 SELECT CASE WHEN d.mql_id IS NULL THEN 'Lead' ELSE 'Contact' END AS object, m.mql_id AS id, CASE

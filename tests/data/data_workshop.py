@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import sqlite3
 
-from datasets import SET_BY_PEOPLE, Dataset, add_table, csv_tables, furthest, raw_folder, seeded, select
+from tests.data.datasets import SET_BY_PEOPLE, Dataset, add_table, csv_tables, furthest, raw_folder, seeded, select
 
 FILES = ("Account", "AccountContactRelation", "Branch__c", "Campaign", "CampaignMember", "Case", "Contact", "Lead")
 FILES += ("Opportunity", "Task")

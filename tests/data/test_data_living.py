@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from datasets import furthest
 
 from connector.base.clock import SystemClock
 from connector.commands.practice import Practice, fill, serve
@@ -20,6 +19,7 @@ from connector.pipeline.cycle import run_cycle
 from connector.wiring import open_pipeline
 from practice_org.company.life import live
 from practice_org.salesforce.org import PracticeOrg
+from tests.data.datasets import furthest
 
 CYCLES = 6
 EVENTS = 30

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from data_leadforge import leadforge
-from data_npsp import npsp
-from data_olist import olist
-from data_workshop import workshop
-from datasets import LADDER, Dataset, furthest
+
+from tests.data.data_leadforge import leadforge
+from tests.data.data_npsp import npsp
+from tests.data.data_olist import olist
+from tests.data.data_workshop import workshop
+from tests.data.datasets import LADDER, Dataset, furthest
 
 RULED = set(LADDER[:3]) | {"Opportunity", "Customer"}
 

@@ -16,11 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data_leadforge import leadforge
-from data_npsp import npsp
-from data_olist import olist
-from data_workshop import workshop
-from datasets import Dataset, Key, write_activities, write_tables
 
 from connector.base.settings import Settings, explicit
 from connector.pipeline.backfill import Scope, run_backfill
@@ -30,6 +25,11 @@ from connector.wiring import open_pipeline
 from practice_org.company.loader import load_folder
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.serving.server import Server
+from tests.data.data_leadforge import leadforge
+from tests.data.data_npsp import npsp
+from tests.data.data_olist import olist
+from tests.data.data_workshop import workshop
+from tests.data.datasets import Dataset, Key, write_activities, write_tables
 
 BUILDERS: dict[str, Callable[[], Dataset]] = {
     "npsp qa_org": lambda: npsp("qa_org"),

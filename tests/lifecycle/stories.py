@@ -13,12 +13,12 @@ from typing import Any
 
 from hypothesis import assume
 from hypothesis import strategies as st
-from someone import DAY, NOW, deal, did, person
 
 from connector.base.facts import Prospect
 from connector.mapping.load import compile_tree
 from connector.mapping.mistakes import MappingInvalid, Notes, Place
 from connector.mapping.tree import Map, Scalar, Seq
+from tests.lifecycle.someone import DAY, NOW, deal, did, person
 
 MANUAL = st.sampled_from(["until_promotion", "forever", "ignored", "5d"])
 NOWHERE = Place("<story>", 0)

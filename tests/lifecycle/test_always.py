@@ -7,23 +7,23 @@ from datetime import timedelta
 
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
-from someone import NOW, track, written
-from stories import DAY, STORY, changed, compiled, condition, later, mapping_values, somebody
 
 from connector.lifecycle import decide, explain, plan
 from connector.lifecycle.conditions import Condition
 from connector.lifecycle.decide import look_at
 from connector.mapping.logic import excludes, implies, impossible
+from tests.cases import cases
+from tests.lifecycle.someone import NOW, track, written
+from tests.lifecycle.stories import DAY, STORY, changed, compiled, condition, later, mapping_values, somebody
 
 # Without shrinking: a failure is told in seconds, and shrunk by hand where that is needed.
 FAST = {
     "derandomize": True,
-    "deadline": None,
     "phases": [Phase.explicit, Phase.generate],
     "suppress_health_check": list(HealthCheck),
 }
-MANY = settings(max_examples=45, **FAST)
-MORE = settings(max_examples=130, **FAST)  # where few lives come upon what could go wrong
+MANY = settings(max_examples=cases(45), **FAST)
+MORE = settings(max_examples=cases(130), **FAST)  # where few lives come upon what could go wrong
 
 
 def lived(mapping, someone, story):
@@ -166,7 +166,7 @@ BESIDE_STAGES = {  # what conditions may name
 }
 
 
-@settings(max_examples=120, **FAST)
+@settings(max_examples=cases(120), **FAST)
 @given(condition(True), somebody(), STORY)
 def test_why_agrees_with_whether(what, someone, story):
     values = {
@@ -189,7 +189,7 @@ def test_why_agrees_with_whether(what, someone, story):
             assert finding.text
 
 
-@settings(max_examples=150, **FAST)
+@settings(max_examples=cases(150), **FAST)
 @given(condition(True), condition(True), somebody(), STORY)
 def test_what_is_said_to_follow_does_follow(one, other, someone, story):
     names = ("Anonymous", "Suspect", "Engaged", "Qualified", "Opportunity", "Customer")

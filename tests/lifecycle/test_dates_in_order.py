@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from someone import DAY, NOW, deal, did, person, stamp, written
-
 from connector.mapping import loads
+from tests.lifecycle.someone import DAY, NOW, deal, did, person, stamp, written
 
 MAPPING = """
 dates: {entered: "{stage}_Entered__c", exited: "{stage}_Exited__c", days: "{stage}_Days__c"}

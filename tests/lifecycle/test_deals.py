@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from someone import DAY, NOW, deal, did, person, stage_of, track, written
 
 from connector.base.facts import OpportunityRole
 from connector.lifecycle import decide, roll_up
 from connector.mapping import loads
+from tests.lifecycle.someone import DAY, NOW, deal, did, person, stage_of, track, written
 
 LADDER = """
 stages:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from someone import DAY, NOW, deal, did, person, written
-
 from connector.base.facts import Prospect
 from connector.lifecycle import explain
 from connector.mapping import loads
+from tests.lifecycle.someone import DAY, NOW, deal, did, person, written
 
 MAPPING = loads(
     """

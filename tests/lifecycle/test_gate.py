@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from someone import DAY, NOW, deal, did, person, stage_of, stamp, track, written
 
 from connector.lifecycle import decide, plan
 from connector.mapping import loads
+from tests.lifecycle.someone import DAY, NOW, deal, did, person, stage_of, stamp, track, written
 
 LADDER = """
 stages:

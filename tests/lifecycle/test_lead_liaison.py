@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from someone import NOW, deal, did, person, stage_of, track, written
 
 from connector.lifecycle import decide, plan
 from connector.mapping import load
+from tests.lifecycle.someone import NOW, deal, did, person, stage_of, track, written
 
 
 @pytest.fixture(scope="module")

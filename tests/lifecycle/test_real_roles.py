@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from someone import NOW, person, stage_of, track
 
 from connector.base.facts import OpportunityRole
 from connector.lifecycle import decide
 from connector.mapping import load, loads
+from tests.lifecycle.someone import NOW, person, stage_of, track
 
 DUMP = Path(__file__).parents[3] / "shared" / "data" / "npsp" / "dev_org.sql"
 MORE = """

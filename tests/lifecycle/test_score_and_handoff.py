@@ -7,12 +7,12 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from someone import DAY, NOW, did, person, stage_of, track, written
 
 from connector.base.facts import Prospect
 from connector.lifecycle import Assigner, Owners, plan
 from connector.lifecycle import decide as decide_with
 from connector.mapping import loads
+from tests.lifecycle.someone import DAY, NOW, did, person, stage_of, track, written
 
 POINTS = """
 score:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from hypothesis import event, given, settings
-from test_always import FAST, STORY, compiled, lived, mapping_values, somebody
 
 from connector.lifecycle.decide import look_at
 from connector.lifecycle.gate import decide_track
 from connector.lifecycle.ladder import NO_MEMORY
+from tests.cases import cases
+from tests.lifecycle.test_always import FAST, STORY, compiled, lived, mapping_values, somebody
 
 
-@settings(max_examples=150, **FAST)
+@settings(max_examples=cases(150), **FAST)
 @given(mapping_values(later=True), somebody(), STORY)
 def test_the_short_way_leads_where_the_long_way_leads(values, someone, story):
     mapping = compiled(values)

@@ -8,12 +8,13 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from someone import DAY, NOW, did, person, stage_of, track, written
-from stories import STORY, changed, compiled, later, mapping_values, somebody
 
 from connector.base.facts import Prospect
 from connector.lifecycle import decide, explain
 from connector.mapping import loads
+from tests.cases import cases
+from tests.lifecycle.someone import DAY, NOW, did, person, stage_of, track, written
+from tests.lifecycle.stories import STORY, changed, compiled, later, mapping_values, somebody
 
 LADDER = """
 stages:
@@ -218,8 +219,7 @@ TOLD = st.lists(
 
 
 @settings(
-    max_examples=60,
-    deadline=None,
+    max_examples=cases(60),
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 from hypothesis import given, settings
-from someone import track
-from test_always import FAST, STORY, compiled, lived, mapping_values, somebody
 
 from connector.lifecycle import decide
+from tests.cases import cases
+from tests.lifecycle.someone import track
+from tests.lifecycle.test_always import FAST, STORY, compiled, lived, mapping_values, somebody
 
 SEEN: Counter[str] = Counter()
 
@@ -64,7 +65,7 @@ HAPPENINGS = {  # what -> in so many of 150 lives at least, and when it is so
 }
 
 
-@settings(max_examples=150, **FAST)
+@settings(max_examples=cases(150), **FAST)
 @given(mapping_values(later=True), somebody(), STORY)
 def live(values, someone, story):
     mapping, before, seen = compiled(values), None, set()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from someone import DAY, NOW, person, stage_of, track, written
 
 from connector.lifecycle import decide
 from connector.mapping import loads
+from tests.lifecycle.someone import DAY, NOW, person, stage_of, track, written
 
 LADDER = """
 stages:

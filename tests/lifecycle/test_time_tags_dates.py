@@ -7,11 +7,11 @@ from datetime import timedelta
 from itertools import permutations
 
 import pytest
-from someone import DAY, NOW, deal, did, person, stage_of, stamp, track, written
 
 from connector.lifecycle import decide, plan
 from connector.lifecycle.identity import Candidate, leading
 from connector.mapping import loads
+from tests.lifecycle.someone import DAY, NOW, deal, did, person, stage_of, stamp, track, written
 
 HOUR = timedelta(hours=1)
 

@@ -17,6 +17,7 @@ from connector.base.clock import FrozenClock
 from connector.base.errors import ConnectorError
 from connector.pipeline import poll
 from connector.store import open_store
+from tests.cases import cases
 from tests.fakes import START
 from tests.pipeline.conftest import World
 
@@ -188,6 +189,6 @@ class Living(RuleBasedStateMachine):
 
 
 Living.TestCase.settings = settings(
-    max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=cases(10), stateful_step_count=25, suppress_health_check=list(HealthCheck)
 )
 TestLiving = Living.TestCase

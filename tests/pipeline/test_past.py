@@ -15,6 +15,7 @@ from connector.commands.explain import explain_past
 from connector.pipeline.cycle import Pipeline
 from connector.salesforce.objects import polled_objects
 from connector.store import open_store
+from tests.cases import cases
 from tests.fakes import START
 from tests.pipeline.conftest import STAGE, World
 
@@ -191,9 +192,8 @@ def empty(tmp_path_factory):
 
 
 @settings(
-    deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    max_examples=12,
+    max_examples=cases(6),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from marketo_service import Service
-from practice_api import NOW, Api
 
 from connector.base.clock import FrozenClock
 from practice_org.marketo.system import Marketo
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.serving.server import Server
+from tests.practice_org.marketo_service import Service
+from tests.practice_org.practice_api import NOW, Api
 
 
 @pytest.fixture

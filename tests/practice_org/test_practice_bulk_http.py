@@ -7,10 +7,10 @@ import io
 from typing import Any
 
 import pytest
-from practice_api import Api
 
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.schema import FieldSpec
+from tests.practice_org.practice_api import Api
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from practice_api import Api
 
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.schema import FieldSpec
+from tests.practice_org.practice_api import Api
 
 V = "/services/data/v67.0"
 

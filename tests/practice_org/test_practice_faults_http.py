@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import requests
-from practice_api import Api
 
 from connector.base.clock import FrozenClock
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.problems import Problem
 from practice_org.serving.server import Server
+from tests.practice_org.practice_api import Api
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from marketo_service import NOON, Service
 
 from connector.base.clock import FrozenClock
 from practice_org.errors import PracticeError
@@ -21,6 +20,8 @@ from practice_org.marketo.query import Ask, MarketoError, stamp
 from practice_org.marketo.system import Marketo
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.serving.gate import Gate
+from tests.cases import cases
+from tests.practice_org.marketo_service import NOON, Service
 
 RECORDED = Path(__file__).parents[3] / "shared/data/recorded/marketo.jsonl"
 
@@ -133,7 +134,7 @@ def test_an_instance_adds_types_and_fields_and_keeps_them(mkto: Service, marketo
     assert kind in {each["id"] for each in mkto.get("activities/types")["result"]}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=cases(60))
 @given(
     seconds=st.lists(st.integers(0, 5), max_size=30),
     scan=st.integers(1, 7),

@@ -7,11 +7,10 @@ import io
 import json
 from typing import Any
 
-from marketo_service import NOON, Service
-
 from practice_org.marketo.gate import CENTRAL, Switches
 from practice_org.marketo.system import Marketo
 from practice_org.serving.gate import Gate
+from tests.practice_org.marketo_service import NOON, Service
 
 # -- token -------------------------------------------------------------------------------------------------------------
 

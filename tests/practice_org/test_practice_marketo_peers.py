@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from connect_proxy import ConnectProxy
 
 from connector.base.clock import SystemClock
 from connector.base.facts import Prospect
@@ -28,6 +27,7 @@ from practice_org.marketo.query import stamp
 from practice_org.marketo.system import Marketo
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.serving.server import Server
+from tests.practice_org.connect_proxy import ConnectProxy
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-peers-marketing/bin/python"

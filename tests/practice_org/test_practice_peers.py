@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from connect_proxy import ConnectProxy
 
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.serving.server import Server
+from tests.practice_org.connect_proxy import ConnectProxy
 
 ROOT = Path(__file__).parents[2]
 TAP = ROOT / ".venv-peers/bin/tap-salesforce"

@@ -8,10 +8,10 @@ from time import perf_counter
 
 import pytest
 import requests
-from practice_api import Api
 
 from connector.base.clock import FrozenClock
 from practice_org.salesforce.org import PracticeOrg
+from tests.practice_org.practice_api import Api
 
 FIELDS = (
     "Id, FirstName, LastName, Email, Title, AccountId, OwnerId, CreatedDate, SystemModstamp, LeadSource, DoNotCall, "

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from practice_api import NOW, Api
 
 from connector.base.clock import FrozenClock
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.problems import Problem
+from tests.practice_org.practice_api import NOW, Api
 
 
 @pytest.fixture

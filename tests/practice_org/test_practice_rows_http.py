@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from practice_api import Api
 
 from connector.base.clock import FrozenClock
 from practice_org.salesforce.core import Rule
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.schema import FieldSpec, Value
+from tests.practice_org.practice_api import Api
 
 
 def codes(answer: Any) -> list[str]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.problems import Problem
+from tests.cases import cases
 
 
 def names(org: PracticeOrg, condition: str, field: str = "LastName") -> list[Any]:
@@ -234,7 +235,7 @@ def holds(operator: str, value: str | None, title: str | None) -> bool:
     return have < want if operator == "<" else have >= want
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     titles=st.lists(VALUES, max_size=6),
     first=LEAF,

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-import hypothesis
 import pytest
-from http_player import Player
 
 from connector.base.clock import FrozenClock
-
-hypothesis.settings.register_profile("unhurried", deadline=None)  # two busy cores make any example slow
-hypothesis.settings.load_profile("unhurried")
+from tests.salesforce.http_player import Player
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 import requests
-from http_player import Player, Reply
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import ConfigurationError, ConnectorError, LimitReached, Passing, Refused
 from connector.base.http import TAKEN, Judgement, Policy, Session, TimedOut, Verdict, describe, retry_after, server_time
 from practice_org.serving.tls import Certificates
+from tests.salesforce.http_player import Player, Reply
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -11,12 +11,12 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from http_player import Asked, Player, Reply
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import ConfigurationError, Refused
 from connector.base.settings import Settings
 from connector.salesforce.auth import Auth, audience, org_of_identity, org_of_token
+from tests.salesforce.http_player import Asked, Player, Reply
 
 SECRET = "the-client-secret"
 FIRST = "00DXX0000000001!first"

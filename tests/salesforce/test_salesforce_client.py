@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from http_player import Asked, Player, Reply
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import LimitReached, Passing, Refused
@@ -16,6 +15,7 @@ from connector.base.ports import DeletedSince, LocatorExpired, Read
 from connector.base.settings import Settings
 from connector.salesforce import SalesforceClient, open_salesforce
 from connector.salesforce.client import choose_version, parse_usage
+from tests.salesforce.http_player import Asked, Player, Reply
 
 VERSIONS = [{"version": "61.0"}, {"version": "66.0"}, {"version": "67.0"}, {"version": "68.0"}]
 DELETED = {

@@ -6,14 +6,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import hypothesis
 import pytest
 
 from connector.base.clock import FrozenClock
 from connector.store import Store, open_store
-
-hypothesis.settings.register_profile("unhurried", deadline=None)  # two busy cores make any example slow
-hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture

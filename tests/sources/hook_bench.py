@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from source_suite import Polls, Switch, activities
 
 from connector.base.clock import FrozenClock
 from connector.base.ports import Source
@@ -20,6 +19,7 @@ from connector.base.settings import Settings
 from connector.sources.webhook.inbox import Inbox
 from connector.sources.webhook.server import serve_webhooks
 from connector.sources.webhook.source import WebhookSource, secret_key
+from tests.sources.source_suite import Polls, Switch, activities
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 OLDER = "whsec_" + base64.b64encode(b"fedcba9876543210fedcba9876543210").decode()

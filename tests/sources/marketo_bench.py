@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from source_suite import Switch
-
 from connector.base.clock import FrozenClock
 from connector.base.ports import Source
 from connector.sources.marketo.source import MarketoSource
@@ -14,6 +12,7 @@ from practice_org.marketo.gate import Switches
 from practice_org.marketo.system import Marketo
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.serving.server import Server
+from tests.sources.source_suite import Switch
 
 CONTACT = "003000000000001AAA"
 

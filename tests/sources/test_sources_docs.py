@@ -6,12 +6,11 @@ import json
 import re
 from pathlib import Path
 
-from hook_bench import TOKEN, HookBench
-
 from connector.base.clock import FrozenClock
 from connector.base.facts import Activity, Direction, Prospect
 from connector.sources.events import read
 from connector.sources.kinds import KINDS
+from tests.sources.hook_bench import TOKEN, HookBench
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sources.md").read_text()
 

@@ -17,6 +17,7 @@ from connector.base.clock import FrozenClock
 from connector.base.errors import ConfigurationError
 from connector.base.facts import Activity, Direction
 from connector.sources.files import FilesSource
+from tests.cases import cases
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 OLD = NOW - timedelta(minutes=10)
@@ -259,7 +260,7 @@ def test_a_missing_folder_is_a_clear_error(tmp_path: Path) -> None:
         Folder(tmp_path / "nowhere").poll()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.sampled_from(["good", "bad", "blank"]), max_size=12),
     st.lists(st.integers(0, 900), max_size=6),

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from source_suite import Polls
-from test_sources_suite_hubspot import HubSpotBench
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import Passing
 from practice_org.hubspot import rows as hubspot_rows
+from tests.cases import cases
+from tests.sources.source_suite import Polls
+from tests.sources.test_sources_suite_hubspot import HubSpotBench
 
 STEPS = st.sampled_from(["contacts", "calls", "update", "archive", "merge", "meet", "cancel", "poll", "break", "wait"])
 
@@ -56,7 +57,7 @@ class Story:
         self.bench.org.faults.off()
 
 
-@settings(max_examples=12, phases=(Phase.explicit, Phase.reuse, Phase.generate))  # to shrink takes minutes
+@settings(max_examples=cases(12), phases=(Phase.explicit, Phase.reuse, Phase.generate))  # to shrink takes minutes
 @given(st.lists(st.tuples(STEPS, st.integers(0, 400)), max_size=14))
 def test_in_the_end_everything_was_told(steps: list[tuple[str, int]]) -> None:
     story = Story()

@@ -9,8 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from marketo_bench import MarketoBench
-from source_suite import activities, ids
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import Passing
@@ -18,6 +16,8 @@ from connector.base.facts import Activity, SourcePage
 from connector.sources.marketo.api import MarketoApi, MarketoToken
 from connector.sources.marketo.source import history as marketo_history
 from practice_org.marketo.gate import Switches
+from tests.sources.marketo_bench import MarketoBench
+from tests.sources.source_suite import activities, ids
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from connector.base.ports import Source
 from connector.sources.hubspot.source import HubSpotSource
 from connector.sources.marketo.source import MarketoSource
 from connector.sources.pardot import PardotSource
+from tests.cases import cases
 from tests.salesforce.http_player import Asked, Player, Reply
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -103,7 +104,7 @@ def test_an_answer_of_another_shape_is_no_crash(player: Player, name: str, answe
 
 
 @pytest.mark.parametrize("name", SOURCES)
-@settings(max_examples=30)
+@settings(max_examples=cases(30))
 @given(answer=ENVELOPES)
 def test_no_answer_at_all_is_a_crash(player: Player, name: str, answer: Any) -> None:
     poll(player, name, answer)

@@ -8,8 +8,6 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from source_suite import ANN
-
 from connector.base.clock import FrozenClock
 from connector.base.facts import SourcePage
 from connector.sources.files import FilesSource
@@ -17,6 +15,7 @@ from connector.sources.warehouse.source import WarehouseSource
 from connector.sources.webhook.inbox import Inbox
 from connector.sources.webhook.source import WebhookSource
 from connector.store import Store
+from tests.sources.source_suite import ANN
 
 RECORD = {"event_id": "p7", "type": "person", "email": "A@example.com", "score": 71}
 

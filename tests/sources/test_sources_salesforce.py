@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from source_suite import ANN
 
 from connector.base.facts import Activity, SourcePage
 from connector.salesforce.activities import campaign_member_activity, event_activity, task_activity
 from connector.store import Store
+from tests.sources.source_suite import ANN
 
 STAMP = {"SystemModstamp": "2026-05-01T12:00:00.000+0000", "CreatedDate": "2026-05-01T12:00:00.000+0000"}
 ROWS: dict[str, tuple[Callable[[Any], Activity | None], dict[str, Any]]] = {

@@ -7,11 +7,11 @@ import os
 from pathlib import Path
 
 import pytest
-from source_suite import Bench, SourceSuite, Switch
 
 from connector.base.clock import FrozenClock
 from connector.base.ports import Source
 from connector.sources.files import FilesSource
+from tests.sources.source_suite import Bench, SourceSuite, Switch
 
 
 class FilesBench:

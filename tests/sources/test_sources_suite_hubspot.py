@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from source_suite import MANY, Bench, Polls, SourceSuite, Switch, activities
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import ConfigurationError, LimitReached, Passing, Refused
@@ -19,6 +18,7 @@ from practice_org.hubspot.gate import Switches
 from practice_org.hubspot.system import HubSpot
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.serving.server import Server
+from tests.sources.source_suite import MANY, Bench, Polls, SourceSuite, Switch, activities
 
 CONTACT = "003000000000001AAA"
 

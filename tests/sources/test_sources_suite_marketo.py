@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from marketo_bench import CONTACT, MarketoBench
-from source_suite import MANY, Bench, Polls, SourceSuite, activities, ids
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import LimitReached, Refused
+from tests.sources.marketo_bench import CONTACT, MarketoBench
+from tests.sources.source_suite import MANY, Bench, Polls, SourceSuite, activities, ids
 
 
 @pytest.fixture

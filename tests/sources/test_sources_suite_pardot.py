@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from source_suite import MANY, Bench, Polls, SourceSuite, Switch, activities
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import LimitReached, Refused
@@ -20,6 +19,7 @@ from practice_org.pardot.objects import ACTIVITY_TYPES
 from practice_org.pardot.system import Pardot
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.serving.server import Server
+from tests.sources.source_suite import MANY, Bench, Polls, SourceSuite, Switch, activities
 
 NEW = 99  # an activity type of the day after tomorrow
 

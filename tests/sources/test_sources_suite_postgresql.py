@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import test_sources_suite_warehouse as on_sqlite
-from source_suite import Bench, Polls, Switch, activities
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
@@ -22,6 +21,7 @@ from connector.base.errors import Passing, Refused
 from connector.base.ports import Source
 from connector.sources.warehouse.source import WarehouseSource
 from tests.postgres import Server, needs_server, plain
+from tests.sources.source_suite import Bench, Polls, Switch, activities
 
 pytestmark = needs_server
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from source_suite import Bench, Polls, SourceSuite, Switch, activities
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import ConfigurationError, Passing, Refused
 from connector.base.ports import Source
 from connector.sources.warehouse.source import WarehouseSource, earlier
+from tests.sources.source_suite import Bench, Polls, SourceSuite, Switch, activities
 
 QUERY = "SELECT id AS event_id, at AS occurred_at, type, email, stamp AS updated_at FROM events -- all of them\n;"
 FORMS: dict[str, Callable[[datetime], Any]] = {

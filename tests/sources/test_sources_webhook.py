@@ -9,8 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hook_bench import OLDER, SECRET, TOKEN, HookBench, event, sign
-from source_suite import Bench, Polls, SourceSuite
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import ConfigurationError
@@ -19,6 +17,8 @@ from connector.sources.events import Bad
 from connector.sources.webhook.inbox import Inbox
 from connector.sources.webhook.server import serve_webhooks
 from connector.sources.webhook.source import parse, signature_problem
+from tests.sources.hook_bench import OLDER, SECRET, TOKEN, HookBench, event, sign
+from tests.sources.source_suite import Bench, Polls, SourceSuite
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -11,12 +11,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hook_bench import TOKEN, HookBench, event, sign
-from source_suite import Polls
 
 from connector.base.clock import FrozenClock
 from connector.sources.webhook import server as webhook_server
 from connector.sources.webhook.server import BURST, LARGEST
+from tests.sources.hook_bench import TOKEN, HookBench, event, sign
+from tests.sources.source_suite import Polls
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from store_facts import START
 
 from connector.base.clock import FrozenClock
 from connector.store import Store, open_store
 from tests.postgres import BOTH, plain
+from tests.store.store_facts import START
 
 
 @pytest.fixture

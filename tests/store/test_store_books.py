@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from store_facts import START, answered, click, decided, page, prospect, row, settle
-
 from connector.base.clock import FrozenClock
 from connector.base.facts import Result
 from connector.store import Store, books, open_store
 from tests.postgres import run
+from tests.store.store_facts import START, answered, click, decided, page, prospect, row, settle
 
 
 def test_a_cursor_moves_with_the_page_it_belongs_to(store: Store) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from itertools import permutations
 
 import pytest
-from store_facts import (
+
+from connector.base.facts import Result
+from connector.store import Store
+from tests.store.store_facts import (
     activity_ids,
     answered,
     click,
@@ -19,9 +22,6 @@ from store_facts import (
     settle,
     settle_all,
 )
-
-from connector.base.facts import Result
-from connector.store import Store
 
 
 def merged(loser: str, winner: str, at: int = 1, **fields: object) -> dict[str, object]:

@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from store_facts import (
+
+from connector.base.facts import Result
+from connector.lifecycle.model import Identity
+from connector.store import Store
+from tests.store.store_facts import (
     START,
     activity_ids,
     answered,
@@ -22,11 +26,7 @@ from store_facts import (
     settle,
     settle_all,
 )
-from test_store_plans import WALKS, plans
-
-from connector.base.facts import Result
-from connector.lifecycle.model import Identity
-from connector.store import Store
+from tests.store.test_store_plans import WALKS, plans
 
 BY_EMAIL = Identity(by_email=True)
 

@@ -11,8 +11,15 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import SQLModel
-from store_facts import START, row, settle_all
-from test_store_order import (
+
+from connector.base.clock import FrozenClock
+from connector.base.facts import Prospect
+from connector.lifecycle.model import Identity
+from connector.store import Store, open_store
+from tests.cases import cases
+from tests.postgres import needs_server, run
+from tests.store.store_facts import START, row, settle_all
+from tests.store.test_store_order import (
     CONTACTS,
     LEADS,
     World,
@@ -27,12 +34,6 @@ from test_store_order import (
     seen,
     worlds,
 )
-
-from connector.base.clock import FrozenClock
-from connector.base.facts import Prospect
-from connector.lifecycle.model import Identity
-from connector.store import Store, open_store
-from tests.postgres import needs_server, run
 
 HUMANS = (*CONTACTS, *LEADS)
 
@@ -161,7 +162,7 @@ def remove(watched: Watched, world: World, rule: Identity, chance: random.Random
 
 
 @given(world=crowded(), first=rules, last=rules, chance=st.randoms(use_true_random=False))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_people_are_those_of_the_records_as_they_are(
     empty_state: Path, world: World, first: Identity, last: Identity, chance: random.Random
 ) -> None:
@@ -171,7 +172,7 @@ def test_the_people_are_those_of_the_records_as_they_are(
 
 @needs_server
 @given(world=crowded(), first=rules, last=rules, chance=st.randoms(use_true_random=False))
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(5), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_on_postgresql_they_are_too(
     emptied_state: str, world: World, first: Identity, last: Identity, chance: random.Random
 ) -> None:

@@ -5,11 +5,24 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from store_facts import START, answered, click, decided, dirty, one, page, prospect, role, row, settle, settle_all
 
 from connector.base.clock import FrozenClock
 from connector.base.facts import Prospect, Result
 from connector.store import Store
+from tests.store.store_facts import (
+    START,
+    answered,
+    click,
+    decided,
+    dirty,
+    one,
+    page,
+    prospect,
+    role,
+    row,
+    settle,
+    settle_all,
+)
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import make_url
 from sqlmodel import SQLModel
-from store_facts import first_state
 
 from connector.base import logs
 from connector.base.clock import FrozenClock
@@ -20,6 +19,7 @@ from connector.base.errors import StateError
 from connector.store import migrations, open_store, schema
 from connector.store.dialect import make_engine
 from connector.store.opening import version_of
+from tests.store.store_facts import first_state
 
 FOLDER = Path(migrations.__file__).parent
 

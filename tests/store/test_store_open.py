@@ -12,12 +12,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from store_facts import row
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import StateError
 from connector.store import Store, open_store
 from tests.postgres import run
+from tests.store.store_facts import row
 
 
 def test_a_missing_folder_and_file_are_made(path: Path, clock: FrozenClock) -> None:

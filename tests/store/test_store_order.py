@@ -16,12 +16,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import SQLModel
-from store_facts import START, click, page, prospect, row, settle_all
 
 from connector.base.clock import FrozenClock
 from connector.base.facts import Activity, Person, Prospect
 from connector.store import Store, open_store
+from tests.cases import cases
 from tests.postgres import needs_server, run
+from tests.store.store_facts import START, click, page, prospect, row, settle_all
 
 CONTACTS, LEADS = ("C1", "C2", "C3"), ("L1", "L2")
 ROLES = {"R1": "O1", "R2": "O1", "R3": "O2"}
@@ -240,7 +241,7 @@ def without_stamp(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("settles", [False, True])
 @given(world=worlds(), chance=st.randoms(use_true_random=False))
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_order_pages_and_repetitions_do_not_matter_and_nobody_who_changed_is_forgotten(
     empty_state: Path, settles: bool, world: World, chance: random.Random
 ) -> None:
@@ -250,7 +251,7 @@ def test_order_pages_and_repetitions_do_not_matter_and_nobody_who_changed_is_for
 
 @needs_server
 @given(world=worlds(), chance=st.randoms(use_true_random=False))
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(5), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_on_postgresql_they_do_not_either(emptied_state: str, world: World, chance: random.Random) -> None:
     run(emptied_state, *(f"DELETE FROM {name}" for name in SQLModel.metadata.tables))
     with open_store(emptied_state, clock=FrozenClock(START)) as store:

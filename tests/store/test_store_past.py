@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from store_facts import START, answered, click, decided, first_state, page, prospect, role, row, settle
 
 from connector.base.clock import FrozenClock
 from connector.base.facts import Person, Result
 from connector.store import Store, open_past, open_store
+from tests.store.store_facts import START, answered, click, decided, first_state, page, prospect, role, row, settle
 
 
 def after(seconds: int) -> datetime:

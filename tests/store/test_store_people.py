@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from store_facts import (
+from connector.base.facts import Result
+from connector.store import Store
+from tests.store.store_facts import (
     activity_ids,
     answered,
     click,
@@ -18,9 +20,6 @@ from store_facts import (
     settle,
     settle_all,
 )
-
-from connector.base.facts import Result
-from connector.store import Store
 
 
 def test_a_person_reads_back_as_recorded(store: Store) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, event
-from store_facts import answered, click, decided, page, prospect, role, row, settle
 
 from connector.base.facts import Result
 from connector.store import Store
+from tests.store.store_facts import answered, click, decided, page, prospect, role, row, settle
 
 WALKS = re.compile(r"^SCAN|record_object")  # the whole table, or all rows of an object
 

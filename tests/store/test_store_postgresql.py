@@ -15,7 +15,6 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, event, make_url, text
 from sqlmodel import SQLModel
-from store_facts import answered, click, decided, dirty, page, prospect, role, row, settle
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import Passing, StateError
@@ -23,6 +22,7 @@ from connector.base.facts import Result
 from connector.store import copy_state, open_store
 from connector.store.dialect import make_engine
 from tests.postgres import Server, cut, needs_server, plain, run
+from tests.store.store_facts import answered, click, decided, dirty, page, prospect, role, row, settle
 
 pytestmark = needs_server
 

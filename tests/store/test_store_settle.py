@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from store_facts import START, answered, click, decided, dirty, one, page, prospect, row, settle
 
 from connector.base.facts import Change, Decision, Outcome, RecordChange, Result, TrackDecision
 from connector.store import Settled, Store
+from tests.store.store_facts import START, answered, click, decided, dirty, one, page, prospect, row, settle
 
 
 @pytest.fixture
