@@ -116,8 +116,11 @@ def listing(is_preview: bool, list_all: bool, csv_file: Path | None) -> Iterator
         return
     keep = None if list_all else SHOWN
     try:
-        with csv_file.open("w", encoding="utf-8", newline="") if csv_file else nullcontext() as file:
-            yield Listing(keep, file)
+        with (
+            csv_file.open("w", encoding="utf-8", newline="") if csv_file else nullcontext() as file,
+            Listing(keep, file) as people,
+        ):
+            yield people
     except OSError as error:
         if csv_file is None or error.filename != str(csv_file):
             raise
@@ -206,13 +209,10 @@ def sync(
     from connector.wiring import open_pipeline
 
     settings = settings_of(max_changes=max_changes)
-    with (
-        listing(dry_run, list_all, csv_file) as people,
-        screen.progress(as_json) as tell,
-        open_pipeline(settings, tell=tell, dry_run=dry_run) as pipeline,
-    ):
-        report = run_cycle(pipeline, dry_run=dry_run, listing=people)
-    cycle_text.cycle(report, as_json=as_json)
+    with listing(dry_run, list_all, csv_file) as people:
+        with screen.progress(as_json) as tell, open_pipeline(settings, tell=tell, dry_run=dry_run) as pipeline:
+            report = run_cycle(pipeline, dry_run=dry_run, listing=people)
+        cycle_text.cycle(report, as_json=as_json)
     raise typer.Exit(report.exit_code)
 
 
@@ -236,14 +236,14 @@ def backfill(
     settings = settings_of(max_changes=max_changes)
     scope = Scope(_date(since), object_name, tuple(ids or ()))
     stop = Stop()
-    with (
-        stop.on_signals(),
-        listing(dry_run, list_all, csv_file) as people,
-        screen.progress(as_json) as tell,
-        open_pipeline(settings, tell=tell, stop=stop, dry_run=dry_run) as pipeline,
-    ):
-        report = run_backfill(pipeline, scope, dry_run=dry_run, listing=people)
-    cycle_text.cycle(report, as_json=as_json)
+    with listing(dry_run, list_all, csv_file) as people:
+        with (
+            stop.on_signals(),
+            screen.progress(as_json) as tell,
+            open_pipeline(settings, tell=tell, stop=stop, dry_run=dry_run) as pipeline,
+        ):
+            report = run_backfill(pipeline, scope, dry_run=dry_run, listing=people)
+        cycle_text.cycle(report, as_json=as_json)
     if stop():
         screen.note("interrupted: run the same command again to go on")
         raise typer.Exit(130)
@@ -263,9 +263,10 @@ def plan(
     from connector.commands.plan import run_preview
 
     settings = settings_of(max_changes=max_changes)
-    with listing(True, list_all, csv_file) as people, screen.progress(as_json) as tell:
-        preview = run_preview(settings, mapping, tell, people)
-    cycle_text.preview(preview, as_json=as_json)
+    with listing(True, list_all, csv_file) as people:
+        with screen.progress(as_json) as tell:
+            preview = run_preview(settings, mapping, tell, people)
+        cycle_text.preview(preview, as_json=as_json)
     limit = settings.max_changes
     if limit is not None and preview.report.to_change > limit:
         raise ConfigurationError(
@@ -357,19 +358,21 @@ def retry(
     ids: Annotated[list[str] | None, typer.Argument(help="Record ids; without any, all.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let the next cycle try the writes again that were set aside."""
+    """Let the next cycle try the writes again that Salesforce refused."""
+    from connector.base.ids import id18
+    from connector.base.text import count
     from connector.wiring import open_state
 
     with open_state(settings_of(), writes=True) as store:
-        waiting = {each["record_id"] for each in store.set_aside(None)} | {
-            each["person_id"] for each in store.set_aside(None)
-        }
-        if unknown := sorted(set(ids or ()) - waiting):
+        asked = {each: id18(each) or each for each in ids or ()}
+        refused = {each["person_id"] for each in store.set_aside(None)}
+        if others := [given for given, record in asked.items() if record not in refused]:
             raise ConfigurationError(
-                f"no refused write waits for {', '.join(unknown)}", "connector status --json lists those that do"
+                f"Salesforce refused no write of {', '.join(others)}", "connector status --json lists what it refused"
             )
-        count = store.retry_set_aside(ids or None)
-    screen.document({"retried": count}, as_json=as_json, text=f"{count} records will be decided and written again")
+        retried = store.retry_set_aside(sorted(asked.values()) or None)
+    text = f"{count(retried, 'record')} will be decided and written again in the next cycle"
+    screen.document({"retried": retried}, as_json=as_json, text=text)
 
 
 def _date(text: str | None) -> datetime | None:

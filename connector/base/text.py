@@ -1,10 +1,15 @@
-"""Texts from elsewhere, made fit to be shown: names and messages may hold what a terminal takes for commands."""
+"""Texts fit to be shown: those from elsewhere may hold what a terminal takes for commands, and things are counted."""
 
 from __future__ import annotations
 
 import unicodedata
 
 _UNFIT = ("Cc", "Cf", "Cs", "Zl", "Zp")  # control, invisible and direction marks, surrogates, line separators
+
+
+def count(number: int, what: str, many: str = "") -> str:
+    """``1 record``, ``2,000 records``."""
+    return f"{number:,} {what if number == 1 else many or f'{what}s'}"
 
 
 def printable(text: str) -> str:

@@ -153,7 +153,7 @@ def _show(console: Console, told: Mapping[str, Any], reports: list[CycleReport])
     ]
     title = "People by stage, as Salesforce has them"
     console.print(screen.grid(title, ("stage", "before", "after backfill", "now"), rows, right=(1, 2, 3)))
-    cycle_text.changes_table(console, told["changes"])
+    cycle_text.changes_table(console, told["changes"], "Changes")
     console.print("[bold]What happened between the cycles[/bold]")
     for line in told["happened"][:8]:
         console.print(f"  {line}", markup=False)

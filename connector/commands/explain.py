@@ -8,15 +8,19 @@ from typing import Any
 
 from connector.base.clock import SystemClock
 from connector.base.errors import ConfigurationError
-from connector.base.facts import Person
+from connector.base.facts import Person, Row
 from connector.base.settings import Settings
 from connector.lifecycle import Assigner, explain
+from connector.lifecycle.accounts import TRACK as ACCOUNT_TRACK
 from connector.lifecycle.conditions import PEOPLE
+from connector.lifecycle.plan import same_value
 from connector.mapping import Mapping
 from connector.pipeline.decisions import Decisions
 from connector.pipeline.owners import known_owners
 from connector.store import Store, open_past
 from connector.wiring import load_mapping, open_state
+
+OWNER_KEYS = ("value", "current", "in_salesforce", "old", "new")  # where an owner's id may be
 
 
 def explain_people(settings: Settings, query: str, at: datetime | None = None) -> list[dict[str, Any]]:
@@ -27,7 +31,7 @@ def explain_people(settings: Settings, query: str, at: datetime | None = None) -
     with open_state(settings, clock) as store:
         ids = store.find_people(query, ever=at is not None)
         if not ids and (account := store.find_account(query)):
-            return [explained_account(store, account, at or clock.now())]
+            return [explained_account(store, account, mapping, at or clock.now())]
         if not ids:
             raise ConfigurationError(
                 f"the state knows nobody with the id or e-mail {query}",
@@ -58,22 +62,23 @@ def explain_past(store: Store, ids: Sequence[str], mapping: Mapping, at: datetim
         raise ConfigurationError(f"nobody of that name was there on {at:%Y-%m-%d %H:%M} UTC", "ask for a later time")
     found = []
     for person in people:
-        told = explained(store, person, mapping, at, decisions.assigner)
-        told |= {"joined_by_email": followers[person.id], "decided": decided[person.id]}
-        found.append(told | {"unknown_before": _unknown_before(store, person, at)})
+        told = explained(store, person, mapping, at, decisions.assigner, decided[person.id])
+        told |= {"joined_by_email": followers[person.id], "unknown_before": _unknown_before(store, person, at)}
+        found.append(told)
     return found
 
 
 def decided_at(store: Store, person: Person, at: datetime) -> list[dict[str, Any]]:
-    """The decision of each track that stood then: the latest one where it is that old, else as the log has it."""
+    """The last decision of each track then: the latest one where it is that old, else as the log has it."""
     moment, tracks = at.isoformat(), [each for each in store.latest(person.id) if each["person_id"] == person.id]
     own = {each["track"] for each in tracks if not each["since"] or each["since"] <= moment}
     former = {*person.aliases, *(f"{each.source}:{each.id}" for each in person.prospects)}
     found: dict[str, dict[str, Any]] = {}
     for each in store.history(person.id):  # newest first
         is_theirs = each["person_id"] == person.id or (each["person_id"] in former and each["track"] not in own)
-        if is_theirs and each["result"] == "applied" and each["at"] <= moment:
-            stood = {"value": each["new"], "current": each["old"], "stands": each["new"]}
+        if is_theirs and each["at"] <= moment:
+            stands = each["new"] if each["result"] == "applied" else each["old"]
+            stood = {"value": each["new"], "current": each["old"], "stands": stands, "code": "", "message": ""}
             found.setdefault(each["track"], {**each, **stood})
     found |= {each["track"]: each for each in tracks if each["at"] <= moment}
     return [found[track] for track in sorted(found)]
@@ -96,8 +101,23 @@ def _unknown_before(store: Store, person: Person, at: datetime) -> dict[str, str
     return found
 
 
-def explained(store: Store, person: Person, mapping: Mapping, now: datetime, assigner: Assigner) -> dict[str, Any]:
-    """Who it is, what was decided and why, what every rule says now, what happened to them, and what was written."""
+def explained(
+    store: Store,
+    person: Person,
+    mapping: Mapping,
+    now: datetime,
+    assigner: Assigner,
+    decided: list[dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """Who it is, what was decided and why, what became of it, what every rule says now, what happened to them, and what
+    was written. ``decided``: None for the latest decisions."""
+    moment = now.isoformat()
+    decided = store.latest(person.id) if decided is None else decided
+    history = [each for each in store.history(person.id) if each["at"] <= moment]
+    fields = {
+        track: person.fields.get(by[person.object]) for track, by in mapping.writes.items() if person.object in by
+    }
+    names = assigner.owners.names
     sieve = mapping.programs[person.object].sieve
     seen = person.activities if sieve is None else sieve.sift(person).activities
     counted = {(each.source, each.id) for each in seen}
@@ -108,8 +128,8 @@ def explained(store: Store, person: Person, mapping: Mapping, now: datetime, ass
         "email": person.fields.get("Email"),
         "aliases": list(person.aliases),
         "joined_by_email": store.followers(person.id),
-        "decided": [each for each in store.latest(person.id) if each["at"] <= now.isoformat()],
-        "refused": [each for each in store.set_aside(None) if each["person_id"] == person.id],
+        "decided": [become(each, fields, history) for each in decided if each["at"] <= moment],
+        "owners": {each: names[each] for each in _owners(decided, history) if each in names},
         "now": explain(person, mapping, now, assigner).as_dict(),
         "timeline": [
             {
@@ -123,19 +143,47 @@ def explained(store: Store, person: Person, mapping: Mapping, now: datetime, ass
             }
             for each in reversed(person.activities)
         ],
-        "history": [each for each in store.history(person.id) if each["at"] <= now.isoformat()],
+        "history": history,
     }
 
 
-def explained_account(store: Store, account: str, now: datetime) -> dict[str, Any]:
+def become(decided: dict[str, Any], fields: Row, history: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A decision with what became of it. ``in_salesforce``: what stands there (absent for what is not written).
+    ``outcome``: "written", "changed" by somebody since, "refused" with ``code`` and ``message``, or "waiting"."""
+    track = decided["track"]
+    if track not in fields:
+        return decided
+    stands = fields[track]
+    told = {**decided, "in_salesforce": stands}
+    if decided["value"] is None or same_value(track, stands, decided["value"]):
+        return told | {"outcome": "written"}
+    mine = (each for each in history if each["track"] == track and each["person_id"] == decided["person_id"])
+    last = next(mine, None)
+    if last is None or last["new"] != decided["value"]:
+        return told | {"outcome": "waiting"}
+    if last["result"] == "set_aside":
+        return told | {"outcome": "refused", "code": last["code"], "message": last["message"]}
+    return told | {"outcome": "changed"}
+
+
+def _owners(*rows: Sequence[dict[str, Any]]) -> set[str]:
+    """Ids of the owners that these rows tell of."""
+    ids = {each.get(name) for part in rows for each in part if each["track"] == "owner" for name in OWNER_KEYS}
+    return {each for each in ids if each}
+
+
+def explained_account(store: Store, account: str, mapping: Mapping, now: datetime) -> dict[str, Any]:
     """The same of an account: the stage it was given, whose it is, and how far each of its people came."""
     row = store.records([account]).get(account, {})
     people = store.people_of_accounts([account]).get(account, {})
+    moment, field = now.isoformat(), mapping.model.account_field
+    history = [each for each in store.history(account) if each["at"] <= moment]
+    fields = {ACCOUNT_TRACK: row.get(field)} if field else {}
     return {
         "person": account,
         "object": "Account",
         "name": row.get("Name"),
-        "decided": [each for each in store.latest(account) if each["at"] <= now.isoformat()],
+        "decided": [become(each, fields, history) for each in store.latest(account) if each["at"] <= moment],
         "people": [{"person": id_, "stage": stage, "rule": rule} for id_, (stage, rule) in sorted(people.items())],
-        "history": [each for each in store.history(account) if each["at"] <= now.isoformat()],
+        "history": history,
     }

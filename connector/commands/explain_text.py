@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 
 from connector.commands.screen import NONE, grid, out, print_json, shown
+from connector.lifecycle.plan import NUMBERS
 from connector.pipeline.planned import EMPTY
 
 TIMELINE = 20  # activities shown; --json has all
+BECAME = {  # of what was decided
+    "refused": "{decided} was decided and refused: {reason}",
+    "waiting": "{decided} was decided and is not written yet: {reason}",
+    "changed": "somebody changed it since {decided} was written: {reason}",
+}
 
 
 def explanations(people: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
@@ -36,15 +42,19 @@ def explanation(console: Console, person: Mapping[str, Any], *, rules: bool = Tr
     if unknown := person.get("unknown_before"):
         firsts = ", ".join(f"{name} on {at[:10]}" for name, at in sorted(unknown.items()))
         console.print(f"  fields as first read, which was later: {shown(firsts)}", soft_wrap=True)
-    refused = person.get("refused") or ()
-    for each in refused:
-        said = f"Salesforce refused to write it: {each['code']}: {each['message']}"
-        console.print(f"  [red]{shown(said)}[/red] (connector retry tries again)", soft_wrap=True)
+    is_past = "unknown_before" in person
+    names = person.get("owners", {})
+    refused = [each for each in person["decided"] if each.get("outcome") == "refused"]
+    for said in dict.fromkeys(f"{each['code']}: {each['message']}" for each in refused):
+        retry = "" if is_past else " (connector retry tries again)"
+        console.print(f"  [red]Salesforce refused to write it: {shown(said)}[/red]{retry}", soft_wrap=True)
     for track in person["decided"]:
-        console.print(f"  {_headline(track, is_refused=bool(refused))}", soft_wrap=True)
+        console.print(f"  {_headline(track, names)}", soft_wrap=True)
         for each in track["evidence"]:
             at = f" {str(each['at'])[:10]}" if each.get("at") else ""
             console.print(f"    - {shown(each['text'])} [dim]({shown(each['ref'])}{at})[/dim]", soft_wrap=True)
+    for line in () if is_past else _to_come(person, names):
+        console.print(f"  {shown(line)}", soft_wrap=True)
     if people := person.get("people"):
         members = [(each["person"], each["stage"], each["rule"] or NONE) for each in people]
         console.print(grid("People, as far as they came by themselves", ("person", "stage", "rule"), members))
@@ -67,37 +77,53 @@ def explanation(console: Console, person: Mapping[str, Any], *, rules: bool = Tr
             (
                 str(each["at"])[:19],
                 each["track"],
-                f"{each['old'] or EMPTY} -> {each['new'] or EMPTY}",
+                f"{_value(each['old'], names, EMPTY)} -> {_value(each['new'], names, EMPTY)}",
                 each["rule"],
-                each["result"],
+                "written" if each["result"] == "applied" else f"refused: {each['code']}",
             )
             for each in person["history"]
         ]
-        console.print(grid("History", ("at", "track", "from -> to", "rule", "Salesforce"), rows))
+        console.print(grid("History", ("at (UTC)", "track", "from -> to", "rule", "Salesforce"), rows))
 
 
-def _headline(track: Mapping[str, Any], *, is_refused: bool) -> str:
+def _value(value: Any, names: Mapping[str, str], nothing: str = NONE) -> str:
+    return nothing if value is None or value == "" else names.get(str(value), str(value))
+
+
+def _headline(track: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """What stands in Salesforce, and what was decided where that is something else."""
-    decided, stands = track["value"] or track["current"] or "", track["stands"] or ""
-    differs = is_refused and decided != stands
-    said = f"decided {decided or NONE}, which is not written: {track['reason']}" if differs else track["reason"]
-    return f"{track['track']}: [bold]{shown(stands if differs else decided) or NONE}[/bold] - {shown(said)}"
+    decided = _value(track["current"] if track["value"] is None else track["value"], names)
+    stands = _value(track["in_salesforce"], names) if "in_salesforce" in track else decided
+    if "in_salesforce" not in track and decided == NONE:
+        return f"{track['track']}: {shown(track['reason'])}"
+    said = BECAME.get(track.get("outcome", ""), "{reason}").format(decided=decided, reason=track["reason"])
+    return f"{track['track']}: [bold]{shown(stands)}[/bold] - {shown(said)}"
+
+
+def _to_come(person: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
+    """What the next cycle decides otherwise."""
+    before = {each["track"]: each["value"] for each in person["decided"]}
+    for each in person.get("now", {}).get("tracks", ()):
+        if each["verdict"] == "moves" and each["value"] != before.get(each["track"]):
+            yield f"the next cycle moves {each['track']} to {_value(each['value'], names)}: {each['reason']}"
 
 
 def _because(rule: Mapping[str, Any]) -> str:
-    """What was found, and what would change the answer, which often says what was found itself."""
-    found, lacks = _found(rule), rule.get("would_change", "")
+    """What was found, and what would change the answer, where that is not the condition itself."""
+    found, lacks, when = _found(rule), rule.get("would_change", ""), _condition(rule)
+    if lacks in {when, f"({when})", when[1:-1], f"{when} ({found})"}:
+        return found
     takes = f"it takes {lacks}" if lacks else ""
-    return takes if found and f"({found})" in lacks else "; ".join(part for part in (found, takes) if part)
+    if rule.get("parts") or f"({found})" in lacks:
+        found = "" if lacks else found  # what it takes says what is there instead
+    return "; ".join(part for part in (found, takes) if part)
 
 
 def _found(rule: Mapping[str, Any]) -> str:
-    """Of a compound rule, what was found of each clause that lacks something, or of all where none does."""
+    """Of a compound rule, what was found of each clause."""
     parts = rule.get("parts", ())
     if not parts:
         return str(rule.get("found", ""))
-    if rule.get("would_change"):
-        return ""  # it says itself what is there instead
     return "; ".join(dict.fromkeys(found for part in parts if (found := _found(part))))
 
 
@@ -115,9 +141,18 @@ def _condition(rule: Mapping[str, Any]) -> str:
 def rules_table(console: Console, tracks: Sequence[Mapping[str, Any]]) -> None:
     """Every rule: whether it holds, what was found, and what would change the answer."""
     rows = [
-        (track["track"], rule["to"], _condition(rule), "yes" if rule["matched"] else "no", _because(rule))
+        (track["track"], to, _condition(rule), "yes" if rule["matched"] else "no", _because(rule))
         for track in tracks
-        for rule in track["rules"]
+        if track["track"] not in NUMBERS  # whose evidence says where the points come from
+        for to, rule in _rules(track)
     ]
     if rows:
         console.print(grid("Rules", ("track", "to", "when", "holds", "because"), rows))
+
+
+def _rules(track: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Where each rule leads, and the rule; moves out of where somebody stands with their names."""
+    for rule in track["rules"]:
+        yield rule["to"], rule
+    for rule in track["moves"]:
+        yield rule["to"] if track["track"] == "owner" else f"{rule['to']} ({rule['rule']})", rule

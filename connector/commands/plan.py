@@ -33,21 +33,20 @@ class Preview:
     write_calls: int  # Salesforce API calls that the writes would cost
 
     def as_dict(self) -> dict[str, Any]:
-        told = self.report.as_dict()
+        told = self.report.document()
         kept = ["mapping", "people_decided", "people_to_change", "accounts_to_change", "unchanged"]
-        kept += ["changes", "rules", "held"]
+        kept += ["changes", "rules", "held", *(["people_held"] if self.report.listing is not None else [])]
         return {
             **{name: told[name] for name in kept},
             "owners": self.owners(),
             "missing_fields": self.missing,
             "write_calls": self.write_calls,
-            **(self.report.listing.as_dict() if self.report.listing is not None else {}),
         }
 
     def owners(self) -> dict[str, int]:
         """New owner -> people."""
         found: dict[str, int] = {}
-        for move, count in self.report.changes.get("owner", {}).items():
+        for move, count in self.report.moves().get("owner", {}).items():
             name = move.rpartition(" -> ")[2]
             found[name] = found.get(name, 0) + count
         return found
@@ -61,9 +60,9 @@ def run_preview(settings: Settings, name: str | None, tell: Tell, listing: Listi
     report.listing = listing
     with _state(settings, clock, mapping) as store:
         decisions = Decisions(mapping, store, known_owners(store), report.started_at)
+        report.owners = decisions.assigner.owners.names
         if listing is not None:
-            address = (store.cursor(ADDRESS) or {}).get("of", "")
-            listing.of_org(address, decisions.assigner.owners.names)
+            listing.of_org((store.cursor(ADDRESS) or {}).get("of", ""), report.owners)
         people = decisions.coming()
         for done, ids in enumerate(chunks(people, BATCH)):
             report.plan(decisions.batch(ids, {}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -61,8 +61,16 @@ def document(value: Any, *, as_json: bool, text: str) -> None:
         out().print(shown(text))
 
 
-def print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+def print_json(value: Any, **lists: Iterable[Any]) -> None:
+    """``lists``: more keys of the document, whose values are written one by one as they are read."""
+    text = json.dumps(value, indent=2, default=str)
+    sys.stdout.write(text.removesuffix("\n}") if lists else text)
+    for name, items in lists.items():
+        sys.stdout.write(f",\n  {json.dumps(name)}: [")
+        for number, each in enumerate(items):
+            sys.stdout.write(f"{',' if number else ''}\n    {json.dumps(each, default=str)}")
+        sys.stdout.write("\n  ]")
+    sys.stdout.write("\n}\n" if lists else "\n")
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from connector.base import heartbeat
@@ -20,6 +21,7 @@ from connector.wiring import load_mapping, open_state
 
 CYCLES_SHOWN = 5
 DROPPED_SHOWN = 5
+RECORD_ID = re.compile(r"\b[a-zA-Z0-9]{5}0[a-zA-Z0-9]{9}(?:[A-Z0-5]{3})?\b")
 INTERNAL = frozenset(
     {ADDRESS, APPROVED, BACKFILL, HELD, OPTIONAL, OWNERS, PROMISED, TURNS}
 )  # kept beside the cursors of objects and sources
@@ -53,14 +55,20 @@ def read_status(settings: Settings) -> dict[str, Any]:
 
 
 def _grouped(refused: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The refused writes by code and message, the most frequent first."""
-    groups: dict[tuple[str, str], list[str]] = {}
+    """The refused writes by code and message, the most frequent first. Messages that differ in nothing but the record
+    they name are one."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for each in refused:
-        groups.setdefault((each["code"], each["message"]), []).append(each["record_id"])
+        groups.setdefault((each["code"], RECORD_ID.sub("...", each["message"])), []).append(each)
     ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
     return [
-        {"code": code, "message": message, "count": len(records), "records": records}
-        for (code, message), records in ordered
+        {
+            "code": code,
+            "message": rows[0]["message"] if len(rows) == 1 else message,
+            "count": len(rows),
+            "records": [each["record_id"] for each in rows],
+        }
+        for (code, message), rows in ordered
     ]
 
 
@@ -87,5 +95,8 @@ def _out_of_reports(mapping: Mapping | None) -> list[str]:
 
 
 def _in_order(counts: dict[str, int], order: list[str]) -> dict[str, int]:
-    known = {value: counts[value] for value in order if value in counts}
-    return known | {value: count for value, count in counts.items() if value not in known}
+    """As the mapping orders them; then what it does not know, and nothing at the end."""
+    others = [value for value in counts if value not in order]
+    return {
+        value: counts[value] for value in (*order, *sorted(others, key=lambda value: value == "")) if value in counts
+    }

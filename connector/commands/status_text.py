@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from rich.console import Console
+
+from connector.base.text import count
 from connector.commands.screen import NONE, grid, out, print_json, shown
+
+GROUPS, RECORDS = 10, 3  # reasons shown, and records of each; --json has all
 
 
 def status(report: Mapping[str, Any], *, as_json: bool) -> None:
@@ -15,7 +20,7 @@ def status(report: Mapping[str, Any], *, as_json: bool) -> None:
     console = out()
     for track, counts in report["people"].items():
         hidden = report["out_of_reports"] if track == "stage" else ()
-        rows = [(value or NONE, f"{count:,}") for value, count in counts.items() if value not in hidden]
+        rows = [(value or NONE, f"{people:,}") for value, people in counts.items() if value not in hidden]
         if rows:
             console.print(grid(f"People by {track}", (track, "people"), rows, right=(1,)))
         if left_out := ", ".join(f"{counts[value]:,} {shown(value)}" for value in hidden if value in counts):
@@ -33,31 +38,46 @@ def status(report: Mapping[str, Any], *, as_json: bool) -> None:
             each["kind"],
             each.get("people_decided", ""),
             each.get("written", ""),
+            each.get("refused", ""),
+            each.get("waiting", ""),
             (each.get("api_calls") or {}).get("total", ""),
             _how(each),
         )
         for each in (_flat(row) for row in report["cycles"])
     ]
-    console.print(grid("Last cycles", ("started", "kind", "decided", "written", "calls", "result"), cycles, (2, 3, 4)))
-    if groups := report["refused"]:
-        total = sum(each["count"] for each in groups)
-        refused = [(f"{each['count']:,}", each["code"], each["message"], _some(each["records"])) for each in groups]
-        title = f"Refused by Salesforce: {total:,} records (connector retry tries them again; --json names all)"
-        console.print(grid(title, ("records", "code", "Salesforce said", "which"), refused, right=(0,)))
-    if count := report["opportunities_without_roles"]["count"]:
+    columns = ("started (UTC)", "kind", "decided", "written", "refused", "waiting", "calls", "result")
+    console.print(grid("Last cycles", columns, cycles, right=(2, 3, 4, 5, 6)))
+    refused(console, report["refused"])
+    if lonely := report["opportunities_without_roles"]["count"]:
         last = report["opportunities_without_roles"]["last_changed"]
-        title = f"Opportunities without contact roles: {count:,} (they move nobody unless the mapping says whom)"
+        title = f"Opportunities without contact roles: {lonely:,} (they move nobody unless the mapping says whom)"
         deals = [(each["id"], each["name"], each["stage"]) for each in last]
         console.print(grid(title, ("opportunity", "name", "stage"), deals))
     budget = report["api_daily_budget"]
     calls = {source: sum(kinds.values()) for source, kinds in report["api_calls_today"].items()}
-    said = ", ".join(f"{source} {count:,}" for source, count in calls.items()) or "none"
+    said = ", ".join(f"{source} {made:,}" for source, made in calls.items()) or "none"
     console.print(
         f"waiting {report['waiting']:,}; API calls today: {said}" + (f" (budget {budget:,})" if budget else "")
     )
     if held := report["held_back"]:
         console.print(f"[yellow]{shown(held)}[/yellow]", soft_wrap=True)
     console.print(f"daemon: {_daemon(report['heartbeat'])}; mapping version {report['mapping']}", soft_wrap=True)
+
+
+def refused(console: Console, groups: Sequence[Mapping[str, Any]]) -> None:
+    """By what Salesforce said, the most frequent first."""
+    if not groups:
+        return
+    total = sum(each["count"] for each in groups)
+    console.print(f"[bold]Refused by Salesforce: {count(total, 'record')}[/bold] (connector retry tries them again)")
+    for each in groups[:GROUPS]:
+        which = ", ".join(each["records"][:RECORDS])
+        more = f" and {each['count'] - RECORDS:,} more" if each["count"] > RECORDS else ""
+        console.print(f" {each['count']:,} with {shown(each['code'])}: {shown(each['message'])}", soft_wrap=True)
+        console.print(f"   {which}{more}", soft_wrap=True)
+    if others := sum(each["count"] for each in groups[GROUPS:]):
+        console.print(f" {others:,} for {count(len(groups) - GROUPS, 'other reason')}")
+    console.print("--json names all of them\n")
 
 
 def _daemon(beat: Mapping[str, Any] | None) -> str:
@@ -76,16 +96,11 @@ def _how(cycle: Mapping[str, Any]) -> str:
     return str(cycle.get("result") or ("done" if cycle.get("ended_at") else "did not end"))
 
 
-def _some(records: Sequence[str], shown_of: int = 3) -> str:
-    more = f" and {len(records) - shown_of:,} more" if len(records) > shown_of else ""
-    return ", ".join(records[:shown_of]) + more
-
-
 def joined(report: Mapping[str, Any]) -> Iterator[str]:
     """Whom the numbers count besides, or only once."""
     counts = report["counts"]
     if alone := counts["prospects_alone"]:
-        stages = ", ".join(f"{count:,} {shown(value or NONE)}" for value, count in report["prospects"].items())
+        stages = ", ".join(f"{people:,} {shown(value or NONE)}" for value, people in report["prospects"].items())
         yield f"marketing prospects without a CRM record, who are people too: {alone:,} ({stages})"
     if followers := counts["joined_by_email"]:
         yield f"records that count as another one with the same e-mail address (identity: by_email): {followers:,}"

@@ -41,10 +41,20 @@ def _wanted(person: Person, decision: Decision, mapping: Mapping) -> Iterator[tu
 
 
 def _typed(track: TrackDecision) -> Any:
-    if track.track in NUMBERS:
-        number = number_of(track.value)
+    return typed(track.track, track.value)
+
+
+def typed(track: str, value: str | None) -> Any:
+    """A decided value as its field holds it."""
+    if track in NUMBERS:
+        number = number_of(value)
         return int(number) if number is not None and number.is_integer() else number
-    return track.value or None
+    return value or None
+
+
+def same_value(track: str, stands: Any, decided: str | None) -> bool:
+    """Whether a field holds what was decided."""
+    return bool((None if stands == "" else stands) == typed(track, decided))
 
 
 def _beside_the_stage(person: Person, track: TrackDecision, mapping: Mapping) -> Iterator[tuple[str, str, Any]]:

@@ -171,8 +171,9 @@ def planned(pipeline: Pipeline, decisions: Decisions, only: Sequence[str] | None
 
 def preview(pipeline: Pipeline, decisions: Decisions, only: Sequence[str] | None, report: CycleReport) -> None:
     """Counts the whole plan before the first write."""
+    report.owners = decisions.assigner.owners.names
     if report.listing is not None:
-        report.listing.of_org(pipeline.salesforce.address(), decisions.assigner.owners.names)
+        report.listing.of_org(pipeline.salesforce.address(), report.owners)
     for batch in planned(pipeline, decisions, only, "deciding"):
         report.plan(batch)
     for batch in decisions.rollup.to_come(account for marks in decisions.rollup.dirty() for account in marks):

@@ -25,6 +25,10 @@ KEPT = timedelta(days=1)
 KEPT_BY_CAPACITY = timedelta(hours=1)
 USER_KEYS = ("Username", "Email", "Id")  # what a user is called in a mapping, the surest first
 QUEUE_KEYS = ("DeveloperName", "Name", "Id")
+EVERYBODY = (  # whom people come from is told by name, too: as many as one page holds
+    Read("every user", "SELECT Id, Name FROM User WHERE UserType = 'Standard' ORDER BY IsActive DESC LIMIT 2000"),
+    Read("every queue", "SELECT Id, Name FROM Group WHERE Type = 'Queue' LIMIT 2000"),
+)
 OWNED = {"Contact": "", "Lead": " AND IsConverted = false"}
 
 
@@ -63,7 +67,7 @@ def find(rules: Sequence[OwnerRule], salesforce: Salesforce) -> dict[str, Any]:
     if queues:
         asked = _any_of(QUEUE_KEYS, queues)
         reads.append(Read("queues", f"SELECT Id, DeveloperName, Name FROM Group WHERE Type = 'Queue' AND ({asked})"))
-    pages = salesforce.read(reads).pages
+    pages = salesforce.read([*reads, *EVERYBODY]).pages
     ids = _matched(users, pages["users"].rows if users else (), USER_KEYS)
     ids |= _matched(queues, pages["queues"].rows if queues else (), QUEUE_KEYS)
     if missing := sorted({*users, *queues} - ids.keys()):
@@ -71,8 +75,7 @@ def find(rules: Sequence[OwnerRule], salesforce: Salesforce) -> dict[str, Any]:
             f"the mapping hands people to {', '.join(missing)}, and the org has no active user or queue of that name",
             "name users by username, e-mail address or id, and queues by name or id",
         )
-    there = [row for page in pages.values() for row in page.rows]
-    names = {row["Id"]: row["Name"] for row in there if row["Id"] in ids.values() and row.get("Name")}
+    names = {row["Id"]: row["Name"] for page in pages.values() for row in page.rows if row.get("Name")}
     load = _load(ids, salesforce) if any(rule.by_capacity for rule in rules) else {}
     return {"ids": ids, "names": names, "load": load}
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import csv
+import json
+import re
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TextIO
+from types import TracebackType
+from typing import Any, NamedTuple, Self, TextIO
 
 from connector.base.facts import Decision, RecordChange
 from connector.base.text import printable
 from connector.lifecycle.plan import NUMBERS
 
 EMPTY = "(empty)"
-BAND = 10  # points of a score that are told as one
+BAND, BANDED = 10, 100  # points of a score that are told as one, from 0 to below 100
 SHOWN = 20  # people named where not all are asked for
 COLUMNS = ("id", "object", "name", "track", "from", "to", "verdict", "rule", "reason", "link")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the beginning of a formula
+FORMULA = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning of a formula
+NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 WORDS = ("stage", "status", "owner", "tags", "highest_stage", "account_stage")  # tracks told value by value
+IN_MEMORY = 1_000_000  # characters of rows, before they go to disk
+Row = dict[str, str]
 
 
 class Planned(NamedTuple):
@@ -35,31 +41,72 @@ def told(track: str, value: Any) -> str:
     if value is None or value == "":
         return EMPTY
     if track in NUMBERS and isinstance(value, int | float):
-        low = int(value // BAND * BAND)
-        return f"{low} to {low + BAND - 1}"
+        return _band(value)
     if track in NUMBERS or track in WORDS:
         return str(value)
     kind = track.partition(" ")[0]
     return {"days": "a number", "how": str(value)}.get(kind, "a date")
 
 
-@dataclass
+def _band(value: float) -> str:
+    if value < 0:
+        return "below 0"
+    if value >= BANDED:
+        return f"{BANDED} or more"
+    low = int(value // BAND * BAND)
+    return f"{low} to {low + BAND - 1}"
+
+
+def named(moves: Mapping[str, int], names: Mapping[str, str]) -> dict[str, int]:
+    """Counts by "from -> to" of owners, with their names for their ids."""
+    found: dict[str, int] = {}
+    for move, count in moves.items():
+        old, _, new = move.partition(" -> ")
+        said = f"{names.get(old, old)} -> {names.get(new, new)}"
+        found[said] = found.get(said, 0) + count
+    return found
+
+
+class Rows:
+    """Rows in the order they came. Beyond a million characters they lie on disk. Add all of them, then read."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(IN_MEMORY, "w+", encoding="utf-8")  # noqa: SIM115 - closed below
+
+    def append(self, row: Row) -> None:
+        self._file.write(json.dumps(row) + "\n")
+
+    def __iter__(self) -> Iterator[Row]:
+        self._file.seek(0)
+        for line in self._file:
+            yield json.loads(line)
+
+    def close(self) -> None:
+        self._file.close()
+
+
 class Listing:
-    """Who a plan changes and whom it holds, a row a change. The first ``keep`` of each are kept (None: all); with
-    ``csv_file`` each is written there as it comes, so that half a million need no memory."""
+    """Who a plan changes and whom it holds: a row a change. Those of the first ``keep`` people of each kind are kept
+    (None: of all); ``csv_file`` gets all of them as they come. Memory stays flat either way."""
 
-    keep: int | None = SHOWN
-    csv_file: TextIO | None = None
-    owners: Mapping[str, str] = field(default_factory=dict)  # id -> name
-    address: str = ""  # of the org
-    changes: list[dict[str, str]] = field(default_factory=list)
-    held: list[dict[str, str]] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=lambda: {"changes": 0, "held": 0})
-
-    def __post_init__(self) -> None:
-        self._csv = csv.writer(self.csv_file) if self.csv_file else None
+    def __init__(self, keep: int | None = SHOWN, csv_file: TextIO | None = None) -> None:
+        self.changes, self.held = Rows(), Rows()
+        self.people, self.people_held = 0, 0  # all there are
+        self.address = ""  # of the org
+        self.owners: Mapping[str, str] = {}  # id -> name
+        self._keep = keep
+        self._csv = csv.writer(csv_file) if csv_file else None
         if self._csv:
             self._csv.writerow(COLUMNS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.changes.close()
+        self.held.close()
 
     def of_org(self, address: str, owners: Mapping[str, str]) -> None:
         """What makes names and links of ids."""
@@ -67,31 +114,37 @@ class Listing:
 
     def add(self, batch: Iterable[Planned]) -> None:
         for planned in batch:
-            for row in self._rows(planned):
-                kind = "held" if row["verdict"] == "held" else "changes"
-                self.counts[kind] += 1
-                rows = self.held if kind == "held" else self.changes
-                if self.keep is None or len(rows) < self.keep:
-                    rows.append(row)
-                if self._csv:
-                    self._csv.writerow([_harmless(row[name]) for name in COLUMNS])
+            if moved := list(self._moved(planned)):
+                self.people += 1
+                self._put(self.changes, self.people, moved)
+            if held := list(self._held(planned)):
+                self.people_held += 1
+                self._put(self.held, self.people_held, held)
 
-    def as_dict(self) -> dict[str, Any]:
-        return {"people": self.changes, "people_held": self.held, "rows": dict(self.counts)}
+    def shown(self, people: int) -> int:
+        """How many of so many people are kept."""
+        return people if self._keep is None else min(people, self._keep)
 
-    def _rows(self, planned: Planned) -> Iterator[dict[str, str]]:
+    def _put(self, kept: Rows, number: int, rows: Iterable[Row]) -> None:
+        for row in rows:
+            if self._keep is None or number <= self._keep:
+                kept.append(row)
+            if self._csv:
+                self._csv.writerow([_harmless(row[name]) for name in COLUMNS])
+
+    def _moved(self, planned: Planned) -> Iterator[Row]:
         tracks = {track.track: track for track in planned.decision.tracks}
         for change in planned.change.changes if planned.change else ():
             track = tracks.get(change.track)
             rule, reason = (track.rule, track.reason) if track else ("", "")
             yield self._row(planned, change.track, change.old, change.new, "moves", rule, reason)
+
+    def _held(self, planned: Planned) -> Iterator[Row]:
         for track in planned.decision.tracks:
             if track.verdict == "held":
                 yield self._row(planned, track.track, track.current, track.current, "held", track.rule, track.reason)
 
-    def _row(
-        self, planned: Planned, track: str, old: Any, new: Any, verdict: str, rule: str, reason: str
-    ) -> dict[str, str]:
+    def _row(self, planned: Planned, track: str, old: Any, new: Any, verdict: str, rule: str, reason: str) -> Row:
         values = (planned.id, planned.object, planned.name or planned.id, track, *map(self._value, (old, new)))
         link = f"{self.address}/{planned.id}" if self.address and ":" not in planned.id else ""
         return dict(zip(COLUMNS, (*values, verdict, rule, reason, link), strict=True))
@@ -104,4 +157,4 @@ class Listing:
 def _harmless(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula and no terminal for a command."""
     text = printable(cell)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return f"'{text}" if text.lstrip().startswith(FORMULA) and not NUMBER.fullmatch(text) else text

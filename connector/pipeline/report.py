@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from connector.base.facts import Decision, Outcome, RecordChange, Result
+from connector.base.text import count
 from connector.pipeline.approval import HeldBack
-from connector.pipeline.planned import Listing, Planned, told
+from connector.pipeline.planned import Listing, Planned, named, told
 from connector.pipeline.poll import Polled
 
 
@@ -44,6 +45,7 @@ class CycleReport:
     hint: str = ""
     held_back: HeldBack | None = None
     listing: Listing | None = None  # who it is, where somebody asks
+    owners: Mapping[str, str] = field(default_factory=dict)  # id -> name, of those whom people go to and come from
 
     def read_from(self, polled: Polled) -> None:
         self.read = dict(polled.read)
@@ -76,12 +78,13 @@ class CycleReport:
         rules = {track.track: track.rule for track in decision.tracks}
         for each in change.changes:
             moves = self.changes.setdefault(each.track, Counter())
-            moves[f"{self._told(each.track, each.old)} -> {self._told(each.track, each.new)}"] += 1
+            moves[f"{told(each.track, each.old)} -> {told(each.track, each.new)}"] += 1
             self.rules.setdefault(each.track, Counter())[rules.get(each.track, "")] += 1
 
-    def _told(self, track: str, value: Any) -> str:
-        text = told(track, value)
-        return self.listing.owners.get(text, text) if self.listing is not None and track == "owner" else text
+    def moves(self) -> dict[str, dict[str, int]]:
+        """Track -> "from -> to" -> people, the most frequent first, owners by name."""
+        found = {track: dict(moves.most_common()) for track, moves in self.changes.items()}
+        return found | {track: named(moves, self.owners) for track, moves in found.items() if track == "owner"}
 
     @property
     def to_change(self) -> int:
@@ -90,8 +93,8 @@ class CycleReport:
 
     @property
     def said_to_change(self) -> str:
-        accounts = f" and {self.accounts_to_change:,} accounts" if self.accounts_to_change else ""
-        return f"{self.people_to_change:,} people{accounts}"
+        accounts = f" and {count(self.accounts_to_change, 'account')}" if self.accounts_to_change else ""
+        return f"{count(self.people_to_change, 'person', 'people')}{accounts}"
 
     def fail(self, what: str, hint: str = "") -> None:
         self.result, self.error, self.hint = "failed", what, hint
@@ -125,7 +128,7 @@ class CycleReport:
         return 3 if self.set_aside else 0
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON values, the document of ``--json``."""
+        """JSON values, as they are kept."""
         return {
             "kind": self.kind,
             "dry_run": self.dry_run,
@@ -155,8 +158,9 @@ class CycleReport:
         }
 
     def document(self) -> dict[str, Any]:
-        """What ``--json`` prints: the counts, and who it is where that was asked."""
-        return self.as_dict() | (self.listing.as_dict() if self.listing is not None else {})
+        """What ``--json`` prints, but for who it is."""
+        held = {"people_held": self.listing.people_held} if self.listing is not None else {}
+        return {**self.as_dict(), "changes": self.moves(), **held}
 
     def summary(self) -> dict[str, Any]:
         """The keys of the log line of a cycle, in a fixed order; "set_aside" by code, "api_calls" by kind."""

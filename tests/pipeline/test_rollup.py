@@ -205,7 +205,7 @@ def test_accounts_without_anybody_are_left_alone(world):
 
 def test_accounts_count_in_the_plan_and_against_the_limit(world, acme):
     world.max_changes = 2
-    with pytest.raises(ConfigurationError, match="2 people and 1 accounts, more than the limit of 2"):
+    with pytest.raises(ConfigurationError, match="2 people and 1 account, more than the limit of 2"):
         world.cycle()
     assert world.org.updates == []
     world.max_changes = 3
