@@ -18,9 +18,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import requests
-from simple_salesforce import Salesforce
+from simple_salesforce.api import Salesforce
 
 from connector.base import settings
+from connector.base.ports import PolledObject
 from connector.pipeline.backfill import Scope, run_backfill
 from connector.pipeline.cycle import run_cycle
 from connector.wiring import open_pipeline
@@ -46,7 +47,7 @@ def line(what: str, seconds: float, rows: int, calls: int, note: str = "") -> No
     print(f"{what:<34}{seconds:>8.2f} s {rows:>10,} rows {rows / seconds:>10,.0f} rows/s {calls:>6,} calls  {note}")
 
 
-def connector_cycles(given, folder: str) -> list:
+def connector_cycles(given, folder: str) -> list[PolledObject]:
     chosen = settings.explicit(
         state=str(Path(folder) / "state.sqlite3"),
         salesforce_instance_url=given["url"],

@@ -5,4 +5,4 @@ from hypothesis import settings
 
 def cases(quick: int) -> int:
     """So many with `make test`, ten times as many with `make long`."""
-    return quick * settings.default.max_examples // settings.get_profile("quick").max_examples
+    return quick * settings().max_examples // settings.get_profile("quick").max_examples

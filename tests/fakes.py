@@ -136,6 +136,7 @@ class FakeSalesforce:
                 since[2] is None or stamp < datetime.fromisoformat(since[2])
             )
         keyset = re.fullmatch(r"\(SystemModstamp > (\S+) OR \(SystemModstamp = \1 AND Id > '(\w+)'\)\)", where)
+        assert keyset is not None, where
         return (stamp, row["Id"]) > (datetime.fromisoformat(keyset[1]), keyset[2])
 
     def _page(self, rows: list[Row]) -> Page:

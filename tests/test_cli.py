@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from connector import cli
+from connector.base.errors import ConfigurationError
 
 HEAVY = ("sqlalchemy", "sqlmodel", "alembic", "psycopg", "requests", "urllib3", "simple_salesforce", "starlette")
 LOADED = "import sys; from connector import cli; print(*sorted({name.split('.')[0] for name in sys.modules}))"
@@ -101,13 +102,13 @@ def test_init_writes_what_check_finds_right_and_overwrites_nothing(here: Path) -
     assert "yaml-language-server: $schema=mapping.schema.json" in (here / "states.yaml").read_text()
     (here / "states.yaml").write_text("mine")
     again = runner.invoke(cli.app, ["init", "states"])
-    assert isinstance(again.exception, cli.ConfigurationError)
+    assert isinstance(again.exception, ConfigurationError)
     assert (here / "states.yaml").read_text() == "mine"
 
 
 def test_init_of_a_mapping_that_is_not_shipped_names_those_that_are(here: Path) -> None:
     refused = CliRunner().invoke(cli.app, ["init", "state"]).exception
-    assert isinstance(refused, cli.ConfigurationError)
+    assert isinstance(refused, ConfigurationError)
     assert "states" in refused.hint
     assert list(here.iterdir()) == []
 

@@ -14,11 +14,12 @@ README = (ROOT / "README.md").read_text()
 
 def commands():
     """Those that are shown."""
-    return {name: each for name, each in typer.main.get_command(app).commands.items() if not each.hidden}
+    return {name: each for name, each in typer.main.get_group(app).commands.items() if not each.hidden}
 
 
 def generated():
     spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -11,8 +11,10 @@ import sqlite3
 
 from tests.data.datasets import SET_BY_PEOPLE, Dataset, add_table, csv_tables, furthest, raw_folder, seeded, select
 
-FILES = ("Account", "AccountContactRelation", "Branch__c", "Campaign", "CampaignMember", "Case", "Contact", "Lead")
-FILES += ("Opportunity", "Task")
+FILES = (
+    *("Account", "AccountContactRelation", "Branch__c", "Campaign", "CampaignMember", "Case", "Contact", "Lead"),
+    *("Opportunity", "Task"),
+)
 
 ORACLE = """
 WITH person AS (

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -36,7 +37,7 @@ def environment(given: dict[str, str]) -> dict[str, str]:
     }
 
 
-def query(given: dict[str, str], soql: str) -> list[dict]:
+def query(given: dict[str, str], soql: str) -> list[dict[str, Any]]:
     answer = requests.get(
         f"{given['url']}/services/data/v67.0/query",
         {"q": soql},
@@ -52,7 +53,7 @@ def test_the_daemon_keeps_up_with_a_living_company_and_stops_when_told(tmp_path)
         given = json.loads(practice.stdout.readline())
         known = environment(given) | {"CONNECTOR_INTERVAL": "1"}
         with started("run", folder=tmp_path, **known) as daemon:
-            lines = []
+            lines: list[dict[str, Any]] = []
             while sum(line["event"] == "cycle done" for line in lines) < 4:
                 lines.append(json.loads(daemon.stderr.readline()))
             daemon.send_signal(signal.SIGTERM)

@@ -255,7 +255,8 @@ def _move(draw: st.DrawFn, standing: bool) -> dict[str, Any]:
     origins = draw(st.lists(st.sampled_from(STAGES[1:]), min_size=1, max_size=3, unique=True))
     back = [name for name in STAGES[: STAGES.index(origins[0])] if name not in origins]
     others = [name for name in STAGES if name not in origins]
-    to = draw(st.sampled_from(back if back and draw(st.integers(0, 3)) else others))
+    goes_back = bool(back) and draw(st.integers(0, 3)) > 0
+    to = draw(st.sampled_from(back if goes_back else others))
     usual = st.sampled_from(USUAL_MOVES + (USUAL_STANDING[:1] if standing else ()))
     when = draw(usual if draw(st.integers(0, 2)) else condition(False, standing))
     move: dict[str, Any] = {"from": origins, "to": to, "when": when, "rule": draw(st.booleans())}

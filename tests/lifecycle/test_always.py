@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from tests.lifecycle.someone import NOW, track, written
 from tests.lifecycle.stories import DAY, STORY, changed, compiled, condition, later, mapping_values, somebody
 
 # Without shrinking: a failure is told in seconds, and shrunk by hand where that is needed.
-FAST = {
+FAST: dict[str, Any] = {
     "derandomize": True,
     "phases": [Phase.explicit, Phase.generate],
     "suppress_health_check": list(HealthCheck),
@@ -169,7 +170,7 @@ BESIDE_STAGES = {  # what conditions may name
 @settings(max_examples=cases(120), **FAST)
 @given(condition(True), somebody(), STORY)
 def test_why_agrees_with_whether(what, someone, story):
-    values = {
+    values: dict[str, Any] = {
         "stages": [
             {"name": name}
             for name in ("Anonymous", "Suspect", "Engaged", "Qualified", "Opportunity", "Customer", "Former")

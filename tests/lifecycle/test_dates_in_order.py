@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from connector.mapping import loads
 from tests.lifecycle.someone import DAY, NOW, deal, did, person, stamp, written
@@ -29,7 +30,7 @@ def test_nobody_comes_to_an_earlier_stage_after_a_later_one_because_the_record_i
 def test_a_stage_that_was_passed_unseen_lies_between_those_around_it():
     mapping = loads(MAPPING)
     someone, _ = written(person(CreatedDate=stamp(NOW - 9 * DAY)), mapping)
-    facts = {"activities": (did("email_click", -2),), "opportunities": (deal("won", ago=-4),)}
+    facts: dict[str, Any] = {"activities": (did("email_click", -2),), "opportunities": (deal("won", ago=-4),)}
     someone, _ = written(replace(someone, **facts), mapping, NOW + 5 * DAY)
     dates = [someone.fields[f"{stage}_Entered__c"] for stage in ("Suspect", "Engaged", "Customer")]
     assert dates == ["2026-05-23", "2026-06-03", "2026-06-05"]

@@ -8,7 +8,8 @@ from connector.lifecycle.decide import look_at
 from connector.lifecycle.gate import decide_track
 from connector.lifecycle.ladder import NO_MEMORY
 from tests.cases import cases
-from tests.lifecycle.test_always import FAST, STORY, compiled, lived, mapping_values, somebody
+from tests.lifecycle.stories import STORY, compiled, mapping_values, somebody
+from tests.lifecycle.test_always import FAST, lived
 
 
 @settings(max_examples=cases(150), **FAST)

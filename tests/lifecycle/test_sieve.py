@@ -183,7 +183,7 @@ def test_a_sender_tells_its_score_with_its_newest_activity():
     ahead = did("call", -2, source="webhook", hook="my-tool", points="95")
     decision = decide(person(did=[*told, ahead]), loads(SCORES % ("sources", "none")), NOW)
     assert (track(decision, "score").value, decision.review_at) == ("60", ahead.occurred_at)
-    later = decide(person(did=[*told, ahead]), loads(SCORES % ("sources", "none")), decision.review_at)
+    later = decide(person(did=[*told, ahead]), loads(SCORES % ("sources", "none")), ahead.occurred_at)
     assert track(later, "score").value == "95"
 
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from connector.lifecycle import decide
 from tests.cases import cases
 from tests.lifecycle.someone import track
-from tests.lifecycle.test_always import FAST, STORY, compiled, lived, mapping_values, somebody
+from tests.lifecycle.stories import STORY, compiled, mapping_values, somebody
+from tests.lifecycle.test_always import FAST, lived
 
 SEEN: Counter[str] = Counter()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
+from typing import Any
 
 import pytest
 
@@ -177,7 +178,11 @@ def test_the_highest_stage_stays_when_the_person_goes_back_and_leaves_out_what_i
 
 def test_conditions_look_at_any_field_of_the_record_and_its_account():
     mapping = both("{account: {Industry: Banking}, contact: {Department: {contains: [sales]}}, field: {Rating: Hot}}")
-    facts = {"account": {"Id": "001", "Industry": "Banking"}, "Department": "Inside Sales", "Rating": "hot"}
+    facts: dict[str, Any] = {
+        "account": {"Id": "001", "Industry": "Banking"},
+        "Department": "Inside Sales",
+        "Rating": "hot",
+    }
     assert stage_of(person(**facts), mapping) == "Yes"
     assert stage_of(person(**{**facts, "account": {}}), mapping) == "No"
     assert stage_of(person(object_name="Lead", **facts), mapping) == "No"

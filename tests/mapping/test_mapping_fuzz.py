@@ -89,12 +89,12 @@ def mutated_tree(tree, dice, others):
             items[key] = mutated_tree(items[key], dice, others)
         return Map(items, tree.place, tree.keys)
     if isinstance(tree, Seq) and tree.items:
-        items = list(tree.items)
-        at = dice.randrange(len(items))
-        items[at] = mutated_tree(items[at], dice, others)
+        rows = list(tree.items)
+        at = dice.randrange(len(rows))
+        rows[at] = mutated_tree(rows[at], dice, others)
         if dice.random() < 0.2:
-            items.append(dice.choice(items))
-        return Seq(tuple(items), tree.place)
+            rows.append(dice.choice(rows))
+        return Seq(tuple(rows), tree.place)
     return Scalar(dice.choice(VALUES), tree.place, str(dice.choice(VALUES)))
 
 

@@ -97,4 +97,4 @@ def test_a_mapping_that_includes_another_adds_to_its_sources():
     over = "include: base.yaml\nsources: {marketo: {score: none}}\n"
     found = {each.name: each for each in loads(over, "my.yaml", {"base.yaml": base}).model.sources}
     assert found["hubspot"].is_off
-    assert (found["marketo"].kinds, found["marketo"].score) == ({"call"}, "")
+    assert (found["marketo"].kinds, found["marketo"].score) == (frozenset({"call"}), "")

@@ -1,5 +1,6 @@
 """A pipeline over the fake org and a real state, and steps small enough to read as sentences."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
@@ -32,7 +33,7 @@ class World:
     max_changes: int | None = None
     pack: int = 1000
     address: str = ""  # of the state, where it is no file
-    _ids: count = field(default_factory=lambda: count(1))
+    _ids: Iterator[int] = field(default_factory=lambda: count(1))
 
     @property
     def pipeline(self) -> Pipeline:

@@ -109,9 +109,9 @@ class Living(RuleBasedStateMachine):
                 raise Died
             return update(changes)
 
-        self.world.org.update = dies
+        self.world.org.update = dies  # type: ignore[method-assign]  # for once
         self.cycle()
-        self.world.org.update = update
+        self.world.org.update = update  # type: ignore[method-assign]
         self.world.restart(self.state)
 
     @rule()

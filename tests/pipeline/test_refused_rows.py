@@ -71,7 +71,7 @@ def owners(world, people):
 def fails_once(world):
     """Salesforce answers none of the next writes."""
     rest = ["collections"]
-    world.org.fail = lambda kind: kind in rest and not rest.remove(kind)
+    world.org.fail = lambda kind: bool(rest) and kind == rest[0] and bool(rest.pop())
 
 
 def test_a_refused_hand_off_happens_again_to_the_same_owner(office):
@@ -160,7 +160,7 @@ def test_a_hand_off_to_the_owner_somebody_has_already_sets_the_status_when_the_r
 def test_turns_that_a_stopped_run_dealt_out_are_dealt_again(office):
     people = clicked(office, 4)
     office.pack = 1
-    calls = []
+    calls: list[str] = []
 
     def stops(kind):
         if kind == "collections" and len(calls) == 2:

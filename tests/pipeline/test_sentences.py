@@ -159,7 +159,13 @@ class Scene:
             then = self.clock.now() - span(spec.get("ago", "30d"))
             closes = then if is_closed else self.clock.now() + timedelta(days=30)
             via = spec.get("via", "role")
-            row = {"Id": f"006{key}", "Name": "Deal", "StageName": stage, "IsClosed": is_closed, "IsWon": is_won}
+            row: dict[str, Any] = {
+                "Id": f"006{key}",
+                "Name": "Deal",
+                "StageName": stage,
+                "IsClosed": is_closed,
+                "IsWon": is_won,
+            }
             row |= {"CloseDate": closes.date().isoformat(), "CreatedDate": sf_time(then)}
             row |= {"AccountId": ACCOUNT if via == "account" else None, **spec.get("fields", {})}
             self.org.put("Opportunity", row)
@@ -302,7 +308,8 @@ def test_what_is_said_comes_true_in_an_org(sentence, text, stage):
     mapping = mappings.loads(text)
     examples = YAML(typ="safe", pure=True).load(text)["tests"]
     for example in examples:
-        scene = Scene(mapping, *stage(), example.get("object", "Contact"))
+        store, clock = stage()
+        scene = Scene(mapping, store, clock, example.get("object", "Contact"))
         steps = [example, *example.get("then", ())]
         for step in steps:
             scene.play(step)

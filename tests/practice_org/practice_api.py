@@ -25,7 +25,7 @@ class Api:
         url = self.server.url + path if path.startswith("/") else f"{self.base}/{path}"
         return self.session.request(method, url, timeout=30, **kwargs)  # type: ignore[arg-type] # handed on as they are
 
-    def get(self, path: str, headers: dict[str, str] | None = None, **params: str) -> requests.Response:
+    def get(self, path: str, headers: Any = None, **params: str) -> requests.Response:
         return self.call("GET", path, params=params, headers=headers)
 
     def query(self, soql: str, **headers: str) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def test_a_record_has_the_shape_that_was_recorded(client: Client) -> None:
     ],
 )
 def test_operators(client: Client, given: tuple[str, ...], expected: str) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"email": "a@one.example", "firstname": "Ann", "hubspotscore": 10, "company": "Iron Works Ltd"},
         {"email": "b@one.example", "firstname": "Bob", "hubspotscore": 9, "lastname": "Wood"},
         {"email": "c@two.example"},
@@ -188,7 +188,7 @@ def test_a_contact_is_found_by_its_address_and_shows_its_past(client: Client, cl
     client.hub.update_contacts([{"id": one, "lifecyclestage": "customer"}])
     path = f"{CONTACTS}/Ann@example.com"
     wanted = "hs_v2_date_entered_customer"
-    more = {"properties": wanted, "propertiesWithHistory": "lifecyclestage"}
+    more: dict[str, Any] = {"properties": wanted, "propertiesWithHistory": "lifecyclestage"}
     found = client.ok("GET", path, idProperty="email", **more)
     past = [(each["value"], each["timestamp"]) for each in found["propertiesWithHistory"]["lifecyclestage"]]
     assert past == [("customer", "2026-05-04T12:01:00.000Z"), ("lead", "2026-05-04T12:00:00.000Z")]

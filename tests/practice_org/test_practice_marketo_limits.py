@@ -70,7 +70,8 @@ def test_faults_show_as_marketo_shows_them(mkto: Service, marketo: Marketo) -> N
     ):  # fmt: skip
         on(kind, times=1, path="/rest/v1", **values)
         assert mkto.code("activities/types") == code
-    for kind, status, values in (("edge", 502, {}), ("server_error", 503, {"status": 503})):
+    faults: tuple[tuple[str, int, dict[str, Any]], ...] = (("edge", 502, {}), ("server_error", 503, {"status": 503}))
+    for kind, status, values in faults:
         on(kind, times=1, path="/rest/v1", **values)
         response = mkto.call("GET", "activities/types")
         assert (response.status_code, response.headers["content-type"][:9]) == (status, "text/html")

@@ -18,7 +18,7 @@ from practice_org.serving.server import Server
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
-def ask(server: Server, headers: dict[str, str] | None = None, **form: str) -> requests.Response:
+def ask(server: Server, headers: Any = None, **form: str) -> requests.Response:
     return requests.post(f"{server.url}/services/oauth2/token", data=form, headers=headers, timeout=10)
 
 
@@ -29,7 +29,11 @@ def refusal(answer: requests.Response) -> tuple[str, str]:
 
 def assertion(org: PracticeOrg, key: Any = None, **changes: Any) -> str:
     credentials = org.credentials
-    claims = {"iss": credentials.client_id, "sub": credentials.username, "aud": "https://login.salesforce.com"}
+    claims: dict[str, Any] = {
+        "iss": credentials.client_id,
+        "sub": credentials.username,
+        "aud": "https://login.salesforce.com",
+    }
     claims |= {"exp": int((org.clock.now() + timedelta(minutes=3)).timestamp()), **changes}
     return jwt.encode(claims, key or credentials.private_key_file.read_bytes(), algorithm="RS256")
 

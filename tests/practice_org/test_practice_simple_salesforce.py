@@ -6,10 +6,11 @@ import csv
 import io
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import requests
-from simple_salesforce import Salesforce
+from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceMalformedRequest, SalesforceResourceNotFound
 
 from connector.base.clock import SystemClock
@@ -36,7 +37,7 @@ def session(secure: Server) -> Iterator[requests.Session]:
 
 
 @pytest.fixture
-def sf(secure: Server, session: requests.Session) -> Salesforce:
+def sf(secure: Server, session: requests.Session) -> Any:  # its own types know nothing of "sf.Contact"
     token = secure.org.credentials.access_token
     return Salesforce(instance_url=secure.url, session_id=token, session=session, version="62.0")
 
@@ -46,7 +47,7 @@ def people(org: PracticeOrg, number: int) -> list[str]:
     return org.create("Contact", rows)
 
 
-def test_query_gives_what_is_in_the_org(sf: Salesforce, secure: Server) -> None:
+def test_query_gives_what_is_in_the_org(sf: Any, secure: Server) -> None:
     wanted = people(secure.org, 3)
     answer = sf.query("SELECT Id, LastName, DoNotCall FROM Contact ORDER BY LastName")
     assert [record["Id"] for record in answer["records"]] == wanted
@@ -54,14 +55,14 @@ def test_query_gives_what_is_in_the_org(sf: Salesforce, secure: Server) -> None:
     assert answer["done"] is True
 
 
-def test_query_all_iter_follows_the_locator_to_the_end(sf: Salesforce, secure: Server) -> None:
+def test_query_all_iter_follows_the_locator_to_the_end(sf: Any, secure: Server) -> None:
     wanted = people(secure.org, 4500)
     found = [record["Id"] for record in sf.query_all_iter("SELECT Id FROM Contact ORDER BY Id")]
     assert found == sorted(wanted)
     assert secure.org.calls["query_more"] == 2
 
 
-def test_query_all_with_deleted_reads_the_bin(sf: Salesforce, secure: Server) -> None:
+def test_query_all_with_deleted_reads_the_bin(sf: Any, secure: Server) -> None:
     kept, gone = people(secure.org, 2)
     secure.org.delete("Contact", [gone])
     found = sf.query_all("SELECT Id, IsDeleted FROM Contact", include_deleted=True)["records"]
@@ -69,7 +70,7 @@ def test_query_all_with_deleted_reads_the_bin(sf: Salesforce, secure: Server) ->
     assert [record["Id"] for record in sf.query_all("SELECT Id FROM Contact")["records"]] == [kept]
 
 
-def test_a_record_is_made_read_changed_and_deleted(sf: Salesforce, secure: Server) -> None:
+def test_a_record_is_made_read_changed_and_deleted(sf: Any, secure: Server) -> None:
     made = sf.Contact.create({"LastName": "Doe", "Email": "doe@example.com"})
     assert made["success"]
     assert sf.Contact.get(made["id"])["Email"] == "doe@example.com"
@@ -82,13 +83,13 @@ def test_a_record_is_made_read_changed_and_deleted(sf: Salesforce, secure: Serve
         sf.Contact.get(made["id"])
 
 
-def test_upsert_creates_then_changes(sf: Salesforce, secure: Server) -> None:
+def test_upsert_creates_then_changes(sf: Any, secure: Server) -> None:
     assert sf.Contact.upsert("Ext__c/a b", {"LastName": "First"}) == 201
     assert sf.Contact.upsert("Ext__c/a b", {"LastName": "Second"}) == 200
     assert secure.org.rows("SELECT LastName, Ext__c FROM Contact") == [{"LastName": "Second", "Ext__c": "a b"}]
 
 
-def test_describe_limits_and_the_global_list_are_understood(sf: Salesforce) -> None:
+def test_describe_limits_and_the_global_list_are_understood(sf: Any) -> None:
     fields = {field["name"]: field for field in sf.Lead.describe()["fields"]}
     assert fields["Status"]["type"] == "picklist"
     assert sf.limits()["DailyApiRequests"]["Max"] == 15000
@@ -96,7 +97,7 @@ def test_describe_limits_and_the_global_list_are_understood(sf: Salesforce) -> N
     assert sf.api_usage["api-usage"].total == 15000
 
 
-def test_updated_and_deleted_list_the_window(sf: Salesforce, secure: Server) -> None:
+def test_updated_and_deleted_list_the_window(sf: Any, secure: Server) -> None:
     kept, gone = people(secure.org, 2)
     secure.org.delete("Contact", [gone])
     now = SystemClock().now()
@@ -105,13 +106,14 @@ def test_updated_and_deleted_list_the_window(sf: Salesforce, secure: Server) -> 
     assert [one["id"] for one in sf.Contact.deleted(*window)["deletedRecords"]] == [gone]
 
 
-def test_a_refusal_carries_salesforces_code(sf: Salesforce) -> None:
+def test_a_refusal_carries_salesforces_code(sf: Any) -> None:
     with pytest.raises(SalesforceMalformedRequest) as caught:
         sf.query("SELECT Nope FROM Contact")
-    assert caught.value.content[0]["errorCode"] == "INVALID_FIELD"
+    content: Any = caught.value.content
+    assert content[0]["errorCode"] == "INVALID_FIELD"
 
 
-def test_bulk2_query_reads_every_row_in_pages(sf: Salesforce, secure: Server) -> None:
+def test_bulk2_query_reads_every_row_in_pages(sf: Any, secure: Server) -> None:
     wanted = people(secure.org, 2500)
     pages = list(sf.bulk2.Contact.query("SELECT Id, LastName, DoNotCall FROM Contact", max_records=1000, wait=0))
     rows = [row for page in pages for row in csv.DictReader(io.StringIO(page))]
@@ -120,7 +122,7 @@ def test_bulk2_query_reads_every_row_in_pages(sf: Salesforce, secure: Server) ->
     assert {row["DoNotCall"] for row in rows} == {"true", "false"}
 
 
-def test_bulk2_ingest_says_which_rows_failed(sf: Salesforce, secure: Server) -> None:
+def test_bulk2_ingest_says_which_rows_failed(sf: Any, secure: Server) -> None:
     first, second = people(secure.org, 2)
     records = [{"Id": first, "Lifecycle_Stage__c": "Customer"}, {"Id": second, "Email": "no address"}]
     records = [{"Lifecycle_Stage__c": "", "Email": "", **record} for record in records]
@@ -133,7 +135,7 @@ def test_bulk2_ingest_says_which_rows_failed(sf: Salesforce, secure: Server) -> 
     assert [row["Lifecycle_Stage__c"] for row in stages] == ["Customer", None]
 
 
-def test_bulk2_inserts_and_upserts(sf: Salesforce, secure: Server) -> None:
+def test_bulk2_inserts_and_upserts(sf: Any, secure: Server) -> None:
     sf.bulk2.Contact.insert(records=[{"LastName": "A", "Ext__c": "1"}, {"LastName": "B", "Ext__c": "2"}], wait=0)
     changed = [{"LastName": "B2", "Ext__c": "2"}, {"LastName": "C", "Ext__c": "3"}]
     sf.bulk2.Contact.upsert(records=changed, external_id_field="Ext__c", wait=0)

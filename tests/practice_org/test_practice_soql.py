@@ -253,7 +253,9 @@ def test_every_condition_is_two_valued(
     found = names(org, f"NOT {condition}" if negated else condition)
     join = all if word == "AND" else any
     wanted = [
-        str(i) for i, title in enumerate(titles) if join(holds(*leaf[1:], title) for leaf in (first, second)) != negated
+        str(i)
+        for i, title in enumerate(titles)
+        if join(holds(leaf[1], leaf[2], title) for leaf in (first, second)) != negated
     ]
     assert found == wanted
 

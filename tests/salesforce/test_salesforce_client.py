@@ -109,7 +109,7 @@ def test_a_thousand_rows_are_one_call_that_leaves_owners_alone(client: Salesforc
 
 
 def test_a_read_that_is_refused_raises_for_all_and_names_itself(client: SalesforceClient, org: Org) -> None:
-    org.part = lambda _part: (400, [{"errorCode": "INVALID_FIELD", "message": "No such column 'X'"}])  # type: ignore[method-assign]  # what the test is about
+    org.part = lambda part: (400, [{"errorCode": "INVALID_FIELD", "message": "No such column 'X'"}])  # type: ignore[method-assign]  # what the test is about
     with pytest.raises(Refused, match=r"INVALID_FIELD: No such column 'X' \(reading r0\)") as caught:
         client.read(reads(2))
     assert caught.value.code == "INVALID_FIELD"
@@ -153,7 +153,7 @@ def test_limits_are_told(client: SalesforceClient, org: Org) -> None:
 
 
 def test_an_org_that_hides_itself_in_the_token_is_asked(player: Player, org: Org, clock: FrozenClock) -> None:
-    org.part = lambda _part: (200, {"records": [{"Id": "00DXX0000000001"}]})  # type: ignore[method-assign]  # what the test is about
+    org.part = lambda part: (200, {"records": [{"Id": "00DXX0000000001"}]})  # type: ignore[method-assign]  # what the test is about
     client = open_salesforce(settings(player, salesforce_access_token="opaque"), clock)
     assert client.identity() == client.identity() == "00DXX00000000012AA"
     assert client.calls() == {"composite": 1}

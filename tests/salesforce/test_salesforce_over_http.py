@@ -83,7 +83,7 @@ READ = [Read("Lead", f"SELECT Id, {STAGE}, Owner.Name FROM Lead ORDER BY SystemM
 @pytest.mark.parametrize("flow", ["jwt", "credentials", "token"])
 def test_each_way_to_sign_in_works(server: Server, org: PracticeOrg, clock: FrozenClock, flow: str) -> None:
     own, no_secret = org.credentials, {"salesforce_client_secret": None}
-    more: dict[str, Any] = {
+    ways: dict[str, dict[str, Any]] = {
         "jwt": {
             **no_secret,
             "salesforce_username": own.username,
@@ -95,8 +95,8 @@ def test_each_way_to_sign_in_works(server: Server, org: PracticeOrg, clock: Froz
             "salesforce_access_token": own.access_token,
             "salesforce_instance_url": server.url,
         },
-    }[flow]
-    client = open_salesforce(settings(server, **more), clock)
+    }
+    client = open_salesforce(settings(server, **ways[flow]), clock)
     assert client.identity() == org.organization_id
     client.read(READ)
     assert client.calls() == {"composite": 1}

@@ -41,7 +41,9 @@ class Switch:
 
 class Bench(Protocol):
     clock: FrozenClock
-    secrets: tuple[str, ...]
+
+    @property
+    def secrets(self) -> tuple[str, ...]: ...
 
     def source(self) -> Source:
         """A source as after a restart."""

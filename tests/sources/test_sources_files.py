@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -270,7 +271,8 @@ def test_however_a_file_grows_each_record_is_read(
     tmp_path_factory: pytest.TempPathFactory, shapes: list[str], cuts: list[int], suffix: str
 ) -> None:
     folder = Folder(tmp_path_factory.mktemp("grows"))
-    row = {".jsonl": event, ".csv": lambda i: f'{i},2026-04-30T10:00:00Z,call,a@example.com,"two\nlines"\n'}[suffix]
+    in_csv = '{},2026-04-30T10:00:00Z,call,a@example.com,"two\nlines"\n'
+    row: Callable[[str], str] = event if suffix == ".jsonl" else in_csv.format
     lines = [{"good": row(f"e{i}"), "bad": "oops\n", "blank": "\n"}[shape] for i, shape in enumerate(shapes)]
     header = "event_id,occurred_at,type,email,name\n" if suffix == ".csv" else ""
     content = (header + "".join(lines)).encode()

@@ -13,8 +13,8 @@ import pytest
 from connector.base.clock import FrozenClock
 from connector.base.errors import Passing
 from connector.base.facts import Activity, SourcePage
+from connector.sources.marketo import history as marketo_history
 from connector.sources.marketo.api import MarketoApi, MarketoToken
-from connector.sources.marketo.source import history as marketo_history
 from practice_org.marketo.gate import Switches
 from tests.sources.marketo_bench import MarketoBench
 from tests.sources.source_suite import activities, ids
@@ -169,8 +169,8 @@ def test_a_full_queue_is_waited_for(bench: MarketoBench) -> None:
     pages, cursor = until_read(bench, polls=2)
     assert cursor["history"]["job"]
     assert bench.marketo.exports.jobs[cursor["history"]["job"]].status == "Created"
-    for job in list(bench.marketo.exports.jobs.values())[:10]:
-        job.status = "Cancelled"
+    for other in list(bench.marketo.exports.jobs.values())[:10]:
+        other.status = "Cancelled"
     bench.switch()
     assert ids(bench.extracting().poll(cursor, bench.clock.now())) | ids(pages) == added
 

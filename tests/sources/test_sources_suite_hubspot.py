@@ -307,7 +307,7 @@ def test_an_engagement_with_two_people_is_an_activity_of_each(hubspot: HubSpotBe
 
 def test_events_of_machines_are_no_engagement_and_steps_of_delivery_no_activities(hubspot: HubSpotBench) -> None:
     unsubscribed = [{"id": 1, "status": "UNSUBSCRIBED"}]
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"type": "CLICK", "filteredEvent": True},
         {"type": "CLICK", "url": "https://example.com/"},
         {"type": "OPEN"},

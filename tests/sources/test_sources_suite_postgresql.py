@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
-import test_sources_suite_warehouse as on_sqlite
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
@@ -21,6 +21,7 @@ from connector.base.errors import Passing, Refused
 from connector.base.ports import Source
 from connector.sources.warehouse.source import WarehouseSource
 from tests.postgres import Server, needs_server, plain
+from tests.sources import test_sources_suite_warehouse as on_sqlite
 from tests.sources.source_suite import Bench, Polls, Switch, activities
 
 pytestmark = needs_server
@@ -187,7 +188,7 @@ def test_values_of_any_type_reach_the_activity(simple: PostgreSQLBench) -> None:
         " '2026-05-01T12:00:00Z'::timestamptz AS updated_at WHERE 'a:b' LIKE '%:b' -- x"
     )
     polls = Polls(simple)
-    simple.source = lambda: PostgreSQLBench.source(simple, query)  # type: ignore[method-assign]
+    simple.source = partial(PostgreSQLBench.source, simple, query)  # type: ignore[method-assign]
     polls.poll()
     [found] = activities(polls.pages).values()
     assert found.occurred_at == datetime(2026, 4, 30, 8, 0, 0, 123456, UTC)

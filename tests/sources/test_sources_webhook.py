@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -166,7 +167,7 @@ def test_a_body_may_be_one_activity_a_list_or_an_envelope() -> None:
         ({"webhook_secret": "whsec_AAAA"}, "no secret"),
     ],
 )
-def test_an_open_door_is_refused(clock: FrozenClock, more: dict[str, str], words: str) -> None:
+def test_an_open_door_is_refused(clock: FrozenClock, more: dict[str, Any], words: str) -> None:
     settings = Settings(webhook_port=0, **more, _env_file=None)
     with pytest.raises(ConfigurationError, match=words), serve_webhooks(settings, clock):
         pass
