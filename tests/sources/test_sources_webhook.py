@@ -110,6 +110,10 @@ class TestWebhook(SourceSuite):
         assert answer.status_code == 503
         assert "Retry-After" in answer.headers
 
+    def test_nobody_else_can_read_the_inbox(self, bench: HookBench) -> None:
+        bench.add(1)
+        assert bench.inbox.stat().st_mode & 0o777 == 0o600
+
     def test_recorded_messages_are_forgotten_after_a_week(self, bench: HookBench) -> None:
         bench.add(180)
         polls = Polls(bench)

@@ -97,7 +97,9 @@ class Inbox:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         """One transaction; the write lock is taken at its begin, so that no two threads store the same message."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        if not self._path.exists():
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.touch(mode=0o600)  # it will hold personal data
         with closing(sqlite3.connect(self._path, timeout=10, isolation_level=None)) as database:
             database.execute("PRAGMA synchronous = FULL")
             database.executescript(SCHEMA)
