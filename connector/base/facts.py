@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 Row = Mapping[str, Any]
 NOTHING: Mapping[str, Any] = {}
@@ -124,6 +124,9 @@ class Evidence(NamedTuple):
     at: datetime | None = None
 
 
+Verdict = Literal["moves", "stays", "held"]
+
+
 class TrackDecision(NamedTuple):
     """What one track of a person should be, and why.
 
@@ -137,7 +140,7 @@ class TrackDecision(NamedTuple):
     value: str | None
     current: str | None
     rule: str
-    verdict: str
+    verdict: Verdict
     reason: str  # one sentence
     evidence: tuple[Evidence, ...] = ()
     memory: Mapping[str, Any] = NOTHING  # JSON values

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping as Map
 from typing import Any, NamedTuple
 
-from connector.base.facts import Change, Decision, Evidence, RecordChange, Row, TrackDecision
+from connector.base.facts import Change, Decision, Evidence, RecordChange, Row, TrackDecision, Verdict
 from connector.lifecycle.mapping import Mapping
 
 TRACK = "account_stage"
@@ -50,7 +50,7 @@ def _decide(current: str | None, people: Map[str, Reached], memory: Map[str, Any
     if furthest == written and current not in (None, furthest):
         reason = "set by a person, and stays until the furthest of its people is at another stage"
         return TrackDecision(TRACK, current, current, "", "held", reason, (), memory)
-    verdict = "stays" if furthest == current else "moves"
+    verdict: Verdict = "stays" if furthest == current else "moves"
     remembered = {"written": furthest}
     if furthest is None:
         return TrackDecision(TRACK, "", current, "", verdict, "nobody of the account is at a stage", (), remembered)

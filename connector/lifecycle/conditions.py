@@ -5,7 +5,7 @@ every time. ``tell`` gives the evidence of one that holds: it runs for the rule 
 also what is missing: it is for ``connector explain``. A property test holds them to the same answer.
 
 Here are the conditions on the record, its account and its prospects, and how conditions combine; ``activity.py``,
-``opportunity.py``, ``standing.py`` and ``measures.py`` have the others.
+``opportunity.py``, ``whereabouts.py`` and ``measures.py`` have the others.
 """
 
 from __future__ import annotations

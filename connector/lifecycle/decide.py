@@ -33,7 +33,7 @@ def decide(person: Person, mapping: Mapping, now: datetime, assigner: Assigner |
     view = look_at(person, program, now, assigner.owners)
     if program.lock is not None and program.lock(view):
         return Decision(person.id, locked(view, program), view.review)
-    tracks = _standing(view, program)
+    tracks = _ladders(view, program)
     for scorer in program.scorers:
         tracks.append(scorer.decision(view))
     if program.labeller is not None:
@@ -41,7 +41,7 @@ def decide(person: Person, mapping: Mapping, now: datetime, assigner: Assigner |
     return assigner.assign(Decision(person.id, tuple(tracks), view.review), mapping)
 
 
-def _standing(view: View, program: Program) -> list[TrackDecision]:
+def _ladders(view: View, program: Program) -> list[TrackDecision]:
     """Stage, status and owner."""
     if not program.is_intertwined:
         stage, move = decide_track(view, program.stage)
@@ -51,7 +51,8 @@ def _standing(view: View, program: Program) -> list[TrackDecision]:
         return _in_order(stage, _status(view, program, stage, move, handoff), owner)
     if program.status is not None:
         memory = view.memory.get("status", NO_MEMORY)
-        program.status.tell(view, program.status.stand(view, program.status.current(view, memory), memory))
+        standing = program.status.stand(view, program.status.current(view, memory), memory)
+        program.status.show(view, standing.position, standing.since)
     before = (view.status, view.handed_off)
     stage, move = decide_track(view, program.stage)
     start = program.stage.put(view, move.to, stage.memory.get("hold")) if move is not None and is_moved(stage) else None

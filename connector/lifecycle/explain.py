@@ -76,7 +76,7 @@ def _look_at_ladder(view: View, ladder: Ladder) -> Looked:
     memory = view.memory.get(ladder.name, NO_MEMORY)
     standing = ladder.stand(view, ladder.current(view, memory), memory)
     before = (view.stage, view.stage_since, view.status, view.status_since)
-    ladder.tell(view, standing)
+    ladder.show(view, standing.position, standing.since)
     rules = tuple(
         RuleExplained(ladder.steps[position].name, rule.name, rule.line, rule.when.look(view))
         for position, rule, _ in ladder.rules

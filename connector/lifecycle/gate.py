@@ -13,33 +13,18 @@ nobody goes back and forth between the two on the same facts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from connector.base.facts import TrackDecision
-from connector.lifecycle.conditions import Told, Why
-from connector.lifecycle.ladder import FIRST, NO_MEMORY, NOWHERE, UNKNOWN, Ladder, Memory, Standing
+from connector.base.facts import TrackDecision, Verdict
+from connector.lifecycle.conditions import Told
+from connector.lifecycle.dates import stage_dates
+from connector.lifecycle.ladder import NO_MEMORY, NOWHERE, UNKNOWN, Ladder, Memory, Standing
 from connector.lifecycle.model import Move, Rule
-from connector.lifecycle.remember import add_kept, plain
 from connector.lifecycle.values import show_duration, show_time, time_of
 from connector.lifecycle.view import View
 
 NO_RULE = "no rule holds"
-
-
-@dataclass(slots=True)
-class Course:
-    """What is being decided of one track: filled on the way."""
-
-    target: int
-    answer: int  # the rules' answer, capped by moves
-    verdict: str = "stays"
-    reason: str = ""
-    rule: Rule | None = None
-    move: Move | None = None
-    hold: Memory | None = None
-    pending: dict[str, str] = field(default_factory=dict)  # move -> since when its condition has held
 
 
 def decide_track(view: View, ladder: Ladder, start: Standing | None = None) -> tuple[TrackDecision, Move | None]:
@@ -49,302 +34,290 @@ def decide_track(view: View, ladder: Ladder, start: Standing | None = None) -> t
     current = ladder.current(view, memory)
     if ladder.scope is not None and view.stage not in ladder.scope:
         return _outside(view, ladder, current, memory), None
-    if start is None and current == memory.get("written"):
-        usual = _unchanged(view, ladder, current, memory) if memory else _first(view, ladder)
-        if usual is not None:
-            return usual, None
     standing = start or ladder.stand(view, current, memory)
     if standing.position == UNKNOWN:
         reason = f"{current!r} is not a {ladder.name} of the mapping"
         return TrackDecision(ladder.name, None, current, "", "held", reason, memory=memory), None
-    ladder.tell(view, standing)
-    course = _course(view, ladder, standing, memory)
-    evidence, since = _why(view, course, standing, memory)
-    decision = _decision(view, ladder, standing, course, current, memory, evidence, since)
-    return decision, course.move
+    passage = Passage(view, ladder, memory, current, standing)
+    passage.go()
+    return passage.decision(), passage.move
 
 
-def _unchanged(view: View, ladder: Ladder, current: str | None, memory: Memory) -> TrackDecision | None:
-    """The decision on somebody for whom nothing is different: the value that we left there stands, and the rules say
-    what they said. That is most people, most of the time; None sends the others the long way, to the same answer."""
-    at = memory.get("at")
-    position = ladder.positions.get(at, NOWHERE) if at is not None else NOWHERE
-    if not ladder.is_settled(memory, view.person):
-        return None
-    view.stand(ladder.name, at, memory["since"])
-    answer, rule = ladder.answer(view)
-    is_apart = answer > position or (answer < position and not ladder.track.forward)
-    if is_apart or ladder.names[answer] != memory["answer"]:
-        return None
-    told = "" if rule is None or answer < position else rule.name
-    leads_out = ladder.leads_out(view, position) or (answer != position and ladder.leads_out(view, answer))
-    if leads_out or told != memory["rule"]:
-        return None
-    if answer < position:
-        return TrackDecision(ladder.name, current, current, "", "held", _backward(ladder, answer), (), memory)
-    if rule is None:
-        return TrackDecision(ladder.name, current, current, "", "stays", NO_RULE, (), memory)
-    return TrackDecision(ladder.name, current, current, rule.name, "stays", rule.reason, (), memory)
+class Passage:
+    """One person at the gate of one track: where they stand, what the rules and moves say, and what comes of it.
 
+    ``target`` is where they end; ``answer`` what the rules say, capped by moves; ``rule`` and ``move`` what led there.
+    ``hold`` is what still keeps the value. ``pending``: move -> since when its condition has held.
+    """
 
-def _first(view: View, ladder: Ladder) -> TrackDecision | None:
-    """The decision on somebody never seen before, whose field is empty: what the rules say, since the evidence says so.
-    None sends those whom a move concerns the long way, to the same answer."""
-    view.stand(ladder.name, None, None)
-    answer, rule = ladder.answer(view)
-    evidence, since = rule.when.tell(view) if rule is not None else ((), None)
-    entered = None if rule is None else view.now if since is None or since > view.now else since
-    remembered = plain(view, ladder, answer, entered, rule.name if rule is not None else "")
-    if not ladder.is_plain:
-        add_kept(view, ladder, FIRST, answer, entered, NO_MEMORY, remembered)
-    if rule is None:
-        return TrackDecision(ladder.name, None, None, "", "stays", NO_RULE, (), remembered)
-    ladder.show(view, answer, entered)
-    if ladder.leads_out(view, answer):
-        return None
-    return TrackDecision(
-        ladder.name, ladder.values[answer], None, rule.name, "moves", rule.reason, evidence, remembered
+    __slots__ = (
+        "answer",
+        "current",
+        "hold",
+        "ladder",
+        "memory",
+        "move",
+        "pending",
+        "position",
+        "reason",
+        "rule",
+        "standing",
+        "target",
+        "verdict",
+        "view",
     )
 
+    def __init__(self, view: View, ladder: Ladder, memory: Memory, current: str | None, standing: Standing) -> None:
+        self.view, self.ladder, self.memory, self.current, self.standing = view, ladder, memory, current, standing
+        self.position = self.target = standing.position
+        self.verdict: Verdict = "stays"
+        self.reason = ""
+        self.move: Move | None = None
+        self.hold: Memory | None = None
+        self.pending: dict[str, str] = {}
+        self._look_from_here()
+        self.answer, self.rule = ladder.answer(view)
 
-def _backward(ladder: Ladder, answer: int) -> str:
-    said = f"the rules say {ladder.names[answer]}" if answer >= 0 else "no rule says more"
-    return f"forward only: {said}"
+    # -- the way through the gate ----------------------------------------------------------------------------------
 
+    def go(self) -> None:
+        if self.answer in self.ladder.moves_from and self.answer != self.position:
+            self._cap()
+        self.hold = self._standing_hold()
+        wanted = self._wanted()
+        if wanted != self.position and self.hold is None:
+            self.target, self.verdict = wanted, "moves"
+            if self.move is not None and wanted == self.answer:
+                self._take(wanted, self.move)
+            return
+        if wanted != self.position:
+            self.verdict, self.reason = "held", self._hold_reason()
+        if self.position in self.ladder.moves_from and self._moves_apply():
+            self._leave()
+        if self.verdict == "stays" and self.ladder.track.forward and self.answer < self.position:
+            said = f"the rules say {self.ladder.names[self.answer]}" if self.answer >= 0 else "no rule says more"
+            self.verdict, self.reason = "held", f"forward only: {said}"
 
-def _course(view: View, ladder: Ladder, standing: Standing, memory: Memory) -> Course:
-    position = standing.position
-    answer, rule = ladder.answer(view)
-    course = Course(position, answer, rule=rule)
-    if answer in ladder.moves_from and answer != position:
-        _cap(view, ladder, standing, memory, course)
-    hold = _hold(view, ladder, standing, course)
-    wanted = _wanted(ladder, position, course.answer)
-    if hold is not None:
-        course.hold = hold
-        if wanted != position:
-            course.verdict, course.reason = "held", _hold_reason(view, ladder, hold)
-    elif wanted != position:
-        course.target, course.verdict = wanted, "moves"
-        if course.move is not None and wanted == course.answer:
-            _take(view, ladder, standing, memory, course, wanted, course.move)
-        return course
-    if position in ladder.moves_from and _moves_apply(ladder, position, course):
-        _leave(view, ladder, standing, memory, course)
-    if course.verdict == "stays" and ladder.track.forward and course.answer < position:
-        course.verdict, course.reason = "held", _backward(ladder, course.answer)
-    return course
+    def _look_from_here(self) -> None:
+        """Lets conditions see where the person stands."""
+        self.ladder.show(self.view, self.position, self.standing.since)
 
+    def _wanted(self) -> int:
+        """Where the rules lead from where the person stands."""
+        if self.position >= 0 and self.ladder.steps[self.position].terminal:
+            return self.position
+        if self.ladder.track.forward:
+            return max(self.position, self.answer)
+        return self.answer if self.answer >= 0 else self.position
 
-def _wanted(ladder: Ladder, position: int, answer: int) -> int:
-    """Where the rules lead from a position."""
-    if position >= 0 and ladder.steps[position].terminal:
-        return position
-    if ladder.track.forward:
-        return max(position, answer)
-    return answer if answer >= 0 else position
+    def _cap(self) -> None:
+        """The rules lead to a step that a move leads out of: as if the person had come there when the evidence says."""
+        since = self._entered(self.rule.when.true_since(self.view) if self.rule else None, arrives=True)
+        self.ladder.show(self.view, self.answer, since)
+        target, move, _ = self._follow(self.answer, since)
+        self._look_from_here()
+        if move is not None:
+            self.answer, self.move = target, move
 
+    def _leave(self) -> None:
+        """A move leads out of where the person stands."""
+        target, move, is_circle = self._follow(self.position, self.standing.since)
+        self._look_from_here()
+        if is_circle:
+            self.verdict, self.reason = "held", "the moves of the mapping lead round in a circle"
+        elif move is not None:
+            self._take(target, move)
 
-def _cap(view: View, ladder: Ladder, standing: Standing, memory: Memory, course: Course) -> None:
-    """The rules lead to a step that a move leads out of: as if the person had come there when the evidence says."""
-    assert course.rule is not None  # noqa: S101 - there is an answer
-    since = _entered(view, standing, course.rule.when.true_since(view), arrives=True)
-    ladder.show(view, course.answer, since)
-    target, move, _ = _follow(view, ladder, course.answer, since, memory, course.pending)
-    ladder.tell(view, standing)
-    if move is not None:
-        course.answer, course.move = target, move
+    def _take(self, to: int, move: Move) -> None:
+        """Goes where a move leads. Rules that would lead on at once wait until they say more than they do there: those
+        that lead to where a move begins lead to where it ends."""
+        if move.restart:
+            self.view.restart()
+            self.answer, _ = self.ladder.answer(self.view)
+        if self.answer in self.ladder.moves_from and self.answer != to:
+            self.ladder.show(self.view, self.answer, self.view.now)
+            self.answer, _, _ = self._follow(self.answer, self.view.now)
+            self._look_from_here()
+        self.target, self.move, self.verdict, self.reason = to, move, "moves", ""
+        pulls_away = self.answer > to or (not self.ladder.track.forward and self.answer not in (NOWHERE, to))
+        since, answer = self.view.now.isoformat(), self.ladder.names[self.answer]
+        self.hold = {"by": "move", "since": since, "answer": answer} if pulls_away else None
 
+    def _follow(self, position: int, since: datetime | None) -> tuple[int, Move | None, bool]:
+        """Where the moves lead from a position, the last of them, and whether they lead round in a circle."""
+        start, last = position, None
+        seen = {start}
+        while True:
+            for move, test in self.ladder.moves_from.get(position, ()):
+                if self._is_ripe(move, bool(test(self.view)), since):
+                    break
+            else:
+                return position, last, False
+            position, last = self.ladder.positions[move.to], move
+            if position in seen:
+                return start, None, True
+            seen.add(position)
+            since = self.view.now
+            self.ladder.show(self.view, position, since)
 
-def _leave(view: View, ladder: Ladder, standing: Standing, memory: Memory, course: Course) -> None:
-    """A move leads out of where the person stands."""
-    target, move, is_circle = _follow(view, ladder, standing.position, standing.since, memory, course.pending)
-    ladder.tell(view, standing)
-    if is_circle:
-        course.verdict, course.reason = "held", "the moves of the mapping lead round in a circle"
-    elif move is not None:
-        _take(view, ladder, standing, memory, course, target, move)
-
-
-def _take(view: View, ladder: Ladder, standing: Standing, memory: Memory, course: Course, to: int, move: Move) -> None:
-    """Goes where a move leads. Rules that would lead on at once wait until they say more than they do there: those that
-    lead to where a move begins lead to where it ends."""
-    if move.restart:
-        view.restart()
-        course.answer, _ = ladder.answer(view)
-    if course.answer in ladder.moves_from and course.answer != to:
-        ladder.show(view, course.answer, view.now)
-        course.answer, _, _ = _follow(view, ladder, course.answer, view.now, memory, course.pending)
-        ladder.tell(view, standing)
-    course.target, course.move, course.verdict, course.reason = to, move, "moves", ""
-    pulls_away = course.answer > to or (not ladder.track.forward and course.answer not in (NOWHERE, to))
-    since, answer = view.now.isoformat(), ladder.names[course.answer]
-    course.hold = {"by": "move", "since": since, "answer": answer} if pulls_away else None
-
-
-def _follow(
-    view: View, ladder: Ladder, position: int, since: datetime | None, memory: Memory, pending: dict[str, str]
-) -> tuple[int, Move | None, bool]:
-    """Where the moves lead from a position, the last of them, and whether they lead round in a circle."""
-    start, last = position, None
-    seen = {start}
-    while True:
-        for move, test in ladder.moves_from.get(position, ()):
-            if _is_ripe(view, move, bool(test(view)), since, memory, pending):
-                break
-        else:
-            return position, last, False
-        position, last = ladder.positions[move.to], move
-        if position in seen:
-            return start, None, True
-        seen.add(position)
-        since = view.now
-        ladder.show(view, position, since)
-
-
-def _is_ripe(
-    view: View, move: Move, holds: bool, since: datetime | None, memory: Memory, pending: dict[str, str]
-) -> bool:
-    if not holds:
-        return False
-    if move.cool_off is not None:
-        end = (since or view.now) + move.cool_off
-        if view.now < end:
-            view.look_again(end)
+    def _is_ripe(self, move: Move, holds: bool, since: datetime | None) -> bool:
+        view = self.view
+        if not holds:
             return False
-    if move.after is None:
+        if move.cool_off is not None:
+            end = (since or view.now) + move.cool_off
+            if view.now < end:
+                view.look_again(end)
+                return False
+        if move.after is None:
+            return True
+        remembered = time_of(self.memory.get("pending", NO_MEMORY).get(move.name))
+        held_since = remembered or min(move.when.true_since(view) or view.now, view.now)
+        self.pending[move.name] = held_since.isoformat()
+        if view.now < held_since + move.after:
+            view.look_again(held_since + move.after)
+            return False
         return True
-    remembered = time_of(memory.get("pending", NO_MEMORY).get(move.name))
-    held_since = remembered or min(move.when.true_since(view) or view.now, view.now)
-    pending[move.name] = held_since.isoformat()
-    if view.now < held_since + move.after:
-        view.look_again(held_since + move.after)
-        return False
-    return True
 
+    # -- holds -----------------------------------------------------------------------------------------------------
 
-def _hold(view: View, ladder: Ladder, standing: Standing, course: Course) -> Memory | None:
-    """The hold that still stands, with what it now waits for; None when the value is free."""
-    hold = standing.hold
-    if hold is None:
-        return None
-    manual = ladder.track.manual
-    if hold["by"] == "person" and manual.kind in {"forever", "span"}:
-        end = (time_of(hold["since"]) or view.now) + manual.span if manual.span else None
-        if end is not None:
-            view.look_again(end)
-        return hold if end is None or view.now < end else None
-    if hold["answer"] is not None and hold["answer"] not in ladder.positions:  # first seen, or renamed in the mapping
-        return {**hold, "answer": ladder.names[course.answer]}
-    baseline = ladder.positions.get(hold["answer"] or "", NOWHERE)
-    if ladder.track.forward:
-        if course.answer > baseline:
+    def _standing_hold(self) -> Memory | None:
+        """The hold that still stands, with what it now waits for; None when the value is free."""
+        hold, manual, view, ladder = self.standing.hold, self.ladder.track.manual, self.view, self.ladder
+        if hold is None:
             return None
-        return hold if course.answer == baseline else {**hold, "answer": ladder.names[course.answer]}
-    return hold if course.answer == baseline else None
+        if hold["by"] == "person" and manual.kind in {"forever", "span"}:
+            end = (time_of(hold["since"]) or view.now) + manual.span if manual.span else None
+            if end is not None:
+                view.look_again(end)
+            return hold if end is None or view.now < end else None
+        if hold["answer"] is not None and hold["answer"] not in ladder.positions:  # first seen, or renamed
+            return {**hold, "answer": ladder.names[self.answer]}
+        baseline = ladder.positions.get(hold["answer"] or "", NOWHERE)
+        if ladder.track.forward:
+            if self.answer > baseline:
+                return None
+            return hold if self.answer == baseline else {**hold, "answer": ladder.names[self.answer]}
+        return hold if self.answer == baseline else None
 
+    def _hold_reason(self) -> str:
+        assert self.hold is not None  # noqa: S101 - it is asked of a held value
+        since = time_of(self.hold["since"])
+        on = f" on {show_time(since)}" if since else ""
+        if self.hold["by"] == "move":
+            return f"returned{on}, and stays until the rules say more than they did then"
+        manual = self.ladder.track.manual
+        if manual.kind == "forever":
+            return f"set by a person{on}, and stays"
+        if manual.span is not None:
+            return f"set by a person{on}, and stays for {show_duration(manual.span)}"
+        return f"set by a person{on}, and stays until the next promotion"
 
-def _hold_reason(view: View, ladder: Ladder, hold: Memory) -> str:
-    since = time_of(hold["since"])
-    on = f" on {show_time(since)}" if since else ""
-    if hold["by"] == "move":
-        return f"returned{on}, and stays until the rules say more than they did then"
-    manual = ladder.track.manual
-    if manual.kind == "forever":
-        return f"set by a person{on}, and stays"
-    if manual.span is not None:
-        return f"set by a person{on}, and stays for {show_duration(manual.span)}"
-    return f"set by a person{on}, and stays until the next promotion"
+    def _moves_apply(self) -> bool:
+        """Moves also lead out of a value that a person set, because the mapping names them; but not out of one that
+        stays for ever or for some days, unless only people can set it."""
+        if self.hold is None or self.hold["by"] == "move" or self.ladder.steps[self.position].set_by == "people":
+            return True
+        return self.ladder.track.manual.kind == "until_promotion"
 
+    # -- what comes of it ------------------------------------------------------------------------------------------
 
-def _moves_apply(ladder: Ladder, position: int, course: Course) -> bool:
-    """Moves also lead out of a value that a person set, because the mapping names them; but not out of one that stays
-    for ever or for some days, unless only people can set it."""
-    if course.hold is None or course.hold["by"] == "move" or ladder.steps[position].set_by == "people":
-        return True
-    return ladder.track.manual.kind == "until_promotion"
+    @property
+    def winner(self) -> Rule | Move | None:
+        return self.move or self.rule
 
+    def decision(self) -> TrackDecision:
+        ladder, target, standing = self.ladder, self.target, self.standing
+        evidence, since = self._why()
+        entered = self._since_when(since)
+        is_there = self.current is not None and ladder.position_of(self.current, self.memory) == target
+        value = self.current if is_there else ladder.values[target]
+        rule = self.winner.name if self.winner is not None and self.verdict != "held" else ""
+        remembered = self._remembered(value, entered, rule)
+        ladder.show(self.view, target, entered)
+        is_held = self.verdict == "held" and value == self.current
+        verdict: Verdict = "moves" if value != self.current else "held" if is_held else "stays"
+        reason = self.reason or self._reason(ladder.names[target])
+        if standing.origin and target == standing.position and value != self.current:
+            reason = f"goes on from where {standing.origin} stood, which became this person"
+        return TrackDecision(ladder.name, value, self.current, rule, verdict, reason, evidence, remembered)
 
-def _why(view: View, course: Course, standing: Standing, memory: Memory) -> Told:
-    """Evidence is for what is new: that of a rule that keeps somebody where they are was told before."""
-    winner = course.move or course.rule
-    if winner is None or course.verdict == "held":
-        return (), None
-    if course.target == standing.position and not standing.is_new and memory.get("rule") == winner.name:
-        return (), None
-    return winner.when.tell(view)
+    def _why(self) -> Told:
+        """Evidence is for what is new: that of a rule that keeps somebody where they are was told before."""
+        winner = self.winner
+        if winner is None or self.verdict == "held":
+            return (), None
+        if self.target == self.position and not self.standing.is_new and self.memory.get("rule") == winner.name:
+            return (), None
+        return winner.when.tell(self.view)
 
-
-def _decision(
-    view: View,
-    ladder: Ladder,
-    standing: Standing,
-    course: Course,
-    current: str | None,
-    memory: Memory,
-    evidence: Why,
-    since: datetime | None,
-) -> TrackDecision:
-    target = course.target
-    entered = standing.since
-    if target != standing.position or standing.is_new:
+    def _since_when(self, since: datetime | None) -> datetime | None:
+        """When the person came to where they are now; ``since``: since when the evidence says so."""
+        standing = self.standing
+        if self.target == self.position and not standing.is_new:
+            return standing.since
+        if self.target < 0:
+            return None
         is_old = since is not None and not standing.is_new and standing.since is not None and since < standing.since
-        known = None if course.move is not None or is_old else since  # what was so before is not why they come now
-        entered = _entered(view, standing, known, arrives=target == course.answer) if target >= 0 else None
-    is_there = current is not None and ladder.position_of(current, memory) == target
-    value = current if is_there else ladder.values[target]
-    winner = course.move or course.rule
-    is_held = course.verdict == "held" and value == current
-    rule = winner.name if winner is not None and course.verdict != "held" else ""
-    remembered = _remembered(view, ladder, standing, course, value, entered, memory, rule)
-    ladder.show(view, target, entered)
-    verdict = "moves" if value != current else "held" if is_held else "stays"
-    reason = course.reason or _reason(course, ladder.names[target])
-    if standing.origin and target == standing.position and value != current:
-        reason = f"goes on from where {standing.origin} stood, which became this person"
-    return TrackDecision(ladder.name, value, current, rule, verdict, reason, evidence, remembered)
+        known = None if self.move is not None or is_old else since  # what was so before is not why they come now
+        return self._entered(known, arrives=self.target == self.answer)
 
+    def _entered(self, since: datetime | None, *, arrives: bool) -> datetime:
+        """When the person came to the step: when the evidence says, but not before they came to the last one, and now
+        where the evidence says nothing or is of another step (not ``arrives``)."""
+        if since is None or since > self.view.now or not arrives:
+            return self.view.now
+        before = None if self.standing.is_new else self.standing.since
+        return since if before is None else max(since, before)
 
-def _remembered(
-    view: View,
-    ladder: Ladder,
-    standing: Standing,
-    course: Course,
-    value: str | None,
-    entered: datetime | None,
-    memory: Memory,
-    rule: str,
-) -> Memory:
-    """What is handed back the next time, as JSON."""
-    remembered = plain(view, ladder, course.target, entered, rule)
-    remembered["written"] = value
-    remembered["answer"] = ladder.names[course.answer]
-    if course.hold is not None:
-        remembered["hold"] = course.hold
-    if course.pending:
-        remembered["pending"] = course.pending
-    if view.restarted is not None and ladder.name == "stage":
-        remembered["restarted"] = view.restarted.isoformat()
-    if took := sorted({*memory.get("took", ()), *view.person.former}):
-        remembered["took"] = took
-    if not ladder.is_plain:
-        add_kept(view, ladder, standing, course.target, entered, memory, remembered)
-    return remembered
+    def _reason(self, name: str | None) -> str:
+        if self.winner is not None:
+            return self.winner.reason
+        return NO_RULE if name is None else f"stands at {name}; no rule says more"
 
+    # -- memory ----------------------------------------------------------------------------------------------------
 
-def _entered(view: View, standing: Standing, since: datetime | None, *, arrives: bool) -> datetime:
-    """When the person came to the step: when the evidence says, but not before they came to the last one, and now
-    where the evidence says nothing or is of another step (not ``arrives``)."""
-    if since is None or since > view.now or not arrives:
-        return view.now
-    return since if standing.is_new or standing.since is None else max(since, standing.since)
+    def _remembered(self, value: str | None, entered: datetime | None, rule: str) -> Memory:
+        """What is handed back the next time, as JSON: where somebody stands, since when, by which rule."""
+        view, ladder, memory = self.view, self.ladder, self.memory
+        remembered: dict[str, Any] = {
+            "written": value,
+            "at": ladder.names[self.target],
+            "since": entered.isoformat() if entered is not None else None,
+            "answer": ladder.names[self.answer],
+            "rule": rule,
+            "record": view.person.id,
+        }
+        if self.hold is not None:
+            remembered["hold"] = self.hold
+        if self.pending:
+            remembered["pending"] = self.pending
+        if view.restarted is not None and ladder.name == "stage":
+            remembered["restarted"] = view.restarted.isoformat()
+        if took := sorted({*memory.get("took", ()), *view.person.former}):
+            remembered["took"] = took
+        if ladder.has_lifts:
+            remembered["own"] = self._own()
+        if ladder.keeps_highest:
+            remembered["highest"] = self._highest()
+        if ladder.keeps_dates:
+            remembered |= stage_dates(view, ladder, memory, self.position, self.target, entered)
+        return remembered
 
+    def _own(self) -> str | None:
+        """The furthest step that the person reached without being lifted by others of the account. What a person set,
+        or what stood there from the beginning, counts as reached."""
+        ladder, standing = self.ladder, self.standing
+        reached = {ladder.own_answer(self.view), ladder.positions.get(self.memory.get("own") or "", NOWHERE)}
+        if standing.is_new or (standing.hold is not None and standing.hold["by"] == "person"):
+            reached.add(self.position)
+        return ladder.names[min(max(reached), self.target)]
 
-def _reason(course: Course, name: str | None) -> str:
-    winner = course.move or course.rule
-    if winner is not None:
-        return winner.reason
-    return NO_RULE if name is None else f"stands at {name}; no rule says more"
+    def _highest(self) -> str | None:
+        """The furthest stage of the funnel ever stood at."""
+        ladder = self.ladder
+        stood = {self.position, self.target, ladder.positions.get(self.memory.get("highest") or "", NOWHERE)}
+        return ladder.names[max((each for each in stood if each >= 0 and ladder.steps[each].funnel), default=NOWHERE)]
 
 
 def _outside(view: View, ladder: Ladder, current: str | None, memory: Memory) -> TrackDecision:
@@ -356,5 +329,5 @@ def _outside(view: View, ladder: Ladder, current: str | None, memory: Memory) ->
     ladder.show(view, NOWHERE, None)
     reason = f"people at the stage {view.stage or '(none)'} have no {ladder.name}"
     value = "" if is_clear else current
-    verdict = "moves" if is_clear else "stays"
+    verdict: Verdict = "moves" if is_clear else "stays"
     return TrackDecision(ladder.name, value, current, "", verdict, reason, memory=remembered)

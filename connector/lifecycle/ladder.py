@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from connector.base.facts import Person
 from connector.lifecycle.conditions import Test, can_hold
 from connector.lifecycle.measures import AccountStageIs
 from connector.lifecycle.model import Move, Rule, Step, Track
@@ -18,7 +17,6 @@ NOWHERE = -1  # the field is empty
 UNKNOWN = -2  # the field has a value that the mapping does not know
 Memory = Mapping[str, Any]
 NO_MEMORY: Memory = {}
-PLAIN = 6  # what is remembered of everybody: written, at, since, answer, rule, record
 Compiled = tuple[int, Rule, Test]  # position, rule, test
 FIRST_ANSWER = "?"  # a hold's answer when the person is seen for the first time: whatever the rules say now
 
@@ -32,9 +30,6 @@ class Standing:
     hold: Memory | None = None
     is_new: bool = False  # no memory of this record yet
     origin: str = ""  # id of who became this person, and stood here
-
-
-FIRST = Standing(NOWHERE, None, is_new=True)  # somebody never seen before, whose field is empty
 
 
 @dataclass
@@ -64,7 +59,6 @@ class Ladder:
         )
         self._relevant = ByPresence(self._worth_asking)
         self.has_lifts = any(is_lifted(rule) for _, rule, _ in self.rules)
-        self.is_plain = not (self.keeps_dates or self.keeps_highest or self.has_lifts)
         self.scope = None if self.track.stages is None else frozenset(self.track.stages)
         self.moves_from: dict[int, tuple[tuple[Move, Test], ...]] = {}
         compiled = [(move, move.when.compile(self.object_name)) for move in self.track.moves]
@@ -90,28 +84,6 @@ class Ladder:
         if remembered >= 0 and self.values[remembered] == value:
             return remembered
         return self._by_value.get(fold(value), UNKNOWN)
-
-    def leads_out(self, view: View, position: int) -> bool:
-        """Whether the condition of a move out of the position holds."""
-        for _, test in self.moves_from.get(position, ()):  # noqa: SIM110 - a loop is twice as fast as any()
-            if test(view):
-                return True
-        return False
-
-    def is_settled(self, memory: Memory, person: Person) -> bool:
-        """Nothing is held, waits, or is yet to be remembered, and nobody became this person."""
-        if self.is_plain:
-            return len(memory) == PLAIN and memory["record"] == person.id and not person.former
-        return not (
-            person.former
-            or "hold" in memory
-            or "pending" in memory
-            or "rule" not in memory
-            or memory.get("record") != person.id
-            or (self.keeps_dates and "entered" not in memory)
-            or (self.keeps_highest and "highest" not in memory)
-            or self.has_lifts
-        )
 
     def answer(self, view: View) -> tuple[int, Rule | None]:
         """The furthest step with a rule that holds."""
@@ -183,11 +155,8 @@ class Ladder:
             return None
         return {"by": "person", "since": view.now.isoformat(), "answer": answer}
 
-    def tell(self, view: View, standing: Standing) -> None:
-        """Lets conditions see where the person stands."""
-        self.show(view, standing.position, standing.since)
-
     def show(self, view: View, position: int, since: datetime | None) -> None:
+        """Lets conditions see somebody at a step."""
         view.stand(self.name, self.names[position], since)
 
 

@@ -17,8 +17,8 @@ from connector.lifecycle.model import Identity, Track
 from connector.lifecycle.opportunity import HasOpportunity
 from connector.lifecycle.score import Score, Scorer, Threshold
 from connector.lifecycle.sources import Declared, Sieve
-from connector.lifecycle.standing import StandsAt, StandsFor
 from connector.lifecycle.tags import Labeller, Tag
+from connector.lifecycle.whereabouts import StandsAt, StandsFor
 
 OBJECTS = (*PEOPLE, "Prospect")
 OWNER_FIELDS = dict.fromkeys(PEOPLE, "OwnerId")

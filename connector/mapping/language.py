@@ -25,7 +25,7 @@ from connector.lifecycle.conditions import (
 )
 from connector.lifecycle.measures import AccountStageIs, HandedOff, HasTag, ResponseTime, ScoreIs, ThresholdOn
 from connector.lifecycle.program import OBJECTS
-from connector.lifecycle.standing import StandsAt, StandsFor
+from connector.lifecycle.whereabouts import StandsAt, StandsFor
 from connector.mapping.comparison import COMPARISON
 from connector.mapping.filters import ACTIVITY, OPPORTUNITY, Filters
 from connector.mapping.mistakes import Place, did_you_mean

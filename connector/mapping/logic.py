@@ -13,8 +13,8 @@ from connector.lifecycle.compare import Comparison, DateOrder, IsNot, Missing, O
 from connector.lifecycle.conditions import AccountIs, All, Always, AnyOf, Condition, FieldIs, Never, Not, ObjectIs
 from connector.lifecycle.measures import ScoreIs
 from connector.lifecycle.opportunity import HasOpportunity
-from connector.lifecycle.standing import StandsAt
 from connector.lifecycle.values import fold
+from connector.lifecycle.whereabouts import StandsAt
 
 WIDER = {  # a person with an opportunity in the state has one in these, too
     "open": {"any"},
