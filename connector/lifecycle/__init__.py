@@ -1,8 +1,8 @@
 """The deciding half: facts and a mapping in, a decision, its reasons and the writes that follow out. Pure.
 
 - ``view``: one person at one moment, as conditions see it. ``compare``: comparisons of one value.
-- ``conditions``, ``activity``, ``opportunity``, ``whereabouts``, ``measures``: what may be asked of a person; ``deals``:
-  which opportunities count at all; ``sources``: what counts of each source.
+- ``conditions``, ``activity``, ``opportunity``, ``whereabouts``, ``measures``: what may be asked of a person;
+  ``deals``: which opportunities count at all; ``sources``: what counts of each source.
 - ``model``: what a mapping says, as values. ``program``: the same, compiled. ``mapping``: both, with where it is from.
 - ``ladder`` and ``gate``: one track, the rules' answer, and whether it may move.
 - ``score``, ``handoff``, ``owners`` and ``assignment``, ``tags``, ``dates``, ``accounts``, ``identity``: one room each.

@@ -171,7 +171,7 @@ def mapping_values(
     standing: bool = True,
     ways: tuple[str, ...] = ("forward",),
 ) -> dict[str, Any]:
-    """What a mapping file says. ``later``: the stage may look at what is decided after it. ``whereabouts``: rules may look
+    """What a mapping file says. ``later``: the stage may look at what is decided after it. ``standing``: rules may look
     at where the person stands, so that one decision can lead to the next. ``ways``: how stages may move."""
     stages = [{"name": name, "when": draw(condition(later, standing))} for name in STAGES[:6]]
     stages += [{"name": "Former", "set_by": "people"}, {"name": "Disqualified", "set_by": "people", "funnel": False}]
