@@ -82,7 +82,7 @@ def activity_ids(store: Store, person_id: str) -> list[str]:
 
 
 def decided(
-    value: str | None, current: str | None = None, *, track: str = "stage", verdict: str = "moves", **more: Any
+    value: str | None, current: str | None = None, *, track: str = "stage", verdict: Verdict = "moves", **more: Any
 ) -> TrackDecision:
     evidence = (Evidence("activity", "pardot:1", "clicked the mail", START),)
     return TrackDecision(track, value, current, "the rule", verdict, "because", evidence, **more)
