@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from connector.base.facts import Change, Decision, RecordChange, TrackDecision
+from connector.base.facts import Change, Decision, RecordChange, TrackDecision, Verdict
 from connector.commands.screen import print_json
 from connector.pipeline.planned import COLUMNS, Listing, Planned, named, told
 
@@ -16,7 +16,8 @@ ADDRESS = "https://acme.my.salesforce.com"
 
 def planned(number: int = 1, *, name: str = "Ada", new: object = "Engaged", held: bool = False, track: str = "stage"):
     person = f"003{number:012d}AAA"
-    verdict, reason = ("held", "set by hand") if held else ("moves", "a click")
+    verdict: Verdict = "held" if held else "moves"
+    reason = "set by hand" if held else "a click"
     decision = Decision(person, (TrackDecision(track, str(new), None, "clicked", verdict, reason),))
     change = None if held else RecordChange(person, "Contact", person, (Change(track, "Stage__c", None, new),))
     return Planned(person, 1, decision, change, "Contact", name)

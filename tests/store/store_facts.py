@@ -24,6 +24,7 @@ from connector.base.facts import (
     Result,
     SourcePage,
     TrackDecision,
+    Verdict,
 )
 from connector.store import Settled, Store, migrations
 from connector.store.dialect import make_engine
