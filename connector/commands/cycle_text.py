@@ -12,7 +12,7 @@ from connector.base.text import count, printable
 from connector.commands.plan import Preview
 from connector.commands.screen import NONE, grid, out, print_json, shown
 from connector.lifecycle.plan import NUMBERS
-from connector.pipeline.planned import Listing, Row
+from connector.pipeline.planned import Listing, Row, is_beside
 from connector.pipeline.report import CycleReport
 
 
@@ -32,9 +32,10 @@ def cycle(report: CycleReport, *, as_json: bool) -> None:
         said += ", none to change"
     console.print(said, soft_wrap=True)
     if report.to_change and not report.dry_run:
+        left = f", {report.left:,} not come to, because others were refused or the run ended" if report.left else ""
         console.print(
             f"decided to change {report.said_to_change}: {report.written:,} written, {report.refused:,} refused,"
-            f" {report.waiting:,} waiting for the next cycle",
+            f" {report.waiting:,} waiting for the next cycle{left}",
             soft_wrap=True,
         )
     for code, number in report.set_aside.most_common():
@@ -66,7 +67,7 @@ def preview(plan: Preview, *, as_json: bool) -> None:
         (track, rule or NONE, f"{number:,}")
         for track, rules in sorted(report.rules.items())
         for rule, number in rules.most_common()
-        if track not in NUMBERS and " " not in track  # which have no rules
+        if track not in NUMBERS and not is_beside(track)  # which have no rules
     ]
     if rows:
         console.print(grid("By rule", ("track", "rule", "people"), rows, right=(2,)))
@@ -77,6 +78,9 @@ def preview(plan: Preview, *, as_json: bool) -> None:
         them = "it" if len(fields) == 1 else "them"
         said = f"{name}.{', '.join(fields)}; a cycle reads {them} first, and rules over {them} do not hold here"
         console.print(f"[yellow]not read yet:[/yellow] {said}", soft_wrap=True)
+    if plan.assumed:
+        said = f"{', '.join(plan.assumed)}; a cycle looks for these owners first, and stops where the org has none"
+        console.print(f"[yellow]not looked up yet:[/yellow] {shown(said)}", soft_wrap=True)
     console.print(
         f"plan (nothing was written): decided {count(report.people_decided, 'person', 'people')}, would change"
         f" {report.said_to_change}; writing costs {count(plan.write_calls, 'API call')}",
@@ -85,13 +89,18 @@ def preview(plan: Preview, *, as_json: bool) -> None:
 
 
 def changes_table(console: Console, changes: Mapping[str, Mapping[str, int]], title: str) -> None:
+    """Dates of stages, which follow from the stage, are one line."""
     rows = [
         (track, move, f"{moves[move]:,}")
         for track, moves in sorted(changes.items())
+        if not is_beside(track)
         for move in sorted(moves, key=lambda move: _place(track, move, moves[move]))
     ]
     if rows:
         console.print(grid(title, ("track", "from -> to", "people"), rows, right=(2,)))
+    beside = [sum(moves.values()) for track, moves in changes.items() if is_beside(track)]
+    if beside:
+        console.print(f"and {count(sum(beside), 'value')} in {count(len(beside), 'field')} with dates of stages")
 
 
 def _place(track: str, move: str, people: int) -> tuple[int, ...]:
@@ -135,7 +144,7 @@ def _persons(console: Console, rows: Iterable[Row]) -> None:
         lines = list(group)
         first = lines[0]
         console.file.write(printable(f" {first['name']} ({first['object']}) {first['link'] or first['id']}") + "\n")
-        told = [row for row in lines if " " not in row["track"]]
+        told = [row for row in lines if not is_beside(row["track"])]
         widest = max((len(row["track"]) for row in told), default=0)
         for row in told:
             console.file.write(printable(f"   {row['track']:<{widest}}  {_said(row)}") + "\n")

@@ -44,7 +44,7 @@ def explain_people(settings: Settings, query: str, at: datetime | None = None) -
 
 def explain_now(store: Store, person_id: str, mapping: Mapping, now: datetime) -> dict[str, Any]:
     """One person, as the next cycle decides them."""
-    decisions = Decisions(mapping, store, known_owners(store), now)
+    decisions = Decisions(mapping, store, known_owners(store, mapping), now)
     (person,) = decisions.facts([person_id])
     return explained(store, person, mapping, now, decisions.turn_of(person))
 
@@ -52,7 +52,7 @@ def explain_now(store: Store, person_id: str, mapping: Mapping, now: datetime) -
 def explain_past(store: Store, ids: Sequence[str], mapping: Mapping, at: datetime) -> list[dict[str, Any]]:
     """The people of then whom these ids name."""
     with open_past(store, ids, at) as (past, then):
-        decisions = Decisions(mapping, past, known_owners(store), at)
+        decisions = Decisions(mapping, past, known_owners(store, mapping), at)
         people = decisions.facts(then)
         followers = {person.id: past.followers(person.id) for person in people}
     # When a marketing system first knew somebody is not recorded: there since the first thing known of them.
@@ -176,6 +176,7 @@ def explained_account(store: Store, account: str, mapping: Mapping, now: datetim
     """The same of an account: the stage it was given, whose it is, and how far each of its people came."""
     row = store.records([account]).get(account, {})
     people = store.people_of_accounts([account]).get(account, {})
+    rows = store.records(sorted(people))
     moment, field = now.isoformat(), mapping.model.account_field
     history = [each for each in store.history(account) if each["at"] <= moment]
     fields = {ACCOUNT_TRACK: row.get(field)} if field else {}
@@ -184,6 +185,9 @@ def explained_account(store: Store, account: str, mapping: Mapping, now: datetim
         "object": "Account",
         "name": row.get("Name"),
         "decided": [become(each, fields, history) for each in store.latest(account) if each["at"] <= moment],
-        "people": [{"person": id_, "stage": stage, "rule": rule} for id_, (stage, rule) in sorted(people.items())],
+        "people": [
+            {"person": each, "name": rows.get(each, {}).get("Name"), "stage": stage, "rule": rule}
+            for each, (stage, rule) in sorted(people.items())
+        ],
         "history": history,
     }

@@ -7,9 +7,10 @@ from typing import Any
 
 from rich.console import Console
 
+from connector.base.text import count
 from connector.commands.screen import NONE, grid, out, print_json, shown
 from connector.lifecycle.plan import NUMBERS
-from connector.pipeline.planned import EMPTY
+from connector.pipeline.planned import EMPTY, is_beside
 
 TIMELINE = 20  # activities shown; --json has all
 BECAME = {  # of what was decided
@@ -56,8 +57,9 @@ def explanation(console: Console, person: Mapping[str, Any], *, rules: bool = Tr
     for line in () if is_past else _to_come(person, names):
         console.print(f"  {shown(line)}", soft_wrap=True)
     if people := person.get("people"):
-        members = [(each["person"], each["stage"], each["rule"] or NONE) for each in people]
-        console.print(grid("People, as far as they came by themselves", ("person", "stage", "rule"), members))
+        members = [(each["name"] or "", each["person"], each["stage"], each["rule"] or NONE) for each in people]
+        columns = ("name", "record", "stage", "rule")
+        console.print(grid("People, as far as they came by themselves", columns, members))
     if rules and "now" in person:
         rules_table(console, person["now"]["tracks"])
     if timeline := person.get("timeline") if history else None:
@@ -73,17 +75,24 @@ def explanation(console: Console, person: Mapping[str, Any], *, rules: bool = Tr
         more = f" (the last {TIMELINE} of {len(timeline):,})" if len(timeline) > TIMELINE else ""
         console.print(grid(f"Timeline{more}", ("at (UTC)", "source", "what", "name"), happened))
     if history and person.get("history"):
-        rows = [
-            (
-                str(each["at"])[:19],
-                each["track"],
-                f"{_value(each['old'], names, EMPTY)} -> {_value(each['new'], names, EMPTY)}",
-                each["rule"],
-                "written" if each["result"] == "applied" else f"refused: {each['code']}",
-            )
-            for each in person["history"]
-        ]
-        console.print(grid("History", ("at (UTC)", "track", "from -> to", "rule", "Salesforce"), rows))
+        history_table(console, person["history"], names)
+
+
+def history_table(console: Console, history: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> None:
+    told = [each for each in history if not is_beside(each["track"])]
+    rows = [
+        (
+            str(each["at"])[:19],
+            each["track"],
+            f"{_value(each['old'], names, EMPTY)} -> {_value(each['new'], names, EMPTY)}",
+            each["rule"],
+            "written" if each["result"] == "applied" else f"refused: {each['code']}",
+        )
+        for each in told
+    ]
+    beside = len(history) - len(told)
+    title = f"History (--json also has {count(beside, 'write')} of stage dates)" if beside else "History"
+    console.print(grid(title, ("at (UTC)", "track", "from -> to", "rule", "Salesforce"), rows))
 
 
 def _value(value: Any, names: Mapping[str, str], nothing: str = NONE) -> str:

@@ -26,10 +26,11 @@ from connector.wiring import open_copy, open_state
 @dataclass(frozen=True)
 class Preview:
     """``missing``: object -> fields that the mapping looks at and the state has not read, so that rules over them count
-    as not holding here; a cycle would read them first."""
+    as not holding here; a cycle would read them first. ``assumed``: owners whom nobody looked up yet."""
 
     report: CycleReport
     missing: dict[str, list[str]]
+    assumed: list[str]
     write_calls: int  # Salesforce API calls that the writes would cost
 
     def as_dict(self) -> dict[str, Any]:
@@ -40,6 +41,7 @@ class Preview:
             **{name: told[name] for name in kept},
             "owners": self.owners(),
             "missing_fields": self.missing,
+            "owners_not_looked_up": self.assumed,
             "write_calls": self.write_calls,
         }
 
@@ -59,8 +61,10 @@ def run_preview(settings: Settings, name: str | None, tell: Tell, listing: Listi
     report = CycleReport(kind="plan", dry_run=True, started_at=clock.now(), mapping=mapping.version)
     report.listing = listing
     with _state(settings, clock, mapping) as store:
-        decisions = Decisions(mapping, store, known_owners(store), report.started_at)
-        report.owners = decisions.assigner.owners.names
+        owners = known_owners(store, mapping)
+        assumed = sorted(name for name in mapping.model.owners() if owners.ids.get(name) == name)
+        decisions = Decisions(mapping, store, owners, report.started_at)
+        report.owners = owners.names
         if listing is not None:
             listing.of_org((store.cursor(ADDRESS) or {}).get("of", ""), report.owners)
         people = decisions.coming()
@@ -72,7 +76,7 @@ def run_preview(settings: Settings, name: str | None, tell: Tell, listing: Listi
         missing = _missing(store, mapping)
     report.duration = round((clock.now() - report.started_at).total_seconds(), 3)
     calls = ceil(report.people_to_change / settings.write_pack) + ceil(report.accounts_to_change / settings.write_pack)
-    return Preview(report, missing, calls)
+    return Preview(report, missing, assumed, calls)
 
 
 @contextmanager

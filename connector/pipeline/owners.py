@@ -8,6 +8,7 @@ people they have.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -45,10 +46,13 @@ def find_owners(mapping: CompiledMapping, salesforce: Salesforce, store: Store, 
     return _owners(known)
 
 
-def known_owners(store: Store) -> Owners:
-    """The owners as they were looked up last."""
+def known_owners(store: Store, mapping: CompiledMapping) -> Owners:
+    """The owners as they were looked up last. Those who never were are taken to be there, under the names that the
+    mapping calls them by."""
     known = store.cursor(CURSOR)
-    return _owners(known) if known else NO_OWNERS
+    owners = _owners(known) if known else NO_OWNERS
+    assumed = {name: name for name in mapping.model.owners() if owners.id_of(name) is None}
+    return replace(owners, ids={**owners.ids, **assumed})
 
 
 def _owners(known: Mapping[str, Any]) -> Owners:

@@ -48,6 +48,11 @@ def told(track: str, value: Any) -> str:
     return {"days": "a number", "how": str(value)}.get(kind, "a date")
 
 
+def is_beside(track: str) -> bool:
+    """Whether it is no decision of its own, but a date of a stage and what belongs to it."""
+    return " " in track
+
+
 def _band(value: float) -> str:
     if value < 0:
         return "below 0"

@@ -104,6 +104,11 @@ class CycleReport:
         return sum(self.set_aside.values())
 
     @property
+    def left(self) -> int:
+        """Decided, and not come to: accounts whose people were refused, or whatever is behind where the run ended."""
+        return 0 if self.dry_run else max(0, self.to_change - self.written - self.refused - self.waiting)
+
+    @property
     def limit(self) -> int | None:
         return self.held_back.limit if self.held_back else None
 
@@ -149,6 +154,7 @@ class CycleReport:
             "unchanged": self.unchanged,
             "waiting": self.waiting,
             "refused": self.refused,
+            "left": self.left,
             "set_aside": dict(self.set_aside),
             "api_calls": self.api_calls,
             "source_calls": self.source_calls,

@@ -35,7 +35,8 @@ OPTIONAL = {"Task": TASK_OPTIONAL_FIELDS, "Event": EVENT_OPTIONAL_FIELDS}
 # Read only when the mapping asks: accounts when a rule looks at their fields, members and bounces when one names their
 # kind.
 CAMPAIGN_RESPONSE, EMAIL_BOUNCE = "campaign_response", "email_bounce"
-IDENTITY = {  # what the store needs of an object to know who is who, whatever the mapping says
+IDENTITY = {  # what is needed of an object to know who is who and to say so, whatever the mapping says
+    "Account": ("Name",),
     "Contact": ("AccountId", "Email", "MasterRecordId", "Name", "CreatedDate"),
     "Lead": (
         "Email",

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connector.base.clock import FrozenClock
+from connector.base.clock import FrozenClock, SystemClock
 from connector.commands import practice
 from connector.commands.explain import become
 from connector.commands.practice import Practice
 from connector.commands.status import _grouped
+from connector.mapping import loads
 from connector.pipeline.cycle import run_cycle
 from connector.wiring import load_mapping, open_pipeline
 from practice_org.pardot.system import Pardot
@@ -51,6 +52,13 @@ def site(shell):
             yield Site(Practice(org, pardot, server.url), clock, shell)
     finally:
         org.close()
+
+
+@pytest.fixture
+def today(shell):
+    """An org of this moment, for commands that read it themselves."""
+    with practice.serve() as served:
+        yield Site(served, SystemClock(), shell)
 
 
 @pytest.fixture
@@ -169,3 +177,45 @@ def test_retry_of_somebody_who_was_not_refused_ends_with_2(three):
 def test_retry_takes_the_short_form_of_an_id(three):
     done = three.shell("retry", three.people[1][:15])
     assert (done.returncode, done.stdout) == (0, "1 record will be decided and written again in the next cycle\n")
+
+
+ACCOUNTS = """
+include: lead-liaison
+fields: {account_stage: Furthest__c}
+dates: {entered: "{stage}_In__c", how: "{stage}_How__c"}
+"""
+
+
+def test_accounts_of_people_who_were_refused_are_not_come_to_and_dates_of_stages_are_one_line(today):
+    site = today
+    (site.shell.folder / "mine.yaml").write_text(ACCOUNTS)
+    site.shell.env["CONNECTOR_MAPPING"] = "mine.yaml"
+    practice.add_fields(site.org, loads(ACCOUNTS))
+    acme, ajax = site.org.create("Account", [{"Name": "Acme"}, {"Name": "Ajax"}])
+    rows = [
+        {"LastName": f"P{n}", "Email": f"p{n}@example.com", "AccountId": each} for n, each in enumerate((acme, ajax))
+    ]
+    site.org.create("Contact", rows)
+    site.org.set_validation("Contact", Rule("No", lambda _old, new: new["LastName"] == "P0"))
+    text = site.shell("sync", "--list").stdout
+    assert "decided to change 2 people and 2 accounts: 2 written, 1 refused, 0 waiting for the next cycle, 1 " in text
+    assert "and 4 values in 2 fields with dates of stages" in text
+    assert "   and 2 fields with dates of stages" in text
+    assert "entered Suspect" not in text
+    assert f" Ajax (Account) {site.served.url}/{ajax}\n" in text
+    report = site.document("status")["cycles"][0]["report"]
+    assert (report["written"], report["refused"], report["waiting"], report["left"]) == (2, 1, 0, 1)
+    shown = site.shell("explain", ajax).stdout
+    assert "Ajax (Account" in shown
+    assert re.search(r"P1 +003", shown)
+    assert "History (--json also has 2 writes of stage dates)" in site.shell("explain", "p1@example.com").stdout
+
+
+def test_a_plan_takes_owners_that_nobody_looked_up_to_be_there_and_says_so(site):
+    site.org.create("Contact", [{"LastName": "Ann", "Email": "ann@example.com", "MailingCountry": "Germany"}])
+    site.cycle()
+    told = site.document("plan", "--mapping", "states")
+    assert told["owners_not_looked_up"] == [f"{each}@example.com" for each in ("anna", "ben", "clara", "dora")]
+    assert sum(told["owners"].values()) == 1
+    assert next(row["to"] for row in told["who"] if row["track"] == "owner").endswith("@example.com")
+    assert "not looked up yet: anna@example.com" in site.shell("plan", "--mapping", "states").stdout
