@@ -102,10 +102,11 @@ def _value(value: Any, names: Mapping[str, str], nothing: str = NONE) -> str:
 def _headline(track: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """What stands in Salesforce, and what was decided where that is something else."""
     decided = _value(track["current"] if track["value"] is None else track["value"], names)
+    reason = track["reason"].removeprefix(f"{decided}: ")
     stands = _value(track["in_salesforce"], names) if "in_salesforce" in track else decided
     if "in_salesforce" not in track and decided == NONE:
         return f"{track['track']}: {shown(track['reason'])}"
-    said = BECAME.get(track.get("outcome", ""), "{reason}").format(decided=decided, reason=track["reason"])
+    said = BECAME.get(track.get("outcome", ""), "{reason}").format(decided=decided, reason=reason)
     return f"{track['track']}: [bold]{shown(stands)}[/bold] - {shown(said)}"
 
 

@@ -85,8 +85,8 @@ def test_the_headline_of_explain_is_what_salesforce_has(three):
     assert (ben["code"], "Not Ben" in ben["message"]) == (REFUSED, True)
     assert (cid["in_salesforce"], cid["value"], cid["outcome"]) == (None, "Suspect", "waiting")
     told = [three.shell("explain", each).stdout for each in three.people]
-    assert "stage: Suspect - Suspect: email present" in told[0]
-    assert "stage: (none) - Suspect was decided and refused" in told[1]
+    assert "stage: Suspect - email present" in told[0]
+    assert "stage: (none) - Suspect was decided and refused: email present" in told[1]
     assert f"{REFUSED}: Not Ben [today]" in told[1]
     assert "stage: (none) - Suspect was decided and is not written yet" in told[2]
     assert [REFUSED in each for each in told] == [False, True, False]
