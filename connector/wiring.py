@@ -12,8 +12,8 @@ from connector import mapping as mappings
 from connector.base.clock import Clock, SystemClock
 from connector.base.settings import Settings
 from connector.mapping import Mapping
-from connector.pipeline.cycle import SALESFORCE, Pipeline, silent
-from connector.pipeline.poll import Tell
+from connector.pipeline.cycle import SALESFORCE_CALLS, Pipeline, silent
+from connector.pipeline.poll import TellProgress
 from connector.salesforce import SalesforceClient, open_salesforce
 from connector.salesforce.objects import polled_objects
 from connector.sources import open_sources
@@ -34,7 +34,7 @@ def open_pipeline(
     settings: Settings,
     *,
     clock: Clock | None = None,
-    tell: Tell = silent,
+    tell: TellProgress = silent,
     stop: Callable[[], bool] = lambda: False,
     dry_run: bool = False,
 ) -> Iterator[Pipeline]:
@@ -67,11 +67,11 @@ def open_client(settings: Settings, clock: Clock, store: Store | None = None) ->
     def left() -> int | None:
         if settings.api_daily_budget is None or store is None:
             return None
-        return settings.api_daily_budget - sum(store.calls_on(clock.now().date()).get(SALESFORCE, {}).values())
+        return settings.api_daily_budget - sum(store.calls_on(clock.now().date()).get(SALESFORCE_CALLS, {}).values())
 
     def made(kind: str) -> None:
         if store is not None:
-            store.add_calls(clock.now().date(), {kind: 1}, source=SALESFORCE)
+            store.add_calls(clock.now().date(), {kind: 1}, source=SALESFORCE_CALLS)
 
     salesforce = open_salesforce(settings, clock, budget=left, on_call=made)
     try:

@@ -32,11 +32,11 @@ log = structlog.get_logger(__name__)
 
 TIMEOUT = (10.0, 120.0)  # seconds to connect, seconds between two bytes; Salesforce lets a query run for two minutes
 LONGEST_ANSWER = 600.0  # seconds for the whole body, however steadily it drips
-CHUNK = 1 << 20  # bytes
+_CHUNK = 1 << 20  # bytes
 USER_AGENT = f"lifecycle-connector/{__version__}"
 
 
-class Verdict(Enum):
+class Reaction(Enum):
     TAKE = auto()  # a good answer
     AGAIN = auto()  # a fault that passes
     RENEW = auto()  # the token is no longer good: sign in anew, replay once
@@ -48,7 +48,7 @@ class Verdict(Enum):
 class Judgement:
     """What an answer means. ``wait`` is how many seconds the API's manual asks for, None: back off as usual."""
 
-    verdict: Verdict
+    verdict: Reaction
     code: str = ""
     message: str = ""
     hint: str = ""
@@ -56,7 +56,7 @@ class Judgement:
     until: datetime | None = None  # for LIMIT: when to ask again
 
 
-TAKEN = Judgement(Verdict.TAKE)
+TAKEN = Judgement(Reaction.TAKE)
 Judge = Callable[[int, Any], Judgement]  # status, parsed JSON body (None: no JSON)
 
 
@@ -167,15 +167,15 @@ class Session(requests.Session):
         """One attempt; a stale token is renewed and the request replayed at once."""
         stale = self._token.get() if self._token else ""
         response, judgement = self._send(method, url, kwargs)
-        if judgement.verdict is Verdict.RENEW and self._token is not None:
+        if judgement.verdict is Reaction.RENEW and self._token is not None:
             self._token.renew(stale)
             response, judgement = self._send(method, url, kwargs)
-        if judgement.verdict is Verdict.TAKE:
+        if judgement.verdict is Reaction.TAKE:
             return response
         what = f"{self._api} answered {describe(response.status_code, judgement)}"
-        if judgement.verdict is Verdict.AGAIN:
+        if judgement.verdict is Reaction.AGAIN:
             raise _Again(judgement, retry_after(response.headers, self._clock.now()))
-        if judgement.verdict is Verdict.LIMIT:
+        if judgement.verdict is Reaction.LIMIT:
             raise LimitReached(what, judgement.hint, code=judgement.code, until=judgement.until)
         raise Refused(what, judgement.hint, code=judgement.code)
 
@@ -201,9 +201,9 @@ class Session(requests.Session):
         except requests.ReadTimeout:
             if once_timed_out:
                 raise TimedOut(f"{self._api} did not answer in time", "try again later") from None
-            raise _Again(Judgement(Verdict.AGAIN, "TIMEOUT", "no answer in time")) from None
+            raise _Again(Judgement(Reaction.AGAIN, "TIMEOUT", "no answer in time")) from None
         except requests.exceptions.ChunkedEncodingError:
-            raise _Again(Judgement(Verdict.AGAIN, "CONNECTION", "cut-off answer")) from None
+            raise _Again(Judgement(Reaction.AGAIN, "CONNECTION", "cut-off answer")) from None
         except requests.ConnectionError as error:
             host = urlsplit(url).netloc
             why, is_wrong = connection_fault(error)
@@ -212,9 +212,9 @@ class Session(requests.Session):
                 raise Passing(
                     f"{self._api}: {fault}", "check the address, and that this machine may reach it"
                 ) from None
-            raise _Again(Judgement(Verdict.AGAIN, "CONNECTION", fault)) from None
+            raise _Again(Judgement(Reaction.AGAIN, "CONNECTION", fault)) from None
         except requests.exceptions.ContentDecodingError:
-            raise _Again(Judgement(Verdict.AGAIN, "CUT_OFF", "the answer cannot be unpacked")) from None
+            raise _Again(Judgement(Reaction.AGAIN, "CUT_OFF", "the answer cannot be unpacked")) from None
         except (requests.RequestException, ValueError) as error:
             raise ConfigurationError(
                 f"{self._api}: a request cannot be sent: {type(error).__name__}", "check the web address"
@@ -228,7 +228,7 @@ class Session(requests.Session):
         end = self._clock.monotonic() + LONGEST_ANSWER
         body, is_whole = bytearray(), False
         try:
-            while part := response.raw.read1(CHUNK, decode_content=True):
+            while part := response.raw.read1(_CHUNK, decode_content=True):
                 body += part
                 if self._clock.monotonic() > end:
                     raise requests.ReadTimeout
@@ -254,7 +254,7 @@ class Session(requests.Session):
 
     def _give_up(self, state: RetryCallState) -> requests.Response:
         fault = state.outcome.exception() if state.outcome else None
-        judgement = fault.judgement if isinstance(fault, _Again) else Judgement(Verdict.AGAIN)
+        judgement = fault.judgement if isinstance(fault, _Again) else Judgement(Reaction.AGAIN)
         raise Passing(
             f"{self._api} failed {state.attempt_number} times, the last time with {describe(0, judgement)}",
             "it usually passes; the next cycle asks again",
@@ -291,7 +291,7 @@ def _chain(error: object) -> Iterator[BaseException]:
         error = wrapped or error.__cause__ or error.__context__
 
 
-CUT_OFF = Judgement(Verdict.AGAIN, "CUT_OFF", "the answer is not valid JSON")
+CUT_OFF = Judgement(Reaction.AGAIN, "CUT_OFF", "the answer is not valid JSON")
 
 
 def body_of(response: requests.Response) -> Any:

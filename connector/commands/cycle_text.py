@@ -12,7 +12,7 @@ from connector.base.text import count, printable
 from connector.commands.plan import Preview
 from connector.commands.screen import NONE, grid, out, print_json, shown
 from connector.lifecycle.plan import NUMBERS
-from connector.pipeline.planned import Listing, Row, is_beside
+from connector.pipeline.planned import Listing, ListingRow, is_beside
 from connector.pipeline.report import CycleReport
 
 
@@ -116,7 +116,7 @@ def _lowest(band: str) -> int:
     return -1 if number is None or band.startswith("below") else int(number.group())
 
 
-def _people(listing: Listing | None) -> dict[str, Iterable[Row]]:
+def _people(listing: Listing | None) -> dict[str, Iterable[ListingRow]]:
     return {} if listing is None else {"who": listing.changes, "who_is_held": listing.held}
 
 
@@ -138,7 +138,7 @@ def _title(what: str, people: int, listing: Listing) -> str:
     return f"[bold]{what}[/bold]{more}"
 
 
-def _persons(console: Console, rows: Iterable[Row]) -> None:
+def _persons(console: Console, rows: Iterable[ListingRow]) -> None:
     """Written as they are, which is a hundred times as fast as with styles."""
     for _, group in groupby(rows, key=lambda row: row["id"]):
         lines = list(group)
@@ -153,7 +153,7 @@ def _persons(console: Console, rows: Iterable[Row]) -> None:
     console.file.write("\n")
 
 
-def _said(row: Row) -> str:
+def _said(row: ListingRow) -> str:
     if row["verdict"] == "held":
         return f"stays {row['from']}: {row['reason']}"
     by = f", by {row['rule']}" if row["rule"] and row["rule"] != row["track"] else ""

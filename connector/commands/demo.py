@@ -30,7 +30,7 @@ from connector.wiring import load_mapping, open_pipeline
 from practice_org.company.life import live
 
 CYCLES = 3
-EVENTS = 12  # that happen before each cycle
+_EVENTS = 12  # that happen before each cycle
 SEED = 11
 
 
@@ -113,7 +113,7 @@ def _heard_of_everywhere(practice: Practice) -> str:
 def _lives(practice: Practice) -> Iterator[list[str]]:
     dice = random.Random(SEED)  # noqa: S311 - the same demo every time
     for _ in range(CYCLES):
-        yield live(practice.org, practice.pardot, dice, SystemClock().now(), events=EVENTS)
+        yield live(practice.org, practice.pardot, dice, SystemClock().now(), events=_EVENTS)
 
 
 def _stages(practice: Practice, pipeline: Pipeline) -> dict[str, int]:

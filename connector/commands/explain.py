@@ -11,7 +11,7 @@ from connector.base.errors import ConfigurationError
 from connector.base.facts import Person, Row
 from connector.base.settings import Settings
 from connector.lifecycle import Assigner, explain
-from connector.lifecycle.accounts import TRACK as ACCOUNT_TRACK
+from connector.lifecycle.accounts import ACCOUNT_TRACK
 from connector.lifecycle.conditions import PEOPLE
 from connector.lifecycle.plan import same_value
 from connector.mapping import Mapping

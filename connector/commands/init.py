@@ -8,7 +8,7 @@ from connector.base.errors import ConfigurationError
 from connector.mapping.load import SHIPPED, shipped, shipped_names
 from connector.mapping.mistakes import did_you_mean
 
-SCHEMA = "mapping.schema.json"  # what editors check a mapping against
+_SCHEMA = "mapping.schema.json"  # what editors check a mapping against
 
 ENVIRONMENT = """\
 # Settings of the connector; docs/settings.md lists all. Lines that begin with # count for nothing.
@@ -38,10 +38,10 @@ def run_init(name: str, folder: Path) -> list[Path]:
         raise ConfigurationError(
             f"no mapping called {name} is shipped", did_you_mean(name, shipped_names()) or "; ".join(shipped_names())
         )
-    schema = next(each / SCHEMA for each in SHIPPED if (each / SCHEMA).is_file())
+    schema = next(each / _SCHEMA for each in SHIPPED if (each / _SCHEMA).is_file())
     files = {
         folder / f"{name}.yaml": found.read_text(encoding="utf-8"),
-        folder / SCHEMA: schema.read_text(encoding="utf-8"),
+        folder / _SCHEMA: schema.read_text(encoding="utf-8"),
         folder / ".env": ENVIRONMENT.format(mapping=f"{name}.yaml"),
     }
     if there := [path.name for path in files if path.exists()]:

@@ -16,7 +16,7 @@ from connector.pipeline.cycle import ADDRESS
 from connector.pipeline.decisions import BATCH, Decisions
 from connector.pipeline.owners import known_owners
 from connector.pipeline.planned import Listing
-from connector.pipeline.poll import Tell, chunks
+from connector.pipeline.poll import TellProgress, chunks
 from connector.pipeline.report import CycleReport
 from connector.salesforce.objects import polled_objects
 from connector.store import Store
@@ -54,7 +54,7 @@ class Preview:
         return found
 
 
-def run_preview(settings: Settings, name: str | None, tell: Tell, listing: Listing | None = None) -> Preview:
+def run_preview(settings: Settings, name: str | None, tell: TellProgress, listing: Listing | None = None) -> Preview:
     """``name``: the mapping to try, None for the one in force. Raises MappingInvalid, StateError."""
     mapping = mappings.load(name or settings.mapping)
     clock = SystemClock()

@@ -19,7 +19,7 @@ from connector.base.text import printable
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-Tell = Callable[[str, int, int | None], None]  # what, done, total (None: unknown)
+Progress = Callable[[str, int, int | None], None]  # what, done, total (None: unknown)
 WIDTH = 110  # of a table where stdout is no terminal
 NONE = "(none)"
 
@@ -74,7 +74,7 @@ def print_json(value: Any, **lists: Iterable[Any]) -> None:
 
 
 @contextmanager
-def progress(as_json: bool) -> Iterator[Tell]:
+def progress(as_json: bool) -> Iterator[Progress]:
     """Bars on a terminal's stderr; silence in pipes and with --json, where log lines tell enough."""
     console = err()
     if as_json or not console.is_terminal:

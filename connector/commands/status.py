@@ -15,8 +15,8 @@ from connector.pipeline.approval import APPROVED, HELD, held_back
 from connector.pipeline.backfill import STATE as BACKFILL
 from connector.pipeline.cycle import ADDRESS
 from connector.pipeline.decisions import PROMISED, TURNS
-from connector.pipeline.optional_fields import CURSOR as OPTIONAL
-from connector.pipeline.owners import CURSOR as OWNERS
+from connector.pipeline.optional_fields import OPTIONAL_FIELDS as OPTIONAL
+from connector.pipeline.owners import OWNERS
 from connector.wiring import load_mapping, open_state
 
 CYCLES_SHOWN = 5

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from connector.base.facts import Change, Decision, Evidence, RecordChange, Row, TrackDecision, Verdict
 from connector.lifecycle.mapping import Mapping
 
-TRACK = "account_stage"
-ACCOUNT = "Account"
+ACCOUNT_TRACK = "account_stage"
+_ACCOUNT = "Account"
 
 
 class Reached(NamedTuple):
@@ -38,25 +38,29 @@ def decide_account(
     decision = Decision(account, (track,))
     if track.verdict != "moves":
         return decision, None
-    change = Change(TRACK, field, row.get(field), track.value or None)
-    return decision, RecordChange(account, ACCOUNT, account, (change,), account)
+    change = Change(ACCOUNT_TRACK, field, row.get(field), track.value or None)
+    return decision, RecordChange(account, _ACCOUNT, account, (change,), account)
 
 
 def _decide(current: str | None, people: Map[str, Reached], memory: Map[str, Any], mapping: Mapping) -> TrackDecision:
     furthest = roll_up((each.stage for each in people.values()), mapping)
     written = memory.get("written")
     if furthest is None and current != written:
-        return TrackDecision(TRACK, current, current, "", "stays", "nobody of the account is at a stage", (), memory)
+        return TrackDecision(
+            ACCOUNT_TRACK, current, current, "", "stays", "nobody of the account is at a stage", (), memory
+        )
     if furthest == written and current not in (None, furthest):
         reason = "set by a person, and stays until the furthest of its people is at another stage"
-        return TrackDecision(TRACK, current, current, "", "held", reason, (), memory)
+        return TrackDecision(ACCOUNT_TRACK, current, current, "", "held", reason, (), memory)
     verdict: Verdict = "stays" if furthest == current else "moves"
     remembered = {"written": furthest}
     if furthest is None:
-        return TrackDecision(TRACK, "", current, "", verdict, "nobody of the account is at a stage", (), remembered)
+        return TrackDecision(
+            ACCOUNT_TRACK, "", current, "", verdict, "nobody of the account is at a stage", (), remembered
+        )
     leader = min(person for person, each in people.items() if each.stage == furthest)
     rule = people[leader].rule
     said = f"{leader} is at {furthest}" + (f", by the rule {rule}" if rule else "")
     evidence = (Evidence("person", leader, said),)
     reason = f"the furthest of its people: {said}"
-    return TrackDecision(TRACK, furthest, current, rule, verdict, reason, evidence, remembered)
+    return TrackDecision(ACCOUNT_TRACK, furthest, current, rule, verdict, reason, evidence, remembered)

@@ -16,10 +16,10 @@ from connector.base.facts import Activity, Evidence
 from connector.lifecycle.compare import Comparison
 from connector.lifecycle.conditions import Condition, Needs, Reads, Test, Told
 from connector.lifecycle.values import show_duration
-from connector.lifecycle.view import ACTIVITIES, NO_ACTIVITIES, View
+from connector.lifecycle.view import NO_ACTIVITIES, SOME_ACTIVITY, View
 
 SALES_KINDS = {"call", "email_sent", "email_reply", "meeting", "meeting_no_show", "social_message", "task"}
-SHOWN = 3  # activities named as evidence
+_SHOWN = 3  # activities named as evidence
 Anchor = Callable[[View], datetime | None]
 ANCHORS: dict[str, Anchor] = {
     "stage": lambda view: view.stage_since,
@@ -28,7 +28,7 @@ ANCHORS: dict[str, Anchor] = {
     "start": lambda view: view.started,
 }
 Candidates = Callable[[View], Sequence[Activity]]
-Matches = Callable[[Activity, View], bool]
+_Matches = Callable[[Activity, View], bool]
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,9 @@ class HasActivity(Condition):
         direction, ignored = self.direction, self.ignored
         return lambda view: view.engagement(direction, ignored)
 
-    def _matches(self) -> Matches | None:
+    def _matches(self) -> _Matches | None:
         """What a candidate must still pass; None: nothing."""
-        checks: list[Matches] = []
+        checks: list[_Matches] = []
         if self.latest_of:
             kinds = frozenset(self.kinds)
             checks.append(lambda activity, _view: activity.kind in kinds)
@@ -141,7 +141,7 @@ class HasActivity(Condition):
             yield from ((name, each) for name in ("Task", "Event") for each in custom)
 
     def needs(self) -> Needs:
-        return frozenset(self.kinds or (ACTIVITIES,))
+        return frozenset(self.kinds or (SOME_ACTIVITY,))
 
     @cached_property
     def every(self) -> Candidates:
@@ -159,7 +159,7 @@ class HasActivity(Condition):
         if not telling:  # asked from another step than the one at which it held
             return (), None
         since = telling[0 if self._is_moving else -1].occurred_at
-        return tuple([_evidence(activity) for activity in telling[:SHOWN]]), since
+        return tuple([_evidence(activity) for activity in telling[:_SHOWN]]), since
 
     def found(self, view: View) -> str:
         fitting = len(self.every(view))
@@ -195,7 +195,7 @@ SINCE_WORDS = {
 }
 
 
-def _oldest(candidates: Candidates, matches: Matches | None, anchor: Anchor | None, count: int) -> Candidates:
+def _oldest(candidates: Candidates, matches: _Matches | None, anchor: Anchor | None, count: int) -> Candidates:
     """The first ones that fit: once there are enough, it holds for good."""
 
     def telling(view: View) -> Sequence[Activity]:
@@ -217,7 +217,7 @@ def _oldest(candidates: Candidates, matches: Matches | None, anchor: Anchor | No
 
 def _newest(
     candidates: Candidates,
-    matches: Matches | None,
+    matches: _Matches | None,
     anchor: Anchor | None,
     count: int,
     within: timedelta | None,
@@ -254,7 +254,7 @@ def _newest(
     return telling
 
 
-def _attribute_check(name: str, compare: Comparison) -> Matches:
+def _attribute_check(name: str, compare: Comparison) -> _Matches:
     check = compare.compile()
     return lambda activity, view: check(activity.attributes.get(name), view)
 

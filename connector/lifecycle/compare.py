@@ -17,7 +17,7 @@ from connector.lifecycle.values import fold, is_missing, number_of, show, show_d
 if TYPE_CHECKING:
     from connector.lifecycle.view import View
 
-Scalar = str | int | float | bool
+_Scalar = str | int | float | bool
 Check = Callable[[Any, "View"], bool]
 ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
@@ -41,7 +41,7 @@ class Comparison:
 class OneOf(Comparison):
     """Equal to one of the values. Texts without case; a checkbox that is empty counts as not ticked."""
 
-    values: tuple[Scalar, ...]
+    values: tuple[_Scalar, ...]
 
     def compile(self) -> Check:
         texts = frozenset(v for v in self.values if isinstance(v, str))
@@ -63,7 +63,7 @@ class OneOf(Comparison):
 
 
 @dataclass(frozen=True)
-class Present(Comparison):
+class IsPresent(Comparison):
     def compile(self) -> Check:
         return lambda value, _view: value is not None and value != ""
 

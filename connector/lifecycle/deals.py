@@ -12,7 +12,9 @@ from connector.lifecycle.values import number_of, time_of
 from connector.lifecycle.view import View
 
 DEFAULT_PRECEDENCE = ("won", "open", "lost")
-DEAL = "deal"  # the kind of activity that is a deal of another system; its attribute ``state`` is open, won or lost
+DEAL_KIND = (
+    "deal"  # the kind of activity that is a deal of another system; its attribute ``state`` is open, won or lost
+)
 POLICIES = ("ignore", "primary_contact", "active_contacts", "converted_lead")
 
 

@@ -17,7 +17,7 @@ NOWHERE = -1  # the field is empty
 UNKNOWN = -2  # the field has a value that the mapping does not know
 Memory = Mapping[str, Any]
 NO_MEMORY: Memory = {}
-Compiled = tuple[int, Rule, Test]  # position, rule, test
+CompiledRule = tuple[int, Rule, Test]  # position, rule, test
 FIRST_ANSWER = "?"  # a hold's answer when the person is seen for the first time: whatever the rules say now
 
 
@@ -52,7 +52,7 @@ class Ladder:
         self._by_value: dict[str, int] = {}
         for position, step in enumerate(self.steps):
             self._by_value.setdefault(fold(step.value(self.object_name)), position)
-        self.rules: tuple[Compiled, ...] = tuple(  # the furthest step's first
+        self.rules: tuple[CompiledRule, ...] = tuple(  # the furthest step's first
             (position, rule, rule.when.compile(self.object_name))
             for position, step in reversed(list(enumerate(self.steps)))
             for rule in step.rules
@@ -92,7 +92,7 @@ class Ladder:
                 return position, rule
         return NOWHERE, None
 
-    def _worth_asking(self, present: Present) -> tuple[Compiled, ...]:
+    def _worth_asking(self, present: Present) -> tuple[CompiledRule, ...]:
         return tuple(each for each in self.rules if can_hold(each[1].when, present))
 
     def own_answer(self, view: View) -> int:

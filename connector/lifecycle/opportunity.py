@@ -15,9 +15,9 @@ from connector.lifecycle.activity import ANCHORS, SINCE_WORDS
 from connector.lifecycle.compare import Comparison
 from connector.lifecycle.conditions import Condition, Needs, Reads, Test, Told
 from connector.lifecycle.values import show, time_of
-from connector.lifecycle.view import DEALS, View
+from connector.lifecycle.view import SOME_OPPORTUNITY, View
 
-SHOWN = 3  # opportunities named as evidence
+_SHOWN = 3  # opportunities named as evidence
 STATES: dict[str, Callable[[Row], bool]] = {
     "any": lambda _row: True,
     "open": lambda row: not row.get("IsClosed"),
@@ -36,8 +36,8 @@ STATE_WORDS = {
     "none": "no opportunity",
 }
 VIA = {"account": "opportunity of the account", "conversion": "opportunity of the converted lead"}  # without a role
-Matches = Callable[[OpportunityRole, View], bool]
-FIELDS = ("Name", "StageName", "IsWon", "IsClosed", "CloseDate", "CreatedDate")
+_Matches = Callable[[OpportunityRole, View], bool]
+_FIELDS = ("Name", "StageName", "IsWon", "IsClosed", "CloseDate", "CreatedDate")
 ROLE_FIELDS = ("Role", "IsPrimary", "CreatedDate")
 
 
@@ -53,7 +53,7 @@ class HasOpportunity(Condition):
     since: str = ""  # one of ANCHORS
 
     @cached_property
-    def _fits(self) -> Matches:
+    def _fits(self) -> _Matches:
         return self.fits()
 
     def compile(self, object_name: str) -> Test:
@@ -73,7 +73,7 @@ class HasOpportunity(Condition):
 
         return test
 
-    def fits(self) -> Matches:
+    def fits(self) -> _Matches:
         in_state = STATES.get(self.state, STATES["any"])
         filters = [(name, compare.compile()) for name, compare in self.where]
         role_filters = [(name, compare.compile()) for name, compare in self.role]
@@ -107,7 +107,7 @@ class HasOpportunity(Condition):
         return found if len(found) >= self.count else []
 
     def needs(self) -> Needs:
-        return None if self.state == "none" else frozenset((DEALS,))
+        return None if self.state == "none" else frozenset((SOME_OPPORTUNITY,))
 
     def tell(self, view: View) -> Told:
         if self.state == "none":
@@ -118,7 +118,7 @@ class HasOpportunity(Condition):
         times = sorted([at for _, at in dated if at is not None])
         is_last = self.state == "all_lost" or self.count > len(times)
         since = (times[-1] if is_last else times[self.count - 1]) if times else None
-        return tuple([_evidence(each, at) for each, at in dated[:SHOWN]]), since
+        return tuple([_evidence(each, at) for each, at in dated[:_SHOWN]]), since
 
     def found(self, view: View) -> str:
         return _summary(view.opportunities)
@@ -148,7 +148,7 @@ class HasOpportunity(Condition):
         return " ".join(parts)
 
     def reads(self) -> Reads:
-        yield from (("Opportunity", name) for name in (*FIELDS, *(name for name, _ in self.where)))
+        yield from (("Opportunity", name) for name in (*_FIELDS, *(name for name, _ in self.where)))
         yield from (("OpportunityContactRole", name) for name in (*ROLE_FIELDS, *(name for name, _ in self.role)))
 
 
@@ -156,8 +156,8 @@ def _summary(roles: Sequence[OpportunityRole]) -> str:
     ids = {each.opportunity_id: str(each.opportunity.get("StageName") or "?") for each in roles}
     if not ids:
         return "no contact role on any opportunity"
-    shown = ", ".join(f"{key} ({stage})" for key, stage in sorted(ids.items())[:SHOWN])
-    return shown if len(ids) <= SHOWN else f"{shown} and {len(ids) - SHOWN} more"
+    shown = ", ".join(f"{key} ({stage})" for key, stage in sorted(ids.items())[:_SHOWN])
+    return shown if len(ids) <= _SHOWN else f"{shown} and {len(ids) - _SHOWN} more"
 
 
 def _evidence(each: OpportunityRole, since: datetime | None) -> Evidence:

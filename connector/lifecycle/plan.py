@@ -11,13 +11,13 @@ from connector.lifecycle.decide import LOCKED
 from connector.lifecycle.mapping import Mapping
 from connector.lifecycle.values import number_of
 
-PROSPECT = "Prospect"
+_PROSPECT = "Prospect"
 NUMBERS = ("score", "fit")
 
 
 def plan(person: Person, decision: Decision, mapping: Mapping) -> RecordChange | None:
     """None when there is nothing to write. A decided value of "" empties the field."""
-    if person.object == PROSPECT:
+    if person.object == _PROSPECT:
         return None
     changes = []
     for track, field, new in _wanted(person, decision, mapping):

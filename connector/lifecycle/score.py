@@ -16,10 +16,10 @@ from typing import Any
 from connector.base.facts import NOTHING, Evidence, TrackDecision
 from connector.lifecycle.activity import Candidates, HasActivity
 from connector.lifecycle.conditions import Condition, Test, can_hold
-from connector.lifecycle.values import DAY, number_of, show
+from connector.lifecycle.values import ONE_DAY, number_of, show
 from connector.lifecycle.view import ByPresence, Present, View
 
-SHOWN = 5  # sources of points named as evidence
+_SHOWN = 5  # sources of points named as evidence
 Rated = tuple[Candidates, float, float]  # activities that fit, points each, cap
 
 
@@ -33,7 +33,7 @@ class Points:
 
 
 @dataclass(frozen=True)
-class Source:
+class ScoreSource:
     """A number that another system keeps: an attribute of the prospects (the largest), or a field of the record."""
 
     prospect: str = ""
@@ -56,7 +56,7 @@ class Score:
     """``name``: "score" (behaviour) or "fit" (attributes). Either taken from a source, or counted from points."""
 
     name: str
-    source: Source | None = None
+    source: ScoreSource | None = None
     points: tuple[Points, ...] = ()
     half_life: timedelta | None = None
     least: int = 0
@@ -95,7 +95,7 @@ class Scorer:
                 self._rated.append((each.when, (each.when.every, each.points, cap)))
             else:
                 self._judged.append((each.when.compile(self.object_name), each.points))
-        days = self.score.half_life / DAY if self.score.half_life else None
+        days = self.score.half_life / ONE_DAY if self.score.half_life else None
         self._half_life = days
         self._faded = [0.5 ** (age / days) for age in range(int(days * 20) + 1)] if days else []
 
@@ -165,7 +165,7 @@ class Scorer:
             left = gained * (1 - 1e-5) / falls_below  # a hair less, for what floating point loses
             days = max(1, math.floor(self._half_life * math.log2(max(left, 1.0))) + 1)
         midnight = view.now.replace(hour=0, minute=0, second=0, microsecond=0)
-        view.look_again(midnight + min(days, 36500) * DAY)
+        view.look_again(midnight + min(days, 36500) * ONE_DAY)
 
     def decision(self, view: View) -> TrackDecision:
         """The number as a track. Its memory: thresholds that are on, and where a taken score started afresh."""
@@ -218,4 +218,4 @@ class Scorer:
                     )
                 )
         parts.sort(key=lambda pair: (-pair[0], pair[1].text))
-        return tuple(evidence for _, evidence in parts[:SHOWN])
+        return tuple(evidence for _, evidence in parts[:_SHOWN])

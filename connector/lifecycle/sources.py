@@ -15,19 +15,19 @@ from typing import Any
 from connector.base.facts import Activity, OpportunityRole, Person, Prospect
 from connector.lifecycle.compare import Comparison
 from connector.lifecycle.conditions import all_of
-from connector.lifecycle.deals import DEAL, as_opportunity
-from connector.lifecycle.score import Source
+from connector.lifecycle.deals import DEAL_KIND, as_opportunity
+from connector.lifecycle.score import ScoreSource
 from connector.lifecycle.values import fold, number_of
 from connector.lifecycle.view import View
 
 SALESFORCE = "salesforce"
 # Sources through which several senders speak, and the attribute that says which of them it was.
 FEEDS = {"webhook": "hook", "files": "source", "warehouse": "source"}
-CRM_ID, PROSPECT, EMAIL = MATCH = ("crm_id", "prospect", "email")  # how people are found, the surest first
+CRM_ID, BY_PROSPECT, EMAIL = MATCH = ("crm_id", "prospect", "email")  # how people are found, the surest first
 
 
 Prospects = frozenset[tuple[str, str]]  # source, id
-NOBODY: Prospects = frozenset()
+_NOBODY: Prospects = frozenset()
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Sieve:
 
     def sift(self, person: Person) -> Person:
         """The person with only what counts; deals that count as opportunities are among the opportunities."""
-        by_address = NOBODY if self._takes_any_address else _by_address(person)
+        by_address = _NOBODY if self._takes_any_address else _by_address(person)
         whole, senders = self._whole, self._senders
         kept: list[Activity] = []
         deals: list[OpportunityRole] = []
@@ -110,7 +110,7 @@ class Sieve:
                     continue
                 if said.match is not MATCH and not _is_found(activity, said.match, by_address):
                     continue
-                if said.deals and activity.kind == DEAL:
+                if said.deals and activity.kind == DEAL_KIND:
                     deals.append(as_opportunity(activity, said.name))
             kept.append(activity)
         prospects = person.prospects
@@ -126,7 +126,9 @@ class Sieve:
         said = self.of(prospect)
         if said is None:
             return True
-        is_found = PROSPECT in said.match and (EMAIL in said.match or (prospect.source, prospect.id) not in by_address)
+        is_found = BY_PROSPECT in said.match and (
+            EMAIL in said.match or (prospect.source, prospect.id) not in by_address
+        )
         return is_found and not said.is_off
 
 
@@ -142,12 +144,12 @@ def _is_found(activity: Activity, match: Sequence[str], by_address: Prospects) -
     if activity.crm_id:
         return CRM_ID in match
     if activity.prospect_id:
-        return PROSPECT in match and (EMAIL in match or (activity.source, activity.prospect_id) not in by_address)
+        return BY_PROSPECT in match and (EMAIL in match or (activity.source, activity.prospect_id) not in by_address)
     return EMAIL in match
 
 
 @dataclass(frozen=True)
-class SourceScores(Source):
+class SourceScores(ScoreSource):
     """A score that each source keeps under a name of its own; of several, the largest. A source that says none in
     ``sources:`` has it under ``prospect`` ("": nowhere). A sender may also tell its score with each activity: then the
     newest one counts."""

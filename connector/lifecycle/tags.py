@@ -21,7 +21,7 @@ class Tag:
     line: int = 0
 
 
-Compiled = tuple[Tag, str, Test | None]  # tag, folded name, test (None: cannot hold)
+CompiledTag = tuple[Tag, str, Test | None]  # tag, folded name, test (None: cannot hold)
 
 
 @dataclass
@@ -34,12 +34,12 @@ class Labeller:
     separator: str = ";"
 
     def __post_init__(self) -> None:
-        self._compiled: list[Compiled] = [
+        self._compiled: list[CompiledTag] = [
             (tag, fold(tag.name), tag.when.compile(self.object_name)) for tag in self.tags
         ]
         self._relevant = ByPresence(self._worth_asking)
 
-    def _worth_asking(self, present: Present) -> tuple[Compiled, ...]:
+    def _worth_asking(self, present: Present) -> tuple[CompiledTag, ...]:
         return tuple((tag, key, test if can_hold(tag.when, present) else None) for tag, key, test in self._compiled)
 
     def _parts(self, text: str) -> dict[str, str]:

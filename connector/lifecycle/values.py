@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-DAY = timedelta(days=1)
+ONE_DAY = timedelta(days=1)
 
 
 def fold(text: str) -> str:

@@ -17,10 +17,10 @@ from connector.lifecycle.owners import NO_OWNERS, Owners
 from connector.lifecycle.values import time_of
 
 NO_ACTIVITIES: Sequence[Activity] = ()
-ACTIVITIES, DEALS = "any activity", "any opportunity"  # beside the activity kinds, in View.present
+SOME_ACTIVITY, SOME_OPPORTUNITY = "any activity", "any opportunity"  # beside the activity kinds, in View.present
 Present = frozenset[str]
-KEPT = 5_000  # different sets of facts that people have, as far as they are remembered
-T = TypeVar("T")
+_KEPT = 5_000  # different sets of facts that people have, as far as they are remembered
+_T = TypeVar("_T")
 
 
 class Rater(Protocol):
@@ -66,9 +66,9 @@ class View:
         self.by_kind = by_kind(person.activities)
         there = [*self.by_kind]
         if there:
-            there.append(ACTIVITIES)
+            there.append(SOME_ACTIVITY)
         if person.opportunities or person.account_opportunities:
-            there.append(DEALS)
+            there.append(SOME_OPPORTUNITY)
         self.present: Present = frozenset(there)
         if "owner" in memory or "stage" in memory:
             self._remember(memory.get("owner", NOTHING), memory.get("stage", NOTHING))
@@ -161,15 +161,15 @@ class View:
         return found
 
 
-class ByPresence(dict[Present, T]):
+class ByPresence(dict[Present, _T]):
     """What is worth asking of people who have these facts, made once for all who have the same."""
 
-    def __init__(self, make: Callable[[Present], T]) -> None:
+    def __init__(self, make: Callable[[Present], _T]) -> None:
         super().__init__()
         self._make = make
 
-    def __missing__(self, present: Present) -> T:
-        if len(self) >= KEPT:
+    def __missing__(self, present: Present) -> _T:
+        if len(self) >= _KEPT:
             self.clear()
         found = self[present] = self._make(present)
         return found

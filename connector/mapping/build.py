@@ -10,7 +10,7 @@ from connector.lifecycle.program import Model
 from connector.lifecycle.score import Score, Threshold
 from connector.lifecycle.tags import Tag
 from connector.mapping.mistakes import Place
-from connector.mapping.sections import FIELDS
+from connector.mapping.sections import FIELDS_SECTION
 from connector.mapping.shape import Reading
 from connector.mapping.sources import score_source
 
@@ -19,7 +19,7 @@ NO_GATE: dict[str, Any] = {"direction": None, "manual": Manual(), "stages": None
 
 def build(values: Mapping[str, Any], reading: Reading) -> Model:
     """The model; what does not fit together is noted."""
-    fields = values["fields"] or {key: spec.default for key, spec in FIELDS.keys.items()}
+    fields = values["fields"] or {key: spec.default for key, spec in FIELDS_SECTION.keys.items()}
     gate = values["gate"] or {"stage": None, "status": None, "lock": None}
     stage = _track("stage", values["stages"], values, fields, gate["stage"] or NO_GATE, reading)
     status = None

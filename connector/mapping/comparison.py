@@ -16,11 +16,11 @@ from connector.lifecycle.compare import (
     Every,
     Includes,
     IsNot,
+    IsPresent,
     Missing,
     OlderThan,
     OneOf,
     Order,
-    Present,
     Within,
 )
 from connector.mapping.mistakes import did_you_mean
@@ -29,7 +29,7 @@ from connector.mapping.tree import Map, Scalar, Seq, Tree
 
 SIGNED = re.compile(r"(>=|<=|!=|>|<|=)\s*(.*)", re.DOTALL)
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?")
-WORDS: dict[str, Comparison] = {"present": Present(), "missing": Missing()}
+_WORDS: dict[str, Comparison] = {"present": IsPresent(), "missing": Missing()}
 
 
 @dataclass(frozen=True)
@@ -115,12 +115,12 @@ def _read_text(tree: Scalar, reading: Reading) -> Any:
         return reading.bad(tree.place, f"{text} compares with nothing", f"write it like '{text} 71'")
     if not text:
         return reading.bad(tree.place, "an empty text", "write missing for an empty field")
-    return WORDS.get(text) or OneOf((text,))
+    return _WORDS.get(text) or OneOf((text,))
 
 
 def _read_signed(sign: str, rest: str, tree: Tree, reading: Reading) -> Any:
     if sign in {"=", "!="}:
-        same = WORDS.get(rest) or OneOf((_literal(rest),))
+        same = _WORDS.get(rest) or OneOf((_literal(rest),))
         return same if sign == "=" else IsNot(same)
     if DATE.fullmatch(rest):
         at = _date(rest)

@@ -20,8 +20,7 @@ from connector.lifecycle.mapping import Mapping as Compiled
 from connector.lifecycle.owners import Owners
 from connector.lifecycle.plan import plan
 from connector.lifecycle.program import OBJECTS
-from connector.lifecycle.sources import CRM_ID, EMAIL, FEEDS, MATCH
-from connector.lifecycle.sources import PROSPECT as BY_PROSPECT
+from connector.lifecycle.sources import BY_PROSPECT, CRM_ID, EMAIL, FEEDS, MATCH
 from connector.mapping.comparison import AnyValue
 from connector.mapping.filters import DIRECTIONS
 from connector.mapping.kinds import OUTBOUND
@@ -43,7 +42,11 @@ from connector.mapping.shape import (
 from connector.mapping.tree import Map, Tree, plain
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)  # the day every test begins
-DEALS = {"open": ("Prospecting", False, False), "won": ("Closed Won", True, True), "lost": ("Closed Lost", True, False)}
+_DEALS = {
+    "open": ("Prospecting", False, False),
+    "won": ("Closed Won", True, True),
+    "lost": ("Closed Lost", True, False),
+}
 
 
 class Anything(Shape):
@@ -62,7 +65,7 @@ AGO = Key(Duration(), "how long before the step", timedelta(days=1))
 EXAMPLE_DEAL = Block(
     "example opportunity",
     {
-        "state": Key(Word(tuple(DEALS)), "open, won or lost", "open"),
+        "state": Key(Word(tuple(_DEALS)), "open, won or lost", "open"),
         "id": Key(Text(), "tells several apart"),
         "ago": Key(Duration(), "how old the contact role is, and how long ago it was closed", timedelta(days=30)),
         "role": Key(Text(), "the person's role", "Decision Maker"),
@@ -74,7 +77,7 @@ EXAMPLE_DEAL = Block(
         ),
         "fields": Key(Anything(), "other fields", {}),
     },
-    short=Word(tuple(DEALS)),
+    short=Word(tuple(_DEALS)),
     short_key="state",
     doc="an opportunity of the example person",
 )
@@ -216,7 +219,7 @@ def _converted(person: Person, object_name: str, mapping: Compiled) -> Person:
 
 
 def _deal(spec: Mapping[str, Any], number: int, at: datetime) -> tuple[str, OpportunityRole]:
-    stage, is_closed, is_won = DEALS[spec["state"] or "open"]
+    stage, is_closed, is_won = _DEALS[spec["state"] or "open"]
     key = spec["id"] or str(number + 1)
     then = at - spec["ago"]
     opportunity = {

@@ -97,7 +97,7 @@ def _opportunity(values: dict[str, Any], place: Place, reading: Reading) -> Any:
 
 SINCE_DOC = "only after the person came to the present stage or status, was handed off, or started afresh"
 KIND_LIST = ListOf(NameOf("activity kind"))
-ACTIVITY = Block(
+ACTIVITY_FILTER = Block(
     "activity",
     {
         "kind": Key(KIND_LIST, "what happened: one of these kinds", example="kind: [form_submit, call]"),
@@ -120,7 +120,7 @@ ACTIVITY = Block(
     doc="what the person did, and what was done to reach them",
 )
 OPPORTUNITY_STATES = (*STATES, *WHOLE)
-OPPORTUNITY = Block(
+OPPORTUNITY_FILTER = Block(
     "opportunity",
     {
         "state": Key(

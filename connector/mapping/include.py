@@ -13,17 +13,17 @@ from connector.mapping.tree import Map, Scalar, Seq, Tree, parse
 
 MAX_FILES = 20
 OWN = ("name", "description", "tests", "include")  # what a file says of itself only
-Read = Callable[[str, Notes, Place], str | bytes | None]
+_Read = Callable[[str, Notes, Place], str | bytes | None]
 
 
-def gather(file: str, read: Read, notes: Notes) -> tuple[Map | None, dict[str, str]]:
+def gather(file: str, read: _Read, notes: Notes) -> tuple[Map | None, dict[str, str]]:
     """The joined tree, and file -> text of everything it was made of, the main file first."""
     texts: dict[str, str] = {}
     tree = _gather(file, read, notes, Place(file, 0), [], texts)
     return tree, texts
 
 
-def _gather(file: str, read: Read, notes: Notes, place: Place, above: list[str], texts: dict[str, str]) -> Map | None:
+def _gather(file: str, read: _Read, notes: Notes, place: Place, above: list[str], texts: dict[str, str]) -> Map | None:
     if file in above:
         notes.add(place, "files include each other: " + " -> ".join([*above, file]), "break the circle")
         return None

@@ -13,5 +13,5 @@ OUTBOUND = (
     "form_error", "social_message", "event_invite", "call", "meeting", "meeting_no_show", "task", "opportunity",
     "deal", "score_change", "status_change", "other",
 )  # fmt: skip
-KINDS = (*INBOUND, *OUTBOUND)
-SOURCES = ("salesforce", "pardot", "marketo", "hubspot", "files", "warehouse", "webhook")
+KNOWN_KINDS = (*INBOUND, *OUTBOUND)
+KNOWN_SOURCES = ("salesforce", "pardot", "marketo", "hubspot", "files", "warehouse", "webhook")

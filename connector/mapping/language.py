@@ -27,7 +27,7 @@ from connector.lifecycle.measures import AccountStageIs, HandedOff, HasTag, Resp
 from connector.lifecycle.program import OBJECTS
 from connector.lifecycle.whereabouts import StandsAt, StandsFor
 from connector.mapping.comparison import COMPARISON
-from connector.mapping.filters import ACTIVITY, OPPORTUNITY, Filters
+from connector.mapping.filters import ACTIVITY_FILTER, OPPORTUNITY_FILTER, Filters
 from connector.mapping.mistakes import Place, did_you_mean
 from connector.mapping.shape import (
     BAD,
@@ -266,8 +266,11 @@ CONDITIONS: dict[str, tuple[Key, Maker]] = {
         ),
         _of(ObjectIs),
     ),
-    "activity": (Key(ACTIVITY, ACTIVITY.doc, example="activity: {kind: form_submit, within: 90d}"), _as_it_is),
-    "opportunity": (Key(OPPORTUNITY, OPPORTUNITY.doc, example="opportunity: won"), _as_it_is),
+    "activity": (
+        Key(ACTIVITY_FILTER, ACTIVITY_FILTER.doc, example="activity: {kind: form_submit, within: 90d}"),
+        _as_it_is,
+    ),
+    "opportunity": (Key(OPPORTUNITY_FILTER, OPPORTUNITY_FILTER.doc, example="opportunity: won"), _as_it_is),
     "stage": (
         Key(Steps("stage"), "the stage is one of these", example="stage: '>= Opportunity'"),
         _of(lambda names: StandsAt("stage", names)),

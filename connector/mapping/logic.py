@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from connector.lifecycle.activity import HasActivity
-from connector.lifecycle.compare import Comparison, DateOrder, IsNot, Missing, OneOf, Order, Present
+from connector.lifecycle.compare import Comparison, DateOrder, IsNot, IsPresent, Missing, OneOf, Order
 from connector.lifecycle.conditions import AccountIs, All, Always, AnyOf, Condition, FieldIs, Never, Not, ObjectIs
 from connector.lifecycle.measures import ScoreIs
 from connector.lifecycle.opportunity import HasOpportunity
@@ -121,7 +121,7 @@ def compares_within(a: Comparison, b: Comparison) -> bool:
         return _texts(a) <= _texts(b)
     if isinstance(a, Order) and isinstance(b, Order):
         return a.sign[0] == b.sign[0] and _is_inside(a, b)
-    if isinstance(b, Present):
+    if isinstance(b, IsPresent):
         return (isinstance(a, OneOf) and False not in a.values) or isinstance(a, Order | DateOrder)
     return isinstance(b, IsNot) and excludes_values(a, b.item)
 
@@ -142,7 +142,7 @@ def excludes_values(a: Comparison, b: Comparison) -> bool:
         if isinstance(one, IsNot):
             return compares_within(other, one.item)
         if isinstance(one, Missing):
-            return compares_within(other, Present())
+            return compares_within(other, IsPresent())
     if isinstance(a, OneOf) and isinstance(b, OneOf):
         return not _texts(a) & _texts(b)
     if isinstance(a, Order) and isinstance(b, Order) and a.sign[0] != b.sign[0]:

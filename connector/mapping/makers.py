@@ -10,7 +10,7 @@ from connector.lifecycle.dates import DateFields
 from connector.lifecycle.deals import DEFAULT_PRECEDENCE, DealPolicy
 from connector.lifecycle.handoff import WORKED_ON, Handoff, OwnerRule
 from connector.lifecycle.model import Identity, Manual
-from connector.lifecycle.score import Points, Source
+from connector.lifecycle.score import Points, ScoreSource
 from connector.lifecycle.tags import Tag
 from connector.mapping.mistakes import Place
 from connector.mapping.shape import (
@@ -129,10 +129,10 @@ class PrecedenceShape(Shape):
 
 def make_source(values: dict[str, Any], place: Place, reading: Reading) -> Any:
     if values["sources"]:
-        return Source()
+        return ScoreSource()
     if (values["prospect"] is None) == (values["field"] is None):
         return reading.bad(place, "from needs either prospect or field", "write from: {prospect: score}")
-    return Source(values["prospect"] or "", values["field"])
+    return ScoreSource(values["prospect"] or "", values["field"])
 
 
 SCORE_SOURCE = Block(

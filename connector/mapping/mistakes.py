@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from connector.base.errors import ConfigurationError
 
-SHOWN = 50  # mistakes told in the message of the exception; ``.mistakes`` has all
+_SHOWN = 50  # mistakes told in the message of the exception; ``.mistakes`` has all
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,9 +38,9 @@ class MappingInvalid(ConfigurationError):
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = tuple(sorted(set(mistakes)))
-        lines = [str(each) for each in self.mistakes[:SHOWN]]
-        if len(self.mistakes) > SHOWN:
-            lines.append(f"and {len(self.mistakes) - SHOWN} more")
+        lines = [str(each) for each in self.mistakes[:_SHOWN]]
+        if len(self.mistakes) > _SHOWN:
+            lines.append(f"and {len(self.mistakes) - _SHOWN} more")
         count = f"{len(self.mistakes)} mistakes" if len(self.mistakes) > 1 else "a mistake"
         super().__init__(f"the mapping has {count}\n" + "\n".join(lines))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from connector.lifecycle.program import OBJECTS
-from connector.mapping.kinds import KINDS, SOURCES
+from connector.mapping.kinds import KNOWN_KINDS, KNOWN_SOURCES
 from connector.mapping.language import ATTRIBUTES, CONDITIONS
 from connector.mapping.mistakes import Place
-from connector.mapping.sections import FIELDS, THRESHOLD
+from connector.mapping.sections import FIELDS_SECTION, THRESHOLD
 from connector.mapping.shape import BAD, FIELD, MapOf, Reading
 from connector.mapping.tree import Map, Scalar, Seq, Tree
 
@@ -29,7 +29,7 @@ def collect(tree: Map, reading: Reading) -> None:
     reading.names["number"] = {name: tree.at(name) for name in ("score", "fit") if name in tree.items}
     sources = tree.items.get("sources")
     if isinstance(sources, Map):
-        reading.names["sender"] = {name: sources.at(name) for name in sources.items if name not in SOURCES}
+        reading.names["sender"] = {name: sources.at(name) for name in sources.items if name not in KNOWN_SOURCES}
     _pipeline(tree.items.get("opportunities"), reading)
     _attributes(tree.items.get("attributes"), reading)
     _kinds(tree.items.get("activities"), reading)
@@ -37,7 +37,7 @@ def collect(tree: Map, reading: Reading) -> None:
 
 def read_ahead(tree: Map, reading: Reading) -> None:
     """What conditions need to know of other sections."""
-    fields = reading.quietly(FIELDS, tree.items.get("fields"))
+    fields = reading.quietly(FIELDS_SECTION, tree.items.get("fields"))
     if fields is not BAD:
         reading.tag_fields, reading.tag_separator = fields["tags"], fields["tag_separator"]
     thresholds = reading.quietly(MapOf(THRESHOLD), tree.items.get("thresholds"))
@@ -80,7 +80,7 @@ def _attributes(tree: Tree | None, reading: Reading) -> None:
 
 
 def _kinds(tree: Tree | None, reading: Reading) -> None:
-    kinds = dict.fromkeys(KINDS, Place("", 0))
+    kinds = dict.fromkeys(KNOWN_KINDS, Place("", 0))
     ignored: tuple[str, ...] = DEFAULT_IGNORED
     if isinstance(tree, Map):
         for kind in _texts(tree.items.get("kinds")):

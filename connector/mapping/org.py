@@ -10,7 +10,7 @@ from connector.lifecycle.mapping import Mapping
 from connector.mapping.mistakes import Mistake, did_you_mean
 
 PICKLISTS = ("picklist", "multipicklist")
-NUMBERS = ("double", "int", "currency", "percent")
+_NUMBERS = ("double", "int", "currency", "percent")
 Describe = Map[str, Any]
 
 
@@ -26,10 +26,10 @@ def check_org(mapping: Mapping, describes: Map[str, Describe | None]) -> list[Mi
 
 
 Fields = Map[str, dict[str, Describe] | None]
-Found = Iterator[tuple[str, str]]
+_Found = Iterator[tuple[str, str]]
 
 
-def _reads(mapping: Mapping, fields: Fields) -> Found:
+def _reads(mapping: Mapping, fields: Fields) -> _Found:
     for name, wanted in mapping.reads.items():
         if name not in fields:
             continue
@@ -52,7 +52,7 @@ def _written(mapping: Mapping, name: str) -> set[str]:
     return {fields[name] for fields in mapping.writes.values() if name in fields}
 
 
-def _writes(mapping: Mapping, fields: Fields) -> Found:
+def _writes(mapping: Mapping, fields: Fields) -> _Found:
     as_date = mapping.model.dates is None or mapping.model.dates.as_date
     for track, targets in mapping.writes.items():
         for name, field in targets.items():
@@ -77,10 +77,10 @@ def _types(track: str, as_date: bool) -> tuple[str, ...]:
     what = track.split(" ", maxsplit=1)[0]
     if what in {"entered", "exited"}:
         return ("date",) if as_date else ("datetime",)
-    return NUMBERS if what in {"score", "fit", "days"} else ()
+    return _NUMBERS if what in {"score", "fit", "days"} else ()
 
 
-def _values(mapping: Mapping, fields: Fields) -> Found:
+def _values(mapping: Mapping, fields: Fields) -> _Found:
     """Values that picklists must have, and texts that must fit."""
     model = mapping.model
     for track in model.tracks:
@@ -93,7 +93,7 @@ def _values(mapping: Mapping, fields: Fields) -> Found:
         yield from _values_of("tags", name, field, [tag.name for tag in model.tags], fields)
 
 
-def _values_of(track: str, name: str, field: str, wanted: list[str], fields: Fields) -> Found:
+def _values_of(track: str, name: str, field: str, wanted: list[str], fields: Fields) -> _Found:
     described = (fields.get(name) or {}).get(field)
     if described is None:
         return

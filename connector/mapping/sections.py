@@ -9,7 +9,7 @@ from connector.lifecycle.conditions import PEOPLE
 from connector.lifecycle.deals import DEFAULT_PRECEDENCE, POLICIES, DealPolicy
 from connector.lifecycle.model import Identity, Manual
 from connector.mapping.examples import EXAMPLE
-from connector.mapping.filters import ACTIVITY, KIND_LIST, OPPORTUNITY
+from connector.mapping.filters import ACTIVITY_FILTER, KIND_LIST, OPPORTUNITY_FILTER
 from connector.mapping.language import CONDITION, Steps
 from connector.mapping.makers import (
     SCORE_SOURCE,
@@ -88,7 +88,7 @@ THEN = Block(
     },
     doc="where people belong for whom the rule holds",
 )
-RULE = Block(
+_RULE = Block(
     "rule",
     {
         "name": Key(NAME, "named in decisions; without one, the name of where it leads"),
@@ -145,7 +145,7 @@ GATE = Block(
     },
     doc="whether a track may move, in one place",
 )
-FIELDS = Block(
+FIELDS_SECTION = Block(
     "fields",
     {
         "stage": Key(PerObject(FieldName()), "where the stage is written", dict.fromkeys(PEOPLE, "Lifecycle_Stage__c")),
@@ -161,7 +161,7 @@ FIELDS = Block(
     },
     doc="the Salesforce fields that are written",
 )
-ACTIVITIES = Block(
+_ACTIVITIES = Block(
     "activities",
     {
         "ignore": Key(
@@ -176,7 +176,7 @@ ACTIVITIES = Block(
 POINTS = Block(
     "points",
     {
-        "activity": Key(ACTIVITY, "points for each activity that fits"),
+        "activity": Key(ACTIVITY_FILTER, "points for each activity that fits"),
         "when": Key(CONDITION, "points once, while this holds"),
         "points": Key(Number(-1000, 1000), "how many; negative ones are taken off", required=True),
         "cap": Key(Number(0, 100_000), "at most so many from this entry"),
@@ -250,10 +250,10 @@ TAG = Block(
     make_tag,
     doc="a label that rules add and remove; those of others are left alone",
 )
-DEALS = Block(
+_DEALS = Block(
     "opportunities",
     {
-        "counts": Key(OPPORTUNITY, "only opportunities that fit count at all"),
+        "counts": Key(OPPORTUNITY_FILTER, "only opportunities that fit count at all"),
         "precedence": Key(PrecedenceShape(), "which of several counts", DEFAULT_PRECEDENCE),
         "without_roles": Key(ListOf(Word(POLICIES)), "whom opportunities without any contact role move", ("ignore",)),
         "active_within": Key(
@@ -277,7 +277,7 @@ DATES = Block(
     make_dates,
     doc="dates of each stage, to fields by a pattern such as '{stage}_Entered__c'",
 )
-IDENTITY = Block(
+_IDENTITY = Block(
     "identity",
     {
         "by_email": Key(YesNo(), "true: Contacts and unconverted Leads with one e-mail address are one human", False),
@@ -296,20 +296,20 @@ ROOT = Block(
         "name": Key(NAME, "the mapping's name; without one, the file's"),
         "description": Key(Text(longest=5000), "for people"),
         "include": Key(ListOf(Text()), "files, or shipped mappings, that this one adds to and overrides"),
-        "fields": Key(FIELDS, FIELDS.doc),
+        "fields": Key(FIELDS_SECTION, FIELDS_SECTION.doc),
         "attributes": Key(
             MapOf(MapOf(FieldName(), (*PEOPLE, "Prospect"))),
             "names for fields that are called differently on each object",
         ),
-        "activities": Key(ACTIVITIES, ACTIVITIES.doc),
+        "activities": Key(_ACTIVITIES, _ACTIVITIES.doc),
         "sources": Key(SourcesShape(), "what counts of each source, and how its people are found", ()),
         "conditions": Key(MapOf(CONDITION), "conditions with a name, to be used in others"),
         "stages": Key(ListOf(STAGE, strict=True, lenient=True), "the stages, in order", required=True),
         "statuses": Key(ListOf(STATUS, strict=True, lenient=True), "the lead statuses, in order"),
-        "rules": Key(ListOf(RULE, strict=True, lenient=True), "further rules", ()),
+        "rules": Key(ListOf(_RULE, strict=True, lenient=True), "further rules", ()),
         "gate": Key(GATE, GATE.doc),
         "moves": Key(ListOf(MOVE, strict=True, lenient=True), "named exceptions to the gate", ()),
-        "opportunities": Key(DEALS, DEALS.doc, DealPolicy()),
+        "opportunities": Key(_DEALS, _DEALS.doc, DealPolicy()),
         "score": Key(SCORE, SCORE.doc),
         "fit": Key(FIT, FIT.doc),
         "thresholds": Key(MapOf(THRESHOLD), "named thresholds", {}),
@@ -317,7 +317,7 @@ ROOT = Block(
         "tags": Key(ListOf(TAG, strict=True, lenient=True), "labels", ()),
         "dates": Key(DATES, DATES.doc),
         "tests": Key(ListOf(EXAMPLE, strict=True, lenient=True), "example people, and what they must become", ()),
-        "identity": Key(IDENTITY, IDENTITY.doc, Identity()),
+        "identity": Key(_IDENTITY, _IDENTITY.doc, Identity()),
     },
     doc="one mapping",
     lenient=True,

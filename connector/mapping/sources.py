@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.lifecycle.compare import Ahead, Comparison, Every, IsNot, OlderThan, Within
-from connector.lifecycle.deals import DEAL
-from connector.lifecycle.score import Source
+from connector.lifecycle.deals import DEAL_KIND
+from connector.lifecycle.score import ScoreSource
 from connector.lifecycle.sources import FEEDS, MATCH, SALESFORCE, Declared, SourceScores
 from connector.mapping.comparison import COMPARISON
 from connector.mapping.filters import KIND_LIST, Filters
-from connector.mapping.kinds import SOURCES
+from connector.mapping.kinds import KNOWN_SOURCES
 from connector.mapping.makers import OrNone
 from connector.mapping.mistakes import Place, did_you_mean
 from connector.mapping.shape import BAD, Block, Key, ListOf, Reading, Shape, Text, Word
@@ -60,7 +60,7 @@ class MatchShape(Shape):
         return ListOf(Word(MATCH)).schema()
 
 
-SOURCE = Block(
+_SOURCE = Block(
     "source",
     {
         "through": Key(
@@ -97,7 +97,7 @@ SOURCE = Block(
 class SourcesShape(Shape):
     """Source -> what is declared of it."""
 
-    source: Block = SOURCE
+    source: Block = _SOURCE
     words: str = "a map of a source to off, or a map"
 
     def read(self, tree: Tree, reading: Reading) -> Any:
@@ -120,17 +120,19 @@ class SourcesShape(Shape):
 
 
 def _declared(name: str, said: dict[str, Any], place: Place, reading: Reading) -> Any:
-    if name not in SOURCES and not said["through"]:
-        hint = did_you_mean(name, SOURCES, f"for a sender of yours say through: {', '.join(FEEDS)}, or some of them")
+    if name not in KNOWN_SOURCES and not said["through"]:
+        hint = did_you_mean(
+            name, KNOWN_SOURCES, f"for a sender of yours say through: {', '.join(FEEDS)}, or some of them"
+        )
         return reading.bad(place, f"there is no source {name}", hint)
-    if name in SOURCES and said["through"]:
+    if name in KNOWN_SOURCES and said["through"]:
         return reading.bad(place, f"{name} is a source itself", "leave through out, or give the sender its own name")
-    defaults = {key: SOURCE.keys[key].default for key in NOT_OF_SALESFORCE}
+    defaults = {key: _SOURCE.keys[key].default for key in NOT_OF_SALESFORCE}
     if name == SALESFORCE and (wrong := [key for key, usual in defaults.items() if said[key] != usual]):
         return reading.bad(place, f"{' and '.join(wrong)} means nothing for Salesforce itself", "leave it out")
     kinds, but = said["kinds"] or (None, False)
     is_deals = said["deals"] == "opportunities"
-    if is_deals and kinds is not None and (DEAL in kinds) == but:
+    if is_deals and kinds is not None and (DEAL_KIND in kinds) == but:
         return reading.bad(place, f"{name} counts deals as opportunities, and its kinds leave deals out", "add deal")
     for key, compare in (("name", said["name"]), *(said["where"] or ())):
         if compare is not None and _looks_at_clock(compare):
@@ -167,9 +169,9 @@ def _looks_at_clock(compare: Comparison) -> bool:
     return isinstance(compare, Within | OlderThan | Ahead)
 
 
-def score_source(said: dict[str, Any] | None, sources: tuple[Declared, ...], reading: Reading) -> Source | None:
+def score_source(said: dict[str, Any] | None, sources: tuple[Declared, ...], reading: Reading) -> ScoreSource | None:
     """Where ``score:`` is taken from, with what the sources call theirs. What goes nowhere is noted."""
-    taken: Source | None = said["from"] if said else None
+    taken: ScoreSource | None = said["from"] if said else None
     told = [each for each in sources if each.score]
     if taken is not None and taken.is_sources and not told:
         reading.bad(said["place"] if said else Place("", 0), "no source has a score", "say score: in sources:")

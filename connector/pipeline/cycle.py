@@ -32,7 +32,7 @@ from connector.pipeline.decisions import Decisions
 from connector.pipeline.optional_fields import offered
 from connector.pipeline.owners import find_owners
 from connector.pipeline.planned import Listing, Planned
-from connector.pipeline.poll import Polled, Tell, poll_salesforce, poll_sources
+from connector.pipeline.poll import Polled, TellProgress, poll_salesforce, poll_sources
 from connector.pipeline.report import CycleReport
 from connector.pipeline.rollup import RollUp
 from connector.pipeline.writeback import Writer
@@ -40,7 +40,7 @@ from connector.store import Cursor, Settled, Store
 
 log = structlog.get_logger(__name__)
 
-SALESFORCE = "salesforce"
+SALESFORCE_CALLS = "salesforce"
 ADDRESS = "address of the org"  # where it is kept, for links
 SETTLING = "settling"  # the second pass over the plan, which writes
 
@@ -49,7 +49,7 @@ def silent(_what: str, _done: int, _total: int | None) -> None:
     """Tells nobody of the progress."""
 
 
-Scope = Callable[[], Sequence[str] | None]  # the people to decide; None: everybody who is dirty
+Chosen = Callable[[], Sequence[str] | None]  # the people to decide; None: everybody who is dirty
 
 
 def everybody() -> None:
@@ -69,7 +69,7 @@ class Pipeline:
     overlap: timedelta
     pack: int
     max_changes: int | None = None
-    tell: Tell = silent
+    tell: TellProgress = silent
     stop: Callable[[], bool] = lambda: False
 
 
@@ -77,7 +77,7 @@ def run_cycle(
     pipeline: Pipeline,
     *,
     kind: str = "sync",
-    scope: Scope = everybody,
+    scope: Chosen = everybody,
     dry_run: bool = False,
     holds_back: bool = False,
     listing: Listing | None = None,
@@ -214,7 +214,7 @@ def finish(pipeline: Pipeline, cycle_id: int, report: CycleReport, before: Mappi
     """Counts the calls and closes the books, whatever happened."""
     now = pipeline.clock.now()
     made = {name: +(after - before[name]) for name, after in _calls(pipeline).items()}
-    salesforce_calls = made.pop(SALESFORCE)  # counted in the store as they were made, for the daily budget
+    salesforce_calls = made.pop(SALESFORCE_CALLS)  # counted in the store as they were made, for the daily budget
     for name, calls in made.items():
         pipeline.store.add_calls(now.date(), calls, source=name)
     report.finish(now, salesforce_calls, made)
@@ -225,6 +225,6 @@ def finish(pipeline: Pipeline, cycle_id: int, report: CycleReport, before: Mappi
 
 def _calls(pipeline: Pipeline) -> dict[str, Counter[str]]:
     return {
-        SALESFORCE: Counter(pipeline.salesforce.calls()),
+        SALESFORCE_CALLS: Counter(pipeline.salesforce.calls()),
         **{source.name: Counter(source.calls()) for source in pipeline.sources},
     }

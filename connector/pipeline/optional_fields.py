@@ -19,8 +19,8 @@ from connector.store import Store
 
 log = structlog.get_logger(__name__)
 
-CURSOR = "optional fields"  # where they are kept
-KEPT = timedelta(days=1)
+OPTIONAL_FIELDS = "optional fields"  # where they are kept
+_KEPT = timedelta(days=1)
 UNSEEN = ("NOT_FOUND", "INVALID_TYPE")  # the user cannot see the object at all
 
 
@@ -31,13 +31,13 @@ def offered(
     asked = {each.name: sorted(each.optional) for each in objects if each.optional}
     if not asked:
         return objects
-    known = store.cursor(CURSOR)
-    if known is None or known["asked"] != asked or now - datetime.fromisoformat(known["read_at"]) >= KEPT:
+    known = store.cursor(OPTIONAL_FIELDS)
+    if known is None or known["asked"] != asked or now - datetime.fromisoformat(known["read_at"]) >= _KEPT:
         missing = {name: missing_fields(salesforce, name, fields) for name, fields in asked.items()}
         if missing != (known or {}).get("missing"):
             _tell(objects, missing)
         known = {"asked": asked, "missing": missing, "read_at": now.isoformat()}
-        store.set_cursor(CURSOR, known)
+        store.set_cursor(OPTIONAL_FIELDS, known)
     return [with_optional(each, known["missing"].get(each.name, ())) for each in objects]
 
 

@@ -21,8 +21,8 @@ from connector.lifecycle.owners import NO_OWNERS, Owners
 from connector.mapping import Mapping as CompiledMapping
 from connector.store import Store
 
-CURSOR = "owners"  # where they are kept
-KEPT = timedelta(days=1)
+OWNERS = "owners"  # where they are kept
+_KEPT = timedelta(days=1)
 KEPT_BY_CAPACITY = timedelta(hours=1)
 USER_KEYS = ("Username", "Email", "Id")  # what a user is called in a mapping, the surest first
 QUEUE_KEYS = ("DeveloperName", "Name", "Id")
@@ -39,17 +39,17 @@ def find_owners(mapping: CompiledMapping, salesforce: Salesforce, store: Store, 
     rules = [rule for handoff in mapping.model.handoffs for rule in handoff.owners]
     if not rules:
         return NO_OWNERS
-    known = store.cursor(CURSOR)
+    known = store.cursor(OWNERS)
     if known is None or not _is_good(known, rules, now):
         known = {**find(rules, salesforce), "read_at": now.isoformat()}
-        store.set_cursor(CURSOR, known)
+        store.set_cursor(OWNERS, known)
     return _owners(known)
 
 
 def known_owners(store: Store, mapping: CompiledMapping) -> Owners:
     """The owners as they were looked up last. Those who never were are taken to be there, under the names that the
     mapping calls them by."""
-    known = store.cursor(CURSOR)
+    known = store.cursor(OWNERS)
     owners = _owners(known) if known else NO_OWNERS
     assumed = {name: name for name in mapping.model.owners() if owners.id_of(name) is None}
     return replace(owners, ids={**owners.ids, **assumed})
@@ -85,7 +85,7 @@ def find(rules: Sequence[OwnerRule], salesforce: Salesforce) -> dict[str, Any]:
 
 
 def _is_good(known: Mapping[str, Any], rules: Sequence[OwnerRule], now: datetime) -> bool:
-    kept = KEPT_BY_CAPACITY if any(rule.by_capacity for rule in rules) else KEPT
+    kept = KEPT_BY_CAPACITY if any(rule.by_capacity for rule in rules) else _KEPT
     names = {name for rule in rules for name, _ in rule.shares}
     return names <= known["ids"].keys() and now - datetime.fromisoformat(known["read_at"]) < kept
 

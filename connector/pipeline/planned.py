@@ -17,12 +17,12 @@ from connector.lifecycle.plan import NUMBERS
 EMPTY = "(empty)"
 BAND, BANDED = 10, 100  # points of a score that are told as one, from 0 to below 100
 SHOWN = 20  # people named where not all are asked for
-COLUMNS = ("id", "object", "name", "track", "from", "to", "verdict", "rule", "reason", "link")
+LISTING_COLUMNS = ("id", "object", "name", "track", "from", "to", "verdict", "rule", "reason", "link")
 FORMULA = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning of a formula
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
-WORDS = ("stage", "status", "owner", "tags", "highest_stage", "account_stage")  # tracks told value by value
-IN_MEMORY = 1_000_000  # characters of rows, before they go to disk
-Row = dict[str, str]
+_WORDS = ("stage", "status", "owner", "tags", "highest_stage", "account_stage")  # tracks told value by value
+_IN_MEMORY = 1_000_000  # characters of rows, before they go to disk
+ListingRow = dict[str, str]
 
 
 class Planned(NamedTuple):
@@ -42,7 +42,7 @@ def told(track: str, value: Any) -> str:
         return EMPTY
     if track in NUMBERS and isinstance(value, int | float):
         return _band(value)
-    if track in NUMBERS or track in WORDS:
+    if track in NUMBERS or track in _WORDS:
         return str(value)
     kind = track.partition(" ")[0]
     return {"days": "a number", "how": str(value)}.get(kind, "a date")
@@ -76,12 +76,12 @@ class Rows:
     """Rows in the order they came. Beyond a million characters they lie on disk. Add all of them, then read."""
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(IN_MEMORY, "w+", encoding="utf-8")  # noqa: SIM115 - closed below
+        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8")  # noqa: SIM115 - closed below
 
-    def append(self, row: Row) -> None:
+    def append(self, row: ListingRow) -> None:
         self._file.write(json.dumps(row) + "\n")
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[ListingRow]:
         self._file.seek(0)
         for line in self._file:
             yield json.loads(line)
@@ -102,7 +102,7 @@ class Listing:
         self._keep = keep
         self._csv = csv.writer(csv_file) if csv_file else None
         if self._csv:
-            self._csv.writerow(COLUMNS)
+            self._csv.writerow(LISTING_COLUMNS)
 
     def __enter__(self) -> Self:
         return self
@@ -130,29 +130,31 @@ class Listing:
         """How many of so many people are kept."""
         return people if self._keep is None else min(people, self._keep)
 
-    def _put(self, kept: Rows, number: int, rows: Iterable[Row]) -> None:
+    def _put(self, kept: Rows, number: int, rows: Iterable[ListingRow]) -> None:
         for row in rows:
             if self._keep is None or number <= self._keep:
                 kept.append(row)
             if self._csv:
-                self._csv.writerow([_harmless(row[name]) for name in COLUMNS])
+                self._csv.writerow([_harmless(row[name]) for name in LISTING_COLUMNS])
 
-    def _moved(self, planned: Planned) -> Iterator[Row]:
+    def _moved(self, planned: Planned) -> Iterator[ListingRow]:
         tracks = {track.track: track for track in planned.decision.tracks}
         for change in planned.change.changes if planned.change else ():
             track = tracks.get(change.track)
             rule, reason = (track.rule, track.reason) if track else ("", "")
             yield self._row(planned, change.track, change.old, change.new, "moves", rule, reason)
 
-    def _held(self, planned: Planned) -> Iterator[Row]:
+    def _held(self, planned: Planned) -> Iterator[ListingRow]:
         for track in planned.decision.tracks:
             if track.verdict == "held":
                 yield self._row(planned, track.track, track.current, track.current, "held", track.rule, track.reason)
 
-    def _row(self, planned: Planned, track: str, old: Any, new: Any, verdict: str, rule: str, reason: str) -> Row:
+    def _row(
+        self, planned: Planned, track: str, old: Any, new: Any, verdict: str, rule: str, reason: str
+    ) -> ListingRow:
         values = (planned.id, planned.object, planned.name or planned.id, track, *map(self._value, (old, new)))
         link = f"{self.address}/{planned.id}" if self.address and ":" not in planned.id else ""
-        return dict(zip(COLUMNS, (*values, verdict, rule, reason, link), strict=True))
+        return dict(zip(LISTING_COLUMNS, (*values, verdict, rule, reason, link), strict=True))
 
     def _value(self, value: Any) -> str:
         text = EMPTY if value is None or value == "" else str(value)

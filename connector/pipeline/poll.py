@@ -39,12 +39,12 @@ log = structlog.get_logger(__name__)
 DELETE_LOG = timedelta(days=14)  # getDeleted reaches 15 days back; a day is left for clocks and long polls
 ROLES_PER_QUERY = 300  # opportunities whose roles one query re-reads: a page has 2,000 rows
 QUERIES_AT_ONCE = 5
-PAGE = 2000  # rows
+POLL_PAGE = 2000  # rows
 ROLES = "OpportunityContactRole"
 ALWAYS = ("Id", "SystemModstamp", "IsDeleted")
 
-Cursor = dict[str, Any]
-Tell = Callable[[str, int, int | None], None]  # what, done, total (None: unknown)
+_Cursor = dict[str, Any]
+TellProgress = Callable[[str, int, int | None], None]  # what, done, total (None: unknown)
 
 
 @dataclass
@@ -69,7 +69,7 @@ def poll_salesforce(
     *,
     now: datetime,
     overlap: timedelta,
-    tell: Tell,
+    tell: TellProgress,
 ) -> Polled:
     """Brings every object up to date. ``now`` is the local clock's and only bounds the getDeleted window."""
     reader = _Reader(salesforce, store, overlap, tell, Polled())
@@ -94,7 +94,13 @@ def poll_salesforce(
 
 
 def poll_sources(
-    sources: Iterable[Source], store: Store, polled: Polled, *, now: datetime, tell: Tell, stop: Callable[[], bool]
+    sources: Iterable[Source],
+    store: Store,
+    polled: Polled,
+    *,
+    now: datetime,
+    tell: TellProgress,
+    stop: Callable[[], bool],
 ) -> None:
     """Brings every source up to date, or as far as it came when asked to stop; one that is down is reported and delays
     nobody else."""
@@ -113,7 +119,7 @@ def poll_sources(
             log.warning("source failed", source=source.name, error=error.what, code=getattr(error, "code", ""))
 
 
-def prepare_cursor(stored: Mapping[str, Any] | None, fields: Sequence[str], absent: Collection[str] = ()) -> Cursor:
+def prepare_cursor(stored: Mapping[str, Any] | None, fields: Sequence[str], absent: Collection[str] = ()) -> _Cursor:
     """The cursor to read with: the stored one, or a full read when there is none or the mapping needs more fields.
     ``absent``: fields that are not there any more."""
     wanted = sorted(fields)
@@ -125,13 +131,13 @@ def prepare_cursor(stored: Mapping[str, Any] | None, fields: Sequence[str], abse
     return dict(stored)
 
 
-def full_read(stored: Mapping[str, Any] | None, fields: Sequence[str]) -> Cursor:
+def full_read(stored: Mapping[str, Any] | None, fields: Sequence[str]) -> _Cursor:
     """A cursor that reads the object from the beginning; a full read already under way goes on instead."""
     cursor = prepare_cursor(stored, fields)
     return cursor if cursor["full"] else _full(cursor["fields"], generation=cursor["generation"] + 1)
 
 
-def _full(fields: Sequence[str], generation: int) -> Cursor:
+def _full(fields: Sequence[str], generation: int) -> _Cursor:
     return {
         "fields": list(fields),
         "full": True,
@@ -150,26 +156,26 @@ class _Reader:
     salesforce: Salesforce
     store: Store
     overlap: timedelta
-    tell: Tell
+    tell: TellProgress
     polled: Polled
 
-    def overlapped(self, cursor: Cursor) -> tuple[datetime, datetime]:
+    def overlapped(self, cursor: _Cursor) -> tuple[datetime, datetime]:
         """From when to when rows are read again that should be known."""
         through = _time(cursor["through"])
         return through - self.overlap, through
 
-    def is_crowded(self, each: PolledObject, cursor: Cursor) -> bool:
+    def is_crowded(self, each: PolledObject, cursor: _Cursor) -> bool:
         """Whether the overlap holds more known rows than a page."""
         if each.to_activity or cursor["at"] or not cursor["through"]:
             return False
-        return self.store.count_stamped(each.name, *self.overlapped(cursor)) > PAGE
+        return self.store.count_stamped(each.name, *self.overlapped(cursor)) > POLL_PAGE
 
-    def count(self, name: str, cursor: Cursor) -> Read:
+    def count(self, name: str, cursor: _Cursor) -> Read:
         start, end = (literal(at) for at in self.overlapped(cursor))
         where = f"SystemModstamp >= {start} AND SystemModstamp < {end}"
         return Read(f"{name}:count", f"SELECT COUNT() FROM {name} WHERE {where}", all_rows=True)
 
-    def ask(self, each: PolledObject, cursor: Cursor, *, skip_overlap: bool = False) -> Read:
+    def ask(self, each: PolledObject, cursor: _Cursor, *, skip_overlap: bool = False) -> Read:
         """What is new of an object, or all of it, or the rest of a read under way."""
         where = ""
         if cursor["at"]:
@@ -181,7 +187,7 @@ class _Reader:
         soql = select(each.name, _columns(cursor["fields"]), where, ("SystemModstamp", "Id"))
         return Read(name=each.name, soql=soql, all_rows=True)
 
-    def take(self, each: PolledObject, cursor: Cursor, first: Page, *, ends: bool = True) -> set[str]:
+    def take(self, each: PolledObject, cursor: _Cursor, first: Page, *, ends: bool = True) -> set[str]:
         """Stores all pages of one object; returns the opportunities whose roles must be read again. Unless it ``ends``
         the read, the cursor stays where it was."""
         cursor["started"] = cursor["started"] or first.server_time.isoformat()
@@ -206,7 +212,7 @@ class _Reader:
             self.store.set_cursor(each.name, cursor)
         return touched
 
-    def take_overlap(self, each: PolledObject, cursor: Cursor, total: int) -> set[str]:
+    def take_overlap(self, each: PolledObject, cursor: _Cursor, total: int) -> set[str]:
         """Ends a read that skipped the overlap, where Salesforce counts ``total`` rows; as ``take``."""
         known = self.store.count_stamped(each.name, *self.overlapped(cursor))
         if known == total:
@@ -216,7 +222,7 @@ class _Reader:
         log.info("reading the overlap again", object=each.name, known=known, counted=total)
         return self.take(each, cursor, self.salesforce.read([self.ask(each, cursor)]).pages[each.name])
 
-    def pages(self, each: PolledObject, cursor: Cursor, page: Page) -> Iterator[Page]:
+    def pages(self, each: PolledObject, cursor: _Cursor, page: Page) -> Iterator[Page]:
         """From the first page on; a locator that Salesforce forgot is replaced by a read from the place reached."""
         yield page
         while page.next is not None:
@@ -248,7 +254,7 @@ def _roles_of(roles: PolledObject, opportunities: Sequence[str]) -> str:
     return select(ROLES, _columns(roles.fields), among("OpportunityId", opportunities))
 
 
-def _store_page(store: Store, each: PolledObject, rows: Sequence[Row], cursor: Cursor) -> Sequence[str]:
+def _store_page(store: Store, each: PolledObject, rows: Sequence[Row], cursor: _Cursor) -> Sequence[str]:
     generation = cursor["generation"]
     if each.to_activity is None:
         also = [found for row in rows if (found := each.also(row))] if each.also is not None else ()
@@ -274,7 +280,7 @@ def _opportunities_of(name: str, rows: Sequence[Row], changed: Sequence[str]) ->
     return set()
 
 
-def _deleted_reads(cursors: Mapping[str, Cursor], now: datetime) -> list[DeletedSince]:
+def _deleted_reads(cursors: Mapping[str, _Cursor], now: datetime) -> list[DeletedSince]:
     """Deletions since the last look. Not for an object in a full read, which finds them by itself. Where the last look
     is longer ago than Salesforce's log reaches, the read becomes a full one."""
     reads = []
@@ -290,7 +296,7 @@ def _deleted_reads(cursors: Mapping[str, Cursor], now: datetime) -> list[Deleted
     return reads
 
 
-def _take_deleted(store: Store, cursors: Mapping[str, Cursor], answers: Answers) -> None:
+def _take_deleted(store: Store, cursors: Mapping[str, _Cursor], answers: Answers) -> None:
     for name, deleted in answers.deleted.items():
         cursor = cursors[name]
         cursor["deleted_through"] = deleted.covered_until.isoformat()

@@ -14,13 +14,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from connector.base.facts import Decision, Person
-from connector.lifecycle.accounts import TRACK, Reached, decide_account, roll_up
+from connector.lifecycle.accounts import ACCOUNT_TRACK, Reached, decide_account, roll_up
 from connector.lifecycle.measures import AccountStageIs
 from connector.mapping import Mapping as CompiledMapping
 from connector.pipeline.planned import Planned
 from connector.store import Settled, Store, own_stage
 
-BATCH = 1000  # accounts at a time
+_BATCH = 1000  # accounts at a time
 Moved = tuple[str, str | None, str]  # account, own stage, rule
 
 
@@ -64,7 +64,7 @@ class RollUp:
     def dirty(self) -> Iterator[dict[str, int]]:
         """Accounts to be looked at, with their marks, in batches."""
         after = ""
-        while marks := self.store.next_dirty(BATCH, after, of_accounts=True):
+        while marks := self.store.next_dirty(_BATCH, after, of_accounts=True):
             after = marks[-1][0]
             yield dict(marks)
 
@@ -74,8 +74,8 @@ class RollUp:
         for person, each in self.moved.items():
             moved.setdefault(each[0], {})[person] = each
         wanted = sorted({*accounts, *moved})
-        for start in range(0, len(wanted), BATCH):
-            yield self._planned(dict.fromkeys(wanted[start : start + BATCH], 0), moved)
+        for start in range(0, len(wanted), _BATCH):
+            yield self._planned(dict.fromkeys(wanted[start : start + _BATCH], 0), moved)
 
     def take(self, marks: Mapping[str, int]) -> list[Planned]:
         """These accounts, decided and planned. Marks the colleagues, and drops accounts that nobody reads."""
@@ -90,7 +90,7 @@ class RollUp:
         if self.field is None:
             return []
         accounts = list(marks)
-        people, memories = self.store.people_of_accounts(accounts), self.store.memories(accounts, TRACK)
+        people, memories = self.store.people_of_accounts(accounts), self.store.memories(accounts, ACCOUNT_TRACK)
         found: list[Planned] = []
         for account, row in self.store.records(accounts).items():
             reached = {person: Reached(*each) for person, each in people.get(account, {}).items()}

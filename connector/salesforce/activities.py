@@ -14,7 +14,7 @@ from typing import Any
 
 from connector.base.facts import Activity, Direction, Row
 
-SOURCE = "salesforce"
+_SOURCE = "salesforce"
 
 TASK_FIELDS = (
     "WhoId", "WhatId", "Subject", "Status", "IsClosed", "Priority", "ActivityDate", "OwnerId", "AccountId",
@@ -42,7 +42,7 @@ _NOT_ATTRIBUTES = frozenset({"Id", "SystemModstamp", "IsDeleted", "WhoId", "Cont
 _NO_SHOW = re.compile(r"\bno[ -]?show\b|\bmissed\b|\bdid not attend\b", re.IGNORECASE)
 _INBOUND = re.compile(r"\[in\]|^\s*(?:\[?inbound|incoming|received|reply)\b|^\s*email: <<", re.IGNORECASE)
 
-IN, OUT = Direction.INBOUND, Direction.OUTBOUND
+_IN, _OUT = Direction.INBOUND, Direction.OUTBOUND
 
 
 def _is_inbound(row: Row) -> bool:
@@ -58,23 +58,23 @@ def _always(_row: Row) -> bool:
 
 
 # (subtype, or the admin's Type where there is no telling subtype), condition -> kind, direction. The first fit wins.
-Rule = tuple[str, Callable[[Row], bool], str, Direction]
-TASK_KINDS: tuple[Rule, ...] = (
-    ("Email", _is_inbound, "email_reply", IN),
-    ("Email", _always, "email_sent", OUT),
-    ("ListEmail", _always, "email_sent", OUT),
-    ("Call", _is_inbound, "call", IN),
-    ("Call", _always, "call", OUT),
-    ("LinkedIn", _is_inbound, "social_message", IN),
-    ("LinkedIn", _always, "social_message", OUT),
-    ("Meeting", _is_no_show, "meeting_no_show", OUT),
-    ("Meeting", _always, "meeting", OUT),
-    ("", _always, "task", OUT),
+_Rule = tuple[str, Callable[[Row], bool], str, Direction]
+TASK_KINDS: tuple[_Rule, ...] = (
+    ("Email", _is_inbound, "email_reply", _IN),
+    ("Email", _always, "email_sent", _OUT),
+    ("ListEmail", _always, "email_sent", _OUT),
+    ("Call", _is_inbound, "call", _IN),
+    ("Call", _always, "call", _OUT),
+    ("LinkedIn", _is_inbound, "social_message", _IN),
+    ("LinkedIn", _always, "social_message", _OUT),
+    ("Meeting", _is_no_show, "meeting_no_show", _OUT),
+    ("Meeting", _always, "meeting", _OUT),
+    ("", _always, "task", _OUT),
 )
-EVENT_KINDS: tuple[Rule, ...] = (
-    ("", _is_no_show, "meeting_no_show", OUT),
-    ("Call", _always, "call", OUT),
-    ("", _always, "meeting", OUT),
+SALESFORCE_EVENT_KINDS: tuple[_Rule, ...] = (
+    ("", _is_no_show, "meeting_no_show", _OUT),
+    ("Call", _always, "call", _OUT),
+    ("", _always, "meeting", _OUT),
 )
 
 
@@ -92,7 +92,10 @@ def event_activity(row: Row) -> Activity | None:
     if not row.get("WhoId") or row.get("IsChild") or row.get("IsRecurrence"):
         return None
     return _activity(
-        row, EVENT_KINDS, "EventSubtype", ("StartDateTime", "ActivityDateTime", "ActivityDate", "CreatedDate")
+        row,
+        SALESFORCE_EVENT_KINDS,
+        "EventSubtype",
+        ("StartDateTime", "ActivityDateTime", "ActivityDate", "CreatedDate"),
     )
 
 
@@ -103,10 +106,10 @@ def campaign_member_activity(row: Row) -> Activity | None:
     if not crm_id or not at or not row.get("HasResponded"):
         return None
     return Activity(
-        source=SOURCE,
+        source=_SOURCE,
         id=row["Id"],
         kind="campaign_response",
-        direction=IN,
+        direction=_IN,
         occurred_at=_time(at),
         name=str(row.get("Campaign.Name") or ""),
         attributes=_attributes(row),
@@ -120,10 +123,10 @@ def bounce_activity(object_name: str, row: Row) -> Activity | None:
     if not at:
         return None
     return Activity(
-        source=SOURCE,
+        source=_SOURCE,
         id=f"{row['Id']}:bounce:{at}",
         kind="email_bounce",
-        direction=OUT,
+        direction=_OUT,
         occurred_at=_time(at),
         name=str(row.get(WHY_BOUNCED) or ""),
         attributes={"object": object_name},
@@ -131,14 +134,14 @@ def bounce_activity(object_name: str, row: Row) -> Activity | None:
     )
 
 
-def _activity(row: Row, kinds: tuple[Rule, ...], subtype: str, stamps: tuple[str, ...]) -> Activity | None:
+def _activity(row: Row, kinds: tuple[_Rule, ...], subtype: str, stamps: tuple[str, ...]) -> Activity | None:
     at = next((row[key] for key in stamps if row.get(key)), None)
     if at is None:
         return None
     said = {row.get(subtype), row.get("Type")}
     kind, direction = next((kind, way) for said_by, fits, kind, way in kinds if said_by in {"", *said} and fits(row))
     return Activity(
-        source=SOURCE,
+        source=_SOURCE,
         id=row["Id"],
         kind=kind,
         direction=direction,

@@ -25,7 +25,7 @@ from connector.salesforce.errors import judge_token
 
 JWT_LIFE = timedelta(minutes=3)  # Salesforce refuses assertions that expire later than that
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-T = TypeVar("T")
+_T = TypeVar("_T")
 LOGIN_HOSTS = frozenset({"login.salesforce.com", "test.salesforce.com"})
 
 
@@ -151,7 +151,7 @@ def client_credentials_form(settings: Settings) -> dict[str, str]:
     }
 
 
-def _given(value: T | None, variable: str) -> T:
+def _given(value: _T | None, variable: str) -> _T:
     if value is None:
         raise ConfigurationError(f"CONNECTOR_SALESFORCE_{variable} is not set", "set it")
     return value

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from connector.base.facts import RecordChange, Row
-from connector.base.http import Verdict, describe
+from connector.base.http import Reaction, describe
 from connector.base.ports import Deleted, DeletedSince, Page, Read
 from connector.base.soql import name
 from connector.salesforce.errors import first_error, judge
@@ -84,7 +84,7 @@ def answers(body: Any, count: int) -> list[Answer] | None:
 def problem(answer: Answer) -> tuple[str, str, str] | None:
     """(code, what, hint) of a part that was refused; None when it was answered."""
     judgement = judge(answer.status, answer.body)
-    if judgement.verdict is Verdict.TAKE:
+    if judgement.verdict is Reaction.TAKE:
         return None
     return judgement.code, f"Salesforce answered {describe(answer.status, judgement)}", judgement.hint
 

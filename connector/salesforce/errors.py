@@ -9,24 +9,24 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from connector.base.http import TAKEN, Judgement, Verdict
+from connector.base.http import TAKEN, Judgement, Reaction
 
-AGAIN, LIMIT, REFUSE, RENEW = Verdict.AGAIN, Verdict.LIMIT, Verdict.REFUSE, Verdict.RENEW
+_AGAIN, LIMIT, REFUSE, RENEW = Reaction.AGAIN, Reaction.LIMIT, Reaction.REFUSE, Reaction.RENEW
 
-PERMISSION = "give the integration user the permission, then run 'connector check'"
-BY_CODE: dict[str, tuple[Verdict, str]] = {
+_PERMISSION = "give the integration user the permission, then run 'connector check'"
+SALESFORCE_CODES: dict[str, tuple[Reaction, str]] = {
     "INVALID_SESSION_ID": (RENEW, "check the credentials"),
     "INVALID_AUTH_HEADER": (REFUSE, "check the credentials"),
     "REQUEST_LIMIT_EXCEEDED": (LIMIT, "the org's daily API calls are used up; they come back over 24 hours"),
-    "UNABLE_TO_LOCK_ROW": (AGAIN, ""),
-    "SERVER_UNAVAILABLE": (AGAIN, ""),
-    "UNKNOWN_EXCEPTION": (AGAIN, ""),
-    "QUERY_TIMEOUT": (AGAIN, ""),
+    "UNABLE_TO_LOCK_ROW": (_AGAIN, ""),
+    "SERVER_UNAVAILABLE": (_AGAIN, ""),
+    "UNKNOWN_EXCEPTION": (_AGAIN, ""),
+    "QUERY_TIMEOUT": (_AGAIN, ""),
     "API_DISABLED_FOR_ORG": (REFUSE, "the org's edition or the user's profile has no API; enable 'API Enabled'"),
     "API_CURRENTLY_DISABLED": (REFUSE, "enable 'API Enabled' for the integration user"),
-    "INSUFFICIENT_ACCESS": (REFUSE, PERMISSION),
-    "INSUFFICIENT_ACCESS_OR_READONLY": (REFUSE, PERMISSION),
-    "FUNCTIONALITY_NOT_ENABLED": (REFUSE, PERMISSION),
+    "INSUFFICIENT_ACCESS": (REFUSE, _PERMISSION),
+    "INSUFFICIENT_ACCESS_OR_READONLY": (REFUSE, _PERMISSION),
+    "FUNCTIONALITY_NOT_ENABLED": (REFUSE, _PERMISSION),
     "TXN_SECURITY_METERING_ERROR": (REFUSE, "a transaction security policy of the org stops the connector"),
     "INVALID_FIELD": (REFUSE, "the field is missing or hidden from the integration user; run 'connector check'"),
     "INVALID_TYPE": (REFUSE, "the object is missing or hidden from the integration user; run 'connector check'"),
@@ -35,16 +35,16 @@ BY_CODE: dict[str, tuple[Verdict, str]] = {
     "REQUEST_RUNNING_TOO_LONG": (REFUSE, "the org's automation takes too long; set a smaller CONNECTOR_WRITE_PACK"),
     "UNSUPPORTED_API_VERSION": (REFUSE, "unset CONNECTOR_SALESFORCE_API_VERSION"),
 }
-BY_STATUS: dict[int, tuple[Verdict, str]] = {
+BY_STATUS: dict[int, tuple[Reaction, str]] = {
     401: (REFUSE, "check the credentials"),
-    403: (REFUSE, PERMISSION),
+    403: (REFUSE, _PERMISSION),
     404: (REFUSE, "check CONNECTOR_SALESFORCE_INSTANCE_URL and the object's name"),
-    406: (AGAIN, ""),
-    408: (AGAIN, ""),
+    406: (_AGAIN, ""),
+    408: (_AGAIN, ""),
     410: (REFUSE, "the API version is retired; unset CONNECTOR_SALESFORCE_API_VERSION"),
     414: (REFUSE, "the request is too long"),
-    420: (AGAIN, ""),  # the edge, "we are setting things up", in HTML
-    429: (AGAIN, ""),
+    420: (_AGAIN, ""),  # the edge, "we are setting things up", in HTML
+    429: (_AGAIN, ""),
     431: (REFUSE, "the request is too long"),
 }
 CONCURRENT_WAIT = 5.0  # seconds; the manual names no figure
@@ -58,15 +58,15 @@ def judge(status: int, body: Any) -> Judgement:
         return _judge_parts(body) if isinstance(body, dict) and "compositeResponse" in body else TAKEN
     code, message = first_error(body)
     if code == "REQUEST_LIMIT_EXCEEDED" and "concurrent" in message.lower():
-        return Judgement(AGAIN, code, message, wait=CONCURRENT_WAIT)
+        return Judgement(_AGAIN, code, message, wait=CONCURRENT_WAIT)
     if code == "INVALID_SESSION_ID" and "not valid for use with the REST API" in message:
         return Judgement(REFUSE, code, message, "the app's token lacks the scope 'api'")
-    if code in BY_CODE:
-        verdict, hint = BY_CODE[code]
+    if code in SALESFORCE_CODES:
+        verdict, hint = SALESFORCE_CODES[code]
     elif status in BY_STATUS:
         verdict, hint = BY_STATUS[status]
     elif status >= 500:
-        verdict, hint = AGAIN, ""
+        verdict, hint = _AGAIN, ""
     elif status < 400:
         verdict, hint = REFUSE, "the org lives at another address; set CONNECTOR_SALESFORCE_INSTANCE_URL to it"
     else:
@@ -76,7 +76,7 @@ def judge(status: int, body: Any) -> Judgement:
 
 def _judge_parts(body: Any) -> Judgement:
     parts = [judge(int(part["httpStatusCode"]), part.get("body")) for part in body["compositeResponse"]]
-    return next((part for part in parts if part.verdict in {AGAIN, LIMIT, RENEW}), TAKEN)
+    return next((part for part in parts if part.verdict in {_AGAIN, LIMIT, RENEW}), TAKEN)
 
 
 def first_error(body: Any) -> tuple[str, str]:
@@ -105,8 +105,8 @@ def is_governed_row(code: str, message: str) -> bool:
 
 
 # The token endpoint: (error, part of the description) -> what to do. The first row that fits wins.
-TOKEN_ERRORS: tuple[tuple[str, str, Verdict, str], ...] = (
-    ("invalid_grant", "already being processed", AGAIN, ""),
+TOKEN_ERRORS: tuple[tuple[str, str, Reaction, str], ...] = (
+    ("invalid_grant", "already being processed", _AGAIN, ""),
     ("invalid_grant", "audience", REFUSE, "set CONNECTOR_SALESFORCE_LOGIN_URL to https://test.salesforce.com"
      " for a sandbox, https://login.salesforce.com otherwise"),
     ("invalid_grant", "approved", REFUSE, "pre-authorise the connected app for the integration user"),
@@ -133,5 +133,5 @@ def judge_token(status: int, body: Any) -> Judgement:
         if error == known and part in text:
             return Judgement(verdict, error, text, hint)
     if not error and (status >= 500 or status in {408, 420, 429}):
-        return Judgement(AGAIN, error, text)
+        return Judgement(_AGAIN, error, text)
     return Judgement(REFUSE, error, text, "check CONNECTOR_SALESFORCE_LOGIN_URL and the connected app")

@@ -25,8 +25,8 @@ from connector.salesforce.activities import (
 )
 
 # In the order they are read: people first, so that a role never waits for its contact; roles in the second request.
-OBJECTS = ("Account", "Contact", "Lead", "Opportunity", "OpportunityContactRole", "Task", "Event", "CampaignMember")
-ACTIVITIES: dict[str, tuple[tuple[str, ...], Callable[[Row], Activity | None]]] = {
+_OBJECTS = ("Account", "Contact", "Lead", "Opportunity", "OpportunityContactRole", "Task", "Event", "CampaignMember")
+_ACTIVITIES: dict[str, tuple[tuple[str, ...], Callable[[Row], Activity | None]]] = {
     "Task": (TASK_FIELDS, task_activity),
     "Event": (EVENT_FIELDS, event_activity),
     "CampaignMember": (CAMPAIGN_MEMBER_FIELDS, campaign_member_activity),
@@ -35,7 +35,7 @@ OPTIONAL = {"Task": TASK_OPTIONAL_FIELDS, "Event": EVENT_OPTIONAL_FIELDS}
 # Read only when the mapping asks: accounts when a rule looks at their fields, members and bounces when one names their
 # kind.
 CAMPAIGN_RESPONSE, EMAIL_BOUNCE = "campaign_response", "email_bounce"
-IDENTITY = {  # what is needed of an object to know who is who and to say so, whatever the mapping says
+_IDENTITY = {  # what is needed of an object to know who is who and to say so, whatever the mapping says
     "Account": ("Name",),
     "Contact": ("AccountId", "Email", "MasterRecordId", "Name", "CreatedDate"),
     "Lead": (
@@ -59,10 +59,10 @@ def polled_objects(mapping: Mapping) -> list[PolledObject]:
     is_off, named = SALESFORCE in mapping.off, mapping.kinds_named(SALESFORCE)
     needless = set() if CAMPAIGN_RESPONSE in named else {"CampaignMember"}
     needless |= set() if mapping.reads.get("Account") else {"Account"}
-    needless |= set(ACTIVITIES) if is_off else set()
-    for name in (each for each in OBJECTS if each not in needless):
+    needless |= set(_ACTIVITIES) if is_off else set()
+    for name in (each for each in _OBJECTS if each not in needless):
         asked = mapping.reads.get(name, frozenset())
-        always, to_activity = ACTIVITIES.get(name, (IDENTITY.get(name, ()), None))
+        always, to_activity = _ACTIVITIES.get(name, (_IDENTITY.get(name, ()), None))
         optional = OPTIONAL.get(name, ())
         objects.append(PolledObject(name, tuple(sorted({*always, *asked})), to_activity, optional))
     if EMAIL_BOUNCE in named and not is_off:

@@ -13,7 +13,7 @@ from connector.base.errors import Passing
 from connector.base.http import body_of
 
 MALFORMED = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 def envelope(response: requests.Response, api: str) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def unreadable(api: str) -> Passing:
     return Passing(f"{api} answered with nothing that can be read", "it usually passes; the next cycle asks again")
 
 
-def readable(read: Callable[[Any], T], rows: Iterable[Any], unknown: Counter[str], name: str) -> Iterator[T]:
+def readable(read: Callable[[Any], _T], rows: Iterable[Any], unknown: Counter[str], name: str) -> Iterator[_T]:
     """Each row as ``read`` has it; the others are counted under ``name``."""
     for row in rows:
         try:

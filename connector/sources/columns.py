@@ -18,7 +18,7 @@ from connector.base.errors import ConfigurationError
 from connector.sources.events import KNOWN, PERSON
 from connector.sources.kinds import KINDS
 
-SETTING = "CONNECTOR_ACTIVITY_COLUMNS"
+_SETTING = "CONNECTOR_ACTIVITY_COLUMNS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Columns:
         for pair in filter(None, map(str.strip, columns.split(","))):
             theirs, _, ours = (part.strip() for part in pair.rpartition("="))
             if not theirs or not ours:
-                raise ConfigurationError(f"{SETTING} cannot be read at {pair!r}", "write it like Email Address=email")
+                raise ConfigurationError(f"{_SETTING} cannot be read at {pair!r}", "write it like Email Address=email")
             names[_bare(theirs)] = ours
         return cls(names, time_format, declared)
 

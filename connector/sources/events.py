@@ -29,8 +29,8 @@ from connector.base.ids import id18
 from connector.sources import strict_json
 from connector.sources.kinds import KINDS, OTHER
 
-DEAL, PERSON = "deal", "person"
-NOBODY = "says nobody: give email, crm_id, sf_contact_id or sf_lead_id"
+_DEAL, PERSON = "deal", "person"
+_NOBODY = "says nobody: give email, crm_id, sf_contact_id or sf_lead_id"
 CRM_IDS = ("crm_id", "sf_contact_id", "sf_lead_id")
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
 KNOWN = frozenset({"occurred_at", "type", "event_id", "direction", "email", "name", "attributes", *CRM_IDS})
@@ -57,7 +57,7 @@ def person(source: str, record: Mapping[str, Any]) -> Prospect | Bad:
     except ValueError as error:
         return Bad(str(error))
     if email is None and crm_id is None:
-        return Bad(NOBODY)
+        return Bad(_NOBODY)
     if "name" in values:
         attributes = {**attributes, "name": values["name"]}
     return Prospect(source, str(values.get("event_id", crm_id or email)), email, crm_id, attributes)
@@ -77,10 +77,10 @@ def activity(source: str, record: Mapping[str, Any], zone: ZoneInfo | None) -> A
         attributes = _attributes(values)
     except ValueError as error:
         return Bad(str(error))
-    if kind == DEAL:
+    if kind == _DEAL:
         attributes = {**attributes, "state": deal_state(attributes)}
     if email is None and crm_id is None:
-        return Bad(NOBODY)
+        return Bad(_NOBODY)
     if kind != type_:
         attributes = {**attributes, "type": type_}
     if not _WORD.fullmatch(kind):

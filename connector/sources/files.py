@@ -34,9 +34,9 @@ log = structlog.get_logger(__name__)
 SUFFIXES = frozenset({".csv", ".jsonl", ".ndjson"})
 SETTLES = timedelta(seconds=2)  # a file that changed more recently may still be growing
 QUIET = timedelta(minutes=15)  # then nobody is going to finish a last line that breaks off
-PAGE = 1000
+_PAGE = 1000
 UNFINISHED = -1
-LONGEST = 10_000  # characters of a bad line that are kept
+_LONGEST = 10_000  # characters of a bad line that are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class FilesSource:
                 if quiet or not record.torn:  # a last line without an end is read again when the file has grown
                     hasher.update(record.raw)
                     place = _Place(place.size, place.mtime, record.end, record.line_after, hasher.hexdigest())
-                if len(batch) >= PAGE:
+                if len(batch) >= _PAGE:
                     places[name] = place
                     yield _page(batch, places, quarantine)
                     batch = _Batch()
@@ -162,7 +162,7 @@ class FilesSource:
         else:
             found = read(self.name, self._columns.read(values, type_), self._zone)
         if isinstance(found, Bad):
-            text = record.raw.decode("utf-8", "replace").strip("\r\n")[:LONGEST]
+            text = record.raw.decode("utf-8", "replace").strip("\r\n")[:_LONGEST]
             batch.bad.append({"line": record.line, "reason": found.reason, "text": text})
             return
         if isinstance(found, Prospect):

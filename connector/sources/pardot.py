@@ -17,15 +17,15 @@ from typing import Any
 
 from connector.base.clock import Clock
 from connector.base.facts import Activity, Prospect, SourcePage
-from connector.base.http import TAKEN, Judgement, Session, Token, Verdict, server_time
+from connector.base.http import TAKEN, Judgement, Reaction, Session, Token, server_time
 from connector.base.ids import id18
 from connector.sources.answers import envelope, listed, readable, unreadable
 from connector.sources.kinds import KINDS, OTHER
 from connector.sources.parking import Parking
 
-API = "Account Engagement"
-PAGE = 1000  # the most that v5 gives
-OVERLAP = timedelta(minutes=10)  # behind a sweep's beginning; reads may be 60 seconds old
+_API = "Account Engagement"
+_PAGE = 1000  # the most that v5 gives
+_OVERLAP = timedelta(minutes=10)  # behind a sweep's beginning; reads may be 60 seconds old
 
 PROSPECT_ATTRIBUTES = (
     "firstName", "lastName", "company", "jobTitle", "score", "grade", "isDoNotEmail", "isDoNotCall", "optedOut",
@@ -42,7 +42,7 @@ ACTIVITY_ATTRIBUTES = (
 ACTIVITY_FIELDS = ("id", "details", "prospectId", "createdAt", *ACTIVITY_ATTRIBUTES)
 
 # (type, typeName) -> kind. typeName is the kind of asset, not what was done to it; "" stands for every other one.
-ACTIVITY_KINDS: dict[tuple[int, str], str] = {
+PARDOT_KINDS: dict[tuple[int, str], str] = {
     (1, "Email"): "email_click", (1, "Email Tracker"): "email_click", (1, ""): "link_click",
     (2, "Form"): "form_view", (2, "Form Handler"): "form_view", (2, "File"): "file_download", (2, ""): "page_view",
     (3, ""): "form_error",
@@ -77,20 +77,20 @@ ACTIVITY_KINDS: dict[tuple[int, str], str] = {
     (37, ""): "resubscribe",
 }  # fmt: skip
 
-SETTINGS = "check CONNECTOR_PARDOT_URL and CONNECTOR_PARDOT_BUSINESS_UNIT_ID"
-PERMISSION = "give the integration user access to Account Engagement, and the app the scope pardot_api"
-BY_CODE: dict[int, Judgement] = {
-    66: Judgement(Verdict.AGAIN, wait=2),  # five requests at once; others use the account too
-    122: Judgement(Verdict.LIMIT, hint="the account's daily calls are used up; they come back at its midnight"),
-    183: Judgement(Verdict.AGAIN),
-    184: Judgement(Verdict.RENEW, hint=PERMISSION),
-    202: Judgement(Verdict.AGAIN, wait=60),
-    214: Judgement(Verdict.AGAIN),
-    46: Judgement(Verdict.REFUSE, hint=PERMISSION),
-    49: Judgement(Verdict.REFUSE, hint=PERMISSION),
-    181: Judgement(Verdict.REFUSE, hint=SETTINGS),
-    182: Judgement(Verdict.REFUSE, hint=SETTINGS),
-    201: Judgement(Verdict.REFUSE, hint=SETTINGS + "; sandboxes live on pi.demo.pardot.com"),
+_SETTINGS = "check CONNECTOR_PARDOT_URL and CONNECTOR_PARDOT_BUSINESS_UNIT_ID"
+_PERMISSION = "give the integration user access to Account Engagement, and the app the scope pardot_api"
+PARDOT_CODES: dict[int, Judgement] = {
+    66: Judgement(Reaction.AGAIN, wait=2),  # five requests at once; others use the account too
+    122: Judgement(Reaction.LIMIT, hint="the account's daily calls are used up; they come back at its midnight"),
+    183: Judgement(Reaction.AGAIN),
+    184: Judgement(Reaction.RENEW, hint=_PERMISSION),
+    202: Judgement(Reaction.AGAIN, wait=60),
+    214: Judgement(Reaction.AGAIN),
+    46: Judgement(Reaction.REFUSE, hint=_PERMISSION),
+    49: Judgement(Reaction.REFUSE, hint=_PERMISSION),
+    181: Judgement(Reaction.REFUSE, hint=_SETTINGS),
+    182: Judgement(Reaction.REFUSE, hint=_SETTINGS),
+    201: Judgement(Reaction.REFUSE, hint=_SETTINGS + "; sandboxes live on pi.demo.pardot.com"),
 }
 
 
@@ -100,10 +100,10 @@ def judge(status: int, body: Any) -> Judgement:
         return TAKEN
     code = body.get("code") if isinstance(body, dict) else None
     message = str(body.get("message") or "") if isinstance(body, dict) else ""
-    known = BY_CODE.get(code) if isinstance(code, int) else None
+    known = PARDOT_CODES.get(code) if isinstance(code, int) else None
     if known is None:
         passes = status >= 500 or status in {408, 429}
-        known = Judgement(Verdict.AGAIN if passes else Verdict.REFUSE, hint="" if passes else SETTINGS)
+        known = Judgement(Reaction.AGAIN if passes else Reaction.REFUSE, hint="" if passes else _SETTINGS)
     return Judgement(known.verdict, str(code or ""), message, known.hint, known.wait)
 
 
@@ -117,7 +117,7 @@ class PardotSource:
     ) -> None:
         self._url, self._clock = url.rstrip("/"), clock
         self._calls: Counter[str] = Counter()
-        self._session = Session(API, judge, clock, token=token, ca_bundle=ca_bundle, before=self._count)
+        self._session = Session(_API, judge, clock, token=token, ca_bundle=ca_bundle, before=self._count)
         self._parking = Parking(self._session.close)
         self._session.headers["Pardot-Business-Unit-Id"] = business_unit_id
 
@@ -147,7 +147,7 @@ class PardotSource:
             rows, more, at = self._page(name, fields, place)
             place["started"] = place["started"] or at.isoformat()
             if not more:
-                since = datetime.fromisoformat(place["started"]) - OVERLAP
+                since = datetime.fromisoformat(place["started"]) - _OVERLAP
                 place.update(since=since.isoformat(), id=0, started=None)
                 yield rows
                 return
@@ -156,7 +156,7 @@ class PardotSource:
 
     def _page(self, name: str, fields: Sequence[str], place: Mapping[str, Any]) -> tuple[list[Any], bool, datetime]:
         """Rows, whether there are more behind them, and the service's time."""
-        params: dict[str, Any] = {"fields": ",".join(fields), "orderBy": "id asc", "limit": PAGE, "deleted": "all"}
+        params: dict[str, Any] = {"fields": ",".join(fields), "orderBy": "id asc", "limit": _PAGE, "deleted": "all"}
         if place["id"]:
             params["idGreaterThan"] = place["id"]
         if place["since"]:
@@ -164,9 +164,11 @@ class PardotSource:
         response = self._session.request(
             "GET", f"{self._url}/api/v5/objects/{name}", params=params, kind=name.replace("-", "_")
         )
-        body = envelope(response, API)
-        rows = listed(body, "values", API)
-        more = bool(body.get("nextPageToken")) if len(rows) < PAGE else True  # a chain of pages may end before the rows
+        body = envelope(response, _API)
+        rows = listed(body, "values", _API)
+        more = (
+            bool(body.get("nextPageToken")) if len(rows) < _PAGE else True
+        )  # a chain of pages may end before the rows
         return rows, more and bool(rows), server_time(response.headers, self._clock.now())
 
     def _count(self, kind: str) -> None:
@@ -177,7 +179,7 @@ def _last_id(rows: Sequence[Any]) -> int:
     """Raises Passing when a page of rows cannot be gone on from."""
     ids: list[int] = [row["id"] for row in rows if isinstance(row, dict) and isinstance(row.get("id"), int)]
     if not ids:
-        raise unreadable(API)
+        raise unreadable(_API)
     return max(ids)
 
 
@@ -211,7 +213,7 @@ def activity(row: Mapping[str, Any]) -> Activity | None:
 
 
 def kind_of(type_: int, type_name: str) -> str:
-    return ACTIVITY_KINDS.get((type_, type_name)) or ACTIVITY_KINDS.get((type_, "")) or OTHER
+    return PARDOT_KINDS.get((type_, type_name)) or PARDOT_KINDS.get((type_, "")) or OTHER
 
 
 def _unknown(found: Activity) -> str:

@@ -16,8 +16,8 @@ from connector.store.links import IDS, rows_in
 from connector.store.rows import loads
 from connector.store.schema import DIRTY, RECORD, TRACK
 
-ACCOUNT = "Account"
-ALL = select(RECORD.c.id).where(RECORD.c.object == ACCOUNT, RECORD.c.live)
+_ACCOUNT = "Account"
+ALL = select(RECORD.c.id).where(RECORD.c.object == _ACCOUNT, RECORD.c.live)
 
 
 def is_account(record_id: ColumnElement[str]) -> ColumnElement[bool]:
@@ -74,5 +74,5 @@ def find(connection: Connection, query: str) -> str | None:
     asked = query.strip()
     if len(asked) not in (15, 18):
         return None
-    alike = select(RECORD.c.id).where(RECORD.c.id >= asked, RECORD.c.id < asked + "~", RECORD.c.object == ACCOUNT)
+    alike = select(RECORD.c.id).where(RECORD.c.id >= asked, RECORD.c.id < asked + "~", RECORD.c.object == _ACCOUNT)
     return next((row[0] for row in connection.execute(alike) if asked in (row[0], row[0][:15])), None)

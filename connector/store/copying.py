@@ -16,7 +16,7 @@ from connector.store.faults import translate
 from connector.store.opening import copy_file, parse, version_of
 from connector.store.schema import HEAD
 
-CHUNK = 5000  # rows
+_CHUNK = 5000  # rows
 
 
 def copy_state(url: str, to: Path) -> None:
@@ -66,7 +66,7 @@ def _copy_rows(source: Engine, copy: Engine) -> None:
 def _copy_table(reading: Connection, writing: Connection, name: str) -> None:
     table = SQLModel.metadata.tables[name]
     into = insert(table).values({each.name: bindparam(each.name) for each in table.columns})
-    query = select(table).execution_options(yield_per=CHUNK)  # or the driver would fetch the whole table
+    query = select(table).execution_options(yield_per=_CHUNK)  # or the driver would fetch the whole table
     with reading.execute(query) as found:
         for rows in found.mappings().partitions():
             run_many(writing, into, [dict(row) for row in rows])

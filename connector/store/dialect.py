@@ -27,7 +27,7 @@ from sqlalchemy.sql.visitors import replacement_traverse
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 BUSY_SECONDS = 15
-IDS = "ids"  # parameter of statements that are asked for thousands of ids
+_IDS = "ids"  # parameter of statements that are asked for thousands of ids
 ROWS = "rows_as_json"  # parameter of PostgreSQL's upserts
 WRITES = "connector_writes"  # execution option of connections whose transaction will write
 
@@ -164,8 +164,8 @@ def with_ids(connection: Connection, statement: Executable) -> Executable:
 @lru_cache(200)
 def _with_array(statement: Any) -> Any:
     def replace(element: Any, **_: Any) -> Any:
-        if isinstance(element, BinaryExpression) and element.operator is in_op and element.right.key == IDS:
-            return element.left == any_(bindparam(IDS, type_=postgresql.ARRAY(Text)))
+        if isinstance(element, BinaryExpression) and element.operator is in_op and element.right.key == _IDS:
+            return element.left == any_(bindparam(_IDS, type_=postgresql.ARRAY(Text)))
         return None
 
     return replacement_traverse(statement, {}, replace)

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from connector.base.errors import ConnectorError, Passing, StateError
 
-HINTS = {  # part of the driver's message -> what to try
+_HINTS = {  # part of the driver's message -> what to try
     "locked": "another process writes this state; stop it, or wait until it is done",
     "full": "make room on the disk; nothing was lost",
     "no space left": "make room on the server's disk; nothing was lost",
@@ -25,7 +25,7 @@ HINTS = {  # part of the driver's message -> what to try
 }
 
 
-PASSING = (  # parts of what a server or its driver say when it is away, restarts, or is too busy
+_PASSING = (  # parts of what a server or its driver say when it is away, restarts, or is too busy
     *("connection refused", "no such file or directory\n\tis the server running", "no route to host"),
     *("starting up", "shutting down", "recovery mode", "not currently accepting", "terminating connection"),
     *("server closed", "connection is lost", "connection is closed", "connection reset", "ssl syscall"),
@@ -37,7 +37,7 @@ def translate(error: SQLAlchemyError, where: str) -> ConnectorError:
     """``where`` names the state."""
     said = str(getattr(error, "orig", None) or error).strip()
     reason = said.splitlines()[0]
-    if any(part in said.lower() for part in PASSING):
+    if any(part in said.lower() for part in _PASSING):
         return Passing(f"the state {where} did not answer: {reason}", "check that the database runs; nothing was lost")
-    hint = next((hint for part, hint in HINTS.items() if part in reason.lower()), "see the log with --debug")
+    hint = next((hint for part, hint in _HINTS.items() if part in reason.lower()), "see the log with --debug")
     return StateError(f"the state {where} cannot be used: {reason}", hint)

@@ -18,13 +18,13 @@ from connector.store.dialect import run_many
 from connector.store.rows import ECHO, dumps, iso, loads
 from connector.store.schema import HISTORY, SETTING
 
-FIELDS = "fields "  # settings of this name and an object's: field -> when it was first read
+_PREFIX = "fields "  # settings of this name and an object's: field -> when it was first read
 
 _INSERT = insert(HISTORY).values({each.name: bindparam(each.name) for each in HISTORY.columns if each.name != "id"})
-_FIELDS = select(SETTING.c.name, SETTING.c.value).where(SETTING.c.name.startswith(FIELDS))
+_FIELDS = select(SETTING.c.name, SETTING.c.value).where(SETTING.c.name.startswith(_PREFIX))
 
 
-class Changed(Protocol):
+class _Changed(Protocol):
     """A row of ``record`` before (None: it is new) and after."""
 
     @property
@@ -33,7 +33,7 @@ class Changed(Protocol):
     def after(self) -> dict[str, Any]: ...
 
 
-def keep_rows(connection: Connection, changed: Iterable[Changed], now: datetime) -> None:
+def keep_rows(connection: Connection, changed: Iterable[_Changed], now: datetime) -> None:
     """Keeps what these rows lose. The new values are true since the row's stamp; where that did not move, as with
     formulas and with deletions that are only listed, since we saw them."""
     lost = []
@@ -62,12 +62,12 @@ def keep_memories(connection: Connection, lost: Iterable[tuple[str, str, str]], 
 
 def note_fields(connection: Connection, object_name: str, row: Mapping[str, Any], now: datetime) -> None:
     """Remembers when each field of an object was first read: what it was before that, nobody knows."""
-    known = books.setting(connection, FIELDS + object_name)
+    known = books.setting(connection, _PREFIX + object_name)
     since = loads(known) if known else {}
     if not row.keys() <= since.keys():
-        books.set_setting(connection, FIELDS + object_name, dumps({**dict.fromkeys(row, iso(now)), **since}))
+        books.set_setting(connection, _PREFIX + object_name, dumps({**dict.fromkeys(row, iso(now)), **since}))
 
 
 def fields_since(connection: Connection) -> dict[str, dict[str, str]]:
     """Object -> field -> since when it is read."""
-    return {name.removeprefix(FIELDS): loads(value) for name, value in connection.execute(_FIELDS)}
+    return {name.removeprefix(_PREFIX): loads(value) for name, value in connection.execute(_FIELDS)}

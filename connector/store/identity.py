@@ -49,7 +49,7 @@ _ALL_FOLLOWED = select(RECORD.c.email).where(RECORD.c.alias_of.is_not(None), REC
 Leaders = dict[str, str | None]  # row -> the live row that leads it, None: nobody does
 
 
-class Changed(Protocol):
+class _Changed(Protocol):
     """A row of ``record`` before (None: it is new) and after."""
 
     @property
@@ -103,7 +103,7 @@ def root(start: str, pointers: Mapping[str, str | None]) -> str:
     return path[-1]
 
 
-def leaders_of(connection: Connection, changed: Sequence[Changed]) -> Leaders:
+def leaders_of(connection: Connection, changed: Sequence[_Changed]) -> Leaders:
     """Who leads these rows and those that share an address with them, where that is another one now."""
     rule = books.identity(connection)
     if not rule.by_email:

@@ -24,7 +24,7 @@ CHUNK = 2000  # values in one IN list; SQLite takes 32,766 in a statement, Postg
 IDS: Any = bindparam("ids", expanding=True)
 
 FACT = RECORD.alias("fact")  # the Contact or Lead row that something points at
-PERSON = RECORD.alias("person")  # the live person it belongs to
+_PERSON = RECORD.alias("person")  # the live person it belongs to
 ROLE_ROW = RECORD.alias("role")
 
 
@@ -42,8 +42,8 @@ def is_person(table: Any) -> ColumnElement[bool]:
 
 def people_where(condition: ColumnElement[bool]) -> Select[Any]:
     """Ids of the live people to whom the ``FACT`` rows belong that meet a condition."""
-    join = FACT.join(PERSON, PERSON.c.id == func.coalesce(FACT.c.alias_of, FACT.c.id))
-    return select(PERSON.c.id).select_from(join).where(condition, is_person(PERSON))
+    join = FACT.join(_PERSON, _PERSON.c.id == func.coalesce(FACT.c.alias_of, FACT.c.id))
+    return select(_PERSON.c.id).select_from(join).where(condition, is_person(_PERSON))
 
 
 def is_alone() -> ColumnElement[bool]:

@@ -44,7 +44,7 @@ _ACTIVITIES = {
 _SETTINGS = select(SETTING).where(SETTING.c.name.in_(("identity", "roleless", "accounts")))
 
 
-class Row(NamedTuple):
+class _Row(NamedTuple):
     """A record as it was."""
 
     object: str
@@ -60,7 +60,7 @@ class Undo(NamedTuple):
     fields: Mapping[str, Any]
 
 
-def rows_at(connection: Connection, ids: Iterable[str], at: datetime) -> dict[str, Row]:
+def rows_at(connection: Connection, ids: Iterable[str], at: datetime) -> dict[str, _Row]:
     """Records by id as they were; those created later are left out."""
     wanted, moment = sorted(set(ids)), iso(at)
     undo: dict[str, list[Undo]] = defaultdict(list)
@@ -77,7 +77,7 @@ def rows_at(connection: Connection, ids: Iterable[str], at: datetime) -> dict[st
             live = live if each.live is None else each.live
         created = fields.get("CreatedDate")
         if created is None or datetime.fromisoformat(created) <= at:
-            found[row.id] = Row(row.object, live, fields)
+            found[row.id] = _Row(row.object, live, fields)
     return found
 
 

@@ -15,7 +15,7 @@ from connector.store.links import IDS, affected, everybody, exists_now, is_alone
 from connector.store.rows import PEOPLE, address, iso, loads
 from connector.store.schema import ACTIVITY, DIRTY, LOG, PROSPECT, RECORD, SET_ASIDE, TRACK
 
-PAGE = 5000  # facts looked at in one go when all are
+_PAGE = 5000  # facts looked at in one go when all are
 
 
 def people_by(connection: Connection, track: str, *, only_alone: bool = False) -> dict[str, int]:
@@ -145,7 +145,7 @@ def _touched_since(connection: Connection, since: str) -> Iterator[set[str]]:
 
 def _pages(connection: Connection, query: Select[Any], key: Any) -> Iterator[Sequence[Any]]:
     after: Any = true()
-    while rows := connection.execute(query.where(after).order_by(key).limit(PAGE)).all():
+    while rows := connection.execute(query.where(after).order_by(key).limit(_PAGE)).all():
         yield rows
         after = key > rows[-1][0]
 

@@ -30,7 +30,7 @@ from connector.store.rows import (
 )
 from connector.store.schema import ACTIVITY, PROSPECT, RECORD
 
-SALESFORCE = "salesforce"
+OF_SALESFORCE = "salesforce"
 # Objects whose rows are recorded as activities, under the source "salesforce" and the feed of their name.
 ACTIVITY_OBJECTS = frozenset({"Task", "Event", "CampaignMember", "EmailMessage"})
 
@@ -51,7 +51,7 @@ SWEEP_CHUNK = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class _Changed:
     """A record row before (None: it is new) and after."""
 
     before: Any
@@ -77,7 +77,7 @@ def record_rows(
             new["generation"] = before.generation if generation is None else generation
         stored.append(new)
         if before is None or before.live != new["live"] or not same_fact(before.fields, new["fields"]):
-            changed.append(Changed(before, new))
+            changed.append(_Changed(before, new))
     upsert(connection, RECORD, stored, keep=KEEP_ALIAS)
     history.keep_rows(connection, changed, now)
     _touch(connection, _SEEN, {row.id: row.generation for row in seen}, generation)
@@ -110,7 +110,7 @@ def _touch(connection: Connection, statement: Any, seen: dict[str, int], generat
         connection.execute(statement, {"ids": stale[start : start + links.CHUNK], "seen_in": generation})
 
 
-def _mark(connection: Connection, object_name: str, changed: Sequence[Changed]) -> None:
+def _mark(connection: Connection, object_name: str, changed: Sequence[_Changed]) -> None:
     if not changed:
         return
     ids = [each.after["id"] for each in changed]
@@ -130,7 +130,7 @@ def _mark(connection: Connection, object_name: str, changed: Sequence[Changed]) 
     links.mark(connection, people)
 
 
-def _accounts_of(connection: Connection, changed: Sequence[Changed]) -> set[str]:
+def _accounts_of(connection: Connection, changed: Sequence[_Changed]) -> set[str]:
     """The accounts that somebody came to or left, where the mapping looks at accounts as a whole."""
     if not accounts.are_asked_for(connection):
         return set()
@@ -150,7 +150,7 @@ def _people_of_roleless(connection: Connection, opportunities: Iterable[str]) ->
     return roleless.people_concerned(connection, [each for each in opportunities if each])
 
 
-def _people_changed(connection: Connection, changed: Sequence[Changed]) -> set[str]:
+def _people_changed(connection: Connection, changed: Sequence[_Changed]) -> set[str]:
     """Those whose rows changed, those at the old and new ends of their chains, prospects that lost their person, and
     the accounts of records whose leader changed."""
     moved = [
@@ -171,7 +171,7 @@ def _people_changed(connection: Connection, changed: Sequence[Changed]) -> set[s
     return people
 
 
-def _may_lose(change: Changed) -> bool:
+def _may_lose(change: _Changed) -> bool:
     """Whether a row may no longer hold the prospects that it held."""
     before, after = change.before, change.after
     return bool(before.email != after["email"] or (before.live and not after["live"]))
@@ -182,7 +182,7 @@ def record_page(connection: Connection, name: str, page: SourcePage, generation:
     feed = name if name in ACTIVITY_OBJECTS else None
     prospects = _record_prospects(connection, page, [ref(name, each) for each in page.gone], now)
     activities = _record_activities(connection, page, feed, generation)
-    removed = _remove_activities(connection, [ref(SALESFORCE if feed else name, each) for each in page.removed])
+    removed = _remove_activities(connection, [ref(OF_SALESFORCE if feed else name, each) for each in page.removed])
     return prospects + activities + removed
 
 
@@ -258,7 +258,7 @@ def remove(connection: Connection, object_name: str, ids: Sequence[str], now: da
     """Rows that Salesforce says were deleted; returns how many of them were there."""
     gone = bury(connection, object_name, ids, now)
     if object_name in ACTIVITY_OBJECTS:
-        gone += _remove_activities(connection, [ref(SALESFORCE, each) for each in ids])
+        gone += _remove_activities(connection, [ref(OF_SALESFORCE, each) for each in ids])
     return gone
 
 
@@ -267,7 +267,7 @@ def bury(connection: Connection, object_name: str, ids: Iterable[str], now: date
     changed = []
     for row in rows_in(connection, _RECORDS, ids):
         if row.live and row.object == object_name:
-            changed.append(Changed(row, {**row._mapping, "live": False}))
+            changed.append(_Changed(row, {**row._mapping, "live": False}))
     for start in range(0, len(changed), links.CHUNK):
         chunk = changed[start : start + links.CHUNK]
         connection.execute(_BURY, {"ids": [each.after["id"] for each in chunk]})
@@ -289,8 +289,8 @@ def sweep(connection: Connection, object_name: str, generation: int, now: dateti
 
 def _sweep_activities(connection: Connection, feed: str, generation: int) -> int:
     unseen = select(ACTIVITY.c.ref).where(
-        ACTIVITY.c.ref > f"{SALESFORCE}:",  # all of Salesforce's, by the primary key
-        ACTIVITY.c.ref < f"{SALESFORCE};",
+        ACTIVITY.c.ref > f"{OF_SALESFORCE}:",  # all of Salesforce's, by the primary key
+        ACTIVITY.c.ref < f"{OF_SALESFORCE};",
         ACTIVITY.c.feed == feed,
         ACTIVITY.c.generation < generation,
     )

@@ -18,7 +18,7 @@ from connector.store.links import IDS, ROLE_ROW, rows_in
 from connector.store.rows import loads
 from connector.store.schema import RECORD
 
-OPPORTUNITY = "Opportunity"
+_OPPORTUNITY = "Opportunity"
 _HAS_ROLES = exists(
     select(ROLE_ROW.c.id).where(ROLE_ROW.c.opportunity_id == RECORD.c.id, ROLE_ROW.c.live).correlate(RECORD)
 )
@@ -28,12 +28,12 @@ _BY_ID = select(*_COLUMNS).where(RECORD.c.id.in_(IDS), not_(_HAS_ROLES))
 _ACCOUNT_OF = select(RECORD.c.account_id).where(RECORD.c.id.in_(IDS), RECORD.c.account_id.is_not(None))
 _CONVERTED = select(RECORD.c.object, RECORD.c.alias_of, RECORD.c.fields).where(RECORD.c.alias_of.in_(IDS))
 
-Found = dict[str, list[OpportunityRole]]  # person -> opportunities
+_Found = dict[str, list[OpportunityRole]]  # person -> opportunities
 
 
-def roleless(connection: Connection, accounts: Mapping[str, Iterable[str]]) -> Found:
+def roleless(connection: Connection, accounts: Mapping[str, Iterable[str]]) -> _Found:
     """Opportunities that may concern people, by account id -> its people."""
-    found: Found = defaultdict(list)
+    found: _Found = defaultdict(list)
     people = sorted({person for group in accounts.values() for person in group})
     for row in _live(rows_in(connection, _OF_ACCOUNTS, accounts)):
         for person in accounts[row.account_id]:
@@ -49,7 +49,7 @@ def roleless(connection: Connection, accounts: Mapping[str, Iterable[str]]) -> F
 
 def without_roles(connection: Connection, limit: int) -> tuple[int, list[dict[str, Any]]]:
     """How many opportunities have no contact role, and the last changed of them: id, name, stage."""
-    lost = select(RECORD).where(RECORD.c.object == OPPORTUNITY, RECORD.c.live, not_(_HAS_ROLES))
+    lost = select(RECORD).where(RECORD.c.object == _OPPORTUNITY, RECORD.c.live, not_(_HAS_ROLES))
     count = connection.execute(select(func.count()).select_from(lost.subquery())).scalar()
     rows = connection.execute(lost.order_by(RECORD.c.stamp.desc(), RECORD.c.id).limit(limit)).all()
     fields = [loads(row.fields) for row in rows]
@@ -74,7 +74,7 @@ def _conversions(connection: Connection, people: Iterable[str]) -> dict[str, lis
 
 def _live(rows: Iterable[Any]) -> Iterator[Any]:
     # not in WHERE: SQLite would walk all rows of the object instead of the ids
-    return (row for row in rows if row.live and row.object == OPPORTUNITY)
+    return (row for row in rows if row.live and row.object == _OPPORTUNITY)
 
 
 def _role(row: Any, via: str) -> OpportunityRole:

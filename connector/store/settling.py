@@ -22,7 +22,7 @@ from connector.store.rows import LINKS, dumps, iso, loads, storable
 from connector.store.schema import DIRTY, LOG, RECORD, SET_ASIDE, SETTLED, TRACK
 
 KEEP_SINCE = frozenset({"since"})
-TAKEN = frozenset({Result.APPLIED, Result.UNCHANGED})  # Salesforce has the value now
+_TAKEN = frozenset({Result.APPLIED, Result.UNCHANGED})  # Salesforce has the value now
 OPEN = frozenset({Result.SET_ASIDE, Result.WAITING})
 
 
@@ -51,7 +51,7 @@ class Books:
 
 
 SAID = ("value", "current", "stands", "rule", "verdict", "reason", "evidence", "memory")
-STANDS, RULE, EVIDENCE = SAID.index("stands"), SAID.index("rule"), SAID.index("evidence")
+STANDS, _RULE, EVIDENCE = SAID.index("stands"), SAID.index("rule"), SAID.index("evidence")
 _said = itemgetter(*SAID)
 _TRACKS = select(TRACK.c.person_id, TRACK.c.track, *(TRACK.c[name] for name in SAID)).where(TRACK.c.person_id.in_(IDS))
 _ASIDE = select(SET_ASIDE).where(SET_ASIDE.c.person_id.in_(IDS))
@@ -73,7 +73,7 @@ def settle(
     aside = {(row.person_id, row.record_id): row for row in rows_in(connection, _ASIDE, ids)}
     tracks = _store_tracks(connection, settled, ids, books)
     _store_people(connection, settled, ids, books)
-    _fold_in(connection, [outcome for each in settled for outcome in each.outcomes if outcome.result in TAKEN])
+    _fold_in(connection, [outcome for each in settled for outcome in each.outcomes if outcome.result in _TAKEN])
     _log(connection, settled, tracks, aside, books)
     _store_aside(connection, settled, aside, books)
     done = [each for each in settled if all(outcome.result is not Result.WAITING for outcome in each.outcomes)]
@@ -90,7 +90,7 @@ def _store_tracks(connection: Connection, settled: Sequence[Settled], ids: Seque
     old = {(row[0], row[1]): tuple(row[2:]) for row in rows_in(connection, _TRACKS, ids)}
     rows: Tracks = {}
     for each in settled:
-        taken = {change.track for change in _changes(each.outcomes, TAKEN)}
+        taken = {change.track for change in _changes(each.outcomes, _TAKEN)}
         is_open = each.is_open
         is_alone = ":" in each.person_id  # a prospect: nothing stands in Salesforce
         for track in each.decision.tracks:
@@ -117,7 +117,7 @@ def _memory_of(track: TrackDecision, before: tuple[str, ...] | None, *, is_open:
 
 def _evidence_of(track: TrackDecision, before: tuple[str, ...] | None) -> str:
     """Somebody whom a rule keeps where it brought them stays there by the evidence of then."""
-    is_kept = not track.evidence and track.verdict != "moves" and before is not None and before[RULE] == track.rule
+    is_kept = not track.evidence and track.verdict != "moves" and before is not None and before[_RULE] == track.rule
     return before[EVIDENCE] if before is not None and is_kept else _evidence(track.evidence)
 
 

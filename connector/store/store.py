@@ -105,7 +105,7 @@ class Store:
             changed = recording.record_rows(connection, object_name, rows, generation, self._clock.now())
             if also:
                 page = SourcePage({}, tuple(also))
-                recording.record_page(connection, recording.SALESFORCE, page, None, self._clock.now())
+                recording.record_page(connection, recording.OF_SALESFORCE, page, None, self._clock.now())
             if cursor:
                 books.set_cursor(connection, *cursor)
             return changed

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from connector.mapping import loads
-from connector.mapping.kinds import INBOUND, KINDS, OUTBOUND, SOURCES
+from connector.mapping.kinds import INBOUND, KNOWN_KINDS, KNOWN_SOURCES, OUTBOUND
 from connector.sources import SOURCES as REGISTERED
 from connector.sources import kinds as sources
 
 
 def test_the_kinds_are_those_of_the_sources_with_their_usual_direction():
-    assert set(KINDS) == set(sources.KINDS)
+    assert set(KNOWN_KINDS) == set(sources.KINDS)
     assert {kind for kind, way in sources.KINDS.items() if way == "inbound"} == set(INBOUND)
     assert not set(INBOUND) & set(OUTBOUND)
 
 
 def test_the_sources_are_those_that_are_registered_and_salesforce():
-    assert set(SOURCES) == {"salesforce", *REGISTERED}
+    assert set(KNOWN_SOURCES) == {"salesforce", *REGISTERED}
 
 
 def test_kinds_of_ones_own_can_be_named():

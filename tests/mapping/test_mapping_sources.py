@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from connector.mapping import MappingInvalid, loads
-from connector.mapping.kinds import SOURCES
+from connector.mapping.kinds import KNOWN_SOURCES
 
 GOOD = "stages:\n  - {name: A, when: {email: missing}}\n  - {name: B, when: {activity: inbound}}\n"
 
@@ -82,10 +82,10 @@ def test_without_the_section_nothing_is_sifted():
 
 
 def test_every_source_may_be_named_and_the_declaration_survives_pickling():
-    mapping = loads(GOOD + "sources: {" + ", ".join(f"{name}: off" for name in SOURCES) + "}\n")
+    mapping = loads(GOOD + "sources: {" + ", ".join(f"{name}: off" for name in KNOWN_SOURCES) + "}\n")
     again = pickle.loads(pickle.dumps(mapping))  # noqa: S301 - our own value
     assert again.model.sources == mapping.model.sources
-    assert {each.name for each in again.model.sources} == set(SOURCES)
+    assert {each.name for each in again.model.sources} == set(KNOWN_SOURCES)
 
 
 def test_what_counts_belongs_to_the_version_of_the_mapping():

@@ -9,7 +9,7 @@ import pytest
 
 from connector.base.facts import Change, Decision, RecordChange, TrackDecision, Verdict
 from connector.commands.screen import print_json
-from connector.pipeline.planned import COLUMNS, Listing, Planned, named, told
+from connector.pipeline.planned import LISTING_COLUMNS, Listing, Planned, named, told
 
 ADDRESS = "https://acme.my.salesforce.com"
 
@@ -76,7 +76,7 @@ def test_a_file_gets_everybody_however_few_are_kept(listing):
     file = io.StringIO(newline="")
     listing(*(planned(n, held=n > 20) for n in range(30)), keep=1, csv_file=file)
     rows = list(csv.DictReader(io.StringIO(file.getvalue())))
-    assert list(rows[0]) == list(COLUMNS)
+    assert list(rows[0]) == list(LISTING_COLUMNS)
     assert (len(rows), len({row["id"] for row in rows}), rows[-1]["verdict"]) == (30, 30, "held")
 
 

@@ -37,12 +37,12 @@ class Living(RuleBasedStateMachine):
         clock = FrozenClock(START)
         self.world = World(open_store(f"sqlite:///{self.state}", clock=clock), clock=clock)
         self.world.org.page_size = 3
-        self.page, poll.PAGE = poll.PAGE, 2  # so that a few rows crowd the overlap
+        self.page, poll.POLL_PAGE = poll.POLL_PAGE, 2  # so that a few rows crowd the overlap
         self.world.pack = 2
         self.clicked: set[str] = set()
 
     def teardown(self):
-        poll.PAGE = self.page
+        poll.POLL_PAGE = self.page
         self.world.store.close()
         shutil.rmtree(self.folder)
 

@@ -20,7 +20,7 @@ import pytest
 from connector.base.clock import SystemClock
 from connector.base.facts import Prospect
 from connector.base.ids import id18
-from connector.sources.marketo.rows import ACTIVITY_KINDS
+from connector.sources.marketo.rows import MARKETO_KINDS
 from connector.sources.marketo.source import MarketoSource
 from practice_org.marketo.gate import Switches
 from practice_org.marketo.query import stamp
@@ -119,7 +119,7 @@ def as_rows(answered: list[dict[str, Any]]) -> list[Row]:
             str(each["marketoGUID"]),
             str(each["leadId"]),
             datetime.fromisoformat(each["activityDate"]).astimezone(UTC),
-            ACTIVITY_KINDS[int(each["activityTypeId"])],
+            MARKETO_KINDS[int(each["activityTypeId"])],
             str(each.get("primaryAttributeValue") or each.get("primary_attribute_value") or ""),
         )
         for each in answered

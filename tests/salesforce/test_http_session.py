@@ -17,7 +17,17 @@ import requests
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import ConfigurationError, ConnectorError, LimitReached, Passing, Refused
-from connector.base.http import TAKEN, Judgement, Policy, Session, TimedOut, Verdict, describe, retry_after, server_time
+from connector.base.http import (
+    TAKEN,
+    Judgement,
+    Policy,
+    Reaction,
+    Session,
+    TimedOut,
+    describe,
+    retry_after,
+    server_time,
+)
 from practice_org.serving.tls import Certificates
 from tests.salesforce.http_player import Player, Reply
 
@@ -25,8 +35,8 @@ NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 def judge(status: int, body: Any) -> Judgement:
-    verdicts = {401: Verdict.RENEW, 403: Verdict.LIMIT, 503: Verdict.AGAIN, 429: Verdict.AGAIN}
-    return TAKEN if status < 300 else Judgement(verdicts.get(status, Verdict.REFUSE), str(status), "words", "a hint")
+    verdicts = {401: Reaction.RENEW, 403: Reaction.LIMIT, 503: Reaction.AGAIN, 429: Reaction.AGAIN}
+    return TAKEN if status < 300 else Judgement(verdicts.get(status, Reaction.REFUSE), str(status), "words", "a hint")
 
 
 class Tokens:
@@ -284,9 +294,9 @@ def test_the_servers_time_is_its_date_header() -> None:
 
 
 def test_what_is_said_of_an_answer_is_one_short_line() -> None:
-    assert describe(403, Judgement(Verdict.REFUSE, "CODE", "a\n b" + "c" * 900)).startswith("403 CODE: a bccc")
-    assert len(describe(403, Judgement(Verdict.REFUSE, "CODE", "c" * 900))) < 320
-    assert describe(0, Judgement(Verdict.REFUSE)) == "an unknown fault"
+    assert describe(403, Judgement(Reaction.REFUSE, "CODE", "a\n b" + "c" * 900)).startswith("403 CODE: a bccc")
+    assert len(describe(403, Judgement(Reaction.REFUSE, "CODE", "c" * 900))) < 320
+    assert describe(0, Judgement(Reaction.REFUSE)) == "an unknown fault"
 
 
 def test_the_session_is_a_requests_session(clock: FrozenClock) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from connector.base.facts import Activity
 from connector.salesforce.activities import (
-    EVENT_KINDS,
+    SALESFORCE_EVENT_KINDS,
     TASK_KINDS,
     campaign_member_activity,
     event_activity,
@@ -154,7 +154,7 @@ def test_a_member_who_did_not_respond_or_is_nobody_is_no_activity(more: dict[str
 
 
 def test_every_kind_in_the_tables_is_canonical() -> None:
-    assert {kind for _, _, kind, _ in (*TASK_KINDS, *EVENT_KINDS)} <= KINDS.keys()
+    assert {kind for _, _, kind, _ in (*TASK_KINDS, *SALESFORCE_EVENT_KINDS)} <= KINDS.keys()
 
 
 @pytest.mark.parametrize(("name", "convert"), [("task", task_activity), ("event", event_activity)])

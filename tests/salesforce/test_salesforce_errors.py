@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from connector.base.http import Verdict
+from connector.base.http import Reaction
 from connector.salesforce.errors import (
-    BY_CODE,
+    SALESFORCE_CODES,
     first_error,
     is_governed_row,
     is_passing_row,
@@ -24,34 +24,34 @@ def error(code: str, message: str = "words") -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     ("status", "body", "verdict"),
     [
-        (200, {}, Verdict.TAKE),
-        (204, None, Verdict.TAKE),
-        (401, error("INVALID_SESSION_ID", "Session expired or invalid"), Verdict.RENEW),
-        (401, error("INVALID_SESSION_ID", "This session is not valid for use with the REST API"), Verdict.REFUSE),
-        (401, error("INVALID_AUTH_HEADER"), Verdict.REFUSE),
-        (401, None, Verdict.REFUSE),
-        (403, error("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."), Verdict.LIMIT),
-        (403, error("REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests Limit exceeded."), Verdict.AGAIN),
-        (403, error("API_DISABLED_FOR_ORG"), Verdict.REFUSE),
-        (403, error("SOMETHING_NEW"), Verdict.REFUSE),
-        (400, error("MALFORMED_QUERY"), Verdict.REFUSE),
-        (400, error("QUERY_TIMEOUT"), Verdict.AGAIN),
-        (500, error("UNABLE_TO_LOCK_ROW"), Verdict.AGAIN),
-        (400, error("UNABLE_TO_LOCK_ROW"), Verdict.AGAIN),
-        (500, error("UNKNOWN_EXCEPTION"), Verdict.AGAIN),
-        (500, None, Verdict.AGAIN),
-        (503, error("SERVER_UNAVAILABLE"), Verdict.AGAIN),
-        (420, None, Verdict.AGAIN),
-        (429, None, Verdict.AGAIN),
-        (406, None, Verdict.AGAIN),
-        (408, None, Verdict.AGAIN),
-        (404, error("NOT_FOUND"), Verdict.REFUSE),
-        (410, error("UNSUPPORTED_API_VERSION"), Verdict.REFUSE),
-        (414, None, Verdict.REFUSE),
-        (302, None, Verdict.REFUSE),
+        (200, {}, Reaction.TAKE),
+        (204, None, Reaction.TAKE),
+        (401, error("INVALID_SESSION_ID", "Session expired or invalid"), Reaction.RENEW),
+        (401, error("INVALID_SESSION_ID", "This session is not valid for use with the REST API"), Reaction.REFUSE),
+        (401, error("INVALID_AUTH_HEADER"), Reaction.REFUSE),
+        (401, None, Reaction.REFUSE),
+        (403, error("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."), Reaction.LIMIT),
+        (403, error("REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests Limit exceeded."), Reaction.AGAIN),
+        (403, error("API_DISABLED_FOR_ORG"), Reaction.REFUSE),
+        (403, error("SOMETHING_NEW"), Reaction.REFUSE),
+        (400, error("MALFORMED_QUERY"), Reaction.REFUSE),
+        (400, error("QUERY_TIMEOUT"), Reaction.AGAIN),
+        (500, error("UNABLE_TO_LOCK_ROW"), Reaction.AGAIN),
+        (400, error("UNABLE_TO_LOCK_ROW"), Reaction.AGAIN),
+        (500, error("UNKNOWN_EXCEPTION"), Reaction.AGAIN),
+        (500, None, Reaction.AGAIN),
+        (503, error("SERVER_UNAVAILABLE"), Reaction.AGAIN),
+        (420, None, Reaction.AGAIN),
+        (429, None, Reaction.AGAIN),
+        (406, None, Reaction.AGAIN),
+        (408, None, Reaction.AGAIN),
+        (404, error("NOT_FOUND"), Reaction.REFUSE),
+        (410, error("UNSUPPORTED_API_VERSION"), Reaction.REFUSE),
+        (414, None, Reaction.REFUSE),
+        (302, None, Reaction.REFUSE),
     ],
 )
-def test_the_code_decides_first_and_the_status_second(status: int, body: Any, verdict: Verdict) -> None:
+def test_the_code_decides_first_and_the_status_second(status: int, body: Any, verdict: Reaction) -> None:
     assert judge(status, body).verdict is verdict
 
 
@@ -62,18 +62,18 @@ def part(status: int, body: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("body", "verdict"),
     [
-        (error("MALFORMED_QUERY"), Verdict.TAKE),
-        (error("QUERY_TIMEOUT"), Verdict.AGAIN),
-        (error("INVALID_SESSION_ID"), Verdict.RENEW),
-        (error("REQUEST_LIMIT_EXCEEDED"), Verdict.LIMIT),
+        (error("MALFORMED_QUERY"), Reaction.TAKE),
+        (error("QUERY_TIMEOUT"), Reaction.AGAIN),
+        (error("INVALID_SESSION_ID"), Reaction.RENEW),
+        (error("REQUEST_LIMIT_EXCEEDED"), Reaction.LIMIT),
     ],
 )
-def test_a_composite_answer_is_judged_like_its_worst_passing_part(body: Any, verdict: Verdict) -> None:
+def test_a_composite_answer_is_judged_like_its_worst_passing_part(body: Any, verdict: Reaction) -> None:
     assert judge(200, {"compositeResponse": [part(200, []), part(400, body)]}).verdict is verdict
 
 
 def test_each_refusal_says_what_to_try() -> None:
-    assert all(hint for verdict, hint in BY_CODE.values() if verdict is Verdict.REFUSE)
+    assert all(hint for verdict, hint in SALESFORCE_CODES.values() if verdict is Reaction.REFUSE)
 
 
 @pytest.mark.parametrize("body", [None, [], {}, "text", [None], 7, [[]]])
@@ -84,27 +84,27 @@ def test_a_body_without_an_error_has_no_code(body: Any) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "verdict", "hint"),
     [
-        (200, {"access_token": "x"}, Verdict.TAKE, ""),
-        (400, {"error": "invalid_grant", "error_description": "audience is invalid"}, Verdict.REFUSE, "LOGIN_URL"),
-        (400, {"error": "invalid_grant", "error_description": "user hasn't approved this consumer"}, Verdict.REFUSE,
+        (200, {"access_token": "x"}, Reaction.TAKE, ""),
+        (400, {"error": "invalid_grant", "error_description": "audience is invalid"}, Reaction.REFUSE, "LOGIN_URL"),
+        (400, {"error": "invalid_grant", "error_description": "user hasn't approved this consumer"}, Reaction.REFUSE,
          "pre-authorise"),
         (400, {"error": "invalid_grant", "error_description": "token request is already being processed"},
-         Verdict.AGAIN, ""),
-        (400, {"error": "invalid_grant", "error_description": "expired authorization code"}, Verdict.REFUSE, "clock"),
-        (400, {"error": "invalid_grant", "error_description": "no client credentials user enabled"}, Verdict.REFUSE,
+         Reaction.AGAIN, ""),
+        (400, {"error": "invalid_grant", "error_description": "expired authorization code"}, Reaction.REFUSE, "clock"),
+        (400, {"error": "invalid_grant", "error_description": "no client credentials user enabled"}, Reaction.REFUSE,
          "run-as"),
-        (400, {"error": "invalid_grant"}, Verdict.REFUSE, "USERNAME"),
-        (400, {"error": "invalid_client_id"}, Verdict.REFUSE, "CLIENT_ID"),
-        (400, {"error": "invalid_client", "error_description": "invalid client credentials"}, Verdict.REFUSE, "SECRET"),
-        (400, {"error": "inactive_user"}, Verdict.REFUSE, "activate"),
-        (400, {"error": "rate_limit_exceeded"}, Verdict.LIMIT, "wait"),
-        (400, {"error": "something_new"}, Verdict.REFUSE, "connected app"),
-        (404, None, Verdict.REFUSE, "LOGIN_URL"),
-        (503, None, Verdict.AGAIN, ""),
-        (429, None, Verdict.AGAIN, ""),
+        (400, {"error": "invalid_grant"}, Reaction.REFUSE, "USERNAME"),
+        (400, {"error": "invalid_client_id"}, Reaction.REFUSE, "CLIENT_ID"),
+        (400, {"error": "invalid_client", "error_description": "invalid client credentials"}, Reaction.REFUSE, "SECRET"),
+        (400, {"error": "inactive_user"}, Reaction.REFUSE, "activate"),
+        (400, {"error": "rate_limit_exceeded"}, Reaction.LIMIT, "wait"),
+        (400, {"error": "something_new"}, Reaction.REFUSE, "connected app"),
+        (404, None, Reaction.REFUSE, "LOGIN_URL"),
+        (503, None, Reaction.AGAIN, ""),
+        (429, None, Reaction.AGAIN, ""),
     ],
 )  # fmt: skip
-def test_a_sign_in_error_says_what_to_try(status: int, body: Any, verdict: Verdict, hint: str) -> None:
+def test_a_sign_in_error_says_what_to_try(status: int, body: Any, verdict: Reaction, hint: str) -> None:
     judgement = judge_token(status, body)
     assert judgement.verdict is verdict
     assert hint in judgement.hint

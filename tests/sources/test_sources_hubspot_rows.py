@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.base.facts import Activity, Prospect
-from connector.base.http import Verdict
+from connector.base.http import Reaction
 from connector.sources.hubspot.rows import CALL_OUTCOMES, ENGAGEMENTS, Kept, contact, email_event, engagement
 from connector.sources.hubspot.source import judge
 from connector.sources.kinds import KINDS
@@ -55,7 +55,7 @@ def test_recorded_refusals_are_judged() -> None:
     for row in map(json.loads, RECORDED.read_text().splitlines()):
         if row["status"] >= 400:
             verdict = judge(row["status"], row.get("response"))
-            assert verdict.verdict is Verdict.REFUSE
+            assert verdict.verdict is Reaction.REFUSE
             verdicts.add(verdict.code)
     assert "OBJECT_NOT_FOUND" in verdicts
 
@@ -63,20 +63,20 @@ def test_recorded_refusals_are_judged() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "verdict", "wait"),
     [
-        (207, {"status": "COMPLETE"}, Verdict.TAKE, None),
-        (401, {"category": "EXPIRED_AUTHENTICATION"}, Verdict.REFUSE, None),
-        (403, {"category": "MISSING_SCOPES", "errors": [{"context": None}, None]}, Verdict.REFUSE, None),
-        (423, {}, Verdict.AGAIN, 2),
-        (429, {"message": "You have reached your secondly limit."}, Verdict.AGAIN, 1),
-        (429, {"policyName": "TEN_SECONDLY_ROLLING"}, Verdict.AGAIN, 10),
-        (429, {"policyName": "DAILY"}, Verdict.LIMIT, None),
-        (429, None, Verdict.AGAIN, 1),
-        (477, None, Verdict.AGAIN, None),
-        (502, None, Verdict.AGAIN, None),
-        (524, None, Verdict.AGAIN, None),
+        (207, {"status": "COMPLETE"}, Reaction.TAKE, None),
+        (401, {"category": "EXPIRED_AUTHENTICATION"}, Reaction.REFUSE, None),
+        (403, {"category": "MISSING_SCOPES", "errors": [{"context": None}, None]}, Reaction.REFUSE, None),
+        (423, {}, Reaction.AGAIN, 2),
+        (429, {"message": "You have reached your secondly limit."}, Reaction.AGAIN, 1),
+        (429, {"policyName": "TEN_SECONDLY_ROLLING"}, Reaction.AGAIN, 10),
+        (429, {"policyName": "DAILY"}, Reaction.LIMIT, None),
+        (429, None, Reaction.AGAIN, 1),
+        (477, None, Reaction.AGAIN, None),
+        (502, None, Reaction.AGAIN, None),
+        (524, None, Reaction.AGAIN, None),
     ],
 )
-def test_answers_are_judged_by_status_and_policy(status: int, body: Any, verdict: Verdict, wait: float | None) -> None:
+def test_answers_are_judged_by_status_and_policy(status: int, body: Any, verdict: Reaction, wait: float | None) -> None:
     found = judge(status, body)
     assert (found.verdict, found.wait) == (verdict, wait)
 

@@ -15,15 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.base.facts import Direction
-from connector.base.http import Verdict
+from connector.base.http import Reaction
 from connector.sources.kinds import KINDS
-from connector.sources.marketo.api import BY_CODE, judge, judge_sign_in
+from connector.sources.marketo.api import MARKETO_CODES, judge, judge_sign_in
 from connector.sources.marketo.chains import ANEW, LATE, MOST_TYPES, moved, planned, without_token
-from connector.sources.marketo.history import COLUMNS, read_piece, whole_lines
+from connector.sources.marketo.history import EXTRACT_COLUMNS, read_piece, whole_lines
 from connector.sources.marketo.rows import (
-    ACTIVITY_KINDS,
     DELETE,
     LEAD_FIELDS,
+    MARKETO_KINDS,
     NOT_READ,
     PERSON_ONLY,
     Batch,
@@ -150,8 +150,8 @@ def test_no_answer_is_a_crash(rows: list[Any]) -> None:
 
 
 def test_each_kind_is_canonical_and_no_type_is_both_read_and_not() -> None:
-    assert set(ACTIVITY_KINDS.values()) - {PERSON_ONLY} <= KINDS.keys()
-    assert not ACTIVITY_KINDS.keys() & NOT_READ
+    assert set(MARKETO_KINDS.values()) - {PERSON_ONLY} <= KINDS.keys()
+    assert not MARKETO_KINDS.keys() & NOT_READ
 
 
 def test_a_lead_is_known_by_its_contact_before_its_lead() -> None:
@@ -186,8 +186,8 @@ def test_recorded_leads_and_verdicts_are_read() -> None:
     with data("recorded/marketo.jsonl").open(encoding="utf-8") as lines:
         answers = [json.loads(line) for line in lines]
     verdicts = Counter(judge(each["status"], each["response"]).verdict for each in answers)
-    assert verdicts[Verdict.TAKE] > 100
-    assert set(verdicts) <= {Verdict.TAKE, Verdict.REFUSE}
+    assert verdicts[Reaction.TAKE] > 100
+    assert set(verdicts) <= {Reaction.TAKE, Reaction.REFUSE}
     asked = [each for each in answers if each["path"].endswith("/leads.json") and each["method"] == "GET"]
     found = [lead(one) for each in asked for one in each["response"]["result"]]
     assert len(found) > 20
@@ -226,28 +226,28 @@ def _as_answered(exported: dict[str, str]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("status", "code", "verdict"),
     [
-        (200, None, Verdict.TAKE),
-        (200, "601", Verdict.RENEW),
-        (200, "602", Verdict.RENEW),
-        (200, "603", Verdict.REFUSE),
-        (200, "604", Verdict.AGAIN),
-        (200, "606", Verdict.AGAIN),
-        (200, "607", Verdict.LIMIT),
-        (200, "608", Verdict.AGAIN),
-        (200, "611", Verdict.AGAIN),
-        (200, "615", Verdict.AGAIN),
-        (200, "713", Verdict.AGAIN),
-        (200, "719", Verdict.AGAIN),
-        (200, "1003", Verdict.REFUSE),
-        (200, "9999", Verdict.REFUSE),
-        (413, None, Verdict.REFUSE),
-        (404, None, Verdict.AGAIN),
-        (200, "1029", Verdict.REFUSE),
-        (502, None, Verdict.AGAIN),
-        (429, None, Verdict.AGAIN),
+        (200, None, Reaction.TAKE),
+        (200, "601", Reaction.RENEW),
+        (200, "602", Reaction.RENEW),
+        (200, "603", Reaction.REFUSE),
+        (200, "604", Reaction.AGAIN),
+        (200, "606", Reaction.AGAIN),
+        (200, "607", Reaction.LIMIT),
+        (200, "608", Reaction.AGAIN),
+        (200, "611", Reaction.AGAIN),
+        (200, "615", Reaction.AGAIN),
+        (200, "713", Reaction.AGAIN),
+        (200, "719", Reaction.AGAIN),
+        (200, "1003", Reaction.REFUSE),
+        (200, "9999", Reaction.REFUSE),
+        (413, None, Reaction.REFUSE),
+        (404, None, Reaction.AGAIN),
+        (200, "1029", Reaction.REFUSE),
+        (502, None, Reaction.AGAIN),
+        (429, None, Reaction.AGAIN),
     ],
 )
-def test_the_code_decides_inside_a_success(status: int, code: str | None, verdict: Verdict) -> None:
+def test_the_code_decides_inside_a_success(status: int, code: str | None, verdict: Reaction) -> None:
     errors = [{"code": code, "message": "words"}]
     judgement = judge(status, {"requestId": "1#2", "success": False, "errors": errors} if code else None)
     assert judgement.verdict is verdict
@@ -255,17 +255,21 @@ def test_the_code_decides_inside_a_success(status: int, code: str | None, verdic
 
 
 def test_a_success_may_carry_empty_errors_and_warnings_and_a_failure_without_words_is_none() -> None:
-    assert judge(200, {"success": True, "errors": [], "warnings": [{"code": "1"}]}).verdict is Verdict.TAKE
-    assert judge(200, {"success": False, "errors": []}).verdict is Verdict.REFUSE
-    assert judge(200, {"success": False}).verdict is Verdict.REFUSE
+    assert judge(200, {"success": True, "errors": [], "warnings": [{"code": "1"}]}).verdict is Reaction.TAKE
+    assert judge(200, {"success": False, "errors": []}).verdict is Reaction.REFUSE
+    assert judge(200, {"success": False}).verdict is Reaction.REFUSE
 
 
 def test_each_refusal_says_what_to_try() -> None:
-    assert all(each.hint for each in BY_CODE.values() if each.verdict in {Verdict.REFUSE, Verdict.LIMIT, Verdict.RENEW})
+    assert all(
+        each.hint
+        for each in MARKETO_CODES.values()
+        if each.verdict in {Reaction.REFUSE, Reaction.LIMIT, Reaction.RENEW}
+    )
     refused = judge_sign_in(401, {"error": "unauthorized"})
-    assert refused.verdict is Verdict.REFUSE
+    assert refused.verdict is Reaction.REFUSE
     assert "CONNECTOR_MARKETO_CLIENT_SECRET" in refused.hint
-    assert judge_sign_in(503, None).verdict is Verdict.AGAIN
+    assert judge_sign_in(503, None).verdict is Reaction.AGAIN
 
 
 def test_ten_types_make_a_chain_and_deletions_their_own_the_last() -> None:
@@ -316,10 +320,10 @@ def test_types_without_a_name_are_types() -> None:
 CELLS = st.text(alphabet='ab",\n é', max_size=8).filter(lambda text: text != "null")
 
 
-@given(st.lists(st.tuples(*[CELLS] * len(COLUMNS)), min_size=1, max_size=9), st.integers(150, 400))
+@given(st.lists(st.tuples(*[CELLS] * len(EXTRACT_COLUMNS)), min_size=1, max_size=9), st.integers(150, 400))
 def test_a_file_in_pieces_is_the_file(records: list[tuple[str, ...]], size: int) -> None:
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *records])
+    csv.writer(text, lineterminator="\n").writerows([EXTRACT_COLUMNS, *records])
     file, offset, rows = text.getvalue().encode(), 0, []
     while offset < len(file):
         piece = file[offset : offset + size]

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from connector.base.facts import Direction
-from connector.base.http import Verdict
+from connector.base.http import Reaction
 from connector.sources.kinds import KINDS
-from connector.sources.pardot import ACTIVITY_KINDS, BY_CODE, activity, judge, kind_of, prospect
+from connector.sources.pardot import PARDOT_CODES, PARDOT_KINDS, activity, judge, kind_of, prospect
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -49,12 +49,12 @@ def test_type_and_asset_together_give_the_kind(type_: int, type_name: str, kind:
 
 
 def test_each_kind_is_canonical_and_each_documented_type_known() -> None:
-    assert set(ACTIVITY_KINDS.values()) <= KINDS.keys()
-    assert {type_ for type_, name in ACTIVITY_KINDS if not name} == set(range(1, 38))
+    assert set(PARDOT_KINDS.values()) <= KINDS.keys()
+    assert {type_ for type_, name in PARDOT_KINDS if not name} == set(range(1, 38))
 
 
 def test_only_what_a_person_did_is_inbound() -> None:
-    inbound = {type_ for type_, name in ACTIVITY_KINDS if KINDS[kind_of(type_, name)] is Direction.INBOUND}
+    inbound = {type_ for type_, name in PARDOT_KINDS if KINDS[kind_of(type_, name)] is Direction.INBOUND}
     engagement = {1, 2, 4, 7, 11, 17, 20, 21, 22, 24, 25, 26, 27, 28, 29, 30, 34}
     assert engagement <= inbound
     assert not inbound & {3, 6, 8, 9, 10, 12, 13, 14, 15, 16, 18, 19, 23, 35, 36, 37}
@@ -82,33 +82,33 @@ def test_a_prospect_is_known_by_its_crm_id() -> None:
 @pytest.mark.parametrize(
     ("status", "code", "verdict"),
     [
-        (200, None, Verdict.TAKE),
-        (304, None, Verdict.REFUSE),
-        (400, 66, Verdict.AGAIN),
-        (400, 122, Verdict.LIMIT),
-        (400, 183, Verdict.AGAIN),
-        (401, 184, Verdict.RENEW),
-        (400, 184, Verdict.RENEW),
-        (400, 202, Verdict.AGAIN),
-        (400, 214, Verdict.AGAIN),
-        (400, 201, Verdict.REFUSE),
-        (400, 46, Verdict.REFUSE),
-        (404, 109, Verdict.REFUSE),
-        (400, 224, Verdict.REFUSE),
-        (429, None, Verdict.AGAIN),
-        (500, None, Verdict.AGAIN),
-        (503, 999, Verdict.AGAIN),
-        (403, None, Verdict.REFUSE),
+        (200, None, Reaction.TAKE),
+        (304, None, Reaction.REFUSE),
+        (400, 66, Reaction.AGAIN),
+        (400, 122, Reaction.LIMIT),
+        (400, 183, Reaction.AGAIN),
+        (401, 184, Reaction.RENEW),
+        (400, 184, Reaction.RENEW),
+        (400, 202, Reaction.AGAIN),
+        (400, 214, Reaction.AGAIN),
+        (400, 201, Reaction.REFUSE),
+        (400, 46, Reaction.REFUSE),
+        (404, 109, Reaction.REFUSE),
+        (400, 224, Reaction.REFUSE),
+        (429, None, Reaction.AGAIN),
+        (500, None, Reaction.AGAIN),
+        (503, 999, Reaction.AGAIN),
+        (403, None, Reaction.REFUSE),
     ],
 )
-def test_the_code_decides_whatever_the_status(status: int, code: int | None, verdict: Verdict) -> None:
+def test_the_code_decides_whatever_the_status(status: int, code: int | None, verdict: Reaction) -> None:
     judgement = judge(status, {"code": code, "message": "words"} if code else None)
     assert judgement.verdict is verdict
     assert judgement.code == (str(code) if code else "")
 
 
 def test_each_refusal_says_what_to_try() -> None:
-    assert all(each.hint for each in BY_CODE.values() if each.verdict in {Verdict.REFUSE, Verdict.LIMIT})
+    assert all(each.hint for each in PARDOT_CODES.values() if each.verdict in {Reaction.REFUSE, Reaction.LIMIT})
 
 
 def test_exported_activities_have_a_kind() -> None:

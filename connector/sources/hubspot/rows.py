@@ -13,9 +13,9 @@ from typing import Any
 
 from connector.base.facts import Activity, Direction, Prospect
 from connector.base.ids import id18
-from connector.sources.kinds import IN, KINDS, OTHER, OUT
+from connector.sources.kinds import INBOUND_KINDS, KINDS, OTHER, OUTBOUND_KINDS
 
-SOURCE = "hubspot"
+HUBSPOT = "hubspot"
 
 CONTACT_PROPERTIES = (
     "firstname", "lastname", "company", "jobtitle", "country", "lifecyclestage", "hs_lead_status", "hubspot_owner_id",
@@ -59,9 +59,9 @@ def contact(row: Mapping[str, Any], kept: Kept) -> list[Prospect]:
     attributes = {name: values[name] for name in kept.attributes if values.get(name) not in (None, "")}
     if kept.score in attributes:
         attributes["score"] = _number(attributes[kept.score])
-    own = Prospect(SOURCE, str(row["id"]), email, crm_id, attributes, bool(row.get("archived")))
+    own = Prospect(HUBSPOT, str(row["id"]), email, crm_id, attributes, bool(row.get("archived")))
     merged = {each.partition(":")[0].strip() for name in MERGED for each in (values.get(name) or "").split(";")}
-    return [own, *(Prospect(SOURCE, each, email, crm_id, {}, True) for each in sorted(merged - {"", own.id}))]
+    return [own, *(Prospect(HUBSPOT, each, email, crm_id, {}, True) for each in sorted(merged - {"", own.id}))]
 
 
 def _number(text: Any) -> Any:
@@ -87,18 +87,18 @@ class Engagement:
         return tuple(dict.fromkeys((self.decider, self.name, *self.attributes, *self.times)))
 
 
-_MEETING, _TASK, _MESSAGE = ("meeting", OUT), ("task", OUT), ("social_message", OUT)
+_MEETING, _TASK, _MESSAGE = ("meeting", OUTBOUND_KINDS), ("task", OUTBOUND_KINDS), ("social_message", OUTBOUND_KINDS)
 ENGAGEMENTS: dict[str, Engagement] = {
     "calls": Engagement(
         "hs_call_direction",
-        {"": ("call", OUT), "OUTBOUND": ("call", OUT), "INBOUND": ("call", IN)},
+        {"": ("call", OUTBOUND_KINDS), "OUTBOUND": ("call", OUTBOUND_KINDS), "INBOUND": ("call", INBOUND_KINDS)},
         "hs_call_title",
         ("hs_call_direction", "hs_call_disposition", "hs_call_status", "hs_call_duration", "hubspot_owner_id"),
     ),
     "meetings": Engagement(
         "hs_meeting_outcome",
         {
-            "": _MEETING, "SCHEDULED": _MEETING, "COMPLETED": _MEETING, "NO_SHOW": ("meeting_no_show", OUT),
+            "": _MEETING, "SCHEDULED": _MEETING, "COMPLETED": _MEETING, "NO_SHOW": ("meeting_no_show", OUTBOUND_KINDS),
             "CANCELED": None, "CANCELLED": None, "RESCHEDULED": None,
         },
         "hs_meeting_title",
@@ -109,8 +109,8 @@ ENGAGEMENTS: dict[str, Engagement] = {
         "hs_email_direction",
         # A mail is forwarded to HubSpot's address when it came from the person. UNCONFIRMED: all such mails.
         {
-            "": ("email_sent", OUT), "EMAIL": ("email_sent", OUT), "INCOMING_EMAIL": ("email_reply", IN),
-            "FORWARDED_EMAIL": ("email_reply", IN), "DRAFT_EMAIL": None,
+            "": ("email_sent", OUTBOUND_KINDS), "EMAIL": ("email_sent", OUTBOUND_KINDS), "INCOMING_EMAIL": ("email_reply", INBOUND_KINDS),
+            "FORWARDED_EMAIL": ("email_reply", INBOUND_KINDS), "DRAFT_EMAIL": None,
         },
         "hs_email_subject",
         ("hs_email_direction", "hs_email_status", "hubspot_owner_id"),
@@ -129,7 +129,7 @@ ENGAGEMENTS: dict[str, Engagement] = {
     ),
     "deals": Engagement(
         "",
-        {"": ("deal", OUT)},
+        {"": ("deal", OUTBOUND_KINDS)},
         "dealname",
         ("dealstage", "pipeline", "amount", "closedate", "hs_is_closed", "hs_is_closed_won", "hubspot_owner_id"),
         ("createdate",),
@@ -140,22 +140,22 @@ ENGAGEMENTS: dict[str, Engagement] = {
 DEAL_NAMES = {"dealstage": "stage", "closedate": "close_date", "createdate": "created_date"}
 DEAL_STAGES = {"closedwon": "won", "closedlost": "lost"}
 EMAIL_STATUSES: dict[str, tuple[str, Direction] | None] = {  # they decide before the direction does
-    "BOUNCED": ("email_bounce", OUT), "FAILED": None, "SCHEDULED": None, "SENDING": None,
+    "BOUNCED": ("email_bounce", OUTBOUND_KINDS), "FAILED": None, "SCHEDULED": None, "SENDING": None,
 }  # fmt: skip
 
 UNREADABLE = "(no activity)"  # as such rows are counted
 
-Found = tuple[list[Activity], list[str], list[str]]  # activities, ids of what did not take place, unknown types
+_Found = tuple[list[Activity], list[str], list[str]]  # activities, ids of what did not take place, unknown types
 
 
-def engagement(name: str, row: Mapping[str, Any], contacts: Iterable[str]) -> Found:
+def engagement(name: str, row: Mapping[str, Any], contacts: Iterable[str]) -> _Found:
     """One activity for each contact that took part."""
     form, values = ENGAGEMENTS[name], row["properties"]
     decided = values.get(form.decider) or ""
     status = values.get("hs_email_status") or ""
     known = EMAIL_STATUSES.get(status, ...) if name == "emails" else ...
     if known is ...:
-        known = form.kinds.get(decided, (OTHER, OUT))
+        known = form.kinds.get(decided, (OTHER, OUTBOUND_KINDS))
     ids = {f"{name}:{row['id']}:{each}": each for each in contacts}
     if known is None:
         return [], list(ids), []
@@ -171,7 +171,7 @@ def engagement(name: str, row: Mapping[str, Any], contacts: Iterable[str]) -> Fo
         attributes = _deal(values, attributes)
         at = moment(values.get("closedate")) or at if attributes["state"] != "open" else at
     found = [
-        Activity(SOURCE, one, kind, direction, at, values.get(form.name) or "", attributes, prospect_id=each)
+        Activity(HUBSPOT, one, kind, direction, at, values.get(form.name) or "", attributes, prospect_id=each)
         for one, each in ids.items()
     ]
     return found, [], [f"{name} {decided}"] if kind == OTHER and found else []
@@ -185,7 +185,7 @@ def _deal(values: Mapping[str, Any], attributes: Mapping[str, Any]) -> dict[str,
 
 
 # None: known, and no activity of its own; each such mail has one of the others too.
-EVENT_KINDS: dict[str, str | None] = {
+_EVENT_KINDS: dict[str, str | None] = {
     "SENT": "email_sent", "OPEN": "email_open", "CLICK": "email_click", "PRINT": "email_open", "FORWARD": "email_open",
     "BOUNCE": "email_bounce", "SPAMREPORT": "spam_complaint", "STATUSCHANGE": "email_preferences",
     "PROCESSED": None, "DELIVERED": None, "DEFERRED": None, "DROPPED": None, "UNBOUNCE": None,
@@ -201,16 +201,16 @@ def email_event(row: Mapping[str, Any], declared: Collection[str] = ()) -> Activ
     takes for a machine (``filteredEvent``) is no engagement."""
     type_, at = str(row.get("type")), moment(row.get("created"))
     email = str(row.get("recipient") or "").strip().lower()
-    kind = EVENT_KINDS.get(type_, type_.lower() if type_.lower() in declared else OTHER)
+    kind = _EVENT_KINDS.get(type_, type_.lower() if type_.lower() in declared else OTHER)
     if kind is None or not email or at is None or not row.get("id"):
         return None
     if type_ == "STATUSCHANGE":
         kind = _subscription(row)
     return Activity(
-        source=SOURCE,
+        source=HUBSPOT,
         id=f"event:{row['id']}:{row['created']}",  # an id is only one together with its time
         kind=kind,
-        direction=OUT if row.get("filteredEvent") else KINDS.get(kind, IN),
+        direction=OUTBOUND_KINDS if row.get("filteredEvent") else KINDS.get(kind, INBOUND_KINDS),
         occurred_at=at,
         name=str(row.get("subject") or ""),
         attributes={name: row[name] for name in EVENT_ATTRIBUTES if row.get(name) not in (None, "", [])},

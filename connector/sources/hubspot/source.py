@@ -18,27 +18,27 @@ from typing import Any, Self
 from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError, LimitReached, Passing, Refused
 from connector.base.facts import Activity, Prospect, SourcePage
-from connector.base.http import TAKEN, Judgement, Session, Verdict, server_time
+from connector.base.http import TAKEN, Judgement, Reaction, Session, server_time
 from connector.base.settings import Settings
 from connector.sources.answers import MALFORMED, envelope, listed, readable, unreadable
-from connector.sources.hubspot.rows import ENGAGEMENTS, SOURCE, Kept, contact, email_event, engagement, moment
+from connector.sources.hubspot.rows import ENGAGEMENTS, HUBSPOT, Kept, contact, email_event, engagement, moment
 from connector.sources.kinds import OTHER
 from connector.sources.pace import Pace
 from connector.sources.parking import Parking
 
-API = "HubSpot"
+_API = "HubSpot"
 SEARCHED = 200  # rows of a search at most
-LISTED = 100  # rows of a list at most
-EVENTS = 1000  # events of a page at most
+_LISTED = 100  # rows of a list at most
+_EVENTS = 1000  # events of a page at most
 SEARCHES = 4  # a second; the account has 5, and others search too
 LOOK_BACK = timedelta(minutes=15)  # the search index lags "a few moments", nobody says how many
 ARCHIVED_EVERY = timedelta(hours=1)
 READS = (*ENGAGEMENTS, "email_events")
 USUAL = tuple(each for each in READS if each != "deals")  # these need another scope, and a mapping that looks at them
 
-KEY = "check CONNECTOR_HUBSPOT_TOKEN: a service key or a private app's token, begins with pat-"
+_KEY = "check CONNECTOR_HUBSPOT_TOKEN: a service key or a private app's token, begins with pat-"
 SCOPE = "give the key the scope that is missing, or leave out what needs it in CONNECTOR_HUBSPOT_READS"
-PASSING = frozenset({408, 423, 429, 477})
+_PASSING = frozenset({408, 423, 429, 477})
 
 
 def judge(status: int, body: Any) -> Judgement:
@@ -50,13 +50,13 @@ def judge(status: int, body: Any) -> Judgement:
     said = f"{body.get('policyName') or ''} {message}".lower()
     if status == 429 and "daily" in said:
         hint = "the account's daily calls are used up; they come back at its midnight"
-        return Judgement(Verdict.LIMIT, code, message, hint)
+        return Judgement(Reaction.LIMIT, code, message, hint)
     if status == 429:
-        return Judgement(Verdict.AGAIN, code, message, wait=10 if "ten_secondly" in said else 1)
-    if status >= 500 or status in PASSING:
-        return Judgement(Verdict.AGAIN, code, message, wait=2 if status == 423 else None)
-    hints = {401: KEY, 403: SCOPE, 404: "check CONNECTOR_HUBSPOT_URL and CONNECTOR_HUBSPOT_API_VERSION"}
-    return Judgement(Verdict.REFUSE, code, message, hints.get(status, "tell whoever looks after the connector"))
+        return Judgement(Reaction.AGAIN, code, message, wait=10 if "ten_secondly" in said else 1)
+    if status >= 500 or status in _PASSING:
+        return Judgement(Reaction.AGAIN, code, message, wait=2 if status == 423 else None)
+    hints = {401: _KEY, 403: SCOPE, 404: "check CONNECTOR_HUBSPOT_URL and CONNECTOR_HUBSPOT_API_VERSION"}
+    return Judgement(Reaction.REFUSE, code, message, hints.get(status, "tell whoever looks after the connector"))
 
 
 def _scopes(body: Mapping[str, Any]) -> list[str]:
@@ -70,7 +70,7 @@ class HubSpotSource:
     """See the module. ``reads``: which of ``READS`` are read beside contacts; ``version`` is "v3" or that of the dated
     paths, "2026-03"."""
 
-    name = SOURCE
+    name = HUBSPOT
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class HubSpotSource:
         self._kept, self._reads, self._declared = kept or Kept(), tuple(reads), frozenset(declared_kinds)
         self._calls: Counter[str] = Counter()
         self._searches = Pace(clock, SEARCHES, 1)
-        self._session = Session(API, judge, clock, token=_Key(token), ca_bundle=ca_bundle, before=self._before)
+        self._session = Session(_API, judge, clock, token=_Key(token), ca_bundle=ca_bundle, before=self._before)
         self._parking = Parking(self._session.close)
 
     @classmethod
@@ -160,7 +160,7 @@ class HubSpotSource:
                 "limit": SEARCHED,
             }
             body, at = self._ask("POST", self._path("objects", f"{name}/search"), "search", json=asked)
-            rows = listed(body, "results", API)
+            rows = listed(body, "results", _API)
             place["started"] = place["started"] or at.isoformat()
             if not body.get("paging"):
                 since_next = datetime.fromisoformat(place["started"]) - LOOK_BACK
@@ -180,12 +180,12 @@ class HubSpotSource:
         if since and not place["started"] and self._clock.now() < since + LOOK_BACK + ARCHIVED_EVERY:
             return
         while True:
-            params = {"archived": "true", "limit": LISTED, "properties": ",".join(self._kept.asked)}
+            params = {"archived": "true", "limit": _LISTED, "properties": ",".join(self._kept.asked)}
             if place["after"]:
                 params["after"] = place["after"]
             body, at = self._ask("GET", self._path("objects", "contacts"), "archived", params=params)
             place["started"] = place["started"] or at.isoformat()
-            rows = [row for row in listed(body, "results", API) if not since or _archived_at(row, since) >= since]
+            rows = [row for row in listed(body, "results", _API) if not since or _archived_at(row, since) >= since]
             after = _next_page(body)
             if after is not None and after == place["after"]:
                 raise _repeated("archived contacts")
@@ -205,7 +205,7 @@ class HubSpotSource:
             inputs = {"inputs": [{"id": one} for one in ids]}
             path = self._path("associations", f"{name}/contacts/batch/read")
             body, _ = self._ask("POST", path, "associations", json=inputs)
-            contacts.update(readable(_tie, listed(body, "results", API), Counter(), ""))
+            contacts.update(readable(_tie, listed(body, "results", _API), Counter(), ""))
         found: list[Activity] = []
         removed: list[str] = []
         unknown: Counter[str] = Counter()
@@ -223,7 +223,7 @@ class HubSpotSource:
         place = places.setdefault("email_events", {"since": None, "until": None, "offset": None})
         place["until"] = place["until"] or _milliseconds(now)
         while True:
-            params = {"limit": EVENTS, "endTimestamp": place["until"], "offset": place["offset"]}
+            params = {"limit": _EVENTS, "endTimestamp": place["until"], "offset": place["offset"]}
             params["startTimestamp"] = place["since"]
             given = {key: value for key, value in params.items() if value is not None}
             try:
@@ -235,7 +235,7 @@ class HubSpotSource:
                     raise
                 place["offset"] = None  # UNCONFIRMED how long an offset lives: the window from its beginning, then
                 continue
-            rows = listed(body, "events", API)
+            rows = listed(body, "events", _API)
             offset = body.get("offset") if body.get("hasMore") else None
             if offset is not None and offset == place["offset"]:
                 raise _repeated("e-mail events")
@@ -259,7 +259,7 @@ class HubSpotSource:
 
     def _ask(self, method: str, path: str, kind: str, **kwargs: Any) -> tuple[dict[str, Any], datetime]:
         response = self._session.request(method, self._url + path, kind=kind, **kwargs)
-        return envelope(response, API), server_time(response.headers, self._clock.now())
+        return envelope(response, _API), server_time(response.headers, self._clock.now())
 
     def _before(self, kind: str) -> None:
         """Counts a request; waits for a search's turn."""
@@ -272,7 +272,7 @@ def _last_id(rows: Sequence[Any]) -> int:
     """Raises Passing when a page of rows cannot be gone on from."""
     ids = [int(row["id"]) for row in rows if isinstance(row, dict) and str(row.get("id")).isdecimal()]
     if not ids:
-        raise unreadable(API)
+        raise unreadable(_API)
     return max(ids)
 
 
@@ -284,7 +284,7 @@ def _next_page(body: Mapping[str, Any]) -> str | None:
     try:
         return str(body["paging"]["next"]["after"]) if body.get("paging") else None
     except MALFORMED:
-        raise unreadable(API) from None
+        raise unreadable(_API) from None
 
 
 def _tie(row: Mapping[str, Any]) -> tuple[str, list[str]]:
@@ -306,7 +306,7 @@ class _Key:
         return self._token
 
     def renew(self, stale: str) -> str:
-        raise Refused("HubSpot no longer takes its service key", KEY)
+        raise Refused("HubSpot no longer takes its service key", _KEY)
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -13,35 +13,35 @@ from typing import Any
 
 from connector.base.clock import Clock
 from connector.base.errors import Refused
-from connector.base.http import TAKEN, Judgement, Session, Verdict, body_of
+from connector.base.http import TAKEN, Judgement, Reaction, Session, body_of
 from connector.sources.answers import envelope, listed, unreadable
 from connector.sources.pace import Pace
 
 RENEW_BEFORE = 60  # seconds; the same token is given out until it ends, so a younger one may be as short-lived
-API = "Marketo"
+MARKETO = "Marketo"
 REQUESTS = 80, 20  # so many in so many seconds; the instance has 100, and others ask too
-LONGEST = 6000  # characters of parameters in an address; Marketo takes 8 KB, and escaping makes them longer
+_LONGEST = 6000  # characters of parameters in an address; Marketo takes 8 KB, and escaping makes them longer
 
-SETTINGS = "check CONNECTOR_MARKETO_URL"
+_SETTINGS = "check CONNECTOR_MARKETO_URL"
 CREDENTIALS = "check CONNECTOR_MARKETO_CLIENT_ID and CONNECTOR_MARKETO_CLIENT_SECRET"
-ROLE = "give the API user's role Read-Only Lead and Read-Only Activity, and allow this address"
+_ROLE = "give the API user's role Read-Only Lead and Read-Only Activity, and allow this address"
 
-AGAIN = Judgement(Verdict.AGAIN)
-BY_CODE: dict[str, Judgement] = {
-    "500": AGAIN, "502": AGAIN, "604": AGAIN, "608": AGAIN, "611": AGAIN, "613": AGAIN, "614": AGAIN, "713": AGAIN,
-    "719": AGAIN,
-    "600": Judgement(Verdict.RENEW, hint=CREDENTIALS),
-    "601": Judgement(Verdict.RENEW, hint=CREDENTIALS),
-    "602": Judgement(Verdict.RENEW, hint=CREDENTIALS),
-    "603": Judgement(Verdict.REFUSE, hint=ROLE),
-    "606": Judgement(Verdict.AGAIN, wait=20),  # 100 calls in 20 seconds, shared by everything that uses the instance
-    "607": Judgement(Verdict.LIMIT, hint="the instance's calls of the day are used up; they come back at midnight, US"
+_AGAIN = Judgement(Reaction.AGAIN)
+MARKETO_CODES: dict[str, Judgement] = {
+    "500": _AGAIN, "502": _AGAIN, "604": _AGAIN, "608": _AGAIN, "611": _AGAIN, "613": _AGAIN, "614": _AGAIN, "713": _AGAIN,
+    "719": _AGAIN,
+    "600": Judgement(Reaction.RENEW, hint=CREDENTIALS),
+    "601": Judgement(Reaction.RENEW, hint=CREDENTIALS),
+    "602": Judgement(Reaction.RENEW, hint=CREDENTIALS),
+    "603": Judgement(Reaction.REFUSE, hint=_ROLE),
+    "606": Judgement(Reaction.AGAIN, wait=20),  # 100 calls in 20 seconds, shared by everything that uses the instance
+    "607": Judgement(Reaction.LIMIT, hint="the instance's calls of the day are used up; they come back at midnight, US"
                      " Central time"),
-    "610": Judgement(Verdict.REFUSE, hint=SETTINGS),
-    "615": Judgement(Verdict.AGAIN, wait=2),  # ten calls at once
+    "610": Judgement(Reaction.REFUSE, hint=_SETTINGS),
+    "615": Judgement(Reaction.AGAIN, wait=2),  # ten calls at once
 }  # fmt: skip
 EXPORT_QUOTA = Judgement(
-    Verdict.LIMIT, hint="the day's megabytes of extracts are used up; they come back at midnight, US Central time"
+    Reaction.LIMIT, hint="the day's megabytes of extracts are used up; they come back at midnight, US Central time"
 )
 
 
@@ -54,10 +54,10 @@ def judge(status: int, body: Any) -> Judgement:
     first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
     code = str(first.get("code") or "")
     message = str(first.get("message") or "")
-    known = EXPORT_QUOTA if code == "1029" and "quota" in message.lower() else BY_CODE.get(code)
+    known = EXPORT_QUOTA if code == "1029" and "quota" in message.lower() else MARKETO_CODES.get(code)
     if known is None:
         passes = status >= 500 or status in {404, 408, 429}  # 404: an extract's file that is not there yet
-        known = Judgement(Verdict.AGAIN if passes else Verdict.REFUSE, hint="" if passes or code else SETTINGS)
+        known = Judgement(Reaction.AGAIN if passes else Reaction.REFUSE, hint="" if passes or code else _SETTINGS)
     return Judgement(known.verdict, code, message, known.hint, known.wait)
 
 
@@ -66,8 +66,8 @@ def judge_sign_in(status: int, body: Any) -> Judgement:
         return TAKEN
     word = str(body.get("error") or "") if isinstance(body, dict) else ""
     if status >= 500 or status in {408, 429}:
-        return Judgement(Verdict.AGAIN, word)
-    return Judgement(Verdict.REFUSE, word, hint=SETTINGS if status == 404 else CREDENTIALS)
+        return Judgement(Reaction.AGAIN, word)
+    return Judgement(Reaction.REFUSE, word, hint=_SETTINGS if status == 404 else CREDENTIALS)
 
 
 class MarketoToken:
@@ -102,7 +102,7 @@ class MarketoToken:
         body = body_of(self._session.request("POST", f"{self._url}/identity/oauth/token", data=self._form))
         token = body.get("access_token") if isinstance(body, dict) else None
         if not token:
-            raise Refused("Marketo's sign-in answer holds no access token", SETTINGS)
+            raise Refused("Marketo's sign-in answer holds no access token", _SETTINGS)
         given = body.get("expires_in")
         left = float(given) if isinstance(given, int | float) else 0.0
         self._token = str(token)
@@ -119,17 +119,17 @@ class MarketoApi:
         self.calls: Counter[str] = Counter()
         self._pace = Pace(clock, *REQUESTS)
         self._token = MarketoToken(self._url, client_id, client_secret, clock, ca_bundle)
-        self._session = Session(API, judge, clock, token=self._token, ca_bundle=ca_bundle, before=self._before)
+        self._session = Session(MARKETO, judge, clock, token=self._token, ca_bundle=ca_bundle, before=self._before)
 
     def get(self, path: str, kind: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
         """The answer's envelope. ``path`` is below ``/rest/v1``. Long parameters travel in a form."""
         given = dict(params or {})
         url = f"{self._url}/rest/v1/{path}"
-        if sum(len(each) for each in given.values()) > LONGEST:
+        if sum(len(each) for each in given.values()) > _LONGEST:
             response = self._session.request("POST", url, params={"_method": "GET"}, data=given, kind=kind)
         else:
             response = self._session.request("GET", url, params=given, kind=kind)
-        return envelope(response, API)
+        return envelope(response, MARKETO)
 
     def rows(self, path: str, kind: str, params: Mapping[str, str] | None = None) -> list[Any]:
         """The answer's ``result``, which is left out when there is none."""
@@ -138,9 +138,11 @@ class MarketoApi:
     def export(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The job of an answer about extracts of activities. Raises Passing for an answer without one."""
         url = f"{self._url}/bulk/v1/activities/export/{path}"
-        result = listed(envelope(self._session.request(method, url, json=body, kind="export"), API), "result", API)
+        result = listed(
+            envelope(self._session.request(method, url, json=body, kind="export"), MARKETO), "result", MARKETO
+        )
         if not result or not isinstance(result[0], dict) or not result[0].get("exportId"):
-            raise unreadable(API)
+            raise unreadable(MARKETO)
         return result[0]
 
     def piece(self, job: str, first: int, last: int) -> bytes:
@@ -162,4 +164,4 @@ class MarketoApi:
 
 
 def result_of(body: dict[str, Any]) -> list[Any]:
-    return listed(body, "result", API, [])
+    return listed(body, "result", MARKETO, [])

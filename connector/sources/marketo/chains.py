@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 MOST_TYPES = 10
-HISTORY = timedelta(days=775)  # Marketo keeps activities for 25 months at the most
+HISTORY_CHAIN = timedelta(days=775)  # Marketo keeps activities for 25 months at the most
 ANEW = timedelta(minutes=15)
 LATE = timedelta(minutes=15)  # how late a row may become visible and still be read
 

@@ -23,17 +23,17 @@ import structlog
 from connector.base.clock import Clock
 from connector.base.errors import LimitReached, Passing, Refused
 from connector.sources.answers import unreadable
-from connector.sources.marketo.api import API, MarketoApi
-from connector.sources.marketo.chains import HISTORY
+from connector.sources.marketo.api import MARKETO, MarketoApi
+from connector.sources.marketo.chains import HISTORY_CHAIN
 
 log = structlog.get_logger(__name__)
 
 MONTH = timedelta(days=31)  # the longest range of an extract
-KEPT = timedelta(days=6)  # a file is kept for seven days
+_KEPT = timedelta(days=6)  # a file is kept for seven days
 PIECE = 1_000_000  # bytes, some thousand rows
-IN_MEMORY = 32 * PIECE  # a bigger file waits on disk until it is read
+_IN_MEMORY = 32 * PIECE  # a bigger file waits on disk until it is read
 STATUS_EVERY = 60.0  # seconds; a status changes no faster
-PATIENCE = timedelta(minutes=5)  # how long a poll waits for jobs; the next one goes on waiting
+_PATIENCE = timedelta(minutes=5)  # how long a poll waits for jobs; the next one goes on waiting
 RESTED = timedelta(hours=1)  # after the day's quota; asking costs a call
 WAITING = frozenset({"Created", "Queued", "Processing"})
 TRIES = 3  # jobs that fail in one poll
@@ -41,20 +41,20 @@ FETCHES = 2  # of a file, in one poll
 QUEUE = "1029"  # too many jobs of any kind in the queue, the quota of the day, or queued already
 UNAVAILABLE = frozenset({"603", "610", "703"})  # this user or instance has no extracts
 
-COLUMNS = (
+EXTRACT_COLUMNS = (
     "marketoGUID", "leadId", "activityDate", "activityTypeId", "campaignId", "primaryAttributeValueId",
     "primaryAttributeValue", "attributes",
 )  # fmt: skip
 
-Place = dict[str, Any]
-Row = dict[str, Any]
+_Place = dict[str, Any]
+_Row = dict[str, Any]
 
 
-def begun(now: datetime) -> Place:
-    return {"from": (now - HISTORY).isoformat(), "until": now.isoformat(), "job": None}
+def begun(now: datetime) -> _Place:
+    return {"from": (now - HISTORY_CHAIN).isoformat(), "until": now.isoformat(), "job": None}
 
 
-def is_finished(place: Place) -> bool:
+def is_finished(place: _Place) -> bool:
     return datetime.fromisoformat(place["until"]) <= datetime.fromisoformat(place["from"])
 
 
@@ -63,9 +63,9 @@ class History:
 
     def __init__(self, api: MarketoApi, clock: Clock, types: Collection[int]) -> None:
         self._api, self._clock, self._types = api, clock, sorted(types)
-        self._patience = PATIENCE
+        self._patience = _PATIENCE
 
-    def rows(self, place: Place) -> Iterator[list[Row]]:
+    def rows(self, place: _Place) -> Iterator[list[_Row]]:
         """Batches of rows, maybe empty, until all is read or Marketo needs more time. Raises Refused with a code of
         ``UNAVAILABLE``, or Passing when jobs fail again and again."""
         if place.get("rest_until") and self._clock.now() < datetime.fromisoformat(place["rest_until"]):
@@ -94,11 +94,11 @@ class History:
             log.warning("day's quota of extracts used up", source="marketo", until=place["rest_until"])
             yield []
 
-    def _make(self, place: Place) -> None:
+    def _make(self, place: _Place) -> None:
         end = datetime.fromisoformat(place["until"])
         asked = {
             "format": "CSV",
-            "fields": list(COLUMNS),
+            "fields": list(EXTRACT_COLUMNS),
             "filter": {
                 "createdAt": {"startAt": _stamp(_start(place)), "endAt": _stamp(end)},
                 "activityTypeIds": self._types,
@@ -109,9 +109,9 @@ class History:
             job=str(job["exportId"]), made=self._clock.now().isoformat(), size=0, sum="", offset=0, rest_until=None
         )
 
-    def _wait(self, place: Place) -> str:
+    def _wait(self, place: _Place) -> str:
         """The job's status, at the latest when the patience of this poll is at its end."""
-        if self._clock.now() - datetime.fromisoformat(place["made"]) > KEPT:
+        if self._clock.now() - datetime.fromisoformat(place["made"]) > _KEPT:
             return "Too old"
         while True:
             try:
@@ -123,7 +123,7 @@ class History:
             status = str(job.get("status"))
             size = job.get("fileSize", 0 if job.get("numberOfRecords") == 0 else None)
             if status == "Completed" and not isinstance(size, int):
-                raise unreadable(API)
+                raise unreadable(MARKETO)
             place.update(size=size, sum=str(job.get("fileChecksum") or ""))
             if status == "Created" and self._is_enqueued(place):
                 continue
@@ -132,7 +132,7 @@ class History:
             self._clock.sleep(STATUS_EVERY)
             self._patience -= timedelta(seconds=STATUS_EVERY)
 
-    def _is_enqueued(self, place: Place) -> bool:
+    def _is_enqueued(self, place: _Place) -> bool:
         """False while the queue, which is shared with everything that extracts, is full."""
         try:
             self._api.export("POST", f"{place['job']}/enqueue.json")
@@ -142,8 +142,8 @@ class History:
             return False
         return True
 
-    def _file(self, place: Place) -> Iterator[list[Row]]:
-        with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as file:
+    def _file(self, place: _Place) -> Iterator[list[_Row]]:
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
             self._fetch(place, file)
             while place["offset"] < place["size"]:
                 first = place["offset"]
@@ -154,7 +154,7 @@ class History:
                 place["offset"] = first + taken
                 yield rows
 
-    def _fetch(self, place: Place, file: IO[bytes]) -> None:
+    def _fetch(self, place: _Place, file: IO[bytes]) -> None:
         """Raises Passing when the file ends early or is not the one of which Marketo gave the checksum."""
         for _ in range(FETCHES):
             file.seek(0)
@@ -183,22 +183,22 @@ def whole_lines(piece: bytes, *, is_last: bool) -> int:
     return len(piece)
 
 
-def read_piece(piece: bytes, *, has_header: bool) -> list[Row]:
+def read_piece(piece: bytes, *, has_header: bool) -> list[_Row]:
     """Rows as the REST API has them; ``null`` is no value. A record that is no CSV ends the piece, and is a row without
     anything, which is counted as unreadable."""
-    rows: list[Row] = []
+    rows: list[_Row] = []
     reader = csv.reader(io.StringIO(piece.decode("utf-8", "replace"), newline=""))
     try:
         for number, values in enumerate(reader):
             if values and not (has_header and number == 0):
-                pairs = zip(COLUMNS, values, strict=False)
+                pairs = zip(EXTRACT_COLUMNS, values, strict=False)
                 rows.append({name: None if value == "null" else value for name, value in pairs})
     except csv.Error:
         rows.append({})
     return rows
 
 
-def _start(place: Place) -> datetime:
+def _start(place: _Place) -> datetime:
     """The beginning of the month that is read now."""
     return max(datetime.fromisoformat(place["from"]), datetime.fromisoformat(place["until"]) - MONTH)
 

@@ -20,11 +20,11 @@ from connector.base.ids import id18
 from connector.sources.answers import readable
 from connector.sources.kinds import KINDS, OTHER
 
-SOURCE = "marketo"
+MARKETO_SOURCE = "marketo"
 PERSON_ONLY = ""  # says that the lead changed, and nothing that a rule would look for
 NEW_LEAD, CHANGE_VALUE, MERGE, DELETE, PROGRESSION = 12, 13, 32, 37, 104
 
-ACTIVITY_KINDS: dict[int, str] = {
+MARKETO_KINDS: dict[int, str] = {
     1: "page_view", 2: "form_submit", 3: "link_click",
     6: "email_sent", 8: "email_bounce", 9: "unsubscribe", 10: "email_open", 11: "email_click", 27: "email_bounce",
     NEW_LEAD: PERSON_ONLY, CHANGE_VALUE: PERSON_ONLY, MERGE: PERSON_ONLY,
@@ -97,12 +97,12 @@ def _add(batch: Batch, row: Mapping[str, Any], types: Mapping[int, str], declare
     if kind == PERSON_ONLY:
         return
     name = types.get(type_, str(type_))
-    if type_ not in ACTIVITY_KINDS and kind == OTHER:
+    if type_ not in MARKETO_KINDS and kind == OTHER:
         batch.unknown[f"{type_} {types.get(type_, '')}".strip()] += 1
     more = {key: row[key] for key in ("campaignId", "primaryAttributeValueId") if row.get(key) not in (None, "")}
     batch.activities.append(
         Activity(
-            source=SOURCE,
+            source=MARKETO_SOURCE,
             id=str(row.get("marketoGUID") or row["id"]),
             kind=kind,
             direction=direction_of(kind, found),
@@ -121,11 +121,11 @@ def kind_of(
     if type_ == PROGRESSION:
         status = str(attributes.get("New Status") or "").lower()
         words = next((kind for word, kind in PROGRESS if re.search(rf"\b{word}", status)), None)
-        return words or ("campaign_response" if is_true(attributes.get("Success")) else ACTIVITY_KINDS[type_])
+        return words or ("campaign_response" if is_true(attributes.get("Success")) else MARKETO_KINDS[type_])
     if type_ == CHANGE_VALUE and CHANGE_WORTH_A_FACT.search(str(row.get("primaryAttributeValue") or "")):
         return "status_change"
-    if type_ in ACTIVITY_KINDS:
-        return ACTIVITY_KINDS[type_]
+    if type_ in MARKETO_KINDS:
+        return MARKETO_KINDS[type_]
     slug = "_".join(re.findall(r"[a-z0-9]+", name.lower()))
     return slug if slug in declared else OTHER
 
@@ -163,7 +163,7 @@ def lead(row: Mapping[str, Any]) -> Prospect:
     score = {} if row.get("leadScore") in (None, "") else {"score": row["leadScore"]}
     others = {key: value for key, value in row.items() if key not in NO_ATTRIBUTES and value not in (None, "")}
     return Prospect(
-        source=SOURCE,
+        source=MARKETO_SOURCE,
         id=str(row["id"]),
         email=str(row.get("email") or "").strip().lower() or None,
         crm_id=next((found for each in crm_ids if (found := id18(each))), None),
@@ -173,7 +173,7 @@ def lead(row: Mapping[str, Any]) -> Prospect:
 
 def merged_away(loser: str, winner: Prospect) -> Prospect:
     """A lead that was merged into another no longer exists, but what it did belongs to the same human."""
-    return Prospect(SOURCE, loser, winner.email, winner.crm_id, {"mergedInto": winner.id}, deleted=True)
+    return Prospect(MARKETO_SOURCE, loser, winner.email, winner.crm_id, {"mergedInto": winner.id}, deleted=True)
 
 
 def lead_fields(described: Iterable[Any]) -> list[str]:

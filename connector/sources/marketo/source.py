@@ -24,13 +24,13 @@ from connector.base.errors import Refused
 from connector.base.facts import Prospect, SourcePage
 from connector.sources.answers import readable, unreadable
 from connector.sources.marketo import history
-from connector.sources.marketo.api import API, MarketoApi, result_of
-from connector.sources.marketo.chains import HISTORY, Chain, moved, planned, without_token
+from connector.sources.marketo.api import MARKETO, MarketoApi, result_of
+from connector.sources.marketo.chains import HISTORY_CHAIN, Chain, moved, planned, without_token
 from connector.sources.marketo.history import UNAVAILABLE, History, is_finished
 from connector.sources.marketo.rows import (
     DELETE,
+    MARKETO_SOURCE,
     NOT_READ,
-    SOURCE,
     Batch,
     lead,
     lead_fields,
@@ -44,8 +44,8 @@ Places = dict[str, Any]  # "chains", and "history": what is left of it, None whe
 
 log = structlog.get_logger(__name__)
 
-BATCH = 300  # rows of a page, and ids in one request for leads
-LISTED = timedelta(hours=1)  # how long types and fields are taken for what they were
+_BATCH = 300  # rows of a page, and ids in one request for leads
+_LISTED = timedelta(hours=1)  # how long types and fields are taken for what they were
 FRESH = timedelta(minutes=1)  # a lead read so long after it did something need not be read again in the same poll
 REMEMBERED = 100_000  # leads
 REFUSED_TOKEN = frozenset({"1001", "1003"})  # UNCONFIRMED: no manual says what an old paging token is answered with
@@ -54,7 +54,7 @@ REFUSED_TOKEN = frozenset({"1001", "1003"})  # UNCONFIRMED: no manual says what 
 class MarketoSource:
     """See the module. ``declared_kinds``: kinds of the mapping's own, which a custom activity type of that name is."""
 
-    name = SOURCE
+    name = MARKETO_SOURCE
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class MarketoSource:
         with self._parking.poll(now):
             self._list(now)
             wanted = self._types.keys() - NOT_READ
-            since = now if cursor is None and self._extracts else now - HISTORY
+            since = now if cursor is None and self._extracts else now - HISTORY_CHAIN
             places: Places = {
                 "chains": planned(known["chains"], wanted, DELETE, now, since),
                 "history": known.get("history"),
@@ -98,7 +98,7 @@ class MarketoSource:
 
     def _list(self, now: datetime) -> None:
         """The instance's activity types and lead fields, which people may change at any time."""
-        if self._listed_at is None or now - self._listed_at >= LISTED:
+        if self._listed_at is None or now - self._listed_at >= _LISTED:
             self._types = type_names(self._api.rows("activities/types.json", "types"))
             self._fields = lead_fields(self._api.rows("leads/describe.json", "describe"))
             self._listed_at = now
@@ -114,7 +114,7 @@ class MarketoSource:
         except Refused as error:
             if error.code not in UNAVAILABLE:
                 raise
-            log.warning("no extracts, reading the history page by page", source=SOURCE, code=error.code)
+            log.warning("no extracts, reading the history page by page", source=MARKETO_SOURCE, code=error.code)
             for chain in places["chains"][:-1]:
                 chain.update(token=None, since=place["from"], done=False)
         places["history"] = None
@@ -134,7 +134,9 @@ class MarketoSource:
             except Refused as error:
                 if error.code not in REFUSED_TOKEN or has_replaced or chains[number]["token"] is None:
                     raise
-                log.warning("paging token refused", source=SOURCE, code=error.code, since=chains[number]["since"])
+                log.warning(
+                    "paging token refused", source=MARKETO_SOURCE, code=error.code, since=chains[number]["since"]
+                )
                 chains[number], has_replaced = without_token(chains[number]), True
                 continue
             batch = read_rows(result_of(body), self._types, self._declared)
@@ -156,11 +158,11 @@ class MarketoSource:
         since = datetime.fromisoformat(chain["since"]).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         body = self._api.get("activities/pagingtoken.json", "paging_token", {"sinceDatetime": since})
         if not body.get("nextPageToken"):
-            raise unreadable(API)
+            raise unreadable(MARKETO)
         return {**chain, "token": str(body["nextPageToken"])}
 
     def _page(self, chain: Chain) -> dict[str, Any]:
-        params = {"nextPageToken": chain["token"], "batchSize": str(BATCH)}
+        params = {"nextPageToken": chain["token"], "batchSize": str(_BATCH)}
         if chain["types"] == [DELETE]:
             return self._api.get("activities/deletedleads.json", "deleted_leads", params)
         types = ",".join(str(each) for each in chain["types"])
@@ -169,14 +171,14 @@ class MarketoSource:
     def _prospects(self, batch: Batch) -> Iterator[Prospect]:
         """The batch's leads as they are now, and those merged into them."""
         wanted = sorted(each for each, at in batch.leads.items() if self._is_stale(each, at, batch))
-        for start in range(0, len(wanted), BATCH):
-            asked = {"filterType": "id", "filterValues": ",".join(wanted[start : start + BATCH])}
+        for start in range(0, len(wanted), _BATCH):
+            asked = {"filterType": "id", "filterValues": ",".join(wanted[start : start + _BATCH])}
             started = self._clock.now()
-            asked |= {"fields": ",".join(self._fields), "batchSize": str(BATCH)}
+            asked |= {"fields": ",".join(self._fields), "batchSize": str(_BATCH)}
             rows = self._api.rows("leads.json", "leads", asked)
             if len(self._read_at) > REMEMBERED:
                 self._read_at.clear()
-            self._read_at.update(dict.fromkeys(wanted[start : start + BATCH], started))
+            self._read_at.update(dict.fromkeys(wanted[start : start + _BATCH], started))
             found = list(readable(lead, rows, batch.unknown, "lead (unreadable)"))
             yield from found
             winners = {each.id: each for each in found}

@@ -20,13 +20,13 @@ from connector.base.errors import Refused
 from connector.base.facts import Activity, Prospect, SourcePage
 from connector.sources.events import Bad, read, unknown_type
 from connector.sources.warehouse import sql
-from connector.sources.warehouse.sql import KEY, STAMP, Read, from_json
+from connector.sources.warehouse.sql import KEY_COLUMN, STAMP, ReadRows, from_json
 
 log = structlog.get_logger(__name__)
 
-PAGE = 1000
-OVERLAP = timedelta(minutes=10)  # longer than a load job takes from its stamps to its commit
-DAY = timedelta(days=1)  # what a stamp may be ahead of the clock, for the sake of times without a zone
+_PAGE = 1000
+_OVERLAP = timedelta(minutes=10)  # longer than a load job takes from its stamps to its commit
+_DAY = timedelta(days=1)  # what a stamp may be ahead of the clock, for the sake of times without a zone
 MILLISECONDS = 100_000_000_000  # epoch numbers beyond this are milliseconds
 
 Stamp = str | int | float | datetime
@@ -50,13 +50,13 @@ class WarehouseSource:
         try:
             while True:
                 self._queries += 1
-                rows = sql.page(self._engine, self._query, place, PAGE)
+                rows = sql.page(self._engine, self._query, place, _PAGE)
                 if rows:
                     stamp = _checked(rows[-1].record[STAMP])
                     place.update(at=rows[-1].place)
                     if stamp != place["top"]:
                         place.update(top=stamp, seen=now.isoformat())
-                is_last = len(rows) < PAGE
+                is_last = len(rows) < _PAGE
                 if is_last:
                     place.update(_next_sweep(place, now))
                 yield self._to_page(rows, dict(place))
@@ -68,7 +68,7 @@ class WarehouseSource:
     def calls(self) -> Mapping[str, int]:
         return {"query": self._queries}
 
-    def _to_page(self, rows: list[Read], cursor: dict[str, Any]) -> SourcePage:
+    def _to_page(self, rows: list[ReadRows], cursor: dict[str, Any]) -> SourcePage:
         found: list[Activity] = []
         people: list[Prospect] = []
         unknown: Counter[str] = Counter()
@@ -77,7 +77,7 @@ class WarehouseSource:
             made = read(self.name, record, self._zone)
             if isinstance(made, Bad):
                 unknown["(no activity)"] += 1
-                log.warning("warehouse row is no activity", event_id=record.get(KEY), reason=made.reason)
+                log.warning("warehouse row is no activity", event_id=record.get(KEY_COLUMN), reason=made.reason)
                 continue
             if isinstance(made, Prospect):
                 people.append(made)
@@ -95,11 +95,11 @@ def _next_sweep(place: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     if place["top"] is None:
         return {}
     top = from_json(place["top"])
-    if (ahead := _utc(top) - now.astimezone(UTC).replace(tzinfo=None)) > DAY:
-        return {"since": _to_json(earlier(top, ahead + DAY)), "at": None}
-    if now - datetime.fromisoformat(place["seen"]) >= OVERLAP:
+    if (ahead := _utc(top) - now.astimezone(UTC).replace(tzinfo=None)) > _DAY:
+        return {"since": _to_json(earlier(top, ahead + _DAY)), "at": None}
+    if now - datetime.fromisoformat(place["seen"]) >= _OVERLAP:
         return {}
-    return {"since": _to_json(earlier(top, OVERLAP)), "at": None}
+    return {"since": _to_json(earlier(top, _OVERLAP)), "at": None}
 
 
 def earlier(stamp: Stamp, by: timedelta) -> Stamp:
@@ -125,7 +125,7 @@ def _utc(stamp: Stamp) -> datetime:
 def _checked(stamp: Any) -> Any:
     """A stamp as JSON has it. Raises Refused for what :func:`earlier` could not go back from."""
     try:
-        earlier(from_json(stamp), OVERLAP)
+        earlier(from_json(stamp), _OVERLAP)
         _utc(from_json(stamp))
     except (ValueError, TypeError, OverflowError, OSError):
         raise Refused(

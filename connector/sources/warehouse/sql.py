@@ -35,7 +35,7 @@ from sqlalchemy.types import NullType
 
 from connector.base.errors import ConfigurationError, ConnectorError, Passing, Refused
 
-STAMP, KEY = "updated_at", "event_id"
+STAMP, KEY_COLUMN = "updated_at", "event_id"
 POSTGRESQL = "postgresql"
 ROW_VALUES = {POSTGRESQL, "sqlite"}  # where (a, b) > (x, y) is one range of an index
 ENDLESS = ("infinity", "-infinity", "nan")  # stamps that are none
@@ -50,11 +50,11 @@ AS_IT_IS: Sequence[ColumnElement[Any]] = (literal_column("activity.*"),)
 AS_JSON: Sequence[ColumnElement[Any]] = (
     literal_column("row_to_json(activity.*)::text").label("record"),
     literal_column(f"to_json(activity.{STAMP}) #>> '{{}}'").label("stamp"),
-    literal_column(f"to_json(activity.{KEY}) #>> '{{}}'").label("key"),
+    literal_column(f"to_json(activity.{KEY_COLUMN}) #>> '{{}}'").label("key"),
 )
 
 
-class Read(NamedTuple):
+class ReadRows(NamedTuple):
     """A row: its ``record`` by column, as JSON has it; its ``place``, from which a later page goes on."""
 
     record: dict[str, Any]
@@ -87,7 +87,7 @@ def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-def page(engine: Engine, query: str, place: Mapping[str, Any], limit: int) -> list[Read]:
+def page(engine: Engine, query: str, place: Mapping[str, Any], limit: int) -> list[ReadRows]:
     """The next rows behind ``place["at"]``, else from ``place["since"]`` on. Raises Passing and Refused."""
     try:
         with engine.connect() as connection:
@@ -103,8 +103,8 @@ def page(engine: Engine, query: str, place: Mapping[str, Any], limit: int) -> li
 
 def _statement(dialect: str, query: str, place: Mapping[str, Any], limit: int) -> Select[Any]:
     clause = text(query.replace(":", r"\:") + "\n")  # its colons are no parameters; it may end in a comment
-    among = clause.columns(column(STAMP, NullType()), column(KEY, NullType())).subquery("activity")
-    stamp, key = among.c[STAMP], among.c[KEY]
+    among = clause.columns(column(STAMP, NullType()), column(KEY_COLUMN, NullType())).subquery("activity")
+    stamp, key = among.c[STAMP], among.c[KEY_COLUMN]
     is_postgresql = dialect == POSTGRESQL
     value = _untyped if is_postgresql else from_json
     wanted: Select[Any] = select(*(AS_JSON if is_postgresql else AS_IT_IS)).select_from(among)
@@ -128,16 +128,16 @@ def _untyped(value: Any) -> Any:
     return bindparam(None, text_of, type_=NullType(), unique=True)
 
 
-def _from_json_row(row: Mapping[Any, Any]) -> Read:
-    return Read(json.loads(row["record"]), [row["stamp"], row["key"]])
+def _from_json_row(row: Mapping[Any, Any]) -> ReadRows:
+    return ReadRows(json.loads(row["record"]), [row["stamp"], row["key"]])
 
 
-def _from_row(row: Mapping[Any, Any]) -> Read:
+def _from_row(row: Mapping[Any, Any]) -> ReadRows:
     record = {str(name): _plain(value) for name, value in row.items()}
     stamp = row[STAMP]
     if isinstance(stamp, datetime):  # drivers compare times with times only
         record[STAMP] = {"time": stamp.isoformat()}
-    return Read(record, [record[STAMP], record[KEY]])
+    return ReadRows(record, [record[STAMP], record[KEY_COLUMN]])
 
 
 def from_json(stamp: Any) -> Any:
@@ -161,13 +161,13 @@ def _words(error: Exception) -> str:
 
 def _unanswered(words: str) -> ConnectorError:
     said = words.lower()
-    hint = next((hint for part, hint in HINTS.items() if part in said), "check that it is up and reachable")
+    hint = next((hint for part, hint in _HINTS.items() if part in said), "check that it is up and reachable")
     if "authentication" in said or "does not exist" in said:
         return Refused(f"the warehouse refuses the connection: {words}", hint)
     return Passing(f"the warehouse did not answer: {words}", hint)
 
 
-HINTS = {
+_HINTS = {
     "statement timeout": "an index on (updated_at, event_id) makes the query quick",
     "authentication": "check the user and password in CONNECTOR_WAREHOUSE_URL",
     "does not exist": "check the name in CONNECTOR_WAREHOUSE_URL",

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-SCHEMA = """
+_SCHEMA = """
 CREATE TABLE IF NOT EXISTS message (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again, so that a cursor stays true
     hook TEXT NOT NULL,
@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS identity (id TEXT NOT NULL);
 """
 NAME_IT = "INSERT INTO identity SELECT lower(hex(randomblob(8))) WHERE NOT EXISTS (SELECT 1 FROM identity)"
 SAME_CONTENT = timedelta(minutes=5)
-KEPT = timedelta(days=7)  # after it was recorded, so that late repeats are recognised too
+_KEPT = timedelta(days=7)  # after it was recorded, so that late repeats are recognised too
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Inbox:
         if not self._path.exists():
             return
         with self._open() as database:
-            before = (now - KEPT).isoformat()
+            before = (now - _KEPT).isoformat()
             database.execute("DELETE FROM message WHERE seq <= ? AND received_at < ?", (recorded, before))
 
     @contextmanager
@@ -102,7 +102,7 @@ class Inbox:
             self._path.touch(mode=0o600)  # it will hold personal data
         with closing(sqlite3.connect(self._path, timeout=10, isolation_level=None)) as database:
             database.execute("PRAGMA synchronous = FULL")
-            database.executescript(SCHEMA)
+            database.executescript(_SCHEMA)
             database.execute("BEGIN IMMEDIATE")
             try:
                 database.execute(NAME_IT)

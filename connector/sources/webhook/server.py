@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 LARGEST = 1_000_000  # bytes of a body
 RATE, BURST = 20.0, 100.0  # requests a second in the long run, and at once
-PATIENCE = 20.0  # seconds that the head of a request may take, and then its body
+_PATIENCE = 20.0  # seconds that the head of a request may take, and then its body
 AT_ONCE = 200  # connections
 
 
@@ -69,10 +69,10 @@ class Endpoint:
     async def __call__(self, request: Request) -> Response:
         hook = request.path_params["hook"]
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(_PATIENCE):
                 body = await _body(request)
         except TimeoutError:
-            return _refuse(408, f"the body did not arrive within {PATIENCE:g} seconds", {"Connection": "close"})
+            return _refuse(408, f"the body did not arrive within {_PATIENCE:g} seconds", {"Connection": "close"})
         if body is None:
             return _refuse(413, f"the body has more than {LARGEST} bytes")
         headers = {key.lower(): value for key, value in request.headers.items()}
@@ -134,7 +134,7 @@ class Impatient(H11Protocol):
     def _wait(self) -> None:
         if self._waiting is not None:
             self._waiting.cancel()
-        self._waiting = self.loop.call_later(PATIENCE, self._end)
+        self._waiting = self.loop.call_later(_PATIENCE, self._end)
 
     def _end(self) -> None:
         if self.cycle is None or self.cycle.response_complete:
