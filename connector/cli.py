@@ -20,8 +20,7 @@ import typer
 from connector import __version__
 from connector.base import logs
 from connector.base.errors import ConfigurationError, ConnectorError
-from connector.base.settings import Settings, strangers
-from connector.base.settings import load as load_settings
+from connector.base.settings import Settings, load_settings, strangers
 from connector.commands import screen
 
 if TYPE_CHECKING:
@@ -160,7 +159,7 @@ def practice(
             orgs.add_owners(served.org, load_mapping(name))
         loaded = orgs.fill(served, sample=sample, data=data)
         orgs.announce(served)
-        for line in orgs.told(served, loaded):
+        for line in orgs.instructions(served, loaded):
             screen.note(line)
         orgs.serve_until(served, every=live, wait=stop.wait, tell=screen.note)
 
@@ -250,8 +249,8 @@ def backfill(
     raise typer.Exit(report.exit_code)
 
 
-@app.command()
-def plan(
+@app.command("plan")
+def plan_command(
     mapping: Annotated[str | None, typer.Option(help="The mapping to try; without it, the one in force.")] = None,
     as_json: AsJson = False,
     max_changes: MaxChanges = None,
@@ -266,7 +265,7 @@ def plan(
     with listing(True, list_all, csv_file) as people:
         with screen.progress(as_json) as tell:
             preview = run_preview(settings, mapping, tell, people)
-        cycle_text.preview(preview, as_json=as_json)
+        cycle_text.show_plan(preview, as_json=as_json)
     limit = settings.max_changes
     if limit is not None and preview.report.to_change > limit:
         raise ConfigurationError(
@@ -275,8 +274,8 @@ def plan(
         )
 
 
-@app.command()
-def run() -> None:
+@app.command("run")
+def run_command() -> None:
     """The daemon: one cycle every interval. The first signal finishes the step in hand, the second interrupts."""
     from connector.base import heartbeat
     from connector.pipeline import daemon
@@ -286,11 +285,11 @@ def run() -> None:
     settings = settings_of()
     stop = daemon.Stop()
     with open_pipeline(settings, stop=stop) as pipeline, serve_webhooks(settings, pipeline.clock):
-        daemon.run(daemon.Daemon(pipeline, beats=heartbeat.beside(settings.state)), stop, settings.interval)
+        daemon.run_daemon(daemon.Daemon(pipeline, beats=heartbeat.beside(settings.state)), stop, settings.interval)
 
 
-@app.command()
-def status(
+@app.command("status")
+def status_command(
     as_json: AsJson = False,
     max_age: Annotated[
         float | None,
@@ -304,7 +303,7 @@ def status(
     from connector.commands import status_text
     from connector.commands.status import read_status
 
-    status_text.status(read_status(settings), as_json=as_json)
+    status_text.show_status(read_status(settings), as_json=as_json)
 
 
 def _is_healthy(settings: Settings, max_age: float, as_json: bool) -> int:
@@ -312,14 +311,14 @@ def _is_healthy(settings: Settings, max_age: float, as_json: bool) -> int:
     from connector.base import heartbeat
     from connector.base.clock import SystemClock
 
-    told = heartbeat.health(heartbeat.read(heartbeat.beside(settings.state)), SystemClock().now(), max_age)
+    told = heartbeat.health(heartbeat.read_heartbeat(heartbeat.beside(settings.state)), SystemClock().now(), max_age)
     text = f"{'healthy' if told['healthy'] else 'not healthy'}: {told['because']}"
     screen.document(told, as_json=as_json, text=text)
     return 0 if told["healthy"] else 1
 
 
-@app.command()
-def approve(
+@app.command("approve")
+def approve_command(
     up_to: Annotated[int | None, typer.Option(min=1, help="At most so many changes; without it, what is held.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -340,8 +339,8 @@ def approve(
     screen.document({"approved_up_to": allowed}, as_json=as_json, text=text)
 
 
-@app.command()
-def explain(
+@app.command("explain")
+def explain_command(
     person: Annotated[str, typer.Argument(help="Record id or e-mail address.")],
     at: Annotated[str | None, typer.Option(help="As it was at a past date or time (2026-01-31).")] = None,
     as_json: AsJson = False,

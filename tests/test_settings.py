@@ -60,7 +60,7 @@ def test_a_wrong_value_is_named_by_its_variable_and_not_shown(monkeypatch, tmp_p
     monkeypatch.setenv("CONNECTOR_INTERVAL", "hush-not-a-number")
     monkeypatch.setenv("CONNECTOR_LOG_FORMAT", "xml")
     with pytest.raises(ConfigurationError) as caught:
-        settings.load()
+        settings.load_settings()
     assert "CONNECTOR_INTERVAL" in str(caught.value)
     assert "CONNECTOR_LOG_FORMAT" in str(caught.value)
     assert "hush" not in str(caught.value)
@@ -74,14 +74,14 @@ def test_a_misspelt_variable_is_an_error_with_the_right_name(monkeypatch, tmp_pa
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("CONNECTOR_SALESFORCE_USER=x\n")
     with pytest.raises(ConfigurationError, match=r"CONNECTOR_SALESFORCE_USER.*CONNECTOR_SALESFORCE_USERNAME"):
-        settings.load()
+        settings.load_settings()
 
 
 def test_a_dotenv_file_counts_and_the_environment_wins(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("CONNECTOR_INTERVAL=5\nCONNECTOR_MAPPING=mine.yaml\nOTHER=1\n")
     monkeypatch.setenv("CONNECTOR_INTERVAL", "7")
-    loaded = settings.load()
+    loaded = settings.load_settings()
     assert (loaded.interval, loaded.mapping) == (7, "mine.yaml")
 
 
@@ -98,13 +98,13 @@ def test_what_kubernetes_injects_for_a_service_of_that_name_is_not_ours(folder, 
     for name in ("CONNECTOR_PORT", "CONNECTOR_SERVICE_HOST", "CONNECTOR_SERVICE_PORT", "CONNECTOR_SERVICE_PORT_HTTP"):
         monkeypatch.setenv(name, "tcp://10.0.0.1:80")
     monkeypatch.setenv("CONNECTOR_PORT_80_TCP_ADDR", "10.0.0.1")
-    settings.load()
+    settings.load_settings()
     assert settings.strangers() == []
 
 
 def test_an_unknown_variable_of_the_environment_is_told_and_no_error(folder, monkeypatch):
     monkeypatch.setenv("CONNECTOR_INTERVALL", "60")
-    settings.load()
+    settings.load_settings()
     assert settings.strangers() == [
         "there is no setting CONNECTOR_INTERVALL; did you mean CONNECTOR_INTERVAL? it is ignored"
     ]
@@ -113,7 +113,7 @@ def test_an_unknown_variable_of_the_environment_is_told_and_no_error(folder, mon
 def test_an_unknown_variable_in_the_file_is_an_error(folder):
     (folder / ".env").write_text("CONNECTOR_INTERVALL=60\n")
     with pytest.raises(ConfigurationError, match=r"\.env: there is no setting CONNECTOR_INTERVALL; did you mean"):
-        settings.load()
+        settings.load_settings()
 
 
 @pytest.mark.parametrize("name", settings.secrets())
@@ -127,15 +127,15 @@ def test_every_secret_may_be_in_a_file(folder, monkeypatch, name):
         monkeypatch.setenv("CONNECTOR_MARKETO_URL", "https://acme.mktorest.com")
         if name == "warehouse_url":
             monkeypatch.setenv("CONNECTOR_MARKETO_CLIENT_SECRET", "other")
-    value = getattr(settings.load(), name)
+    value = getattr(settings.load_settings(), name)
     assert (value if isinstance(value, str) else value.get_secret_value()) == "sqlite:///hush"
 
 
 def test_a_secret_that_is_set_twice_or_whose_file_cannot_be_read_is_named_not_shown(folder, monkeypatch):
     monkeypatch.setenv("CONNECTOR_HUBSPOT_TOKEN_FILE", str(folder / "none"))
     with pytest.raises(ConfigurationError, match="CONNECTOR_HUBSPOT_TOKEN_FILE cannot be read: No such file"):
-        settings.load()
+        settings.load_settings()
     monkeypatch.setenv("CONNECTOR_HUBSPOT_TOKEN", "hush")
     with pytest.raises(ConfigurationError, match="both set") as caught:
-        settings.load()
+        settings.load_settings()
     assert "hush" not in str(caught.value)

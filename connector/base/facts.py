@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 
 Row = Mapping[str, Any]
 NOTHING: Mapping[str, Any] = {}
+PEOPLE = ("Contact", "Lead")  # objects whose records are people
 
 
 class Direction(StrEnum):

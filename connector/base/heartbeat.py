@@ -48,7 +48,7 @@ def beside(state: str) -> Path:
     return Path("state") / "connector.heartbeat"
 
 
-def write(path: Path, beat: Heartbeat) -> None:
+def write_heartbeat(path: Path, beat: Heartbeat) -> None:
     text = json.dumps(
         {
             "at": beat.at.isoformat(),
@@ -64,7 +64,7 @@ def write(path: Path, beat: Heartbeat) -> None:
     scratch.replace(path)
 
 
-def read(path: Path) -> Heartbeat | None:
+def read_heartbeat(path: Path) -> Heartbeat | None:
     """None when there is none, or half of one."""
     try:
         told = json.loads(path.read_text())

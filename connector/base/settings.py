@@ -172,7 +172,7 @@ class Settings(BaseSettings):
         )
 
 
-def load(**overrides: Any) -> Settings:
+def load_settings(**overrides: Any) -> Settings:
     """Settings from the environment. Raises ConfigurationError naming each wrong variable, never its value."""
     _check_names()
     try:

@@ -17,7 +17,7 @@ from connector.commands.screen import grid, out, print_json, shown
 from connector.mapping import Mapping as CompiledMapping
 from connector.mapping import MappingInvalid, Mistake, check_org, load
 from connector.pipeline.optional_fields import missing_fields, with_optional
-from connector.pipeline.owners import find
+from connector.pipeline.owners import look_up_owners
 from connector.salesforce import SalesforceClient
 from connector.salesforce.activities import BOUNCE_FIELDS
 from connector.salesforce.objects import polled_objects
@@ -120,7 +120,7 @@ def _owners(mapping: CompiledMapping, salesforce: SalesforceClient) -> list[Mist
     rules = [rule for handoff in mapping.model.handoffs for rule in handoff.owners]
     try:
         if rules:
-            find(rules, salesforce)
+            look_up_owners(rules, salesforce)
     except ConfigurationError as error:
         return [Mistake(mapping.name, rules[0].line, error.what, error.hint)]
     return []

@@ -56,7 +56,7 @@ def cycle(report: CycleReport, *, as_json: bool) -> None:
     )
 
 
-def preview(plan: Preview, *, as_json: bool) -> None:
+def show_plan(plan: Preview, *, as_json: bool) -> None:
     report = plan.report
     if as_json:
         print_json(plan.as_dict(), **_people(report.listing))

@@ -8,11 +8,10 @@ from typing import Any
 
 from connector.base.clock import SystemClock
 from connector.base.errors import ConfigurationError
-from connector.base.facts import Person, Row
+from connector.base.facts import PEOPLE, Person, Row
 from connector.base.settings import Settings
 from connector.lifecycle import Assigner, explain
 from connector.lifecycle.accounts import ACCOUNT_TRACK
-from connector.lifecycle.conditions import PEOPLE
 from connector.lifecycle.plan import same_value
 from connector.mapping import Mapping
 from connector.pipeline.decisions import Decisions

@@ -19,7 +19,17 @@ from practice_org.practice import SYSTEMS, announce, serve_until
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.schema import FieldSpec, Value
 
-__all__ = ["SYSTEMS", "Practice", "add_fields", "add_owners", "announce", "fill", "serve", "serve_until", "told"]
+__all__ = [
+    "SYSTEMS",
+    "Practice",
+    "add_fields",
+    "add_owners",
+    "announce",
+    "fill",
+    "instructions",
+    "serve",
+    "serve_until",
+]
 
 
 @dataclass(frozen=True)
@@ -126,7 +136,7 @@ def _add_owner(org: PracticeOrg, owner: str, is_queue: bool) -> None:
         org.create("User", [{**name, "Username": owner, "Email": owner, "IsActive": True}])
 
 
-def told(practice: Practice, loaded: Mapping[str, int]) -> Iterator[str]:
+def instructions(practice: Practice, loaded: Mapping[str, int]) -> Iterator[str]:
     """For the person who started it: what is there, and how to reach it."""
     if loaded:
         yield "loaded " + ", ".join(f"{count:,} {name}" for name, count in loaded.items())

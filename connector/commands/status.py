@@ -8,8 +8,8 @@ from typing import Any
 from connector.base import heartbeat
 from connector.base.clock import SystemClock
 from connector.base.errors import ConfigurationError
+from connector.base.facts import PEOPLE
 from connector.base.settings import Settings
-from connector.lifecycle.conditions import PEOPLE
 from connector.mapping import Mapping
 from connector.pipeline.approval import APPROVED, HELD, held_back
 from connector.pipeline.backfill import STATE as BACKFILL
@@ -30,7 +30,7 @@ INTERNAL = frozenset(
 def read_status(settings: Settings) -> dict[str, Any]:
     """JSON values: the document of ``connector status --json``."""
     clock = SystemClock()
-    beat, mapping = heartbeat.read(heartbeat.beside(settings.state)), _mapping(settings)
+    beat, mapping = heartbeat.read_heartbeat(heartbeat.beside(settings.state)), _mapping(settings)
     tracks = _tracks(mapping)
     with open_state(settings, clock) as store:
         refused = store.set_aside(None)

@@ -13,7 +13,7 @@ from connector.commands.screen import NONE, grid, out, print_json, shown
 GROUPS, RECORDS = 10, 3  # reasons shown, and records of each; --json has all
 
 
-def status(report: Mapping[str, Any], *, as_json: bool) -> None:
+def show_status(report: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(report)
         return

@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
 
-from connector.base.facts import Evidence
+from connector.base.facts import PEOPLE, Evidence
 from connector.lifecycle.compare import Comparison
 from connector.lifecycle.values import show
 from connector.lifecycle.view import View
@@ -27,7 +27,6 @@ Reads = Iterator[tuple[str, str]]  # object, API field name
 Needs = frozenset[str] | None
 Why = tuple[Evidence, ...]
 Told = tuple[Why, datetime | None]  # evidence, and since when it has held as far as the facts tell
-PEOPLE = ("Contact", "Lead")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 
+from connector.base.facts import PEOPLE
 from connector.lifecycle.activity import HasActivity
-from connector.lifecycle.conditions import PEOPLE, Condition, Test, everything_read
+from connector.lifecycle.conditions import Condition, Test, everything_read
 from connector.lifecycle.dates import DateFields
 from connector.lifecycle.deals import DealPolicy
 from connector.lifecycle.handoff import Handoff, Handoffs

@@ -12,9 +12,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connector.base.facts import Activity, Decision, Direction, OpportunityRole, Person, Prospect
+from connector.base.facts import PEOPLE, Activity, Decision, Direction, OpportunityRole, Person, Prospect
 from connector.lifecycle.assignment import Assigner
-from connector.lifecycle.conditions import PEOPLE
 from connector.lifecycle.decide import decide
 from connector.lifecycle.mapping import Mapping as Compiled
 from connector.lifecycle.owners import Owners

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from connector.mapping.mistakes import Notes, Place
-from connector.mapping.tree import Map, Scalar, Seq, Tree, parse
+from connector.mapping.tree import Map, Scalar, Seq, Tree, parse_yaml
 
 MAX_FILES = 20
 OWN = ("name", "description", "tests", "include")  # what a file says of itself only
@@ -33,7 +33,7 @@ def _gather(file: str, read: _Read, notes: Notes, place: Place, above: list[str]
     text = read(file, notes, place)
     if text is None:
         return None
-    tree = parse(text, file, notes)
+    tree = parse_yaml(text, file, notes)
     if tree is None:
         return None
     texts[file] = text.decode("utf-8-sig") if isinstance(text, bytes) else text
@@ -42,8 +42,8 @@ def _gather(file: str, read: _Read, notes: Notes, place: Place, above: list[str]
         part = _gather(name.text.strip(), read, notes, name.place, [*above, file], texts)
         if part is not None:
             part = Map({key: each for key, each in part.items.items() if key not in OWN}, part.place, part.keys)
-            base = part if base is None else join(base, part)
-    return tree if base is None else join(base, tree)
+            base = part if base is None else _join(base, part)
+    return tree if base is None else _join(base, tree)
 
 
 def _included(tree: Tree | None) -> list[Scalar]:
@@ -51,13 +51,13 @@ def _included(tree: Tree | None) -> list[Scalar]:
     return [item for item in items if isinstance(item, Scalar) and isinstance(item.value, str)]
 
 
-def join(base: Map, over: Map) -> Map:
+def _join(base: Map, over: Map) -> Map:
     items, keys = dict(base.items), dict(base.keys)
     for key, value in over.items.items():
         below = items.get(key)
         keys[key] = over.at(key)
         if isinstance(below, Map) and isinstance(value, Map):
-            items[key] = join(below, value)
+            items[key] = _join(below, value)
         elif isinstance(below, Seq) and isinstance(value, Seq):
             items[key] = _join_lists(below, value)
         else:
@@ -73,7 +73,7 @@ def _join_lists(base: Seq, over: Seq) -> Seq:
         below = entries.get(_name(item))
         is_joined = isinstance(below, Map) and isinstance(item, Map)
         entries[_name(item)] = (
-            join(below, item) if is_joined and isinstance(below, Map) and isinstance(item, Map) else item
+            _join(below, item) if is_joined and isinstance(below, Map) and isinstance(item, Map) else item
         )
     return Seq(tuple(entries.values()), over.place)
 

@@ -29,7 +29,7 @@ SHIPPED = (PACKAGE / "shipped_mappings", PACKAGE.parent / "mappings")  # in the 
 
 def load(name_or_path: str | Path) -> Mapping:
     """The mapping in a file, or the shipped one of that name. Raises MappingInvalid with every mistake."""
-    path = find(name_or_path)
+    path = find_mapping(name_or_path)
     texts: dict[str, str | bytes] = {}
     places: dict[str, Path] = {}  # where each file was found: what it includes is beside it
 
@@ -37,7 +37,7 @@ def load(name_or_path: str | Path) -> Mapping:
         if file not in texts:
             folder = places[place.file].parent if place.file in places else None
             try:
-                places[file] = find(file, folder)
+                places[file] = find_mapping(file, folder)
                 texts[file] = places[file].read_bytes()
             except (MappingInvalid, OSError) as error:
                 hint = (
@@ -107,7 +107,7 @@ def version_of(tree: TreeMap) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-def find(name_or_path: str | Path, folder: Path | None = None) -> Path:
+def find_mapping(name_or_path: str | Path, folder: Path | None = None) -> Path:
     """The file. Raises MappingInvalid when there is none."""
     path = Path(name_or_path)
     if folder is not None and not path.is_absolute() and _is_file(folder / path):

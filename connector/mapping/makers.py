@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from connector.lifecycle.conditions import PEOPLE
+from connector.base.facts import PEOPLE
 from connector.lifecycle.dates import DateFields
 from connector.lifecycle.deals import DEFAULT_PRECEDENCE, DealPolicy
 from connector.lifecycle.handoff import WORKED_ON, Handoff, OwnerRule

@@ -93,7 +93,7 @@ def _table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(lines)
 
 
-def main(files: Iterable[str]) -> None:
+def write_pages(files: Iterable[str]) -> None:
     for name in files:
         file = Path(name)
         text = schema_text() if file.suffix == ".json" else filled(file.read_text(encoding="utf-8"))
@@ -101,4 +101,4 @@ def main(files: Iterable[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    write_pages(sys.argv[1:])

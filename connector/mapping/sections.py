@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from connector.lifecycle.conditions import PEOPLE
+from connector.base.facts import PEOPLE
 from connector.lifecycle.deals import DEFAULT_PRECEDENCE, POLICIES, DealPolicy
 from connector.lifecycle.model import Identity, Manual
 from connector.mapping.examples import EXAMPLE

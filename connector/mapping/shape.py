@@ -65,10 +65,10 @@ class Shape:
         return {}
 
     def _mismatch(self, tree: Tree, reading: Reading, hint: str = "") -> Any:
-        return reading.bad(tree.place, f"{describe(tree)} is not {self.words}", hint)
+        return reading.bad(tree.place, f"{_describe(tree)} is not {self.words}", hint)
 
 
-def describe(tree: Tree) -> str:
+def _describe(tree: Tree) -> str:
     if isinstance(tree, Map):
         return "a map"
     if isinstance(tree, Seq):
@@ -158,7 +158,7 @@ class Duration(Shape):
     def read(self, tree: Tree, reading: Reading) -> Any:
         span = parse_duration(tree.text) if isinstance(tree, Scalar) else None
         if span is None:
-            hint = "write 90 days as 90d" if "mo" in describe(tree) else "write it like 30d, 12h, 45min, 2w or 1y"
+            hint = "write 90 days as 90d" if "mo" in _describe(tree) else "write it like 30d, 12h, 45min, 2w or 1y"
             return self._mismatch(tree, reading, hint)
         return span
 
@@ -190,7 +190,7 @@ class Word(Shape):
             word = tree.text.strip().replace(" ", "_")
             if word in self.options:
                 return word
-        return self._mismatch(tree, reading, did_you_mean(describe(tree), self.options))
+        return self._mismatch(tree, reading, did_you_mean(_describe(tree), self.options))
 
     def schema(self) -> dict[str, Any]:
         return {"enum": list(self.options)}

@@ -62,7 +62,7 @@ def plain(tree: Tree) -> Any:
     return tree.value
 
 
-def parse(text: str | bytes, file: str, notes: Notes) -> Map | None:
+def parse_yaml(text: str | bytes, file: str, notes: Notes) -> Map | None:
     """The document as a map; None when there is none to go on with. Every mistake is noted."""
     top = Place(file, 1)
     if isinstance(text, bytes):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector.base.errors import ConfigurationError
+from connector.base.facts import PEOPLE
 from connector.pipeline.cycle import Pipeline, run_cycle
 from connector.pipeline.planned import Listing
 from connector.pipeline.poll import full_read
@@ -20,7 +21,6 @@ from connector.pipeline.report import CycleReport
 from connector.store import Store
 
 STATE = "backfill"  # the cursor that remembers an unfinished backfill
-PEOPLE = ("Contact", "Lead")
 
 
 @dataclass(frozen=True, slots=True)

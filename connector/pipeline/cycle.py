@@ -36,7 +36,7 @@ from connector.pipeline.poll import Polled, TellProgress, poll_salesforce, poll_
 from connector.pipeline.report import CycleReport
 from connector.pipeline.rollup import RollUp
 from connector.pipeline.writeback import Writer
-from connector.store import Cursor, Settled, Store
+from connector.store import KeptCursor, Settled, Store
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +52,7 @@ def silent(_what: str, _done: int, _total: int | None) -> None:
 Chosen = Callable[[], Sequence[str] | None]  # the people to decide; None: everybody who is dirty
 
 
-def everybody() -> None:
+def whoever_is_dirty() -> None:
     """The scope of an ordinary cycle."""
 
 
@@ -77,7 +77,7 @@ def run_cycle(
     pipeline: Pipeline,
     *,
     kind: str = "sync",
-    scope: Chosen = everybody,
+    scope: Chosen = whoever_is_dirty,
     dry_run: bool = False,
     holds_back: bool = False,
     listing: Listing | None = None,
@@ -100,11 +100,11 @@ def run_cycle(
         notice(pipeline, now)
         owners = find_owners(pipeline.mapping, pipeline.salesforce, store, now)
         only = scope()
-        preview(pipeline, Decisions(pipeline.mapping, store, owners, now), only, report)
+        count_plan(pipeline, Decisions(pipeline.mapping, store, owners, now), only, report)
         if not dry_run:
             report.held_back = hold_back(store, report.to_change, pipeline.max_changes, now)
             if report.held_back is None:
-                write(pipeline, Decisions(pipeline.mapping, store, owners, now), cycle_id, only, report)
+                write_plan(pipeline, Decisions(pipeline.mapping, store, owners, now), cycle_id, only, report)
             elif not holds_back:
                 raise too_many(report)
         report.result = "held" if report.held_back else "interrupted" if pipeline.stop() else "done"
@@ -155,7 +155,9 @@ def notice(pipeline: Pipeline, now: datetime) -> None:
     pipeline.store.mark_due(now)
 
 
-def planned(pipeline: Pipeline, decisions: Decisions, only: Sequence[str] | None, what: str) -> Iterator[list[Planned]]:
+def plan_dirty(
+    pipeline: Pipeline, decisions: Decisions, only: Sequence[str] | None, what: str
+) -> Iterator[list[Planned]]:
     """Every dirty person, decided and planned, in batches; stops between two of them when asked to."""
     store, done = pipeline.store, 0
     total = store.dirty_count() if only is None else len(only)
@@ -169,23 +171,23 @@ def planned(pipeline: Pipeline, decisions: Decisions, only: Sequence[str] | None
             return
 
 
-def preview(pipeline: Pipeline, decisions: Decisions, only: Sequence[str] | None, report: CycleReport) -> None:
+def count_plan(pipeline: Pipeline, decisions: Decisions, only: Sequence[str] | None, report: CycleReport) -> None:
     """Counts the whole plan before the first write."""
     report.owners = decisions.assigner.owners.names
     if report.listing is not None:
         report.listing.of_org(pipeline.salesforce.address(), report.owners)
-    for batch in planned(pipeline, decisions, only, "deciding"):
+    for batch in plan_dirty(pipeline, decisions, only, "deciding"):
         report.plan(batch)
     for batch in decisions.rollup.to_come(account for marks in decisions.rollup.dirty() for account in marks):
         report.plan_accounts(batch)
 
 
-def write(
+def write_plan(
     pipeline: Pipeline, decisions: Decisions, cycle_id: int, only: Sequence[str] | None, report: CycleReport
 ) -> None:
     total, done = report.to_change, 0
 
-    def settling(settled: Sequence[Settled]) -> tuple[Sequence[Cursor], Sequence[str]]:
+    def settling(settled: Sequence[Settled]) -> tuple[Sequence[KeptCursor], Sequence[str]]:
         nonlocal done
         for outcome in (outcome for each in settled for outcome in each.outcomes):
             done += 1
@@ -202,7 +204,7 @@ def write(
         now=decisions.now,
         settling=settling,
     )
-    for batch in planned(pipeline, decisions, only, SETTLING):
+    for batch in plan_dirty(pipeline, decisions, only, SETTLING):
         writer.add(batch)
     writer.finish()
     for marks in decisions.rollup.dirty():

@@ -77,7 +77,7 @@ class Daemon:
     def __init__(self, pipeline: Pipeline, *, beats: Path) -> None:
         self._pipeline, self._beats = pipeline, beats
         self._parked_until: datetime | None = None
-        before = heartbeat.read(beats)
+        before = heartbeat.read_heartbeat(beats)
         self._last_good = before.last_good if before else None
         self.fatal: ConnectorError | None = None
 
@@ -111,10 +111,10 @@ class Daemon:
         return self._pipeline.clock.now()
 
     def beat(self, status: heartbeat.Status, why: str = "") -> None:
-        heartbeat.write(self._beats, heartbeat.Heartbeat(self.now(), status, self._last_good, why))
+        heartbeat.write_heartbeat(self._beats, heartbeat.Heartbeat(self.now(), status, self._last_good, why))
 
 
-def run(daemon: Daemon, stop: Stop, interval: float) -> None:
+def run_daemon(daemon: Daemon, stop: Stop, interval: float) -> None:
     """Cycles until ``stop``; a cycle that takes longer than the interval delays the next one. Raises what is fatal."""
     scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(1)}, timezone="UTC")
 

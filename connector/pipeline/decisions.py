@@ -15,7 +15,7 @@ from connector.mapping import Mapping as CompiledMapping
 from connector.pipeline.planned import Planned
 from connector.pipeline.poll import chunks
 from connector.pipeline.rollup import RollUp
-from connector.store import Cursor, Settled, Store
+from connector.store import KeptCursor, Settled, Store
 
 BATCH = 1000  # people decided at a time
 TURNS, PROMISED = "turns", "promised"  # where it is kept how many people each owner was given, and is to be given
@@ -70,8 +70,10 @@ class Decisions:
                 self.batch(ids, {})
         return self.assigner
 
-    def settle(self, settled: Sequence[Settled]) -> tuple[Sequence[Cursor], Sequence[str]]:
+    def settle(self, settled: Sequence[Settled]) -> tuple[Sequence[KeptCursor], Sequence[str]]:
         """What is kept with it, and the accounts that must be looked at now."""
         taken = [self.assigner.settle(each.decision, self.mapping, is_open=each.is_open) for each in settled]
-        cursors: list[Cursor] = [(TURNS, self.assigner.kept), (PROMISED, self.assigner.promised)] if any(taken) else []
+        cursors: list[KeptCursor] = (
+            [(TURNS, self.assigner.kept), (PROMISED, self.assigner.promised)] if any(taken) else []
+        )
         return cursors, self.rollup.settle(settled)

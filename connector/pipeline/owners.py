@@ -41,7 +41,7 @@ def find_owners(mapping: CompiledMapping, salesforce: Salesforce, store: Store, 
         return NO_OWNERS
     known = store.cursor(OWNERS)
     if known is None or not _is_good(known, rules, now):
-        known = {**find(rules, salesforce), "read_at": now.isoformat()}
+        known = {**look_up_owners(rules, salesforce), "read_at": now.isoformat()}
         store.set_cursor(OWNERS, known)
     return _owners(known)
 
@@ -60,7 +60,7 @@ def _owners(known: Mapping[str, Any]) -> Owners:
     return Owners(ids=known["ids"], load=known["load"], names=named | known.get("names", {}))
 
 
-def find(rules: Sequence[OwnerRule], salesforce: Salesforce) -> dict[str, Any]:
+def look_up_owners(rules: Sequence[OwnerRule], salesforce: Salesforce) -> dict[str, Any]:
     """``ids``: name -> id; ``names``: id -> what people call them; ``load``: name -> people they own now, where a rule
     asks. Raises ConfigurationError."""
     users, queues = _names(rules, is_queue=False), _names(rules, is_queue=True)

@@ -36,7 +36,7 @@ class Planned(NamedTuple):
     name: str = ""
 
 
-def told(track: str, value: Any) -> str:
+def counted_as(track: str, value: Any) -> str:
     """A value as it is counted: scores in bands, and dates and numbers beside the stage as what they are."""
     if value is None or value == "":
         return EMPTY

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from connector.base.facts import Decision, Outcome, RecordChange, Result
 from connector.base.text import count
 from connector.pipeline.approval import HeldBack
-from connector.pipeline.planned import Listing, Planned, named, told
+from connector.pipeline.planned import Listing, Planned, counted_as, named
 from connector.pipeline.poll import Polled
 
 
@@ -78,7 +78,7 @@ class CycleReport:
         rules = {track.track: track.rule for track in decision.tracks}
         for each in change.changes:
             moves = self.changes.setdefault(each.track, Counter())
-            moves[f"{told(each.track, each.old)} -> {told(each.track, each.new)}"] += 1
+            moves[f"{counted_as(each.track, each.old)} -> {counted_as(each.track, each.new)}"] += 1
             self.rules.setdefault(each.track, Counter())[rules.get(each.track, "")] += 1
 
     def moves(self) -> dict[str, dict[str, int]]:

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from connector.base.ports import Salesforce
 from connector.pipeline.planned import Planned
-from connector.store import Cursor, Settled, Store
+from connector.store import KeptCursor, Settled, Store
 
 
 class Writer:
@@ -28,7 +28,7 @@ class Writer:
         cycle_id: int,
         mapping_version: str,
         now: datetime,
-        settling: Callable[[Sequence[Settled]], tuple[Sequence[Cursor], Sequence[str]]],
+        settling: Callable[[Sequence[Settled]], tuple[Sequence[KeptCursor], Sequence[str]]],
     ) -> None:
         self._salesforce, self._store = salesforce, store
         self._pack, self._cycle_id, self._version, self._now = pack, cycle_id, mapping_version, now

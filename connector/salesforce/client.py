@@ -26,8 +26,8 @@ from connector.base.settings import Settings
 from connector.base.soql import name
 from connector.salesforce import composite
 from connector.salesforce.auth import Auth
-from connector.salesforce.errors import judge
-from connector.salesforce.writes import Pack, write
+from connector.salesforce.errors import judge_salesforce
+from connector.salesforce.writes import Pack, write_rows
 
 FLOOR = 62.0  # the oldest API version that is tested
 CALL_OPTIONS = {"Sforce-Call-Options": "client=lifecycle-connector"}  # names us in the org's change events
@@ -59,7 +59,7 @@ class SalesforceClient:
         self._clock, self._budget, self._on_call = clock, budget, on_call
         self._pinned = settings.salesforce_api_version
         self._session = Session(
-            "Salesforce", judge, clock, token=auth, ca_bundle=settings.ca_bundle, before=self._before
+            "Salesforce", judge_salesforce, clock, token=auth, ca_bundle=settings.ca_bundle, before=self._before
         )
         self._session.headers.update(CALL_OPTIONS)
         self._pack = Pack(settings.write_pack)
@@ -85,7 +85,7 @@ class SalesforceClient:
                 if refused := composite.problem(answer):
                     code, what, hint = refused
                     raise Refused(f"{what} (reading {item.name})", hint, code=code)
-                pages[item.name] = composite.page(answer.body, now)
+                pages[item.name] = composite.page_of_answer(answer.body, now)
         return Answers(pages, gone, at or self._clock.now())
 
     def more(self, locator: str) -> Page:
@@ -99,10 +99,10 @@ class SalesforceClient:
                 raise LocatorExpired(locator) from None
             raise
         self._note_usage(seen[-1])
-        return composite.page(body, server_time(seen[-1].headers, self._clock.now()))
+        return composite.page_of_answer(body, server_time(seen[-1].headers, self._clock.now()))
 
     def update(self, changes: Sequence[RecordChange]) -> Iterator[Sequence[Outcome]]:
-        return write(self._send_collections, changes, self._pack, self._clock, SystemRandom().random)
+        return write_rows(self._send_collections, changes, self._pack, self._clock, SystemRandom().random)
 
     def describe(self, object_name: str) -> Mapping[str, Any]:
         """Kept for the life of this object."""

@@ -17,7 +17,7 @@ from connector.base.facts import RecordChange, Row
 from connector.base.http import Reaction, describe
 from connector.base.ports import Deleted, DeletedSince, Page, Read
 from connector.base.soql import name
-from connector.salesforce.errors import first_error, judge
+from connector.salesforce.errors import first_error, judge_salesforce
 
 SUBREQUESTS = 25
 QUERIES = 5  # queries and collections together
@@ -83,13 +83,13 @@ def answers(body: Any, count: int) -> list[Answer] | None:
 
 def problem(answer: Answer) -> tuple[str, str, str] | None:
     """(code, what, hint) of a part that was refused; None when it was answered."""
-    judgement = judge(answer.status, answer.body)
+    judgement = judge_salesforce(answer.status, answer.body)
     if judgement.verdict is Reaction.TAKE:
         return None
     return judgement.code, f"Salesforce answered {describe(answer.status, judgement)}", judgement.hint
 
 
-def page(body: Mapping[str, Any], server_time: datetime) -> Page:
+def page_of_answer(body: Mapping[str, Any], server_time: datetime) -> Page:
     """A query's answer. Rows are flat: the parent's field is ``Account.Industry``, a parent that is missing is
     ``Account: None``, an address is ``MailingAddress.city``; the rows of a child subquery are a list."""
     rows = tuple(flatten(record) for record in body.get("records") or ())

@@ -50,7 +50,7 @@ BY_STATUS: dict[int, tuple[Reaction, str]] = {
 CONCURRENT_WAIT = 5.0  # seconds; the manual names no figure
 
 
-def judge(status: int, body: Any) -> Judgement:
+def judge_salesforce(status: int, body: Any) -> Judgement:
     """The judge of the REST API, of single answers and of Composite subrequests alike. A Composite answer one of whose
     parts met a passing fault, a stale token or the daily limit is judged like that part, and so asked again as a whole:
     reads and set-to-value writes bear it. A part that was refused is left to the caller."""
@@ -75,7 +75,7 @@ def judge(status: int, body: Any) -> Judgement:
 
 
 def _judge_parts(body: Any) -> Judgement:
-    parts = [judge(int(part["httpStatusCode"]), part.get("body")) for part in body["compositeResponse"]]
+    parts = [judge_salesforce(int(part["httpStatusCode"]), part.get("body")) for part in body["compositeResponse"]]
     return next((part for part in parts if part.verdict in {_AGAIN, LIMIT, RENEW}), TAKEN)
 
 

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from connector.base.facts import Activity, Row
+from connector.base.facts import PEOPLE, Activity, Row
 from connector.base.ports import PolledObject
-from connector.lifecycle.conditions import PEOPLE
 from connector.lifecycle.mapping import Mapping
 from connector.lifecycle.sources import SALESFORCE
 from connector.salesforce.activities import (

@@ -63,7 +63,7 @@ class RowAnswer:
     message: str = ""
 
 
-def write(
+def write_rows(
     send: Send, changes: Iterable[RecordChange], pack: Pack, clock: Clock, jitter: Callable[[], float]
 ) -> Iterator[Sequence[Outcome]]:
     """Sends all changes and yields the outcomes of each request as it is answered. ``send`` takes the collections of

@@ -43,10 +43,10 @@ class Bad:
     reason: str
 
 
-def read(source: str, record: Mapping[str, Any], zone: ZoneInfo | None) -> Activity | Prospect | Bad:
+def read_event(source: str, record: Mapping[str, Any], zone: ZoneInfo | None) -> Activity | Prospect | Bad:
     """What a record is. Never raises."""
     is_person = str(record.get("type")).strip() == PERSON
-    return person(source, record) if is_person else activity(source, record, zone)
+    return person(source, record) if is_person else activity_of_event(source, record, zone)
 
 
 def person(source: str, record: Mapping[str, Any]) -> Prospect | Bad:
@@ -63,7 +63,7 @@ def person(source: str, record: Mapping[str, Any]) -> Prospect | Bad:
     return Prospect(source, str(values.get("event_id", crm_id or email)), email, crm_id, attributes)
 
 
-def activity(source: str, record: Mapping[str, Any], zone: ZoneInfo | None) -> Activity | Bad:
+def activity_of_event(source: str, record: Mapping[str, Any], zone: ZoneInfo | None) -> Activity | Bad:
     """Never raises. The kind is the type in lower case with underscores, so "Page View" is ``page_view``; what it was
     then stays as an attribute. A type without a letter is "other"."""
     values = _flat(record)
@@ -188,7 +188,7 @@ def _attributes(values: Mapping[str, Any]) -> dict[str, Any]:
     inner = values.get("attributes", {})
     if isinstance(inner, str):  # a CSV column
         try:
-            inner = strict_json.loads(inner)
+            inner = strict_json.strict_loads(inner)
         except ValueError:
             inner = None
     if not isinstance(inner, Mapping):

@@ -26,8 +26,8 @@ from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError, ConnectorError, Refused
 from connector.base.facts import Activity, Prospect, SourcePage
 from connector.sources.columns import Columns
-from connector.sources.events import Bad, read, unknown_type
-from connector.sources.lines import Record, records
+from connector.sources.events import Bad, read_event, unknown_type
+from connector.sources.lines import Record, records_of_lines
 
 log = structlog.get_logger(__name__)
 
@@ -136,7 +136,7 @@ class FilesSource:
         _keep_before(quarantine, start.lines)
         place = _Place(UNFINISHED, stat.st_mtime_ns, start.offset, start.lines, hasher.hexdigest())
         batch, type_ = _Batch(), self._columns.type_of(name)
-        with closing(records(path, start.offset, start.lines, stat.st_size, self._columns, type_)) as found:
+        with closing(records_of_lines(path, start.offset, start.lines, stat.st_size, self._columns, type_)) as found:
             for record in found:
                 if record.torn and not quiet and isinstance(record.values, str):
                     break  # half a line: its other half may come
@@ -160,7 +160,7 @@ class FilesSource:
         if isinstance(values, str):
             found: Activity | Prospect | Bad = Bad(values)
         else:
-            found = read(self.name, self._columns.read(values, type_), self._zone)
+            found = read_event(self.name, self._columns.read(values, type_), self._zone)
         if isinstance(found, Bad):
             text = record.raw.decode("utf-8", "replace").strip("\r\n")[:_LONGEST]
             batch.bad.append({"line": record.line, "reason": found.reason, "text": text})

@@ -30,7 +30,7 @@ class Record:
     torn: bool
 
 
-def records(
+def records_of_lines(
     path: Path, offset: int, lines: int, size: int, columns: Columns, type_: str | None
 ) -> Generator[Record, None, None]:
     """Records from byte ``offset`` (which is behind ``lines`` lines) to byte ``size``. Empty lines belong to the record
@@ -85,7 +85,7 @@ def _json_records(lines: _Lines) -> Iterator[Record]:
 
 def _parse_json(line: bytes) -> Mapping[str, Any] | str:
     try:
-        values = strict_json.loads(line)
+        values = strict_json.strict_loads(line)
     except UnicodeDecodeError:
         return "not UTF-8"
     except ValueError as error:

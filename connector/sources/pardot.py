@@ -94,7 +94,7 @@ PARDOT_CODES: dict[int, Judgement] = {
 }
 
 
-def judge(status: int, body: Any) -> Judgement:
+def judge_pardot(status: int, body: Any) -> Judgement:
     """The code in the body decides, whatever the status (mostly 400). No 429 is documented; one counts as passing."""
     if status < 300:
         return TAKEN
@@ -117,7 +117,7 @@ class PardotSource:
     ) -> None:
         self._url, self._clock = url.rstrip("/"), clock
         self._calls: Counter[str] = Counter()
-        self._session = Session(_API, judge, clock, token=token, ca_bundle=ca_bundle, before=self._count)
+        self._session = Session(_API, judge_pardot, clock, token=token, ca_bundle=ca_bundle, before=self._count)
         self._parking = Parking(self._session.close)
         self._session.headers["Pardot-Business-Unit-Id"] = business_unit_id
 
@@ -127,11 +127,11 @@ class PardotSource:
         with self._parking.poll(now):
             for rows in self._sweep("prospects", PROSPECT_FIELDS, places):
                 unknown: Counter[str] = Counter()
-                people = tuple(readable(prospect, rows, unknown, "prospect (unreadable)"))
+                people = tuple(readable(pardot_prospect, rows, unknown, "prospect (unreadable)"))
                 yield SourcePage(_copy(places), prospects=people, unknown=unknown)
             for rows in self._sweep("visitor-activities", ACTIVITY_FIELDS, places):
                 unknown = Counter()
-                read = readable(activity, rows, unknown, "activity (unreadable)")
+                read = readable(visitor_activity, rows, unknown, "activity (unreadable)")
                 found = tuple(each for each in read if each is not None)
                 unknown.update(_unknown(each) for each in found if each.kind == OTHER)
                 yield SourcePage(_copy(places), found, unknown=unknown)
@@ -183,7 +183,7 @@ def _last_id(rows: Sequence[Any]) -> int:
     return max(ids)
 
 
-def prospect(row: Mapping[str, Any]) -> Prospect:
+def pardot_prospect(row: Mapping[str, Any]) -> Prospect:
     crm_ids = (row.get(key) for key in ("salesforceContactId", "salesforceLeadId", "salesforceId"))
     return Prospect(
         source=PardotSource.name,
@@ -195,11 +195,11 @@ def prospect(row: Mapping[str, Any]) -> Prospect:
     )
 
 
-def activity(row: Mapping[str, Any]) -> Activity | None:
+def visitor_activity(row: Mapping[str, Any]) -> Activity | None:
     """None for a visitor's whom nobody knows yet."""
     if not row.get("prospectId"):
         return None
-    kind = kind_of(row["type"], row.get("typeName") or "")
+    kind = pardot_kind(row["type"], row.get("typeName") or "")
     return Activity(
         source=PardotSource.name,
         id=str(row["id"]),
@@ -212,7 +212,7 @@ def activity(row: Mapping[str, Any]) -> Activity | None:
     )
 
 
-def kind_of(type_: int, type_name: str) -> str:
+def pardot_kind(type_: int, type_name: str) -> str:
     return PARDOT_KINDS.get((type_, type_name)) or PARDOT_KINDS.get((type_, "")) or OTHER
 
 

@@ -13,7 +13,7 @@ from typing import Any
 DEEPEST = 20  # levels of objects and lists within each other
 
 
-def loads(text: bytes | str) -> Any:
+def strict_loads(text: bytes | str) -> Any:
     """Raises ValueError that says what is wrong; UnicodeDecodeError, which is one, for bytes that are not UTF-8."""
     try:
         decoded = text.decode("utf-8") if isinstance(text, bytes) else text

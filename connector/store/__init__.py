@@ -15,6 +15,6 @@ from connector.store.accounts import own_stage
 from connector.store.copying import copy_state
 from connector.store.opening import Upgrade, open_past, open_store
 from connector.store.settling import Settled
-from connector.store.store import Cursor, Store
+from connector.store.store import KeptCursor, Store
 
-__all__ = ["Cursor", "Settled", "Store", "Upgrade", "copy_state", "open_past", "open_store", "own_stage"]
+__all__ = ["KeptCursor", "Settled", "Store", "Upgrade", "copy_state", "open_past", "open_store", "own_stage"]

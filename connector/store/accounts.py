@@ -13,7 +13,7 @@ from sqlalchemy.sql import ColumnElement
 
 from connector.store import books, links
 from connector.store.links import IDS, rows_in
-from connector.store.rows import loads
+from connector.store.rows import read_json
 from connector.store.schema import DIRTY, RECORD, TRACK
 
 _ACCOUNT = "Account"
@@ -52,7 +52,7 @@ def people_of(connection: Connection, accounts: Sequence[str]) -> dict[str, dict
     )
     found: dict[str, dict[str, tuple[str, str]]] = {}
     for is_live, leader, account, person, memory, rule in rows_in(connection, query, accounts):
-        if is_live and not leader and (stage := own_stage(loads(memory))):
+        if is_live and not leader and (stage := own_stage(read_json(memory))):
             found.setdefault(account, {})[person] = (stage, rule)
     return found
 
@@ -66,10 +66,10 @@ def own_stage(memory: Mapping[str, Any]) -> str | None:
 def memories(connection: Connection, ids: Sequence[str], track: str) -> dict[str, dict[str, Any]]:
     """What is remembered of a track, by person or account."""
     query = select(TRACK.c.person_id, TRACK.c.memory).where(TRACK.c.person_id.in_(IDS), TRACK.c.track == track)
-    return {person: loads(memory) for person, memory in rows_in(connection, query, ids)}
+    return {person: read_json(memory) for person, memory in rows_in(connection, query, ids)}
 
 
-def find(connection: Connection, query: str) -> str | None:
+def find_account(connection: Connection, query: str) -> str | None:
     """By record id of 15 or 18 characters, also one that was deleted."""
     asked = query.strip()
     if len(asked) not in (15, 18):

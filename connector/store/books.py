@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from connector.base.errors import StateError
 from connector.lifecycle.model import Identity
 from connector.store.dialect import add_up, upsert
-from connector.store.rows import dumps, iso, loads
+from connector.store.rows import dumps, iso, read_json
 from connector.store.schema import CALLS, CURSOR, CYCLE, MAPPING, SETTING
 
 CYCLES_KEPT = 10_000  # a week of one a minute; the decision log is what is kept for ever
@@ -37,7 +37,7 @@ def identity(connection: Connection) -> Identity:
     known = setting(connection, "identity")
     if known is None:
         return Identity()
-    told = loads(known)
+    told = read_json(known)
     return Identity(**{**told, "prefer": tuple(told["prefer"])})
 
 
@@ -58,7 +58,7 @@ def bind_org(connection: Connection, org_id: str) -> None:
 
 def cursor(connection: Connection, name: str) -> dict[str, Any] | None:
     value = connection.execute(select(CURSOR.c.value).where(CURSOR.c.name == name)).scalar()
-    return None if value is None else dict(loads(value))
+    return None if value is None else dict(read_json(value))
 
 
 def set_cursor(connection: Connection, name: str, value: Mapping[str, Any] | None) -> None:
@@ -69,7 +69,7 @@ def set_cursor(connection: Connection, name: str, value: Mapping[str, Any] | Non
 
 
 def cursors(connection: Connection) -> dict[str, dict[str, Any]]:
-    return {name: loads(value) for name, value in connection.execute(select(CURSOR).order_by(CURSOR.c.name))}
+    return {name: read_json(value) for name, value in connection.execute(select(CURSOR).order_by(CURSOR.c.name))}
 
 
 def set_mapping(connection: Connection, version: str, text: str, now: datetime) -> None:
@@ -94,7 +94,7 @@ def end_cycle(connection: Connection, cycle_id: int, now: datetime, report: Mapp
 def cycles(connection: Connection, limit: int) -> list[dict[str, Any]]:
     """Newest first."""
     rows = connection.execute(select(CYCLE).order_by(CYCLE.c.id.desc()).limit(limit))
-    return [{**row._mapping, "report": loads(row.report)} for row in rows]
+    return [{**row._mapping, "report": read_json(row.report)} for row in rows]
 
 
 def add_calls(connection: Connection, day: date, calls: Mapping[str, int], source: str) -> None:

@@ -13,7 +13,7 @@ from connector.base.errors import StateError
 from connector.store import migrations
 from connector.store.dialect import WRITES, make_engine, run_many
 from connector.store.faults import translate
-from connector.store.opening import copy_file, parse, version_of
+from connector.store.opening import copy_file, parse_url, schema_of
 from connector.store.schema import HEAD
 
 _CHUNK = 5000  # rows
@@ -22,7 +22,7 @@ _CHUNK = 5000  # rows
 def copy_state(url: str, to: Path) -> None:
     """Writes the state at a SQLAlchemy URL or path into a new SQLite file; a state that is missing or empty leaves no
     file. Raises StateError, and Passing when its server does not answer."""
-    parsed = parse(url)
+    parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         path = Path(parsed.database or "")
         if path.is_file():
@@ -35,7 +35,7 @@ def _copy_tables(url: URL, to: Path) -> None:
     where = url.render_as_string(hide_password=True)
     source, copy = make_engine(url), make_engine(make_url(f"sqlite:///{to}"))
     try:
-        version = version_of(source, where)
+        version = schema_of(source, where)
         if version is None:
             return
         if version != HEAD:

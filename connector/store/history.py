@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, insert, select
 
 from connector.store import books
 from connector.store.dialect import run_many
-from connector.store.rows import ECHO, dumps, iso, loads
+from connector.store.rows import ECHO, dumps, iso, read_json
 from connector.store.schema import HISTORY, SETTING
 
 _PREFIX = "fields "  # settings of this name and an object's: field -> when it was first read
@@ -41,7 +41,7 @@ def keep_rows(connection: Connection, changed: Iterable[_Changed], now: datetime
         before, after = each.before, each.after
         if before is None:
             continue
-        was = {} if before.fields == after["fields"] else _lost(loads(before.fields), loads(after["fields"]))
+        was = {} if before.fields == after["fields"] else _lost(read_json(before.fields), read_json(after["fields"]))
         if was or before.live != after["live"]:
             until = after["stamp"] if after["stamp"] > before.stamp else iso(now)
             lost.append({"ref": before.id, "track": "", "until": until, "live": bool(before.live), "said": dumps(was)})
@@ -63,11 +63,11 @@ def keep_memories(connection: Connection, lost: Iterable[tuple[str, str, str]], 
 def note_fields(connection: Connection, object_name: str, row: Mapping[str, Any], now: datetime) -> None:
     """Remembers when each field of an object was first read: what it was before that, nobody knows."""
     known = books.setting(connection, _PREFIX + object_name)
-    since = loads(known) if known else {}
+    since = read_json(known) if known else {}
     if not row.keys() <= since.keys():
         books.set_setting(connection, _PREFIX + object_name, dumps({**dict.fromkeys(row, iso(now)), **since}))
 
 
 def fields_since(connection: Connection) -> dict[str, dict[str, str]]:
     """Object -> field -> since when it is read."""
-    return {name.removeprefix(_PREFIX): loads(value) for name, value in connection.execute(_FIELDS)}
+    return {name.removeprefix(_PREFIX): read_json(value) for name, value in connection.execute(_FIELDS)}

@@ -23,7 +23,7 @@ from connector.lifecycle.model import Identity
 from connector.store import books
 from connector.store.dialect import run_many
 from connector.store.links import CHUNK, IDS, affected, mark, rows_in
-from connector.store.rows import loads
+from connector.store.rows import read_json
 from connector.store.schema import RECORD
 
 _ROW = (RECORD.c.id, RECORD.c.moved_to, RECORD.c.alias_of, RECORD.c.live)
@@ -126,14 +126,14 @@ def _leaders(connection: Connection, rule: Identity, emails: Sequence[str], befo
         joined = [email for email, size in rows_in(connection, _SIZES, emails) if size <= rule.at_most]
         for row in rows_in(connection, _SHARING, joined):
             if row.live:
-                groups[row.email].append(Candidate(row.id, row.object, loads(row.fields).get("CreatedDate")))
+                groups[row.email].append(Candidate(row.id, row.object, read_json(row.fields).get("CreatedDate")))
     for group in groups.values():
         leader = leading(group, rule)
         now |= {each.id: leader if each.id != leader else None for each in group}
     return {each: leader for each, leader in now.items() if leader != before.get(each)}
 
 
-def join(connection: Connection, rule: Identity) -> None:
+def join_records(connection: Connection, rule: Identity) -> None:
     """The mapping in force joins records so: where that is new, makes and dissolves joins, and marks whom it
     concerns."""
     if rule == books.identity(connection):

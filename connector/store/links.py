@@ -15,8 +15,8 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, bindparam, exists, func, not_, or_, select, union_all
 from sqlalchemy.sql import ColumnElement, Executable
 
+from connector.base.facts import PEOPLE
 from connector.store.dialect import mark_from_select, upsert, with_ids
-from connector.store.rows import PEOPLE
 from connector.store.schema import DIRTY, PROSPECT, RECORD, SETTING
 
 CHUNK = 2000  # values in one IN list; SQLite takes 32,766 in a statement, PostgreSQL 65,535

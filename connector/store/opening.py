@@ -41,7 +41,7 @@ def open_store(
     and whoever only reads is told what to run. Raises StateError when the state is missing
     (``create=False``), held by another process, newer than this program, corrupt, not ours, or cannot be written, and
     Passing when its server does not answer."""
-    parsed = parse(url)
+    parsed = parse_url(url)
     where = parsed.render_as_string(hide_password=True)
     path = _path(parsed)
     if path is not None:
@@ -62,7 +62,7 @@ def open_store(
 @contextmanager
 def open_past(store: Store, person_ids: Sequence[str], at: datetime) -> Iterator[tuple[Store, list[str]]]:
     """A state with what was known of these people then, in memory, and who of them was there (see ``past.py``)."""
-    engine = make_engine(parse("sqlite:///:memory:"))
+    engine = make_engine(parse_url("sqlite:///:memory:"))
     with ExitStack() as held:
         held.callback(engine.dispose)
         SQLModel.metadata.create_all(engine)
@@ -70,7 +70,7 @@ def open_past(store: Store, person_ids: Sequence[str], at: datetime) -> Iterator
             yield past, store.recall(past, person_ids, at)
 
 
-def parse(url: str) -> URL:
+def parse_url(url: str) -> URL:
     """A SQLAlchemy URL, or the path of a SQLite file. Raises StateError for what is neither."""
     try:
         parsed = make_url(url if "://" in url else f"sqlite:///{url}")
@@ -155,7 +155,7 @@ def _lock_file(held: ExitStack, path: Path) -> None:
 
 
 def _migrate(engine: Engine, path: Path | None, where: str, *, create: bool, locked: bool, upgrade: Upgrade) -> None:
-    version = version_of(engine, where)
+    version = schema_of(engine, where)
     if version == HEAD:
         return
     if version is not None and not migrations.is_known(version):
@@ -202,7 +202,7 @@ def copy_file(path: Path, to: Path) -> None:
         raise StateError(f"the state {path} cannot be copied: {error}", "check that it is a connector state") from None
 
 
-def version_of(engine: Engine, where: str) -> str | None:
+def schema_of(engine: Engine, where: str) -> str | None:
     """The schema version; None for an empty database. Raises StateError for somebody else's database."""
     with engine.connect() as connection:
         tables = set(inspect(connection).get_table_names())

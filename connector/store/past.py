@@ -19,7 +19,7 @@ from sqlalchemy import Connection, bindparam, insert, select
 from connector.store import accounts, books, links, recording
 from connector.store.dialect import run_many
 from connector.store.links import IDS, rows_in, select_ids
-from connector.store.rows import address, iso, loads
+from connector.store.rows import address, iso, read_json
 from connector.store.schema import ACTIVITY, HISTORY, LOG, PROSPECT, RECORD, SETTING, TRACK
 
 _AT: Any = bindparam("at")
@@ -66,12 +66,12 @@ def rows_at(connection: Connection, ids: Iterable[str], at: datetime) -> dict[st
     undo: dict[str, list[Undo]] = defaultdict(list)
     for row in rows_in(connection, _HISTORY, wanted):
         if not row.track and row.until > moment:
-            undo[row.ref].append(Undo(row.until, row.live, loads(row.said)))
+            undo[row.ref].append(Undo(row.until, row.live, read_json(row.said)))
     for record_id, written, changes in rows_in(connection, _WRITTEN, wanted, at=moment):
-        undo[record_id].append(Undo(written, None, {each["field"]: each["old"] for each in loads(changes)}))
+        undo[record_id].append(Undo(written, None, {each["field"]: each["old"] for each in read_json(changes)}))
     found = {}
     for row in rows_in(connection, _BY_ID, wanted):
-        fields, live = loads(row.fields), bool(row.live)
+        fields, live = read_json(row.fields), bool(row.live)
         for each in sorted(undo[row.id], key=attrgetter("until"), reverse=True):
             fields = {**fields, **each.fields}
             live = live if each.live is None else each.live
@@ -118,7 +118,7 @@ def _emails(connection: Connection, family: Iterable[str]) -> set[str]:
     """The addresses that they have, and had."""
     emails = select_ids(connection, _EMAILS, family)
     for row in rows_in(connection, _HISTORY, family):
-        if not row.track and (email := address(loads(row.said).get("Email"))):
+        if not row.track and (email := address(read_json(row.said).get("Email"))):
             emails.add(email)
     return emails
 

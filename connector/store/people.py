@@ -14,11 +14,11 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from connector.base.facts import Activity, OpportunityRole, Person, Prospect, Row
+from connector.base.facts import PEOPLE, Activity, OpportunityRole, Person, Prospect, Row
 from connector.store import rows as values
 from connector.store.links import IDS, is_alone, rows_in
 from connector.store.roleless import roleless
-from connector.store.rows import PEOPLE, loads
+from connector.store.rows import read_json
 from connector.store.schema import ACTIVITY, PROSPECT, RECORD, TRACK
 
 # Only what an index finds best stands in WHERE: given "object" and "live" too, SQLite walks all rows of the object.
@@ -111,12 +111,12 @@ def _drafts(connection: Connection, ids: Iterable[str]) -> dict[str, _Draft]:
     for is_live, object_name, leader, person_id, fields, email, account_id in rows_in(connection, _PERSONS, ids):
         if not is_live or leader or object_name not in PEOPLE:
             continue
-        draft = _Draft(object_name, loads(fields), {email} if email else set(), account_id=account_id)
+        draft = _Draft(object_name, read_json(fields), {email} if email else set(), account_id=account_id)
         drafts[person_id] = draft
         if account_id:
             in_account[account_id].append(draft)
     for is_live, account_id, fields in rows_in(connection, _ACCOUNTS, in_account):
-        account = loads(fields) if is_live else {}
+        account = read_json(fields) if is_live else {}
         for draft in in_account[account_id]:
             draft.account = account
     return drafts
@@ -147,10 +147,10 @@ def _add_prospects(
     by_email: Mapping[str, list[_Draft]],
 ) -> None:
     for row in rows_in(connection, _PROSPECTS_BY_ID, owners):
-        drafts[owners[row.crm_id]].prospects[row.ref] = values.prospect(row)
+        drafts[owners[row.crm_id]].prospects[row.ref] = values.prospect_of_row(row)
     for row in rows_in(connection, _PROSPECTS_BY_EMAIL, by_email):
         for draft in by_email[row.email]:
-            draft.prospects[row.ref] = values.prospect(row)
+            draft.prospects[row.ref] = values.prospect_of_row(row)
 
 
 def _add_alone(
@@ -158,7 +158,7 @@ def _add_alone(
 ) -> None:
     """Prospects that are people by themselves: their attributes are their fields."""
     for row in rows_in(connection, _ALONE, refs):
-        prospect = values.prospect(row)
+        prospect = values.prospect_of_row(row)
         fields = {**prospect.attributes, "Id": row.ref, "Email": prospect.email}
         draft = drafts[row.ref] = _Draft("Prospect", fields, prospects={row.ref: prospect})
         if row.email:
@@ -176,7 +176,7 @@ def _add_activities(
         for ref in draft.prospects:
             by_prospect[ref].append(draft)
     for row in rows_in(connection, _ACTIVITIES_BY_ID, owners):
-        drafts[owners[row[6]]].activities[row[0]] = values.activity(row)
+        drafts[owners[row[6]]].activities[row[0]] = values.activity_of_row(row)
     for row in rows_in(connection, _ACTIVITIES_BY_PROSPECT, by_prospect):
         _give(row, by_prospect[row[7]])
     for row in rows_in(connection, _ACTIVITIES_BY_EMAIL, by_email):
@@ -184,7 +184,7 @@ def _add_activities(
 
 
 def _give(row: Any, drafts: Iterable[_Draft]) -> None:
-    activity = values.activity(row)
+    activity = values.activity_of_row(row)
     for draft in drafts:
         draft.activities[row[0]] = activity
 
@@ -196,9 +196,9 @@ def _add_opportunities(connection: Connection, drafts: Mapping[str, _Draft], own
             continue
         opportunity = opportunities.get(opportunity_id)
         if opportunity is None:
-            opportunity = opportunities[opportunity_id] = loads(fields)
+            opportunity = opportunities[opportunity_id] = read_json(fields)
         drafts[owners[contact_id]].opportunities.append(
-            OpportunityRole(role_id, opportunity_id, loads(role), opportunity)
+            OpportunityRole(role_id, opportunity_id, read_json(role), opportunity)
         )
 
 
@@ -219,7 +219,7 @@ def _add_memory(connection: Connection, drafts: Mapping[str, _Draft]) -> None:
             heirs[former].append(person_id)
     newest: dict[tuple[str, str], tuple[str, str]] = {}
     for former, track, memory, at in rows_in(connection, _MEMORY, heirs):
-        said = loads(memory)
+        said = read_json(memory)
         for heir in heirs[former]:
             key, this = (heir, track), (at, former)
             newest[key] = max(this, newest.get(key, this))
@@ -227,4 +227,4 @@ def _add_memory(connection: Connection, drafts: Mapping[str, _Draft]) -> None:
     for (person_id, track), (_, former) in newest.items():
         drafts[person_id].memory[track] = drafts[person_id].former[former][track]
     for person_id, track, memory, _ in rows_in(connection, _MEMORY, drafts):
-        drafts[person_id].memory[track] = loads(memory)
+        drafts[person_id].memory[track] = read_json(memory)

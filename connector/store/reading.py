@@ -9,10 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, not_, or_, select, true
 
+from connector.base.facts import PEOPLE
 from connector.lifecycle.model import Identity
 from connector.store import accounts, books, links
 from connector.store.links import IDS, affected, everybody, exists_now, is_alone, is_person, rows_in
-from connector.store.rows import PEOPLE, address, iso, loads
+from connector.store.rows import address, iso, read_json
 from connector.store.schema import ACTIVITY, DIRTY, LOG, PROSPECT, RECORD, SET_ASIDE, TRACK
 
 _PAGE = 5000  # facts looked at in one go when all are
@@ -57,7 +58,7 @@ def followers(connection: Connection, person_id: str) -> list[dict[str, str]]:
 def records(connection: Connection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Rows that are live, by id."""
     query = select(RECORD.c.id, RECORD.c.live, RECORD.c.fields).where(RECORD.c.id.in_(IDS))
-    return {row.id: loads(row.fields) for row in rows_in(connection, query, ids) if row.live}
+    return {row.id: read_json(row.fields) for row in rows_in(connection, query, ids) if row.live}
 
 
 def moved_to(connection: Connection, track: str, value: str, limit: int) -> list[str]:
@@ -194,7 +195,7 @@ def set_aside(connection: Connection, limit: int | None) -> list[dict[str, Any]]
     return [_read(row) for row in connection.execute(query.limit(limit))]
 
 
-def refused(connection: Connection, ids: Sequence[str] | None) -> list[str]:
+def refused_ids(connection: Connection, ids: Sequence[str] | None) -> list[str]:
     """People and accounts with a refused write; of these only, when ids are given."""
     query = select(SET_ASIDE.c.person_id).where(_STILL_THERE).distinct()
     people = {row[0] for row in connection.execute(query)}

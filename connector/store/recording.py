@@ -14,12 +14,11 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy import Row as Found
 
-from connector.base.facts import Row, SourcePage
+from connector.base.facts import PEOPLE, Row, SourcePage
 from connector.store import accounts, books, history, identity, links, roleless
 from connector.store.dialect import upsert
 from connector.store.links import IDS, rows_in
 from connector.store.rows import (
-    PEOPLE,
     ROLE,
     activity_row,
     iso,

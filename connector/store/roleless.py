@@ -15,7 +15,7 @@ from sqlalchemy import Connection, exists, func, not_, select
 from connector.base.facts import OpportunityRole
 from connector.store import links
 from connector.store.links import IDS, ROLE_ROW, rows_in
-from connector.store.rows import loads
+from connector.store.rows import read_json
 from connector.store.schema import RECORD
 
 _OPPORTUNITY = "Opportunity"
@@ -52,7 +52,7 @@ def without_roles(connection: Connection, limit: int) -> tuple[int, list[dict[st
     lost = select(RECORD).where(RECORD.c.object == _OPPORTUNITY, RECORD.c.live, not_(_HAS_ROLES))
     count = connection.execute(select(func.count()).select_from(lost.subquery())).scalar()
     rows = connection.execute(lost.order_by(RECORD.c.stamp.desc(), RECORD.c.id).limit(limit)).all()
-    fields = [loads(row.fields) for row in rows]
+    fields = [read_json(row.fields) for row in rows]
     found = [{"id": row["Id"], "name": row.get("Name"), "stage": row.get("StageName")} for row in fields]
     return int(count or 0), found
 
@@ -67,7 +67,7 @@ def _conversions(connection: Connection, people: Iterable[str]) -> dict[str, lis
     """Opportunity -> the people whose converted leads made it."""
     found: dict[str, list[str]] = defaultdict(list)
     for object_name, person, fields in rows_in(connection, _CONVERTED, people):
-        if object_name == "Lead" and (opportunity := loads(fields).get("ConvertedOpportunityId")):
+        if object_name == "Lead" and (opportunity := read_json(fields).get("ConvertedOpportunityId")):
             found[opportunity].append(person)
     return found
 
@@ -78,4 +78,4 @@ def _live(rows: Iterable[Any]) -> Iterator[Any]:
 
 
 def _role(row: Any, via: str) -> OpportunityRole:
-    return OpportunityRole("", row.id, {"Via": via}, loads(row.fields))
+    return OpportunityRole("", row.id, {"Via": via}, read_json(row.fields))

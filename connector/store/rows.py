@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from connector.base.facts import Activity, Direction, Prospect, Row
+from connector.base.facts import PEOPLE, Activity, Direction, Prospect, Row
 
-PEOPLE = ("Contact", "Lead")
 ROLE = "OpportunityContactRole"
 # Columns that move with every write, ours too: a row that differs in these alone is the same fact.
 ECHO = frozenset({"SystemModstamp", "LastModifiedDate", "LastModifiedById"})
@@ -58,7 +57,7 @@ def _key(name: str) -> str:
     return text if len(text) <= LONGEST_KEY else text[:100] + hashlib.sha256(text.encode()).hexdigest()
 
 
-def loads(text: str) -> Any:
+def read_json(text: str) -> Any:
     return {} if text == "{}" else _decode(text)[0]
 
 
@@ -120,7 +119,7 @@ def _moved_to(row: Row) -> str | None:
 
 def same_fact(old: str, new: str) -> bool:
     """Whether two ``fields`` texts tell the same but for the columns that our own writes move."""
-    return old == new or _without_echo(loads(old)) == _without_echo(loads(new))
+    return old == new or _without_echo(read_json(old)) == _without_echo(read_json(new))
 
 
 def _without_echo(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,7 +149,7 @@ def activity_row(activity: Activity, feed: str | None, generation: int) -> dict[
 _DIRECTIONS = {each.value: each for each in Direction}
 
 
-def activity(row: Any) -> Activity:
+def activity_of_row(row: Any) -> Activity:
     """From the columns of an ``activity`` row, in the order of the table."""
     name, kind, direction, occurred_at, title, attributes, crm_id, prospect, email = row[:9]
     source, _, own_id = name.partition(":")
@@ -161,7 +160,7 @@ def activity(row: Any) -> Activity:
         _DIRECTIONS[direction],
         datetime.fromisoformat(occurred_at),
         title,
-        loads(attributes),
+        read_json(attributes),
         crm_id,
         prospect.partition(":")[2] if prospect else None,
         email,
@@ -179,8 +178,8 @@ def prospect_row(prospect: Prospect, now: datetime) -> dict[str, Any]:
     }
 
 
-def prospect(row: Any) -> Prospect:
+def prospect_of_row(row: Any) -> Prospect:
     """From the columns of a ``prospect`` row, in the order of the table."""
     name, email, crm_id, attributes, deleted = row[:5]
     source, _, own_id = name.partition(":")
-    return Prospect(source, own_id, email, crm_id, loads(attributes), bool(deleted))
+    return Prospect(source, own_id, email, crm_id, read_json(attributes), bool(deleted))

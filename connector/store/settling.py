@@ -18,7 +18,7 @@ from connector.base.facts import Change, Decision, Evidence, Outcome, Result, Tr
 from connector.store.dialect import run_many, upsert
 from connector.store.history import keep_memories
 from connector.store.links import IDS, rows_in
-from connector.store.rows import LINKS, dumps, iso, loads, storable
+from connector.store.rows import LINKS, dumps, iso, read_json, storable
 from connector.store.schema import DIRTY, LOG, RECORD, SET_ASIDE, SETTLED, TRACK
 
 KEEP_SINCE = frozenset({"since"})
@@ -173,7 +173,7 @@ def _fold_in(connection: Connection, taken: Sequence[Outcome]) -> None:
     written = {outcome.change.id: outcome.change.values() for outcome in taken}
     rows = []
     for row_id, text in rows_in(connection, _RECORDS, written):
-        fields = loads(text)
+        fields = read_json(text)
         new = {name: value for name, value in written[row_id].items() if name not in LINKS}
         if any(name not in fields or fields[name] != value for name, value in new.items()):
             rows.append({"row_id": row_id, "text": dumps({**fields, **new})})

@@ -28,7 +28,7 @@ from connector.store.rows import iso
 from connector.store.schema import DIRTY, SETTLED
 from connector.store.settling import Settled
 
-Cursor = tuple[str, Mapping[str, Any]]  # name, value
+KeptCursor = tuple[str, Mapping[str, Any]]  # name, value
 NO_JOINS = Identity()
 
 
@@ -92,7 +92,7 @@ class Store:
         object_name: str,
         rows: Sequence[Row],
         *,
-        cursor: Cursor | None = None,
+        cursor: KeptCursor | None = None,
         generation: int | None = None,
         also: Sequence[Activity] = (),
     ) -> list[str]:
@@ -123,7 +123,7 @@ class Store:
         with self._write() as connection:
             return recording.replace_roles(connection, opportunity_ids, rows, self._clock.now())
 
-    def remove_rows(self, object_name: str, ids: Sequence[str], *, cursor: Cursor | None = None) -> int:
+    def remove_rows(self, object_name: str, ids: Sequence[str], *, cursor: KeptCursor | None = None) -> int:
         """Records, or activities of Task and Event, that were deleted; returns how many were there."""
         with self._write() as connection:
             gone = recording.remove(connection, object_name, ids, self._clock.now())
@@ -252,7 +252,7 @@ class Store:
         cycle_id: int,
         mapping_version: str,
         now: datetime,
-        cursors: Sequence[Cursor] = (),
+        cursors: Sequence[KeptCursor] = (),
         marks: Sequence[str] = (),
     ) -> None:
         """Stores decisions, folds in what Salesforce took, logs it, and clears the marks these decisions answer;
@@ -289,7 +289,7 @@ class Store:
         with self._write() as connection:
             books.set_setting(connection, "roleless", "yes" if roleless else "no")
             accounts.ask_for(connection, asked=rolls_up)
-            identity.join(connection, joins)
+            identity.join_records(connection, joins)
             books.set_mapping(connection, version, text, self._clock.now())
 
     def joins(self) -> Identity:
@@ -336,7 +336,7 @@ class Store:
     def find_account(self, query: str) -> str | None:
         """An account by record id of 15 or 18 characters."""
         with self._read() as connection:
-            return accounts.find(connection, query)
+            return accounts.find_account(connection, query)
 
     def find_people(self, query: str, *, ever: bool = False) -> list[str]:
         """By record id (15 or 18 characters; also of converted leads and merge losers), ``source:id``, or e-mail.
@@ -380,7 +380,7 @@ class Store:
         """Marks these (None: all) people and accounts with refused writes, so that the next cycle tries again; returns
         how many."""
         with self._write() as connection:
-            found = reading.refused(connection, ids)
+            found = reading.refused_ids(connection, ids)
             links.mark(connection, found)
             return len(found)
 

@@ -68,7 +68,7 @@ def test_explain_and_status_tell_of_the_join(site, ada, tmp_path, capsys):
     assert (status["counts"]["joined_by_email"], status["counts"]["people"]) == (1, 2)
     assert status["prospects"] == {"Suspect": 1}
     explain_text.explanations([person], as_json=False)
-    status_text.status(status, as_json=False)
+    status_text.show_status(status, as_json=False)
     said = capsys.readouterr().out
     assert f"the same e-mail address as Lead {lead}" in said
     assert "the same e-mail address (identity: by_email): 1\n" in said

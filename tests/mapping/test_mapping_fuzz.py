@@ -14,7 +14,7 @@ from connector.mapping import MappingInvalid, load, loads
 from connector.mapping.examples import NOW, somebody
 from connector.mapping.load import compile_tree, shipped_names
 from connector.mapping.mistakes import Notes
-from connector.mapping.tree import Map, Scalar, Seq, parse
+from connector.mapping.tree import Map, Scalar, Seq, parse_yaml
 
 EXAMPLES = (Path(__file__).parents[2] / "docs" / "mapping-examples.md").read_text(encoding="utf-8")
 SNIPPETS = [text for text in re.findall(r"```yaml\n(.*?)```", EXAMPLES, re.DOTALL) if "include" not in text]
@@ -106,8 +106,10 @@ def subtrees(tree):
 
 @pytest.fixture(scope="module")
 def trees():
-    found = [parse(text, "fuzz.yaml", Notes()) for text in SNIPPETS]
-    return found + [parse(load(name).texts[next(iter(load(name).texts))], name, Notes()) for name in shipped_names()]
+    found = [parse_yaml(text, "fuzz.yaml", Notes()) for text in SNIPPETS]
+    return found + [
+        parse_yaml(load(name).texts[next(iter(load(name).texts))], name, Notes()) for name in shipped_names()
+    ]
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -13,7 +13,7 @@ from connector.base import heartbeat, logs
 from connector.base.errors import LimitReached, Refused, StateError
 from connector.pipeline.approval import approve, held_back
 from connector.pipeline.cycle import run_cycle
-from connector.pipeline.daemon import PARK, Daemon, Stop, run
+from connector.pipeline.daemon import PARK, Daemon, Stop, run_daemon
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def beat(tmp_path):
 
 def told(beat, clock):
     """(status, seconds ago) of the last sign of life."""
-    last = heartbeat.read(beat)
+    last = heartbeat.read_heartbeat(beat)
     return (last.status, (clock.now() - last.at).total_seconds()) if last else None
 
 
@@ -79,7 +79,7 @@ def test_what_a_person_must_change_ends_the_daemon(world, beat):
     daemon = Daemon(world.pipeline, beats=beat)
     daemon.tick()
     with pytest.raises(StateError):
-        run(daemon, stop, interval=1)
+        run_daemon(daemon, stop, interval=1)
 
 
 def test_a_refusal_is_reported_and_tried_again(world, beat):
@@ -91,7 +91,7 @@ def test_a_refusal_is_reported_and_tried_again(world, beat):
 
 
 def healthy(beat, clock, max_age=600):
-    return heartbeat.health(heartbeat.read(beat), clock.now(), max_age)["healthy"]
+    return heartbeat.health(heartbeat.read_heartbeat(beat), clock.now(), max_age)["healthy"]
 
 
 def test_healthy_is_who_had_a_good_cycle_not_who_lives(world, beat):
@@ -105,7 +105,9 @@ def test_healthy_is_who_had_a_good_cycle_not_who_lives(world, beat):
         daemon.tick()
     assert told(beat, world.clock) == ("failed", 0.0)
     assert not healthy(beat, world.clock)
-    assert "the sign-in was refused" in heartbeat.health(heartbeat.read(beat), world.clock.now(), 600)["because"]
+    assert (
+        "the sign-in was refused" in heartbeat.health(heartbeat.read_heartbeat(beat), world.clock.now(), 600)["because"]
+    )
 
 
 def test_a_daemon_that_was_started_again_is_as_healthy_as_its_last_good_cycle(world, beat):
@@ -121,7 +123,7 @@ def test_a_daemon_that_stopped_is_not_healthy(world, beat):
     daemon, stop = Daemon(world.pipeline, beats=beat), Stop()
     daemon.tick()
     stop.set()
-    run(daemon, stop, interval=1)
+    run_daemon(daemon, stop, interval=1)
     assert not healthy(beat, world.clock)
 
 

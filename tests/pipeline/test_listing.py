@@ -9,7 +9,7 @@ import pytest
 
 from connector.base.facts import Change, Decision, RecordChange, TrackDecision, Verdict
 from connector.commands.screen import print_json
-from connector.pipeline.planned import LISTING_COLUMNS, Listing, Planned, named, told
+from connector.pipeline.planned import LISTING_COLUMNS, Listing, Planned, counted_as, named
 
 ADDRESS = "https://acme.my.salesforce.com"
 
@@ -118,8 +118,8 @@ def test_no_cell_is_a_formula_or_a_command(listing, name, cell):
     ],
 )
 def test_scores_are_counted_in_bands_and_zero_is_a_score(value, band):
-    assert told("score", value) == band
-    assert told("fit", value) == band
+    assert counted_as("score", value) == band
+    assert counted_as("fit", value) == band
 
 
 def test_half_a_million_need_no_memory(listing):

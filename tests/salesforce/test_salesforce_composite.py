@@ -20,7 +20,7 @@ from connector.salesforce.composite import (
     deletions,
     flatten,
     groups,
-    page,
+    page_of_answer,
     read_request,
     write_request,
 )
@@ -123,9 +123,9 @@ def test_rows_are_flat() -> None:
 
 def test_a_page_knows_its_continuation_and_the_whole() -> None:
     body = {"totalSize": 2150, "done": False, "nextRecordsUrl": "/next", "records": [{"attributes": {}, "Id": "1"}]}
-    found = page(body, NOW)
+    found = page_of_answer(body, NOW)
     assert (found.rows, found.next, found.total, found.server_time) == (({"Id": "1"},), "/next", 2150, NOW)
-    assert page({"totalSize": 0, "done": True, "records": []}, NOW).rows == ()
+    assert page_of_answer({"totalSize": 0, "done": True, "records": []}, NOW).rows == ()
 
 
 def deleted_body(earliest: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from connector.salesforce.errors import (
     first_error,
     is_governed_row,
     is_passing_row,
-    judge,
+    judge_salesforce,
     judge_token,
 )
 
@@ -52,7 +52,7 @@ def error(code: str, message: str = "words") -> list[dict[str, str]]:
     ],
 )
 def test_the_code_decides_first_and_the_status_second(status: int, body: Any, verdict: Reaction) -> None:
-    assert judge(status, body).verdict is verdict
+    assert judge_salesforce(status, body).verdict is verdict
 
 
 def part(status: int, body: Any) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def part(status: int, body: Any) -> dict[str, Any]:
     ],
 )
 def test_a_composite_answer_is_judged_like_its_worst_passing_part(body: Any, verdict: Reaction) -> None:
-    assert judge(200, {"compositeResponse": [part(200, []), part(400, body)]}).verdict is verdict
+    assert judge_salesforce(200, {"compositeResponse": [part(200, []), part(400, body)]}).verdict is verdict
 
 
 def test_each_refusal_says_what_to_try() -> None:
@@ -95,7 +95,7 @@ def test_a_body_without_an_error_has_no_code(body: Any) -> None:
          "run-as"),
         (400, {"error": "invalid_grant"}, Reaction.REFUSE, "USERNAME"),
         (400, {"error": "invalid_client_id"}, Reaction.REFUSE, "CLIENT_ID"),
-        (400, {"error": "invalid_client", "error_description": "invalid client credentials"}, Reaction.REFUSE, "SECRET"),
+        (400, {"error": "invalid_client", "error_description": "invalid client"}, Reaction.REFUSE, "SECRET"),
         (400, {"error": "inactive_user"}, Reaction.REFUSE, "activate"),
         (400, {"error": "rate_limit_exceeded"}, Reaction.LIMIT, "wait"),
         (400, {"error": "something_new"}, Reaction.REFUSE, "connected app"),

@@ -17,7 +17,7 @@ from connector.base.errors import LimitReached, Passing, Refused
 from connector.base.facts import Change, Outcome, RecordChange, Result
 from connector.base.http import TimedOut
 from connector.salesforce.composite import Answer
-from connector.salesforce.writes import GROWS_AFTER, LOCK_TRIES, Pack, ordered, write
+from connector.salesforce.writes import GROWS_AFTER, LOCK_TRIES, Pack, ordered, write_rows
 
 NO_LIMIT = 10_000
 
@@ -58,7 +58,7 @@ class Org:
 
 def run(org: Any, changes: Sequence[RecordChange], clock: FrozenClock, size: int | Pack = 1000) -> list[Outcome]:
     pack = size if isinstance(size, Pack) else Pack(size)
-    return [outcome for outcomes in write(org, changes, pack, clock, lambda: 0.5) for outcome in outcomes]
+    return [outcome for outcomes in write_rows(org, changes, pack, clock, lambda: 0.5) for outcome in outcomes]
 
 
 def results(outcomes: Sequence[Outcome]) -> dict[str, tuple[str, str]]:

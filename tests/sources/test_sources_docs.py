@@ -8,7 +8,7 @@ from pathlib import Path
 
 from connector.base.clock import FrozenClock
 from connector.base.facts import Activity, Direction, Prospect
-from connector.sources.events import read
+from connector.sources.events import read_event
 from connector.sources.kinds import KINDS
 from tests.sources.hook_bench import TOKEN, HookBench
 
@@ -34,7 +34,7 @@ def test_each_sample_line_is_an_activity() -> None:
         else:
             records = [dict(zip(lines[0].split(","), line.split(","), strict=True)) for line in lines[1:]]
         for record in records:
-            assert isinstance(read("files", record, None), Activity | Prospect), record
+            assert isinstance(read_event("files", record, None), Activity | Prospect), record
 
 
 LEAD_LIAISON = PAGE.partition("\n## Lead Liaison\n")[2].partition("\n## ")[0]

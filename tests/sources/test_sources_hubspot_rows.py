@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from connector.base.facts import Activity, Prospect
 from connector.base.http import Reaction
 from connector.sources.hubspot.rows import CALL_OUTCOMES, ENGAGEMENTS, Kept, contact, email_event, engagement
-from connector.sources.hubspot.source import judge
+from connector.sources.hubspot.source import judge_hubspot
 from connector.sources.kinds import KINDS
 from practice_org.hubspot.objects import CALL_DISPOSITIONS, OBJECTS
 
@@ -54,7 +54,7 @@ def test_recorded_refusals_are_judged() -> None:
     verdicts = set()
     for row in map(json.loads, RECORDED.read_text().splitlines()):
         if row["status"] >= 400:
-            verdict = judge(row["status"], row.get("response"))
+            verdict = judge_hubspot(row["status"], row.get("response"))
             assert verdict.verdict is Reaction.REFUSE
             verdicts.add(verdict.code)
     assert "OBJECT_NOT_FOUND" in verdicts
@@ -77,7 +77,7 @@ def test_recorded_refusals_are_judged() -> None:
     ],
 )
 def test_answers_are_judged_by_status_and_policy(status: int, body: Any, verdict: Reaction, wait: float | None) -> None:
-    found = judge(status, body)
+    found = judge_hubspot(status, body)
     assert (found.verdict, found.wait) == (verdict, wait)
 
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from connector.base.facts import Direction
 from connector.base.http import Reaction
 from connector.sources.kinds import KINDS
-from connector.sources.marketo.api import MARKETO_CODES, judge, judge_sign_in
-from connector.sources.marketo.chains import ANEW, LATE, MOST_TYPES, moved, planned, without_token
+from connector.sources.marketo.api import MARKETO_CODES, judge_marketo, judge_sign_in
+from connector.sources.marketo.chains import ANEW, LATE, MOST_TYPES, moved, plan_chains, without_token
 from connector.sources.marketo.history import EXTRACT_COLUMNS, read_piece, whole_lines
 from connector.sources.marketo.rows import (
     DELETE,
@@ -185,7 +185,7 @@ def test_a_recorded_instance_without_salesforce_is_asked_for_no_salesforce_ids()
 def test_recorded_leads_and_verdicts_are_read() -> None:
     with data("recorded/marketo.jsonl").open(encoding="utf-8") as lines:
         answers = [json.loads(line) for line in lines]
-    verdicts = Counter(judge(each["status"], each["response"]).verdict for each in answers)
+    verdicts = Counter(judge_marketo(each["status"], each["response"]).verdict for each in answers)
     assert verdicts[Reaction.TAKE] > 100
     assert set(verdicts) <= {Reaction.TAKE, Reaction.REFUSE}
     asked = [each for each in answers if each["path"].endswith("/leads.json") and each["method"] == "GET"]
@@ -249,15 +249,15 @@ def _as_answered(exported: dict[str, str]) -> dict[str, Any]:
 )
 def test_the_code_decides_inside_a_success(status: int, code: str | None, verdict: Reaction) -> None:
     errors = [{"code": code, "message": "words"}]
-    judgement = judge(status, {"requestId": "1#2", "success": False, "errors": errors} if code else None)
+    judgement = judge_marketo(status, {"requestId": "1#2", "success": False, "errors": errors} if code else None)
     assert judgement.verdict is verdict
     assert judgement.code == (code or "")
 
 
 def test_a_success_may_carry_empty_errors_and_warnings_and_a_failure_without_words_is_none() -> None:
-    assert judge(200, {"success": True, "errors": [], "warnings": [{"code": "1"}]}).verdict is Reaction.TAKE
-    assert judge(200, {"success": False, "errors": []}).verdict is Reaction.REFUSE
-    assert judge(200, {"success": False}).verdict is Reaction.REFUSE
+    assert judge_marketo(200, {"success": True, "errors": [], "warnings": [{"code": "1"}]}).verdict is Reaction.TAKE
+    assert judge_marketo(200, {"success": False, "errors": []}).verdict is Reaction.REFUSE
+    assert judge_marketo(200, {"success": False}).verdict is Reaction.REFUSE
 
 
 def test_each_refusal_says_what_to_try() -> None:
@@ -273,7 +273,7 @@ def test_each_refusal_says_what_to_try() -> None:
 
 
 def test_ten_types_make_a_chain_and_deletions_their_own_the_last() -> None:
-    chains = planned((), range(1, 25), DELETE, NOW, NOW)
+    chains = plan_chains((), range(1, 25), DELETE, NOW, NOW)
     assert [len(each["types"]) for each in chains] == [10, 10, 4, 1]
     assert chains[-1]["types"] == [DELETE]
 
@@ -282,33 +282,33 @@ def test_ten_types_make_a_chain_and_deletions_their_own_the_last() -> None:
 def test_each_type_is_in_one_chain_whatever_comes_and_goes(instances: list[set[int]]) -> None:
     chains: list[dict[str, Any]] = []
     for wanted in instances:
-        chains = planned(chains, wanted, DELETE, NOW, NOW)
+        chains = plan_chains(chains, wanted, DELETE, NOW, NOW)
         covered = [type_ for each in chains for type_ in each["types"]]
         assert Counter(covered) == Counter([*wanted, DELETE])
         assert all(1 <= len(each["types"]) <= MOST_TYPES for each in chains)
 
 
 def test_a_new_type_is_read_from_the_beginning_and_the_others_go_on() -> None:
-    [one, *_] = planned((), [1, 2], DELETE, NOW, NOW)
+    [one, *_] = plan_chains((), [1, 2], DELETE, NOW, NOW)
     done = moved(one, "T2", more=False, latest=NOW - timedelta(hours=1))
     long_ago = NOW - timedelta(days=700)
-    first, second, _ = planned([done], [1, 2, 100001], DELETE, NOW, long_ago)
+    first, second, _ = plan_chains([done], [1, 2, 100001], DELETE, NOW, long_ago)
     assert first == done
     assert (second["types"], second["token"], second["since"]) == ([100001], None, (long_ago - LATE).isoformat())
 
 
 def test_a_chain_that_is_done_begins_anew_now_and_then_but_never_in_the_middle() -> None:
-    [one, _] = planned((), [1], DELETE, NOW, NOW)
+    [one, _] = plan_chains((), [1], DELETE, NOW, NOW)
     later = NOW + ANEW
     middle, done = (moved(one, "T2", more=more, latest=NOW) for more in (True, False))
-    assert planned([middle], [1], DELETE, later, NOW)[0] == middle
-    assert planned([done], [1], DELETE, later - timedelta(seconds=1), NOW)[0] == done
-    anew = planned([done], [1], DELETE, later, NOW)[0]
+    assert plan_chains([middle], [1], DELETE, later, NOW)[0] == middle
+    assert plan_chains([done], [1], DELETE, later - timedelta(seconds=1), NOW)[0] == done
+    anew = plan_chains([done], [1], DELETE, later, NOW)[0]
     assert (anew["token"], anew["since"]) == (None, (NOW - LATE).isoformat())
 
 
 def test_a_refused_token_is_replaced_from_a_little_before_the_last_row() -> None:
-    [one, _] = planned((), [1], DELETE, NOW, NOW)
+    [one, _] = plan_chains((), [1], DELETE, NOW, NOW)
     replaced = without_token(moved(one, "T2", more=True, latest=NOW))
     assert (replaced["token"], replaced["since"], replaced["done"]) == (None, (NOW - LATE).isoformat(), False)
 

@@ -15,7 +15,14 @@ import pytest
 from connector.base.facts import Direction
 from connector.base.http import Reaction
 from connector.sources.kinds import KINDS
-from connector.sources.pardot import PARDOT_CODES, PARDOT_KINDS, activity, judge, kind_of, prospect
+from connector.sources.pardot import (
+    PARDOT_CODES,
+    PARDOT_KINDS,
+    judge_pardot,
+    pardot_kind,
+    pardot_prospect,
+    visitor_activity,
+)
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -45,7 +52,7 @@ def data(name: str) -> Path:
     ],
 )
 def test_type_and_asset_together_give_the_kind(type_: int, type_name: str, kind: str) -> None:
-    assert kind_of(type_, type_name) == kind
+    assert pardot_kind(type_, type_name) == kind
 
 
 def test_each_kind_is_canonical_and_each_documented_type_known() -> None:
@@ -54,14 +61,14 @@ def test_each_kind_is_canonical_and_each_documented_type_known() -> None:
 
 
 def test_only_what_a_person_did_is_inbound() -> None:
-    inbound = {type_ for type_, name in PARDOT_KINDS if KINDS[kind_of(type_, name)] is Direction.INBOUND}
+    inbound = {type_ for type_, name in PARDOT_KINDS if KINDS[pardot_kind(type_, name)] is Direction.INBOUND}
     engagement = {1, 2, 4, 7, 11, 17, 20, 21, 22, 24, 25, 26, 27, 28, 29, 30, 34}
     assert engagement <= inbound
     assert not inbound & {3, 6, 8, 9, 10, 12, 13, 14, 15, 16, 18, 19, 23, 35, 36, 37}
 
 
 def test_an_activity_keeps_what_is_not_null() -> None:
-    found = activity(
+    found = visitor_activity(
         {"id": 7, "type": 4, "typeName": "Form", "details": "Demo", "prospectId": 9, "formId": 3, "emailId": None,
          "createdAt": "2026-05-01T03:24:17-04:00"}
     )  # fmt: skip
@@ -72,11 +79,11 @@ def test_an_activity_keeps_what_is_not_null() -> None:
 
 def test_a_prospect_is_known_by_its_crm_id() -> None:
     row = {"id": 9, "email": " Ann@Example.com ", "score": 0, "grade": "B+", "salesforceId": "00Q000000000001EAA"}
-    found = prospect({**row, "salesforceContactId": "003000000000001", "isDeleted": True, "company": None})
+    found = pardot_prospect({**row, "salesforceContactId": "003000000000001", "isDeleted": True, "company": None})
     assert (found.id, found.email, found.crm_id, found.deleted) == ("9", "ann@example.com", "003000000000001AAA", True)
     assert found.attributes == {"score": 0, "grade": "B+"}
-    assert prospect(row).crm_id == "00Q000000000001EAA"
-    assert prospect({"id": 9, "salesforceId": "[[redacted]]", "email": ""}).crm_id is None
+    assert pardot_prospect(row).crm_id == "00Q000000000001EAA"
+    assert pardot_prospect({"id": 9, "salesforceId": "[[redacted]]", "email": ""}).crm_id is None
 
 
 @pytest.mark.parametrize(
@@ -102,7 +109,7 @@ def test_a_prospect_is_known_by_its_crm_id() -> None:
     ],
 )
 def test_the_code_decides_whatever_the_status(status: int, code: int | None, verdict: Reaction) -> None:
-    judgement = judge(status, {"code": code, "message": "words"} if code else None)
+    judgement = judge_pardot(status, {"code": code, "message": "words"} if code else None)
     assert judgement.verdict is verdict
     assert judgement.code == (str(code) if code else "")
 
@@ -113,14 +120,14 @@ def test_each_refusal_says_what_to_try() -> None:
 
 def test_exported_activities_have_a_kind() -> None:
     with data("rows/pardot_visitor_activity_data.csv").open(newline="", encoding="utf-8") as lines:
-        found = [activity(_as_v5(row)) for row in csv.DictReader(lines)]
+        found = [visitor_activity(_as_v5(row)) for row in csv.DictReader(lines)]
     kinds = Counter(each.kind for each in found)
     assert kinds == {"opportunity": 52, "unsubscribe": 42, "email_bounce": 5, "spam_complaint": 1}
 
 
 def test_exported_prospects_are_read() -> None:
     with data("rows/pardot_prospect_data.csv").open(newline="", encoding="utf-8") as lines:
-        found = [prospect(_as_v5(row)) for row in csv.DictReader(lines)]
+        found = [pardot_prospect(_as_v5(row)) for row in csv.DictReader(lines)]
     assert len({each.id for each in found}) == len(found) > 50
     assert any(each.attributes.get("grade") for each in found)
 
@@ -131,7 +138,7 @@ def test_recorded_prospects_are_read() -> None:
         response = json.loads(line)["response"]
         if isinstance(response, dict) and (among := (response.get("result") or response).get("prospect")):
             rows += among if isinstance(among, list) else [among]  # version 4 gives a single row as an object
-    found = [prospect(_as_v5(row)) for row in rows]
+    found = [pardot_prospect(_as_v5(row)) for row in rows]
     assert len(found) > 100
     assert all(each.email for each in found)
 

@@ -39,12 +39,12 @@ def _engagement(name: str, row: Any) -> Any:
 
 READERS: dict[str, tuple[Callable[[int, Any], Judgement] | None, list[Read]]] = {
     "marketo": (
-        marketo_api.judge,
+        marketo_api.judge_marketo,
         [lead, lambda row: lead_fields([row]), lambda row: type_names([row]), lambda row: read_rows([row], {})],
     ),
-    "pardot": (pardot.judge, [pardot.prospect, pardot.activity]),
+    "pardot": (pardot.judge_pardot, [pardot.pardot_prospect, pardot.visitor_activity]),
     "hubspot": (
-        hubspot.judge,
+        hubspot.judge_hubspot,
         [lambda row: contact(row, Kept()), email_event, *(partial(_engagement, name) for name in ENGAGEMENTS)],
     ),
     "sf": (None, [task_activity, event_activity, campaign_member_activity]),

@@ -17,7 +17,7 @@ from connector.base.settings import Settings
 from connector.sources.events import Bad
 from connector.sources.webhook.inbox import Inbox
 from connector.sources.webhook.server import serve_webhooks
-from connector.sources.webhook.source import parse, signature_problem
+from connector.sources.webhook.source import parse_message, signature_problem
 from tests.sources.hook_bench import OLDER, SECRET, TOKEN, HookBench, event, sign
 from tests.sources.source_suite import Bench, Polls, SourceSuite
 
@@ -154,12 +154,12 @@ def test_a_signature_holds_for_id_time_and_body(change: dict[str, str], problem:
 def test_a_body_may_be_one_activity_a_list_or_an_envelope() -> None:
     one = event("e1")
     for content in (one, [one], {"data": one}, {"data": [one], "type": "activity.created", "timestamp": "x"}):
-        assert parse(json.dumps(content).encode(), "application/json", {}, NOW) == [one]
+        assert parse_message(json.dumps(content).encode(), "application/json", {}, NOW) == [one]
     envelope = {"type": "call", "timestamp": "2026-04-01T00:00:00Z", "data": {"email": "a@example.com"}}
-    assert parse(json.dumps(envelope).encode(), "", {}, NOW) == [
+    assert parse_message(json.dumps(envelope).encode(), "", {}, NOW) == [
         {"occurred_at": "2026-04-01T00:00:00Z", "type": "call", "email": "a@example.com"}
     ]
-    assert isinstance(parse(b"\xff", "application/x-www-form-urlencoded", {}, NOW), Bad)
+    assert isinstance(parse_message(b"\xff", "application/x-www-form-urlencoded", {}, NOW), Bad)
 
 
 @pytest.mark.parametrize(

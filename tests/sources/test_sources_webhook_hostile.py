@@ -108,7 +108,7 @@ def test_a_body_may_come_in_chunks_and_is_measured_all_the_same(bench: HookBench
 
 
 def test_who_stops_in_the_middle_is_not_waited_for(bench: HookBench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook_server, "PATIENCE", 0.2)
+    monkeypatch.setattr(webhook_server, "_PATIENCE", 0.2)
     with closing(bench.connect()) as head, closing(bench.connect()) as body, closing(bench.connect()) as second:
         head.sendall(b"POST /hooks/v1/tool HTTP/1.1\r\nHo")
         body.sendall(b"POST /hooks/v1/tool HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")

@@ -18,7 +18,7 @@ from connector.base.clock import FrozenClock
 from connector.base.errors import StateError
 from connector.store import migrations, open_store, schema
 from connector.store.dialect import make_engine
-from connector.store.opening import version_of
+from connector.store.opening import schema_of
 from tests.store.store_facts import first_state
 
 FOLDER = Path(migrations.__file__).parent
@@ -67,7 +67,7 @@ def test_a_state_is_copied_beside_itself_before_it_is_brought_up_to_date_and_it_
     open_store(str(path), clock=clock, create=False).close()
     open_store(str(path), clock=clock, create=False).close()
     copy = tmp_path / "old.sqlite3.schema-0001"
-    assert version_of(make_engine(make_url(f"sqlite:///{copy}")), "") == "0001"
+    assert schema_of(make_engine(make_url(f"sqlite:///{copy}")), "") == "0001"
     assert copy.stat().st_mode & 0o777 == 0o600
     (line,) = capsys.readouterr().err.splitlines()
     assert "state brought up to date" in line

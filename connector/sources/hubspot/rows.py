@@ -109,7 +109,8 @@ ENGAGEMENTS: dict[str, Engagement] = {
         "hs_email_direction",
         # A mail is forwarded to HubSpot's address when it came from the person. UNCONFIRMED: all such mails.
         {
-            "": ("email_sent", OUTBOUND_KINDS), "EMAIL": ("email_sent", OUTBOUND_KINDS), "INCOMING_EMAIL": ("email_reply", INBOUND_KINDS),
+            "": ("email_sent", OUTBOUND_KINDS), "EMAIL": ("email_sent", OUTBOUND_KINDS),
+            "INCOMING_EMAIL": ("email_reply", INBOUND_KINDS),
             "FORWARDED_EMAIL": ("email_reply", INBOUND_KINDS), "DRAFT_EMAIL": None,
         },
         "hs_email_subject",
@@ -160,7 +161,9 @@ def engagement(name: str, row: Mapping[str, Any], contacts: Iterable[str]) -> _F
     if known is None:
         return [], list(ids), []
     kind, direction = known
-    at = next((time for each in form.times if (time := moment(values.get(each)))), None) or moment(row.get("createdAt"))
+    at = next((time for each in form.times if (time := hubspot_time(values.get(each)))), None) or hubspot_time(
+        row.get("createdAt")
+    )
     if at is None:
         return [], [], [f"{name} {UNREADABLE}"]
     attributes = {each: values[each] for each in form.attributes if values.get(each) not in (None, "")}
@@ -169,7 +172,7 @@ def engagement(name: str, row: Mapping[str, Any], contacts: Iterable[str]) -> _F
         attributes["CallDisposition"] = outcome  # as Salesforce's calls have it, so one rule serves both
     if name == "deals":
         attributes = _deal(values, attributes)
-        at = moment(values.get("closedate")) or at if attributes["state"] != "open" else at
+        at = hubspot_time(values.get("closedate")) or at if attributes["state"] != "open" else at
     found = [
         Activity(HUBSPOT, one, kind, direction, at, values.get(form.name) or "", attributes, prospect_id=each)
         for one, each in ids.items()
@@ -199,7 +202,7 @@ EVENT_ATTRIBUTES = (
 def email_event(row: Mapping[str, Any], declared: Collection[str] = ()) -> Activity | None:
     """A marketing e-mail event; None for a step of delivery, for nobody's, and for what has no time or id. What HubSpot
     takes for a machine (``filteredEvent``) is no engagement."""
-    type_, at = str(row.get("type")), moment(row.get("created"))
+    type_, at = str(row.get("type")), hubspot_time(row.get("created"))
     email = str(row.get("recipient") or "").strip().lower()
     kind = _EVENT_KINDS.get(type_, type_.lower() if type_.lower() in declared else OTHER)
     if kind is None or not email or at is None or not row.get("id"):
@@ -229,7 +232,7 @@ def _subscription(row: Mapping[str, Any]) -> str:
     return "resubscribe" if "SUBSCRIBED" in said else "email_preferences"
 
 
-def moment(value: Any) -> datetime | None:
+def hubspot_time(value: Any) -> datetime | None:
     """``2026-05-01T23:32:19.400Z``, or milliseconds as text or number; None when it is no time."""
     text = str(value or "")
     try:

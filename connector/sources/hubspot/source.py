@@ -21,7 +21,7 @@ from connector.base.facts import Activity, Prospect, SourcePage
 from connector.base.http import TAKEN, Judgement, Reaction, Session, server_time
 from connector.base.settings import Settings
 from connector.sources.answers import MALFORMED, envelope, listed, readable, unreadable
-from connector.sources.hubspot.rows import ENGAGEMENTS, HUBSPOT, Kept, contact, email_event, engagement, moment
+from connector.sources.hubspot.rows import ENGAGEMENTS, HUBSPOT, Kept, contact, email_event, engagement, hubspot_time
 from connector.sources.kinds import OTHER
 from connector.sources.pace import Pace
 from connector.sources.parking import Parking
@@ -41,7 +41,7 @@ SCOPE = "give the key the scope that is missing, or leave out what needs it in C
 _PASSING = frozenset({408, 423, 429, 477})
 
 
-def judge(status: int, body: Any) -> Judgement:
+def judge_hubspot(status: int, body: Any) -> Judgement:
     """By status. A 429 of search comes without Retry-After; its bucket is a second, the other one ten."""
     if status < 300:
         return TAKEN
@@ -93,7 +93,7 @@ class HubSpotSource:
         self._kept, self._reads, self._declared = kept or Kept(), tuple(reads), frozenset(declared_kinds)
         self._calls: Counter[str] = Counter()
         self._searches = Pace(clock, SEARCHES, 1)
-        self._session = Session(_API, judge, clock, token=_Key(token), ca_bundle=ca_bundle, before=self._before)
+        self._session = Session(_API, judge_hubspot, clock, token=_Key(token), ca_bundle=ca_bundle, before=self._before)
         self._parking = Parking(self._session.close)
 
     @classmethod
@@ -277,7 +277,7 @@ def _last_id(rows: Sequence[Any]) -> int:
 
 
 def _archived_at(row: Any, default: datetime) -> datetime:
-    return (moment(row.get("archivedAt")) if isinstance(row, dict) else None) or default
+    return (hubspot_time(row.get("archivedAt")) if isinstance(row, dict) else None) or default
 
 
 def _next_page(body: Mapping[str, Any]) -> str | None:

@@ -28,7 +28,8 @@ _ROLE = "give the API user's role Read-Only Lead and Read-Only Activity, and all
 
 _AGAIN = Judgement(Reaction.AGAIN)
 MARKETO_CODES: dict[str, Judgement] = {
-    "500": _AGAIN, "502": _AGAIN, "604": _AGAIN, "608": _AGAIN, "611": _AGAIN, "613": _AGAIN, "614": _AGAIN, "713": _AGAIN,
+    "500": _AGAIN, "502": _AGAIN, "604": _AGAIN, "608": _AGAIN, "611": _AGAIN, "613": _AGAIN, "614": _AGAIN,
+    "713": _AGAIN,
     "719": _AGAIN,
     "600": Judgement(Reaction.RENEW, hint=CREDENTIALS),
     "601": Judgement(Reaction.RENEW, hint=CREDENTIALS),
@@ -45,7 +46,7 @@ EXPORT_QUOTA = Judgement(
 )
 
 
-def judge(status: int, body: Any) -> Judgement:
+def judge_marketo(status: int, body: Any) -> Judgement:
     """By the first error's code, a string; by the status where there is none, as in outages with HTML pages."""
     has_failed = isinstance(body, dict) and not body.get("success", True)
     if status < 300 and not has_failed:
@@ -119,7 +120,9 @@ class MarketoApi:
         self.calls: Counter[str] = Counter()
         self._pace = Pace(clock, *REQUESTS)
         self._token = MarketoToken(self._url, client_id, client_secret, clock, ca_bundle)
-        self._session = Session(MARKETO, judge, clock, token=self._token, ca_bundle=ca_bundle, before=self._before)
+        self._session = Session(
+            MARKETO, judge_marketo, clock, token=self._token, ca_bundle=ca_bundle, before=self._before
+        )
 
     def get(self, path: str, kind: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
         """The answer's envelope. ``path`` is below ``/rest/v1``. Long parameters travel in a form."""

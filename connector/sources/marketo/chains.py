@@ -21,7 +21,7 @@ LATE = timedelta(minutes=15)  # how late a row may become visible and still be r
 Chain = dict[str, Any]
 
 
-def planned(
+def plan_chains(
     chains: Iterable[Mapping[str, Any]], wanted: Collection[int], alone: int, now: datetime, since: datetime
 ) -> list[Chain]:
     """The chains of a poll: those that there were, less the types that are gone, then new ones for types that are new,
@@ -33,7 +33,7 @@ def planned(
     new = sorted(set(wanted) - covered - {alone})
     groups = [new[start : start + MOST_TYPES] for start in range(0, len(new), MOST_TYPES)]
     groups += [] if alone in covered else [[alone]]
-    found = [begun(each, now) for each in kept] + [
+    found = [_begun(each, now) for each in kept] + [
         _new(types, now, now if types == [alone] else since) for types in groups
     ]
     return sorted(found, key=lambda each: alone in each["types"])
@@ -44,7 +44,7 @@ def _new(types: list[int], now: datetime, since: datetime) -> Chain:
     return {"types": types, "token": None, "since": start, "anew": now.isoformat(), "done": False}
 
 
-def begun(chain: Chain, now: datetime) -> Chain:
+def _begun(chain: Chain, now: datetime) -> Chain:
     """The chain as a poll begins with it: where it was, or anew."""
     anew = datetime.fromisoformat(chain["anew"])
     if not chain["done"] or now - anew < ANEW:

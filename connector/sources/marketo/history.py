@@ -50,7 +50,7 @@ _Place = dict[str, Any]
 _Row = dict[str, Any]
 
 
-def begun(now: datetime) -> _Place:
+def begin_history(now: datetime) -> _Place:
     return {"from": (now - HISTORY_CHAIN).isoformat(), "until": now.isoformat(), "job": None}
 
 

@@ -84,13 +84,13 @@ def read_rows(rows: Iterable[Any], types: Mapping[int, str], declared: Collectio
 
 
 def _add(batch: Batch, row: Mapping[str, Any], types: Mapping[int, str], declared: Collection[str]) -> None:
-    type_, lead_id, at = int(row["activityTypeId"]), str(int(row["leadId"])), moment(row["activityDate"])
+    type_, lead_id, at = int(row["activityTypeId"]), str(int(row["leadId"])), _moment(row["activityDate"])
     found = attributes_of(row.get("attributes"))
     batch.latest = max(at, batch.latest or at)
     if type_ == DELETE:
         batch.deleted.append(lead_id)
         return
-    kind = kind_of(type_, types.get(type_, ""), row, found, declared)
+    kind = _kind_of(type_, types.get(type_, ""), row, found, declared)
     batch.leads[lead_id] = max(at, batch.leads.get(lead_id, at))
     if type_ == MERGE:
         batch.merged.update(dict.fromkeys(re.findall(r"\d+", str(found.get("Merge IDs", ""))), lead_id))
@@ -114,7 +114,7 @@ def _add(batch: Batch, row: Mapping[str, Any], types: Mapping[int, str], declare
     )
 
 
-def kind_of(
+def _kind_of(
     type_: int, name: str, row: Mapping[str, Any], attributes: Mapping[str, Any], declared: Collection[str] = ()
 ) -> str:
     """The table, but for program statuses and changed fields, where the words decide, and for custom types."""
@@ -151,7 +151,7 @@ def attributes_of(given: Any) -> dict[str, Any]:
     return {str(name): value for name, value in pairs if value not in (None, "", [], {})}
 
 
-def moment(text: str) -> datetime:
+def _moment(text: str) -> datetime:
     """``2026-05-01T23:32:19Z``, or without an offset as older answers have it: UTC. Raises ValueError."""
     at = datetime.fromisoformat(text)
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)

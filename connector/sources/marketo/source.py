@@ -25,7 +25,7 @@ from connector.base.facts import Prospect, SourcePage
 from connector.sources.answers import readable, unreadable
 from connector.sources.marketo import history
 from connector.sources.marketo.api import MARKETO, MarketoApi, result_of
-from connector.sources.marketo.chains import HISTORY_CHAIN, Chain, moved, planned, without_token
+from connector.sources.marketo.chains import HISTORY_CHAIN, Chain, moved, plan_chains, without_token
 from connector.sources.marketo.history import UNAVAILABLE, History, is_finished
 from connector.sources.marketo.rows import (
     DELETE,
@@ -79,13 +79,13 @@ class MarketoSource:
         """What is new chain by chain, then what is left of the history. A page's prospects are the leads of its rows as
         they are at that moment."""
         self._read_at.clear()
-        known = cursor or {"chains": (), "history": history.begun(now) if self._extracts else None}
+        known = cursor or {"chains": (), "history": history.begin_history(now) if self._extracts else None}
         with self._parking.poll(now):
             self._list(now)
             wanted = self._types.keys() - NOT_READ
             since = now if cursor is None and self._extracts else now - HISTORY_CHAIN
             places: Places = {
-                "chains": planned(known["chains"], wanted, DELETE, now, since),
+                "chains": plan_chains(known["chains"], wanted, DELETE, now, since),
                 "history": known.get("history"),
             }
             for number in range(len(places["chains"])):

@@ -18,7 +18,7 @@ import structlog
 
 from connector.base.errors import Refused
 from connector.base.facts import Activity, Prospect, SourcePage
-from connector.sources.events import Bad, read, unknown_type
+from connector.sources.events import Bad, read_event, unknown_type
 from connector.sources.warehouse import sql
 from connector.sources.warehouse.sql import KEY_COLUMN, STAMP, ReadRows, from_json
 
@@ -50,7 +50,7 @@ class WarehouseSource:
         try:
             while True:
                 self._queries += 1
-                rows = sql.page(self._engine, self._query, place, _PAGE)
+                rows = sql.warehouse_page(self._engine, self._query, place, _PAGE)
                 if rows:
                     stamp = _checked(rows[-1].record[STAMP])
                     place.update(at=rows[-1].place)
@@ -74,7 +74,7 @@ class WarehouseSource:
         unknown: Counter[str] = Counter()
         for row in rows:
             record = {name: value for name, value in row.record.items() if name != STAMP}
-            made = read(self.name, record, self._zone)
+            made = read_event(self.name, record, self._zone)
             if isinstance(made, Bad):
                 unknown["(no activity)"] += 1
                 log.warning("warehouse row is no activity", event_id=record.get(KEY_COLUMN), reason=made.reason)

@@ -87,7 +87,7 @@ def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-def page(engine: Engine, query: str, place: Mapping[str, Any], limit: int) -> list[ReadRows]:
+def warehouse_page(engine: Engine, query: str, place: Mapping[str, Any], limit: int) -> list[ReadRows]:
     """The next rows behind ``place["at"]``, else from ``place["since"]`` on. Raises Passing and Refused."""
     try:
         with engine.connect() as connection:

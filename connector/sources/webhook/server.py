@@ -33,7 +33,7 @@ from connector.base.errors import ConfigurationError
 from connector.base.settings import Settings
 from connector.sources.events import Bad
 from connector.sources.webhook.inbox import Inbox
-from connector.sources.webhook.source import HOOK, parse, problems, secret_key, signature_problem
+from connector.sources.webhook.source import HOOK, parse_message, problems, secret_key, signature_problem
 
 log = structlog.get_logger(__name__)
 
@@ -98,7 +98,7 @@ class Endpoint:
 
     def _accept(self, hook: str, headers: Mapping[str, str], defaults: Mapping[str, str], body: bytes) -> Response:
         now = self._clock.now()
-        records = parse(body, headers.get("content-type", ""), defaults, now)
+        records = parse_message(body, headers.get("content-type", ""), defaults, now)
         if isinstance(records, Bad):
             return _refuse(400, records.reason)
         if wrong := problems(hook, records):

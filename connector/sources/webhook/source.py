@@ -53,7 +53,7 @@ class WebhookSource:
             self._inbox.forget(seq, now)
             while messages := self._inbox.after(seq, self._page):
                 seq = messages[-1].seq
-                found = [read(message.hook, record) for message in messages for record in message.records]
+                found = [_read(message.hook, record) for message in messages for record in message.records]
                 good = tuple(each for each in found if isinstance(each, Activity))
                 people = tuple(each for each in found if isinstance(each, Prospect))
                 unknown = Counter(kind for each in good if (kind := unknown_type(each, self._declared)) is not None)
@@ -67,21 +67,23 @@ class WebhookSource:
         return {}
 
 
-def read(hook: str, record: Mapping[str, Any]) -> Activity | Prospect | Bad:
+def _read(hook: str, record: Mapping[str, Any]) -> Activity | Prospect | Bad:
     """What the endpoint was told; its id is the sender's, below the hook's name, so that two senders never collide."""
-    found = events.read(WebhookSource.name, record, None)
+    found = events.read_event(WebhookSource.name, record, None)
     if isinstance(found, Bad):
         return found
     return replace(found, id=f"{hook}:{found.id}", attributes={**found.attributes, "hook": hook})
 
 
-def parse(body: bytes, content_type: str, defaults: Mapping[str, str], now: datetime) -> list[dict[str, Any]] | Bad:
+def parse_message(
+    body: bytes, content_type: str, defaults: Mapping[str, str], now: datetime
+) -> list[dict[str, Any]] | Bad:
     """The records of a body, each with what it leaves out: ``defaults``, then the message's time, then ``now``."""
     kind = content_type.partition(";")[0].strip().lower()
     try:
         if kind == FORM:
             return [_filled(dict(parse_qsl(body.decode("utf-8"), errors="strict")), defaults, now)]
-        content = strict_json.loads(body)
+        content = strict_json.strict_loads(body)
     except UnicodeDecodeError:
         return Bad("the body is not UTF-8")
     except ValueError as error:
@@ -107,7 +109,7 @@ def _filled(record: Mapping[str, Any], defaults: Mapping[str, Any], now: datetim
 
 def problems(hook: str, records: Sequence[Mapping[str, Any]]) -> list[str]:
     """What is wrong with each record that is no activity."""
-    found = [read(hook, record) for record in records]
+    found = [_read(hook, record) for record in records]
     return [f"activity {place}: {each.reason}" for place, each in enumerate(found, 1) if isinstance(each, Bad)]
 
 
