@@ -7,23 +7,23 @@ go to stderr.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
 from connector import __version__
-from connector.base import logs
 from connector.base.errors import ConfigurationError, ConnectorError
-from connector.base.settings import Settings, load_settings, strangers
 from connector.commands import screen
 
 if TYPE_CHECKING:
+    from connector.base.settings import Settings
     from connector.pipeline.planned import Listing
 
 app = typer.Typer(
@@ -70,19 +70,33 @@ def main() -> None:
     Options.debug = "--debug" in sys.argv
     sys.argv = [each for each in sys.argv if each != "--debug"]
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # where it fails the interpreter would say so itself, when all is over
     except ConnectorError as error:
         if Options.debug:
             raise
         screen.error(error)
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        sys.exit(0)  # the reader of our output went away
+        _end_unread(0)
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # typer makes an error of it
+            _end_unread(0)
+        raise
     except Exception as error:
         if Options.debug:
             raise
         screen.unexpected(error)
-        sys.exit(1)
+        _end_unread(1)
+
+
+def _end_unread(code: int) -> NoReturn:
+    """Ends; what stdout still holds goes nowhere, since its reader went away or its disk is full."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
 
 
 @app.callback(invoke_without_command=True)
@@ -98,11 +112,15 @@ def options(
 
 def settings_of(**overrides: Any) -> Settings:
     """Settings with logging set up by them; an override that is None does not count."""
-    settings = load_settings(**{name: value for name, value in overrides.items() if value is not None})
-    logs.configure(settings.log_format, "DEBUG" if Options.debug else settings.log_level)
-    for stranger in strangers():
-        screen.note(f"warning: {stranger}")
-    return settings
+    import structlog
+
+    from connector.base import logs, settings
+
+    found = settings.load_settings(**{name: value for name, value in overrides.items() if value is not None})
+    logs.configure(found.log_format, "DEBUG" if Options.debug else found.log_level)
+    for stranger in settings.strangers():
+        structlog.get_logger(__name__).warning(stranger)
+    return found
 
 
 @contextmanager
@@ -129,6 +147,7 @@ def listing(is_preview: bool, list_all: bool, csv_file: Path | None) -> Iterator
 @app.command()
 def demo(as_json: AsJson = False) -> None:
     """A practice org, a backfill and a few cycles of a living company. Needs no account and no settings."""
+    from connector.base import logs
     from connector.commands.demo import run_demo
 
     logs.configure("console", "DEBUG" if Options.debug else "ERROR")
@@ -147,6 +166,7 @@ def practice(
     system: Annotated[list[System] | None, typer.Option(help="A marketing system to serve beside the org.")] = None,
 ) -> None:
     """Serve a practice org until interrupted. The first line on stdout is JSON: its address and credentials."""
+    from connector.base import logs
     from connector.commands import practice as orgs
     from connector.mapping import load as load_mapping
     from connector.pipeline.daemon import Stop
@@ -297,21 +317,21 @@ def status_command(
     ] = None,
 ) -> None:
     """Cursors, last cycles, people by stage, waiting and refused writes, API calls today."""
-    settings = settings_of()
     if max_age is not None:
-        raise typer.Exit(_is_healthy(settings, max_age, as_json))
+        raise typer.Exit(_is_healthy(max_age, as_json))
     from connector.commands import status_text
     from connector.commands.status import read_status
 
-    status_text.show_status(read_status(settings), as_json=as_json)
+    status_text.show_status(read_status(settings_of()), as_json=as_json)
 
 
-def _is_healthy(settings: Settings, max_age: float, as_json: bool) -> int:
-    """Looks at the sign of life only: no database is opened."""
-    from connector.base import heartbeat
+def _is_healthy(max_age: float, as_json: bool) -> int:
+    """Looks at the sign of life only, once a minute: no database is opened, and nothing is logged."""
+    from connector.base import heartbeat, settings
     from connector.base.clock import SystemClock
 
-    told = heartbeat.health(heartbeat.read_heartbeat(heartbeat.beside(settings.state)), SystemClock().now(), max_age)
+    beats = heartbeat.beside(settings.load_settings().state)
+    told = heartbeat.health(heartbeat.read_heartbeat(beats), SystemClock().now(), max_age)
     text = f"{'healthy' if told['healthy'] else 'not healthy'}: {told['because']}"
     screen.document(told, as_json=as_json, text=text)
     return 0 if told["healthy"] else 1

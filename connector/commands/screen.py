@@ -1,4 +1,7 @@
-"""What people see: tables on stdout, progress and errors on stderr; or one JSON document on stdout."""
+"""What people see: tables on stdout, progress and errors on stderr; or one JSON document on stdout.
+
+rich is loaded by whoever draws with it: a health check, run every minute, and ``--version`` do without.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from connector.base.errors import ConnectorError
 from connector.base.text import printable
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import TaskID
+    from rich.table import Table
 
 Progress = Callable[[str, int, int | None], None]  # what, done, total (None: unknown)
 WIDTH = 110  # of a table where stdout is no terminal
@@ -26,15 +26,21 @@ NONE = "(none)"
 
 def shown(value: object) -> str:
     """A text from elsewhere, fit for a terminal."""
+    from rich.markup import escape
+
     return escape(printable(str(value)))
 
 
 def out() -> Console:
     """stdout, asked for each time: tests and pipes replace it."""
+    from rich.console import Console
+
     return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH, soft_wrap=False)
 
 
 def err() -> Console:
+    from rich.console import Console
+
     return Console(stderr=True, highlight=False)
 
 
@@ -46,7 +52,8 @@ def error(problem: ConnectorError) -> None:
 
 
 def unexpected(problem: Exception) -> None:
-    err().print(f"[red]error:[/red] unexpected {type(problem).__name__}", soft_wrap=True)
+    why = f": {problem.strerror}" if isinstance(problem, OSError) and problem.strerror else ""
+    err().print(f"[red]error:[/red] unexpected {type(problem).__name__}{why}", soft_wrap=True)
     err().print("  try: the same command with --debug shows the traceback", soft_wrap=True)
 
 
@@ -58,7 +65,7 @@ def document(value: Any, *, as_json: bool, text: str) -> None:
     if as_json:
         print_json(value)
     else:
-        out().print(shown(text))
+        sys.stdout.write(printable(text) + "\n")
 
 
 def print_json(value: Any, **lists: Iterable[Any]) -> None:
@@ -80,7 +87,7 @@ def progress(as_json: bool) -> Iterator[Progress]:
     if as_json or not console.is_terminal:
         yield lambda _what, _done, _total: None
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn  # noqa: PLC0415 - slow
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True) as bars:
@@ -114,6 +121,9 @@ def steps(as_json: bool) -> Iterator[Callable[[str], None]]:
 
 def grid(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[int] = ()) -> Table:
     """A plain table; ``right``: indices of columns of numbers."""
+    from rich import box
+    from rich.table import Table
+
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for index, name in enumerate(columns):
         table.add_column(name, justify="right" if index in right else "left", overflow="fold")
