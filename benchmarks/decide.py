@@ -18,7 +18,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from connector.base.facts import Activity, Direction, OpportunityRole, Person
-from connector.lifecycle import Mapping, decide, plan
+from connector.lifecycle import CompiledMapping, decide, plan
 from connector.mapping import load, loads
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -154,7 +154,7 @@ def deal(number: int, index: int, dice: random.Random) -> OpportunityRole:
     return OpportunityRole(f"00K{number:09d}{index:03d}AAA", f"006{number:09d}{index:03d}AAA", role, row)
 
 
-def measured(people: list[Person], mapping: Mapping, rounds: int) -> float:
+def measured(people: list[Person], mapping: CompiledMapping, rounds: int) -> float:
     """Decisions a second, the best round."""
     best = 0.0
     for _ in range(rounds):
@@ -165,14 +165,14 @@ def measured(people: list[Person], mapping: Mapping, rounds: int) -> float:
     return best
 
 
-def settled(person: Person, mapping: Mapping) -> Person:
+def settled(person: Person, mapping: CompiledMapping) -> Person:
     decision = decide(person, mapping, NOW)
     change = plan(person, decision, mapping)
     fields = {**person.fields, **(change.values() if change else {})}
     return replace(person, fields=fields, memory={track.track: track.memory for track in decision.tracks})
 
 
-def report(mapping: Mapping, count: int, rounds: int) -> None:
+def report(mapping: CompiledMapping, count: int, rounds: int) -> None:
     dice = random.Random(7)
     first = [somebody(number, dice) for number in range(count)]
     again = [settled(person, mapping) for person in first]
@@ -185,7 +185,7 @@ def report(mapping: Mapping, count: int, rounds: int) -> None:
         print(f"  {name}: {speed:>9,.0f} decisions a second ({1e6 / speed:.1f} µs each)")
 
 
-def profile(mapping: Mapping, count: int) -> None:
+def profile(mapping: CompiledMapping, count: int) -> None:
     dice = random.Random(7)
     people = [settled(somebody(number, dice), mapping) for number in range(count)]
     names = {"decide": decide, "NOW": NOW, "people": people, "mapping": mapping}

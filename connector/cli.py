@@ -229,7 +229,10 @@ def sync(
 
     settings = settings_of(max_changes=max_changes)
     with listing(dry_run, list_all, csv_file) as people:
-        with screen.progress(as_json) as tell, open_pipeline(settings, tell=tell, dry_run=dry_run) as pipeline:
+        with (
+            screen.progress(as_json) as progress,
+            open_pipeline(settings, progress=progress, dry_run=dry_run) as pipeline,
+        ):
             report = run_cycle(pipeline, dry_run=dry_run, listing=people)
         cycle_text.cycle(report, as_json=as_json)
     raise typer.Exit(report.exit_code)
@@ -258,8 +261,8 @@ def backfill(
     with listing(dry_run, list_all, csv_file) as people:
         with (
             stop.on_signals(),
-            screen.progress(as_json) as tell,
-            open_pipeline(settings, tell=tell, stop=stop, dry_run=dry_run) as pipeline,
+            screen.progress(as_json) as progress,
+            open_pipeline(settings, progress=progress, stop=stop, dry_run=dry_run) as pipeline,
         ):
             report = run_backfill(pipeline, scope, dry_run=dry_run, listing=people)
         cycle_text.cycle(report, as_json=as_json)
@@ -283,8 +286,8 @@ def plan_command(
 
     settings = settings_of(max_changes=max_changes)
     with listing(True, list_all, csv_file) as people:
-        with screen.progress(as_json) as tell:
-            preview = run_preview(settings, mapping, tell, people)
+        with screen.progress(as_json) as progress:
+            preview = run_preview(settings, mapping, progress, people)
         cycle_text.show_plan(preview, as_json=as_json)
     limit = settings.max_changes
     if limit is not None and preview.report.to_change > limit:

@@ -10,17 +10,17 @@ from pathlib import Path
 
 from connector import mapping as mappings
 from connector.base.clock import Clock, SystemClock
+from connector.base.ports import Progress
 from connector.base.settings import Settings
-from connector.mapping import Mapping
+from connector.mapping import CompiledMapping
 from connector.pipeline.cycle import SALESFORCE_CALLS, Pipeline, silent
-from connector.pipeline.poll import TellProgress
 from connector.salesforce import SalesforceClient, open_salesforce
 from connector.salesforce.objects import polled_objects
 from connector.sources import open_sources
 from connector.store import Store, Upgrade, copy_state, open_store
 
 
-def load_mapping(settings: Settings) -> Mapping:
+def load_mapping(settings: Settings) -> CompiledMapping:
     return mappings.load(settings.mapping)
 
 
@@ -34,7 +34,7 @@ def open_pipeline(
     settings: Settings,
     *,
     clock: Clock | None = None,
-    tell: TellProgress = silent,
+    progress: Progress = silent,
     stop: Callable[[], bool] = lambda: False,
     dry_run: bool = False,
 ) -> Iterator[Pipeline]:
@@ -54,7 +54,7 @@ def open_pipeline(
             overlap=timedelta(seconds=settings.overlap),
             pack=settings.write_pack,
             max_changes=settings.max_changes,
-            tell=tell,
+            progress=progress,
             stop=stop,
         )
 

@@ -158,7 +158,7 @@ class Session(requests.Session):
             wait=wait,
             stop=stop,
             sleep=self._clock.sleep,
-            before_sleep=self._tell,
+            before_sleep=self._log_retry,
             retry_error_callback=self._give_up,
         )
         return retrying(self._once, str(method), target, kwargs)
@@ -247,7 +247,7 @@ class Session(requests.Session):
         parts = urlsplit(url)
         return url.replace("https://", "http://", 1) if parts.netloc in self._plain_http else url
 
-    def _tell(self, state: RetryCallState) -> None:
+    def _log_retry(self, state: RetryCallState) -> None:
         fault = state.outcome.exception() if state.outcome else None
         if isinstance(fault, _Again):
             log.warning("asking again", api=self._api, code=fault.judgement.code, wait=round(state.upcoming_sleep, 1))

@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 from connector.base.facts import Activity, Outcome, RecordChange, Row, SourcePage
 
+Progress = Callable[[str, int, int | None], None]  # what, done, total (None: unknown)
+
 
 @dataclass(frozen=True, slots=True)
 class Read:

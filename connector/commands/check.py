@@ -14,8 +14,7 @@ from connector.base.errors import ConfigurationError, Refused
 from connector.base.ports import PolledObject
 from connector.base.settings import Settings
 from connector.commands.screen import grid, out, print_json, shown
-from connector.mapping import Mapping as CompiledMapping
-from connector.mapping import MappingInvalid, Mistake, check_org, load
+from connector.mapping import CompiledMapping, MappingInvalid, Mistake, check_org, load
 from connector.pipeline.optional_fields import missing_fields, with_optional
 from connector.pipeline.owners import look_up_owners
 from connector.salesforce import SalesforceClient

@@ -13,7 +13,7 @@ from connector.base.settings import Settings
 from connector.lifecycle import Assigner, explain
 from connector.lifecycle.accounts import ACCOUNT_TRACK
 from connector.lifecycle.plan import same_value
-from connector.mapping import Mapping
+from connector.mapping import CompiledMapping
 from connector.pipeline.decisions import Decisions
 from connector.pipeline.owners import known_owners
 from connector.store import Store, open_past
@@ -41,14 +41,14 @@ def explain_people(settings: Settings, query: str, at: datetime | None = None) -
         return [explain_now(store, each, mapping, clock.now()) for each in ids]
 
 
-def explain_now(store: Store, person_id: str, mapping: Mapping, now: datetime) -> dict[str, Any]:
+def explain_now(store: Store, person_id: str, mapping: CompiledMapping, now: datetime) -> dict[str, Any]:
     """One person, as the next cycle decides them."""
     decisions = Decisions(mapping, store, known_owners(store, mapping), now)
     (person,) = decisions.facts([person_id])
     return explained(store, person, mapping, now, decisions.turn_of(person))
 
 
-def explain_past(store: Store, ids: Sequence[str], mapping: Mapping, at: datetime) -> list[dict[str, Any]]:
+def explain_past(store: Store, ids: Sequence[str], mapping: CompiledMapping, at: datetime) -> list[dict[str, Any]]:
     """The people of then whom these ids name."""
     with open_past(store, ids, at) as (past, then):
         decisions = Decisions(mapping, past, known_owners(store, mapping), at)
@@ -103,7 +103,7 @@ def _unknown_before(store: Store, person: Person, at: datetime) -> dict[str, str
 def explained(
     store: Store,
     person: Person,
-    mapping: Mapping,
+    mapping: CompiledMapping,
     now: datetime,
     assigner: Assigner,
     decided: list[dict[str, Any]] | None = None,
@@ -171,7 +171,7 @@ def _owners(*rows: Sequence[dict[str, Any]]) -> set[str]:
     return {each for each in ids if each}
 
 
-def explained_account(store: Store, account: str, mapping: Mapping, now: datetime) -> dict[str, Any]:
+def explained_account(store: Store, account: str, mapping: CompiledMapping, now: datetime) -> dict[str, Any]:
     """The same of an account: the stage it was given, whose it is, and how far each of its people came."""
     row = store.records([account]).get(account, {})
     people = store.people_of_accounts([account]).get(account, {})

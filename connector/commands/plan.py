@@ -10,13 +10,14 @@ from typing import Any
 
 from connector import mapping as mappings
 from connector.base.clock import Clock, SystemClock
+from connector.base.ports import Progress
 from connector.base.settings import Settings
-from connector.mapping import Mapping
+from connector.mapping import CompiledMapping
 from connector.pipeline.cycle import ADDRESS
 from connector.pipeline.decisions import BATCH, Decisions
 from connector.pipeline.owners import known_owners
 from connector.pipeline.planned import Listing
-from connector.pipeline.poll import TellProgress, chunks
+from connector.pipeline.poll import chunks
 from connector.pipeline.report import CycleReport
 from connector.salesforce.objects import polled_objects
 from connector.store import Store
@@ -54,7 +55,7 @@ class Preview:
         return found
 
 
-def run_preview(settings: Settings, name: str | None, tell: TellProgress, listing: Listing | None = None) -> Preview:
+def run_preview(settings: Settings, name: str | None, progress: Progress, listing: Listing | None = None) -> Preview:
     """``name``: the mapping to try, None for the one in force. Raises MappingInvalid, StateError."""
     mapping = mappings.load(name or settings.mapping)
     clock = SystemClock()
@@ -70,7 +71,7 @@ def run_preview(settings: Settings, name: str | None, tell: TellProgress, listin
         people = decisions.coming()
         for done, ids in enumerate(chunks(people, BATCH)):
             report.plan(decisions.batch(ids, {}))
-            tell("deciding", min((done + 1) * BATCH, len(people)), len(people))
+            progress("deciding", min((done + 1) * BATCH, len(people)), len(people))
         for batch in decisions.rollup.to_come(store.accounts() if decisions.rollup.field else ()):
             report.plan_accounts(batch)
         missing = _missing(store, mapping)
@@ -80,7 +81,7 @@ def run_preview(settings: Settings, name: str | None, tell: TellProgress, listin
 
 
 @contextmanager
-def _state(settings: Settings, clock: Clock, mapping: Mapping) -> Iterator[Store]:
+def _state(settings: Settings, clock: Clock, mapping: CompiledMapping) -> Iterator[Store]:
     """The state, or where the mapping joins records otherwise than the one in force, a copy in which it does."""
     with open_state(settings, clock) as store:
         if store.joins() == mapping.identity:
@@ -91,7 +92,7 @@ def _state(settings: Settings, clock: Clock, mapping: Mapping) -> Iterator[Store
         yield store
 
 
-def _missing(store: Store, mapping: Mapping) -> dict[str, list[str]]:
+def _missing(store: Store, mapping: CompiledMapping) -> dict[str, list[str]]:
     missing = {}
     for each in polled_objects(mapping):
         known = (store.cursor(each.name) or {}).get("fields", [])

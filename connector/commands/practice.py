@@ -12,7 +12,7 @@ import practice_org.practice as served
 from connector.base import settings as settings_module
 from connector.base.errors import ConfigurationError
 from connector.base.settings import Settings
-from connector.mapping import Mapping as CompiledMapping
+from connector.mapping import CompiledMapping
 from practice_org.company.build import Size
 from practice_org.errors import PracticeError
 from practice_org.practice import SYSTEMS, announce, serve_until

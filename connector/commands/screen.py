@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from connector.base.errors import ConnectorError
+from connector.base.ports import Progress
 from connector.base.text import printable
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
     from rich.table import Table
 
-Progress = Callable[[str, int, int | None], None]  # what, done, total (None: unknown)
 WIDTH = 110  # of a table where stdout is no terminal
 NONE = "(none)"
 
@@ -93,12 +93,12 @@ def progress(as_json: bool) -> Iterator[Progress]:
     with Progress(*columns, console=console, transient=True) as bars:
         tasks: dict[str, TaskID] = {}
 
-        def tell(what: str, done: int, total: int | None) -> None:
+        def show(what: str, done: int, total: int | None) -> None:
             if what not in tasks:
                 tasks[what] = bars.add_task(what, total=total)
             bars.update(tasks[what], completed=done, total=total)
 
-        yield tell
+        yield show
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from connector.base.clock import SystemClock
 from connector.base.errors import ConfigurationError
 from connector.base.facts import PEOPLE
 from connector.base.settings import Settings
-from connector.mapping import Mapping
+from connector.mapping import CompiledMapping
 from connector.pipeline.approval import APPROVED, HELD, held_back
 from connector.pipeline.backfill import STATE as BACKFILL
 from connector.pipeline.cycle import ADDRESS
@@ -72,7 +72,7 @@ def _grouped(refused: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _mapping(settings: Settings) -> Mapping | None:
+def _mapping(settings: Settings) -> CompiledMapping | None:
     """None: a mapping that does not load is ``check``'s to report."""
     try:
         return load_mapping(settings)
@@ -80,14 +80,14 @@ def _mapping(settings: Settings) -> Mapping | None:
         return None
 
 
-def _tracks(mapping: Mapping | None) -> dict[str, list[str]]:
+def _tracks(mapping: CompiledMapping | None) -> dict[str, list[str]]:
     """Tracks with their values in the mapping's order."""
     if mapping is None:
         return {"stage": [], "status": []}
     return {track.name: [step.name for step in track.steps] for track in mapping.model.tracks}
 
 
-def _out_of_reports(mapping: Mapping | None) -> list[str]:
+def _out_of_reports(mapping: CompiledMapping | None) -> list[str]:
     """Salesforce's values of the stages that the mapping leaves out of reports (``reports: hidden``)."""
     steps = () if mapping is None else mapping.stages
     values = [step.value(name) for step in steps if step.reports == "hidden" for name in PEOPLE]

@@ -14,8 +14,8 @@ from connector.lifecycle.assignment import Assigner
 from connector.lifecycle.decide import decide
 from connector.lifecycle.explain import Explanation, explain
 from connector.lifecycle.identity import leading
-from connector.lifecycle.mapping import Mapping
+from connector.lifecycle.mapping import CompiledMapping
 from connector.lifecycle.owners import Owners
 from connector.lifecycle.plan import plan
 
-__all__ = ["Assigner", "Explanation", "Mapping", "Owners", "decide", "explain", "leading", "plan", "roll_up"]
+__all__ = ["Assigner", "CompiledMapping", "Explanation", "Owners", "decide", "explain", "leading", "plan", "roll_up"]

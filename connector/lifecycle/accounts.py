@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from collections.abc import Mapping as Map
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from connector.base.facts import Change, Decision, Evidence, RecordChange, Row, TrackDecision, Verdict
-from connector.lifecycle.mapping import Mapping
+from connector.lifecycle.mapping import CompiledMapping
 
 ACCOUNT_TRACK = "account_stage"
 _ACCOUNT = "Account"
@@ -20,7 +19,7 @@ class Reached(NamedTuple):
     rule: str
 
 
-def roll_up(stages: Iterable[str | None], mapping: Mapping) -> str | None:
+def roll_up(stages: Iterable[str | None], mapping: CompiledMapping) -> str | None:
     """The furthest of these stages of the funnel; None when there is none. For ``Person.account_stage`` take what the
     other people of the account reached by themselves: ``memory["stage"]["own"]``, or ``["at"]`` where that is absent;
     so that nobody lifts those who lift them."""
@@ -30,7 +29,12 @@ def roll_up(stages: Iterable[str | None], mapping: Mapping) -> str | None:
 
 
 def decide_account(
-    account: str, row: Row, people: Map[str, Reached], memory: Map[str, Any], field: str, mapping: Mapping
+    account: str,
+    row: Row,
+    people: Mapping[str, Reached],
+    memory: Mapping[str, Any],
+    field: str,
+    mapping: CompiledMapping,
 ) -> tuple[Decision, RecordChange | None]:
     """What ``field`` of an account should be, and the write that follows. ``row`` is the record as read, ``people``
     those of the account, ``memory`` what was remembered the last time."""
@@ -42,7 +46,9 @@ def decide_account(
     return decision, RecordChange(account, _ACCOUNT, account, (change,), account)
 
 
-def _decide(current: str | None, people: Map[str, Reached], memory: Map[str, Any], mapping: Mapping) -> TrackDecision:
+def _decide(
+    current: str | None, people: Mapping[str, Reached], memory: Mapping[str, Any], mapping: CompiledMapping
+) -> TrackDecision:
     furthest = roll_up((each.stage for each in people.values()), mapping)
     written = memory.get("written")
     if furthest is None and current != written:

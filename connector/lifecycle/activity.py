@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from connector.base.facts import Activity, Evidence
 from connector.lifecycle.compare import Comparison
-from connector.lifecycle.conditions import Condition, Needs, Reads, Test, Told
+from connector.lifecycle.conditions import Condition, Grounds, Needs, Reads, Test
 from connector.lifecycle.values import show_duration
 from connector.lifecycle.view import NO_ACTIVITIES, SOME_ACTIVITY, View
 
@@ -51,10 +51,10 @@ class HasActivity(Condition):
     upcoming: bool = False
 
     def compile(self, object_name: str) -> Test:
-        return self._telling
+        return self._shown_ones
 
     @cached_property
-    def _telling(self) -> Candidates:
+    def _shown_ones(self) -> Candidates:
         """The activities that make it hold, oldest first; none when too few fit. The test and the evidence in one."""
         count = self.count
         if self.after_quiet is not None or self.upcoming:
@@ -152,8 +152,8 @@ class HasActivity(Condition):
         """Time, or what follows, changes which activities tell."""
         return self.within is not None or bool(self.latest_of) or self.after_quiet is not None
 
-    def tell(self, view: View) -> Told:
-        telling = self._telling(view)
+    def grounds(self, view: View) -> Grounds:
+        telling = self._shown_ones(view)
         if len(telling) == 1:
             return (_evidence(telling[0]),), telling[0].occurred_at
         if not telling:  # asked from another step than the one at which it held
@@ -198,7 +198,7 @@ SINCE_WORDS = {
 def _oldest(candidates: Candidates, matches: _Matches | None, anchor: Anchor | None, count: int) -> Candidates:
     """The first ones that fit: once there are enough, it holds for good."""
 
-    def telling(view: View) -> Sequence[Activity]:
+    def shown_ones(view: View) -> Sequence[Activity]:
         start = anchor(view) if anchor is not None else None
         now, seen = view.now, []
         for activity in candidates(view):
@@ -212,7 +212,7 @@ def _oldest(candidates: Candidates, matches: _Matches | None, anchor: Anchor | N
                     return seen
         return NO_ACTIVITIES
 
-    return telling
+    return shown_ones
 
 
 def _newest(
@@ -227,7 +227,7 @@ def _newest(
     """The last ones that fit: it holds until the first of them is too old. ``newest_only``: whatever does not fit ends
     the row."""
 
-    def telling(view: View) -> Sequence[Activity]:
+    def shown_ones(view: View) -> Sequence[Activity]:
         found = candidates(view)
         if not found:
             return found
@@ -251,7 +251,7 @@ def _newest(
                 break
         return NO_ACTIVITIES
 
-    return telling
+    return shown_ones
 
 
 def _attribute_check(name: str, compare: Comparison) -> _Matches:

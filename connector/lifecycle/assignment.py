@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from connector.base.facts import Decision, Evidence, TrackDecision
 from connector.lifecycle.handoff import OwnerRule
-from connector.lifecycle.mapping import Mapping
+from connector.lifecycle.mapping import CompiledMapping
 from connector.lifecycle.owners import NO_OWNERS, Owners
 
 
@@ -29,7 +29,7 @@ class Assigner:
     def __post_init__(self) -> None:
         self.kept = {rule: dict(given) for rule, given in self.counts.items()}  # of what is settled
 
-    def assign(self, decision: Decision, mapping: Mapping) -> Decision:
+    def assign(self, decision: Decision, mapping: CompiledMapping) -> Decision:
         """The decision with the owner of the hand-off that happens in it, if one does."""
         track, rule = _hand_off(decision, mapping)
         if track is None or rule is None:
@@ -38,7 +38,7 @@ class Assigner:
         assigned = _given_to(track, owner, self.owners.id_of(owner), rule)
         return decision._replace(tracks=tuple(assigned if each is track else each for each in decision.tracks))
 
-    def settle(self, decision: Decision, mapping: Mapping, *, is_open: bool) -> bool:
+    def settle(self, decision: Decision, mapping: CompiledMapping, *, is_open: bool) -> bool:
         """Counts the turn; ``is_open``: Salesforce did not take it. Returns whether there is something new to keep."""
         promise = self.promised.pop(decision.person_id, None)
         track, rule = _hand_off(decision, mapping)
@@ -72,13 +72,13 @@ def _key(rule: OwnerRule) -> str:
     return f"{rule.name}: " + ", ".join(f"{owner}={share:g}" for owner, share in rule.shares)
 
 
-def _hand_off(decision: Decision, mapping: Mapping) -> tuple[TrackDecision | None, OwnerRule | None]:
+def _hand_off(decision: Decision, mapping: CompiledMapping) -> tuple[TrackDecision | None, OwnerRule | None]:
     """The hand-off that happens in a decision, and the rule that names its owner."""
     track = next((each for each in decision.tracks if each.track == "owner" and each.rule), None)
     return track, _rule_of(track, mapping) if track is not None else None
 
 
-def _rule_of(track: TrackDecision, mapping: Mapping) -> OwnerRule | None:
+def _rule_of(track: TrackDecision, mapping: CompiledMapping) -> OwnerRule | None:
     rules = (rule for handoff in mapping.model.handoffs if handoff.name == track.rule for rule in handoff.owners)
     return next((rule for rule in rules if rule.name == track.memory.get("rule")), None)
 

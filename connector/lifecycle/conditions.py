@@ -1,7 +1,7 @@
 """Conditions: the frozen values that a mapping's ``when`` becomes, and how they are asked.
 
 Each condition can be asked in three ways. ``compile`` gives a test that only answers yes or no: it runs for everybody,
-every time. ``tell`` gives the evidence of one that holds: it runs for the rule that won. ``look`` tells everything,
+every time. ``grounds`` gives the evidence of one that holds: it runs for the rule that won. ``look`` tells everything,
 also what is missing: it is for ``connector explain``. A property test holds them to the same answer.
 
 Here are the conditions on the record, its account and its prospects, and how conditions combine; ``activity.py``,
@@ -26,7 +26,7 @@ Test = Callable[[View], object]  # truthy when the condition holds
 Reads = Iterator[tuple[str, str]]  # object, API field name
 Needs = frozenset[str] | None
 Why = tuple[Evidence, ...]
-Told = tuple[Why, datetime | None]  # evidence, and since when it has held as far as the facts tell
+Grounds = tuple[Why, datetime | None]  # evidence, and since when it has held as far as the facts tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +49,20 @@ class Condition:
     def compile(self, object_name: str) -> Test:
         raise NotImplementedError
 
-    def tell(self, view: View) -> Told:
+    def grounds(self, view: View) -> Grounds:
         """Of a condition that holds."""
         raise NotImplementedError
 
     def why(self, view: View) -> Why:
-        return self.tell(view)[0]
+        return self.grounds(view)[0]
 
     def true_since(self, view: View) -> datetime | None:
-        return self.tell(view)[1]
+        return self.grounds(view)[1]
 
     def look(self, view: View) -> Finding:
         """Everything about it, whether it holds or not."""
         if self.holds(view):
-            return Finding(self.words(), True, self.found(view), "", *self.tell(view))
+            return Finding(self.words(), True, self.found(view), "", *self.grounds(view))
         return Finding(self.words(), False, self.found(view), self.lacks(view))
 
     def found(self, view: View) -> str:
@@ -139,7 +139,7 @@ class Always(Condition):
     def compile(self, object_name: str) -> Test:
         return lambda _view: True
 
-    def tell(self, view: View) -> Told:
+    def grounds(self, view: View) -> Grounds:
         return (), None
 
     def words(self) -> str:
@@ -151,7 +151,7 @@ class Never(Condition):
     def compile(self, object_name: str) -> Test:
         return lambda _view: False
 
-    def tell(self, view: View) -> Told:
+    def grounds(self, view: View) -> Grounds:
         return (), None
 
     def words(self) -> str:
@@ -163,7 +163,7 @@ def _together(items: Iterable[Condition], view: View) -> tuple[Why, list[datetim
     evidence: Why = ()
     times = []
     for item in items:
-        found, since = item.tell(view)
+        found, since = item.grounds(view)
         evidence += found
         if since is not None:
             times.append(since)
@@ -183,7 +183,7 @@ class All(Condition):
             return lambda view: first(view) and second(view)
         return all_of(tests)
 
-    def tell(self, view: View) -> Told:
+    def grounds(self, view: View) -> Grounds:
         evidence, times = _together(self.items, view)
         return evidence, max(times, default=None)
 
@@ -191,7 +191,7 @@ class All(Condition):
         parts = tuple(item.look(view) for item in self.items)
         matched = all(part.matched for part in parts)
         lacks = " and ".join(part.lacks for part in parts if not part.matched)
-        return Finding("all of", matched, "", lacks, *(self.tell(view) if matched else ((), None)), parts)
+        return Finding("all of", matched, "", lacks, *(self.grounds(view) if matched else ((), None)), parts)
 
     def needs(self) -> Needs:
         needed = [needs for item in self.items if (needs := item.needs()) is not None]
@@ -221,7 +221,7 @@ class AnyOf(Condition):
 
         return test
 
-    def tell(self, view: View) -> Told:
+    def grounds(self, view: View) -> Grounds:
         evidence, times = _together([item for item in self.items if item.holds(view)], view)
         return evidence, min(times, default=None)
 
@@ -229,7 +229,7 @@ class AnyOf(Condition):
         parts = tuple(item.look(view) for item in self.items)
         matched = any(part.matched for part in parts)
         lacks = "" if matched else " or ".join(part.lacks for part in parts)
-        return Finding("any of", matched, "", lacks, *(self.tell(view) if matched else ((), None)), parts)
+        return Finding("any of", matched, "", lacks, *(self.grounds(view) if matched else ((), None)), parts)
 
     def needs(self) -> Needs:
         needed = [needs for item in self.items if (needs := item.needs()) is not None]
@@ -250,14 +250,14 @@ class Not(Condition):
         test = self.item.compile(object_name)
         return lambda view: not test(view)
 
-    def tell(self, view: View) -> Told:
+    def grounds(self, view: View) -> Grounds:
         return (Evidence("absent", view.person.id, self.said),), None
 
     def look(self, view: View) -> Finding:
         inner = self.item.look(view)
         if inner.matched:
             return Finding("not", False, "", self.said, parts=(inner,))
-        return Finding("not", True, "", "", *self.tell(view), (inner,))
+        return Finding("not", True, "", "", *self.grounds(view), (inner,))
 
     def words(self) -> str:
         return f"not {self.item.words()}"
@@ -280,7 +280,7 @@ class FieldIs(Condition):
             return lambda view: check(None, view)
         return lambda view: check(view.fields.get(name), view)
 
-    def tell(self, view: View) -> Told:
+    def grounds(self, view: View) -> Grounds:
         text = f"{self.name} is {show(self._value(view))}"
         return (Evidence("field", view.person.id, text),), view.created
 
@@ -309,7 +309,7 @@ class AccountIs(Condition):
         check, name = self.compare.compile(), self.field
         return lambda view: check(view.account.get(name), view)
 
-    def tell(self, view: View) -> Told:
+    def grounds(self, view: View) -> Grounds:
         ref = str(view.account.get("Id") or view.fields.get("AccountId") or view.person.id)
         text = f"account's {self.field} is {show(view.account.get(self.field))}"
         return (Evidence("account", ref, text),), view.created
@@ -342,7 +342,7 @@ class ProspectIs(Condition):
 
         return test
 
-    def tell(self, view: View) -> Told:
+    def grounds(self, view: View) -> Grounds:
         check = self.compare.compile()
         for each in view.person.prospects:
             value = each.attributes.get(self.attribute)
@@ -369,7 +369,7 @@ class ObjectIs(Condition):
         answer = object_name in self.names
         return lambda _view: answer
 
-    def tell(self, view: View) -> Told:
+    def grounds(self, view: View) -> Grounds:
         return (Evidence("field", view.person.id, f"is a {view.object}"),), view.created
 
     def found(self, view: View) -> str:

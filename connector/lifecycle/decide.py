@@ -14,7 +14,7 @@ from connector.lifecycle.deals import counting
 from connector.lifecycle.gate import decide_track
 from connector.lifecycle.handoff import Handoff
 from connector.lifecycle.ladder import NO_MEMORY
-from connector.lifecycle.mapping import Mapping
+from connector.lifecycle.mapping import CompiledMapping
 from connector.lifecycle.model import Move
 from connector.lifecycle.owners import NO_OWNERS, Owners
 from connector.lifecycle.program import Program
@@ -24,7 +24,7 @@ LOCKED = "locked: the mapping freezes this person"
 ROUNDS = 3  # a stage that looks at the status that looks at the stage settles, or is left, after so many
 
 
-def decide(person: Person, mapping: Mapping, now: datetime, assigner: Assigner | None = None) -> Decision:
+def decide(person: Person, mapping: CompiledMapping, now: datetime, assigner: Assigner | None = None) -> Decision:
     """The decision on one person. The same facts, mapping, ``now`` and turns give the same decision, and deciding at
     any time before ``review_at`` gives the same tracks. ``assigner``: whose turn it is, in an org with these owners;
     without one, nobody is handed to an owner that the mapping names by name."""

@@ -13,7 +13,7 @@ from connector.lifecycle.conditions import Finding
 from connector.lifecycle.decide import LOCKED, decide, look_at
 from connector.lifecycle.gate import decide_track
 from connector.lifecycle.ladder import NO_MEMORY, NOWHERE, Ladder
-from connector.lifecycle.mapping import Mapping
+from connector.lifecycle.mapping import CompiledMapping
 from connector.lifecycle.owners import NO_OWNERS
 from connector.lifecycle.program import Program
 from connector.lifecycle.view import View
@@ -55,7 +55,7 @@ class Explanation:
         }
 
 
-def explain(person: Person, mapping: Mapping, now: datetime, assigner: Assigner | None = None) -> Explanation:
+def explain(person: Person, mapping: CompiledMapping, now: datetime, assigner: Assigner | None = None) -> Explanation:
     """Decides again, and looks at every rule on the way."""
     program = mapping.programs[person.object]
     decision = decide(person, mapping, now, assigner)

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from connector.base.facts import TrackDecision, Verdict
-from connector.lifecycle.conditions import Told
+from connector.lifecycle.conditions import Grounds
 from connector.lifecycle.dates import stage_dates
 from connector.lifecycle.ladder import NO_MEMORY, NOWHERE, UNKNOWN, Ladder, Memory, Standing
 from connector.lifecycle.model import Move, Rule
@@ -242,14 +242,14 @@ class Passage:
             reason = f"goes on from where {standing.origin} stood, which became this person"
         return TrackDecision(ladder.name, value, self.current, rule, verdict, reason, evidence, remembered)
 
-    def _why(self) -> Told:
+    def _why(self) -> Grounds:
         """Evidence is for what is new: that of a rule that keeps somebody where they are was told before."""
         winner = self.winner
         if winner is None or self.verdict == "held":
             return (), None
         if self.target == self.position and not self.standing.is_new and self.memory.get("rule") == winner.name:
             return (), None
-        return winner.when.tell(self.view)
+        return winner.when.grounds(self.view)
 
     def _since_when(self, since: datetime | None) -> datetime | None:
         """When the person came to where they are now; ``since``: since when the evidence says so."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from collections.abc import Mapping as Map
+from collections.abc import Callable, Mapping
 from functools import cached_property
 
 from connector.lifecycle.activity import HasActivity
@@ -11,7 +10,7 @@ from connector.lifecycle.model import Identity, Step
 from connector.lifecycle.program import Model, Program, compile_programs
 
 
-class Mapping:
+class CompiledMapping:
     """Frozen. ``version`` changes when what is decided may change, not with comments or layout. ``texts`` (file ->
     text, the first one includes the others) are all that pickles: it compiles again in any process."""
 
@@ -20,8 +19,8 @@ class Mapping:
         name: str,
         version: str,
         model: Model,
-        texts: Map[str, str],
-        from_texts: Callable[[Map[str, str]], Mapping],
+        texts: Mapping[str, str],
+        from_texts: Callable[[Mapping[str, str]], CompiledMapping],
         warnings: tuple[str, ...] = (),
     ) -> None:
         self.name = name
@@ -31,7 +30,7 @@ class Mapping:
         self.warnings = warnings
         self._from_texts = from_texts
 
-    def __reduce__(self) -> tuple[Callable[..., Mapping], tuple[object, ...]]:
+    def __reduce__(self) -> tuple[Callable[..., CompiledMapping], tuple[object, ...]]:
         return self._from_texts, (dict(self.texts),)
 
     @property
@@ -43,7 +42,7 @@ class Mapping:
         return self.model.identity
 
     @cached_property
-    def owners(self) -> Map[str, bool]:
+    def owners(self) -> Mapping[str, bool]:
         """Every owner people may be handed to, as the mapping names it -> whether it is a queue."""
         return self.model.owners()
 
@@ -64,19 +63,19 @@ class Mapping:
         return frozenset(each.name for each in self.model.sources if each.is_off)
 
     @cached_property
-    def reads(self) -> Map[str, frozenset[str]]:
+    def reads(self) -> Mapping[str, frozenset[str]]:
         """Object -> API field names to read beyond Id and SystemModstamp."""
         return self.model.reads()
 
     @cached_property
-    def writes(self) -> Map[str, Map[str, str]]:
+    def writes(self) -> Mapping[str, Mapping[str, str]]:
         """Track -> object -> field."""
         return self.model.writes()
 
     @cached_property
-    def programs(self) -> Map[str, Program]:
+    def programs(self) -> Mapping[str, Program]:
         """Object -> the program that decides its people."""
         return compile_programs(self.model)
 
     def __repr__(self) -> str:
-        return f"Mapping({self.name!r}, version={self.version!r})"
+        return f"CompiledMapping({self.name!r}, version={self.version!r})"

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from connector.base.facts import Activity, Evidence
 from connector.lifecycle.compare import ORDERS, Comparison, Order
-from connector.lifecycle.conditions import Condition, Reads, Test, Told
+from connector.lifecycle.conditions import Condition, Grounds, Reads, Test
 from connector.lifecycle.values import fold, show, show_duration, show_time
 from connector.lifecycle.view import View
 
@@ -28,7 +28,7 @@ class ScoreIs(Condition):
             return lambda view: check(view.fit, view)
         return lambda view: check(view.score, view)
 
-    def tell(self, view: View) -> Told:
+    def grounds(self, view: View) -> Grounds:
         return (Evidence("score", view.person.id, self.found(view)),), None
 
     def found(self, view: View) -> str:
@@ -57,7 +57,7 @@ class ThresholdOn(Condition):
         name = self.name
         return lambda view: view.latched.get(name, False)
 
-    def tell(self, view: View) -> Told:
+    def grounds(self, view: View) -> Grounds:
         return (Evidence("score", view.person.id, f"past {self.name}: {self.found(view)}"),), None
 
     def found(self, view: View) -> str:
@@ -93,7 +93,7 @@ class HandedOff(Condition):
 
         return test
 
-    def tell(self, view: View) -> Told:
+    def grounds(self, view: View) -> Grounds:
         return (Evidence("handoff", view.person.id, self.found(view), view.handed_off),), view.handed_off
 
     def found(self, view: View) -> str:
@@ -130,7 +130,7 @@ class ResponseTime(Condition):
 
         return test
 
-    def tell(self, view: View) -> Told:
+    def grounds(self, view: View) -> Grounds:
         start = view.handed_off
         first = first_touch(view, start) if start else None
         ref = f"{first.source}:{first.id}" if first else view.person.id
@@ -168,7 +168,7 @@ class AccountStageIs(Condition):
         names = frozenset(self.names)
         return lambda view: view.person.account_stage in names
 
-    def tell(self, view: View) -> Told:
+    def grounds(self, view: View) -> Grounds:
         ref = str(view.fields.get("AccountId") or view.person.id)
         return (Evidence("account", ref, self.found(view)),), None
 
@@ -200,7 +200,7 @@ class HasTag(Condition):
 
         return test
 
-    def tell(self, view: View) -> Told:
+    def grounds(self, view: View) -> Grounds:
         return (Evidence("field", view.person.id, self.found(view)),), None
 
     def found(self, view: View) -> str:

@@ -13,7 +13,7 @@ from functools import cached_property
 from connector.base.facts import Evidence, OpportunityRole, Row
 from connector.lifecycle.activity import ANCHORS, SINCE_WORDS
 from connector.lifecycle.compare import Comparison
-from connector.lifecycle.conditions import Condition, Needs, Reads, Test, Told
+from connector.lifecycle.conditions import Condition, Grounds, Needs, Reads, Test
 from connector.lifecycle.values import show, time_of
 from connector.lifecycle.view import SOME_OPPORTUNITY, View
 
@@ -109,7 +109,7 @@ class HasOpportunity(Condition):
     def needs(self) -> Needs:
         return None if self.state == "none" else frozenset((SOME_OPPORTUNITY,))
 
-    def tell(self, view: View) -> Told:
+    def grounds(self, view: View) -> Grounds:
         if self.state == "none":
             return (Evidence("absent", view.person.id, "no such opportunity"),), None
         dated = [(each, self._since(each, view.now)) for each in self.fitting(view)]

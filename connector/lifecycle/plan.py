@@ -8,14 +8,14 @@ from typing import Any
 from connector.base.facts import Change, Decision, Person, RecordChange, TrackDecision
 from connector.lifecycle.dates import date_values
 from connector.lifecycle.decide import LOCKED
-from connector.lifecycle.mapping import Mapping
+from connector.lifecycle.mapping import CompiledMapping
 from connector.lifecycle.values import number_of
 
 _PROSPECT = "Prospect"
 NUMBERS = ("score", "fit")
 
 
-def plan(person: Person, decision: Decision, mapping: Mapping) -> RecordChange | None:
+def plan(person: Person, decision: Decision, mapping: CompiledMapping) -> RecordChange | None:
     """None when there is nothing to write. A decided value of "" empties the field."""
     if person.object == _PROSPECT:
         return None
@@ -30,7 +30,7 @@ def plan(person: Person, decision: Decision, mapping: Mapping) -> RecordChange |
     return RecordChange(person.id, person.object, person.id, tuple(changes), account_id)
 
 
-def _wanted(person: Person, decision: Decision, mapping: Mapping) -> Iterator[tuple[str, str, Any]]:
+def _wanted(person: Person, decision: Decision, mapping: CompiledMapping) -> Iterator[tuple[str, str, Any]]:
     """Track, field and the value that should stand there."""
     for track in decision.tracks:
         field = mapping.writes.get(track.track, {}).get(person.object)
@@ -57,7 +57,7 @@ def same_value(track: str, stands: Any, decided: str | None) -> bool:
     return bool((None if stands == "" else stands) == typed(track, decided))
 
 
-def _beside_the_stage(person: Person, track: TrackDecision, mapping: Mapping) -> Iterator[tuple[str, str, Any]]:
+def _beside_the_stage(person: Person, track: TrackDecision, mapping: CompiledMapping) -> Iterator[tuple[str, str, Any]]:
     """The highest stage and the stage dates, as the stage's memory has them."""
     highest, field = track.memory.get("highest"), mapping.model.highest.get(person.object)
     if highest and field:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from collections.abc import Mapping as Map
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from connector.base.facts import PEOPLE
@@ -36,11 +35,11 @@ class Model:
     thresholds: tuple[Threshold, ...] = ()
     handoffs: tuple[Handoff, ...] = ()
     tags: tuple[Tag, ...] = ()
-    tag_fields: Map[str, str] = field(default_factory=dict)
+    tag_fields: Mapping[str, str] = field(default_factory=dict)
     tag_separator: str = ";"
     deals: DealPolicy = field(default_factory=DealPolicy)
     dates: DateFields | None = None
-    highest: Map[str, str] = field(default_factory=dict)
+    highest: Mapping[str, str] = field(default_factory=dict)
     account_field: str | None = None  # of Account, for the furthest stage of its people
     identity: Identity = field(default_factory=Identity)
     sources: tuple[Declared, ...] = ()
@@ -142,5 +141,5 @@ def looks_ahead(condition: Condition) -> bool:
     return False
 
 
-def compile_programs(model: Model) -> Map[str, Program]:
+def compile_programs(model: Model) -> Mapping[str, Program]:
     return {name: Program(model, name) for name in OBJECTS}

@@ -161,21 +161,21 @@ class SourceScores(ScoreSource):
         return Sieve(self.sources).of
 
     @cached_property
-    def _tellers(self) -> Mapping[str, str]:
+    def _by_source(self) -> Mapping[str, str]:
         """Senders, and what they call their score."""
         return {each.name: each.score for each in self.sources if each.score and (each.through or each.name in FEEDS)}
 
     def read(self, view: View) -> float | None:
         found = [number_of(each.attributes.get(self._name(self._of(each)))) for each in view.person.prospects]
-        if self._tellers:
-            found += self._told(view)
+        if self._by_source:
+            found += self._scores(view)
         return max((value for value in found if value is not None), default=None)
 
     def _name(self, said: Declared | None) -> str:
         return self.prospect if said is None or said.score is None else said.score
 
-    def _told(self, view: View) -> Iterable[float]:
-        left = dict(self._tellers)
+    def _scores(self, view: View) -> Iterable[float]:
+        left = dict(self._by_source)
         for activity in reversed(view.person.activities):
             said = self._of(activity)
             if said is None or said.name not in left:

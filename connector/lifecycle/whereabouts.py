@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from connector.base.facts import Evidence
-from connector.lifecycle.conditions import Condition, Test, Told
+from connector.lifecycle.conditions import Condition, Grounds, Test
 from connector.lifecycle.values import show_duration, show_time
 from connector.lifecycle.view import View
 
@@ -25,7 +25,7 @@ class StandsAt(Condition):
             return lambda view: view.stage in names
         return lambda view: view.status in names
 
-    def tell(self, view: View) -> Told:
+    def grounds(self, view: View) -> Grounds:
         since = view.stage_since if self.track == "stage" else view.status_since
         return (Evidence(self.track, view.person.id, self.found(view), since),), since
 
@@ -59,7 +59,7 @@ class StandsFor(Condition):
 
         return test
 
-    def tell(self, view: View) -> Told:
+    def grounds(self, view: View) -> Grounds:
         since = view.stage_since if self.track == "stage" else view.status_since
         evidence = (Evidence(self.track, view.person.id, self.found(view), since),)
         return evidence, since + self.span if since else None

@@ -6,9 +6,9 @@ names build  what the sections mean together                   load      from a 
 org          whether an org has what the mapping needs
 """
 
-from connector.lifecycle.mapping import Mapping
+from connector.lifecycle.mapping import CompiledMapping
 from connector.mapping.load import load, loads
 from connector.mapping.mistakes import MappingInvalid, Mistake
 from connector.mapping.org import check_org
 
-__all__ = ["Mapping", "MappingInvalid", "Mistake", "check_org", "load", "loads"]
+__all__ = ["CompiledMapping", "MappingInvalid", "Mistake", "check_org", "load", "loads"]

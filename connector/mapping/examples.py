@@ -15,7 +15,7 @@ from typing import Any
 from connector.base.facts import PEOPLE, Activity, Decision, Direction, OpportunityRole, Person, Prospect
 from connector.lifecycle.assignment import Assigner
 from connector.lifecycle.decide import decide
-from connector.lifecycle.mapping import Mapping as Compiled
+from connector.lifecycle.mapping import CompiledMapping
 from connector.lifecycle.owners import Owners
 from connector.lifecycle.plan import plan
 from connector.lifecycle.program import OBJECTS
@@ -145,7 +145,7 @@ EXAMPLE = Block(
 )
 
 
-def run_examples(examples: Iterable[Mapping[str, Any]], mapping: Compiled, reading: Reading) -> None:
+def run_examples(examples: Iterable[Mapping[str, Any]], mapping: CompiledMapping, reading: Reading) -> None:
     """Notes every step that does not come out as expected."""
     owners = Owners({name: name for name in mapping.owners})
     for example in examples:
@@ -168,7 +168,9 @@ def somebody(object_name: str) -> Person:
     )
 
 
-def _changed(person: Person, step: Mapping[str, Any], mapping: Compiled, reading: Reading, at: datetime) -> Person:
+def _changed(
+    person: Person, step: Mapping[str, Any], mapping: CompiledMapping, reading: Reading, at: datetime
+) -> Person:
     """The person after what the step says happened."""
     if step["becomes"]:
         person = _converted(person, step["becomes"], mapping)
@@ -193,7 +195,7 @@ def _changed(person: Person, step: Mapping[str, Any], mapping: Compiled, reading
     return replace(person, **changes)
 
 
-def _fields(step: Mapping[str, Any], object_name: str, mapping: Compiled, reading: Reading) -> dict[str, Any]:
+def _fields(step: Mapping[str, Any], object_name: str, mapping: CompiledMapping, reading: Reading) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, value in (step["person"] or {}).items():
         api_name = reading.attributes.get(name, {}).get(object_name, name)
@@ -207,7 +209,7 @@ def _fields(step: Mapping[str, Any], object_name: str, mapping: Compiled, readin
     return fields
 
 
-def _converted(person: Person, object_name: str, mapping: Compiled) -> Person:
+def _converted(person: Person, object_name: str, mapping: CompiledMapping) -> Person:
     """A new record with the old one's history, and without its stage and status."""
     other = {"Contact": "003000000000002AAA", "Lead": "00Q000000000002AAA"}[object_name]
     written = {field for fields in mapping.writes.values() for field in fields.values()}
@@ -261,13 +263,13 @@ def _activities(
         )
 
 
-def _written(person: Person, decision: Decision, mapping: Compiled) -> Person:
+def _written(person: Person, decision: Decision, mapping: CompiledMapping) -> Person:
     change = plan(person, decision, mapping)
     fields = {**person.fields, **(change.values() if change else {})}
     return replace(person, fields=fields, memory={track.track: track.memory for track in decision.tracks})
 
 
-def _wrong(expect: Mapping[str, Any], person: Person, decision: Decision, mapping: Compiled) -> Iterable[str]:
+def _wrong(expect: Mapping[str, Any], person: Person, decision: Decision, mapping: CompiledMapping) -> Iterable[str]:
     tracks = {track.track: track for track in decision.tracks}
     written = _written(person, decision, mapping).fields
     for name in ("stage", "status", "owner", "score", "fit"):
@@ -291,7 +293,7 @@ def _wrong(expect: Mapping[str, Any], person: Person, decision: Decision, mappin
             yield f"{field} is {written.get(field)}, not {wanted}"
 
 
-def _wrong_tags(wanted: tuple[Any, ...], tracks: Mapping[str, Any], mapping: Compiled) -> Iterable[str]:
+def _wrong_tags(wanted: tuple[Any, ...], tracks: Mapping[str, Any], mapping: CompiledMapping) -> Iterable[str]:
     value = tracks["tags"].value if "tags" in tracks else None
     ours = {tag.name for tag in mapping.model.tags}
     parts = {part.strip() for part in (value or "").split(mapping.model.tag_separator)} - {""}
@@ -300,7 +302,7 @@ def _wrong_tags(wanted: tuple[Any, ...], tracks: Mapping[str, Any], mapping: Com
         yield f"tags are {', '.join(sorted(parts)) or 'none'}, not {', '.join(sorted(expected)) or 'none'}"
 
 
-def _name_of(track: str, value: str | None, object_name: str, mapping: Compiled) -> str | None:
+def _name_of(track: str, value: str | None, object_name: str, mapping: CompiledMapping) -> str | None:
     for each in mapping.model.tracks:
         if each.name == track:
             return next((step.name for step in each.steps if step.value(object_name) == value), value)

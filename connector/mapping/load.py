@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
-from collections.abc import Mapping as Map
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from connector.lifecycle.mapping import Mapping
+from connector.lifecycle.mapping import CompiledMapping
 from connector.mapping.analysis import analyse
 from connector.mapping.build import build
 from connector.mapping.examples import run_examples
@@ -27,7 +26,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 SHIPPED = (PACKAGE / "shipped_mappings", PACKAGE.parent / "mappings")  # in the wheel, in a checkout
 
 
-def load(name_or_path: str | Path) -> Mapping:
+def load(name_or_path: str | Path) -> CompiledMapping:
     """The mapping in a file, or the shipped one of that name. Raises MappingInvalid with every mistake."""
     path = find_mapping(name_or_path)
     texts: dict[str, str | bytes] = {}
@@ -52,7 +51,9 @@ def load(name_or_path: str | Path) -> Mapping:
     return _compile(str(path), read)
 
 
-def loads(text: str | bytes, file: str = "<text>", included: Map[str, str | bytes] | None = None) -> Mapping:
+def loads(
+    text: str | bytes, file: str = "<text>", included: Mapping[str, str | bytes] | None = None
+) -> CompiledMapping:
     """The mapping in a text. ``included``: file -> text of what it includes; shipped mappings are found by name."""
     texts: dict[str, str | bytes] = {file: text, **(included or {})}
 
@@ -68,13 +69,13 @@ def loads(text: str | bytes, file: str = "<text>", included: Map[str, str | byte
     return _compile(file, read)
 
 
-def from_texts(texts: Map[str, str]) -> Mapping:
+def from_texts(texts: Mapping[str, str]) -> CompiledMapping:
     """The mapping that was made of these texts, again; the first one includes the others."""
     file = next(iter(texts))
     return loads(texts[file], file, {name: text for name, text in texts.items() if name != file})
 
 
-def _compile(file: str, read: Any) -> Mapping:
+def _compile(file: str, read: Any) -> CompiledMapping:
     notes = Notes()
     tree, texts = gather(file, read, notes)
     if tree is None:
@@ -82,7 +83,7 @@ def _compile(file: str, read: Any) -> Mapping:
     return compile_tree(tree, texts, file, notes)
 
 
-def compile_tree(tree: TreeMap, texts: Map[str, str], file: str, notes: Notes) -> Mapping:
+def compile_tree(tree: TreeMap, texts: Mapping[str, str], file: str, notes: Notes) -> CompiledMapping:
     """The mapping that a tree says. Raises MappingInvalid with what was noted before, and now."""
     reading = Reading(notes)
     collect(tree, reading)
@@ -93,7 +94,7 @@ def compile_tree(tree: TreeMap, texts: Map[str, str], file: str, notes: Notes) -
     if notes.mistakes or model is None:
         raise MappingInvalid(notes.mistakes)
     name = values["name"] or Path(file).stem
-    mapping = Mapping(name, version_of(tree), model, texts, from_texts, warnings)
+    mapping = CompiledMapping(name, version_of(tree), model, texts, from_texts, warnings)
     run_examples(values["tests"], mapping, reading)
     if notes.mistakes:
         raise MappingInvalid(notes.mistakes)

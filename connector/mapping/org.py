@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from collections.abc import Mapping as Map
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from connector.lifecycle.mapping import Mapping
+from connector.lifecycle.mapping import CompiledMapping
 from connector.mapping.mistakes import Mistake, did_you_mean
 
 PICKLISTS = ("picklist", "multipicklist")
 _NUMBERS = ("double", "int", "currency", "percent")
-Describe = Map[str, Any]
+Describe = Mapping[str, Any]
 
 
-def check_org(mapping: Mapping, describes: Map[str, Describe | None]) -> list[Mistake]:
+def check_org(mapping: CompiledMapping, describes: Mapping[str, Describe | None]) -> list[Mistake]:
     """Everything the org lacks. ``describes``: object -> its describe answer, None for one that the user cannot see."""
     file = next(iter(mapping.texts), mapping.name)
     fields = {
@@ -25,11 +24,11 @@ def check_org(mapping: Mapping, describes: Map[str, Describe | None]) -> list[Mi
     return sorted({Mistake(file, 0, what, hint) for what, hint in found})
 
 
-Fields = Map[str, dict[str, Describe] | None]
+Fields = Mapping[str, dict[str, Describe] | None]
 _Found = Iterator[tuple[str, str]]
 
 
-def _reads(mapping: Mapping, fields: Fields) -> _Found:
+def _reads(mapping: CompiledMapping, fields: Fields) -> _Found:
     for name, wanted in mapping.reads.items():
         if name not in fields:
             continue
@@ -48,11 +47,11 @@ def _reads(mapping: Mapping, fields: Fields) -> _Found:
             )
 
 
-def _written(mapping: Mapping, name: str) -> set[str]:
+def _written(mapping: CompiledMapping, name: str) -> set[str]:
     return {fields[name] for fields in mapping.writes.values() if name in fields}
 
 
-def _writes(mapping: Mapping, fields: Fields) -> _Found:
+def _writes(mapping: CompiledMapping, fields: Fields) -> _Found:
     as_date = mapping.model.dates is None or mapping.model.dates.as_date
     for track, targets in mapping.writes.items():
         for name, field in targets.items():
@@ -80,7 +79,7 @@ def _types(track: str, as_date: bool) -> tuple[str, ...]:
     return _NUMBERS if what in {"score", "fit", "days"} else ()
 
 
-def _values(mapping: Mapping, fields: Fields) -> _Found:
+def _values(mapping: CompiledMapping, fields: Fields) -> _Found:
     """Values that picklists must have, and texts that must fit."""
     model = mapping.model
     for track in model.tracks:

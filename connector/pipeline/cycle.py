@@ -25,14 +25,14 @@ import structlog
 
 from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError, ConnectorError
-from connector.base.ports import PolledObject, Salesforce, Source
-from connector.mapping import Mapping as CompiledMapping
+from connector.base.ports import PolledObject, Progress, Salesforce, Source
+from connector.mapping import CompiledMapping
 from connector.pipeline.approval import hold_back
 from connector.pipeline.decisions import Decisions
-from connector.pipeline.optional_fields import offered
+from connector.pipeline.optional_fields import with_optional_fields
 from connector.pipeline.owners import find_owners
 from connector.pipeline.planned import Listing, Planned
-from connector.pipeline.poll import Polled, TellProgress, poll_salesforce, poll_sources
+from connector.pipeline.poll import Polled, poll_salesforce, poll_sources
 from connector.pipeline.report import CycleReport
 from connector.pipeline.rollup import RollUp
 from connector.pipeline.writeback import Writer
@@ -69,7 +69,7 @@ class Pipeline:
     overlap: timedelta
     pack: int
     max_changes: int | None = None
-    tell: TellProgress = silent
+    progress: Progress = silent
     stop: Callable[[], bool] = lambda: False
 
 
@@ -132,13 +132,13 @@ def poll(pipeline: Pipeline) -> Polled:
     polled = poll_salesforce(
         pipeline.salesforce,
         pipeline.store,
-        offered(pipeline.objects, pipeline.salesforce, pipeline.store, now),
+        with_optional_fields(pipeline.objects, pipeline.salesforce, pipeline.store, now),
         now=now,
         overlap=pipeline.overlap,
-        tell=pipeline.tell,
+        progress=pipeline.progress,
     )
     now = polled.server_time or pipeline.clock.now()
-    poll_sources(pipeline.sources, pipeline.store, polled, now=now, tell=pipeline.tell, stop=pipeline.stop)
+    poll_sources(pipeline.sources, pipeline.store, polled, now=now, progress=pipeline.progress, stop=pipeline.stop)
     return polled
 
 
@@ -165,7 +165,7 @@ def plan_dirty(
         gone = marks.keys() - {each.id for each in batch}
         store.drop_dirty([(person_id, marks[person_id]) for person_id in gone])
         done += len(marks)
-        pipeline.tell(what, done, total)
+        pipeline.progress(what, done, total)
         yield batch
         if pipeline.stop():
             return
@@ -192,7 +192,7 @@ def write_plan(
         for outcome in (outcome for each in settled for outcome in each.outcomes):
             done += 1
             report.outcome(outcome)
-            pipeline.tell("writing", done, total)
+            pipeline.progress("writing", done, total)
         return decisions.settle(settled)
 
     writer = Writer(
@@ -221,8 +221,8 @@ def finish(pipeline: Pipeline, cycle_id: int, report: CycleReport, before: Mappi
         pipeline.store.add_calls(now.date(), calls, source=name)
     report.finish(now, salesforce_calls, made)
     pipeline.store.end_cycle(cycle_id, now, report.as_dict())
-    tell = {"failed": log.error, "held": log.warning, "interrupted": log.warning}.get(report.result, log.info)
-    tell(f"cycle {report.result}", **report.summary())
+    log_it = {"failed": log.error, "held": log.warning, "interrupted": log.warning}.get(report.result, log.info)
+    log_it(f"cycle {report.result}", **report.summary())
 
 
 def _calls(pipeline: Pipeline) -> dict[str, Counter[str]]:

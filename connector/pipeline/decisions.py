@@ -11,7 +11,7 @@ from datetime import datetime
 
 from connector.base.facts import Decision, Person
 from connector.lifecycle import Assigner, Owners, decide, plan
-from connector.mapping import Mapping as CompiledMapping
+from connector.mapping import CompiledMapping
 from connector.pipeline.planned import Planned
 from connector.pipeline.poll import chunks
 from connector.pipeline.rollup import RollUp
@@ -33,7 +33,7 @@ class Decisions:
     def facts(self, ids: Sequence[str]) -> Sequence[Person]:
         """What is recorded of these people, and of those around them."""
         found = self._store.facts_of(ids, with_roleless=self.mapping.moves_without_roles)
-        return self.rollup.tell(found)
+        return self.rollup.with_colleagues(found)
 
     def batch(self, ids: Sequence[str], marks: Mapping[str, int]) -> list[Planned]:
         """These people, in this order, with the number of each one's dirty mark (0: without one)."""

@@ -24,7 +24,7 @@ _KEPT = timedelta(days=1)
 UNSEEN = ("NOT_FOUND", "INVALID_TYPE")  # the user cannot see the object at all
 
 
-def offered(
+def with_optional_fields(
     objects: Sequence[PolledObject], salesforce: Salesforce, store: Store, now: datetime
 ) -> Sequence[PolledObject]:
     """The objects, each with those of its optional fields that the org has."""
@@ -35,7 +35,7 @@ def offered(
     if known is None or known["asked"] != asked or now - datetime.fromisoformat(known["read_at"]) >= _KEPT:
         missing = {name: missing_fields(salesforce, name, fields) for name, fields in asked.items()}
         if missing != (known or {}).get("missing"):
-            _tell(objects, missing)
+            _log_missing(objects, missing)
         known = {"asked": asked, "missing": missing, "read_at": now.isoformat()}
         store.set_cursor(OPTIONAL_FIELDS, known)
     return [with_optional(each, known["missing"].get(each.name, ())) for each in objects]
@@ -59,7 +59,7 @@ def missing_fields(salesforce: Salesforce, name: str, fields: Sequence[str]) -> 
     return sorted(set(fields) - there)
 
 
-def _tell(objects: Sequence[PolledObject], missing: Mapping[str, Sequence[str]]) -> None:
+def _log_missing(objects: Sequence[PolledObject], missing: Mapping[str, Sequence[str]]) -> None:
     """Worth knowing where an activity is made of them; activities that lack one are told by their other fields."""
     for each in objects:
         if fields := missing.get(each.name):

@@ -18,7 +18,7 @@ from connector.base.ports import Read, Salesforce
 from connector.base.soql import among
 from connector.lifecycle.handoff import OwnerRule
 from connector.lifecycle.owners import NO_OWNERS, Owners
-from connector.mapping import Mapping as CompiledMapping
+from connector.mapping import CompiledMapping
 from connector.store import Store
 
 OWNERS = "owners"  # where they are kept

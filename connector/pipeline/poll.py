@@ -30,7 +30,17 @@ import structlog
 
 from connector.base.errors import ConnectorError
 from connector.base.facts import Row, SourcePage
-from connector.base.ports import Answers, DeletedSince, LocatorExpired, Page, PolledObject, Read, Salesforce, Source
+from connector.base.ports import (
+    Answers,
+    DeletedSince,
+    LocatorExpired,
+    Page,
+    PolledObject,
+    Progress,
+    Read,
+    Salesforce,
+    Source,
+)
 from connector.base.soql import among, keyset, literal, select
 from connector.store import Store
 
@@ -44,7 +54,6 @@ ROLES = "OpportunityContactRole"
 ALWAYS = ("Id", "SystemModstamp", "IsDeleted")
 
 _Cursor = dict[str, Any]
-TellProgress = Callable[[str, int, int | None], None]  # what, done, total (None: unknown)
 
 
 @dataclass
@@ -69,10 +78,10 @@ def poll_salesforce(
     *,
     now: datetime,
     overlap: timedelta,
-    tell: TellProgress,
+    progress: Progress,
 ) -> Polled:
     """Brings every object up to date. ``now`` is the local clock's and only bounds the getDeleted window."""
-    reader = _Reader(salesforce, store, overlap, tell, Polled())
+    reader = _Reader(salesforce, store, overlap, progress, Polled())
     cursors = {each.name: prepare_cursor(store.cursor(each.name), each.fields, each.absent) for each in objects}
     deleted = _deleted_reads(cursors, now)
     counted = {each.name: cursors[each.name] for each in objects if reader.is_crowded(each, cursors[each.name])}
@@ -99,7 +108,7 @@ def poll_sources(
     polled: Polled,
     *,
     now: datetime,
-    tell: TellProgress,
+    progress: Progress,
     stop: Callable[[], bool],
 ) -> None:
     """Brings every source up to date, or as far as it came when asked to stop; one that is down is reported and delays
@@ -111,7 +120,7 @@ def poll_sources(
                 polled.add(source.name, len(page.activities) + len(page.prospects), changed)
                 for kind, count in page.unknown.items():
                     polled.unknown_types[kind] = polled.unknown_types.get(kind, 0) + count
-                tell(source.name, polled.read[source.name], None)
+                progress(source.name, polled.read[source.name], None)
                 if stop():
                     return
         except ConnectorError as error:
@@ -156,7 +165,7 @@ class _Reader:
     salesforce: Salesforce
     store: Store
     overlap: timedelta
-    tell: TellProgress
+    progress: Progress
     polled: Polled
 
     def overlapped(self, cursor: _Cursor) -> tuple[datetime, datetime]:
@@ -205,7 +214,7 @@ class _Reader:
             self.polled.add(each.name, len(page.rows), len(changed))
             if not cursor["full"]:
                 touched |= _opportunities_of(each.name, page.rows, changed)
-            self.tell(each.name, done, first.total)
+            self.progress(each.name, done, first.total)
         if cursor["full"]:
             self.store.sweep(each.name, cursor["generation"])
             cursor["full"] = False

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from connector.base.facts import Decision, Person
 from connector.lifecycle.accounts import ACCOUNT_TRACK, Reached, decide_account, roll_up
 from connector.lifecycle.measures import AccountStageIs
-from connector.mapping import Mapping as CompiledMapping
+from connector.mapping import CompiledMapping
 from connector.pipeline.planned import Planned
 from connector.store import Settled, Store, own_stage
 
@@ -37,7 +37,7 @@ class RollUp:
         self.field = self.mapping.model.account_field
         self.is_wanted = self.is_asked or self.field is not None
 
-    def tell(self, people: Sequence[Person]) -> Sequence[Person]:
+    def with_colleagues(self, people: Sequence[Person]) -> Sequence[Person]:
         """The people with how far the others of their accounts came."""
         if not self.is_asked:
             return people

@@ -8,7 +8,7 @@ from functools import partial
 
 from connector.base.facts import PEOPLE, Activity, Row
 from connector.base.ports import PolledObject
-from connector.lifecycle.mapping import Mapping
+from connector.lifecycle.mapping import CompiledMapping
 from connector.lifecycle.sources import SALESFORCE
 from connector.salesforce.activities import (
     BOUNCE_FIELDS,
@@ -52,7 +52,7 @@ _IDENTITY = {  # what is needed of an object to know who is who and to say so, w
 }
 
 
-def polled_objects(mapping: Mapping) -> list[PolledObject]:
+def polled_objects(mapping: CompiledMapping) -> list[PolledObject]:
     """What to read of each object: what identity needs, and what the mapping's rules look at."""
     objects = []
     is_off, named = SALESFORCE in mapping.off, mapping.kinds_named(SALESFORCE)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping as Map
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connector.base.facts import Activity, Decision, Direction, OpportunityRole, Person, Prospect
-from connector.lifecycle import Assigner, Mapping, Owners, decide, plan
+from connector.lifecycle import Assigner, CompiledMapping, Owners, decide, plan
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -21,7 +21,9 @@ def stamp(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
 
 
-def deal(state: str = "open", key: str = "1", ago: float = 30, role: Map[str, Any] | None = None, **fields: Any) -> Any:
+def deal(
+    state: str = "open", key: str = "1", ago: float = 30, role: Mapping[str, Any] | None = None, **fields: Any
+) -> Any:
     """An opportunity through a contact role; the role is ``ago`` days old, and it was closed then too."""
     is_closed, is_won = STATES[state]
     at = NOW - ago * DAY
@@ -46,8 +48,8 @@ def person(
     deals: Any = (),
     did: Any = (),
     score: float | None = None,
-    account: Map[str, Any] | None = None,
-    memory: Map[str, Map[str, Any]] | None = None,
+    account: Mapping[str, Any] | None = None,
+    memory: Mapping[str, Mapping[str, Any]] | None = None,
     **fields: Any,
 ) -> Person:
     key = {"Contact": "003000000000001AAA", "Lead": "00Q000000000001AAA", "Prospect": "pardot:1"}[object_name]
@@ -66,7 +68,7 @@ def person(
 
 
 def written(
-    someone: Person, mapping: Mapping, now: datetime = NOW, owners: Owners | None = None
+    someone: Person, mapping: CompiledMapping, now: datetime = NOW, owners: Owners | None = None
 ) -> tuple[Person, Decision]:
     """The person once the decision was written: fields as planned, memory kept."""
     decision = decide(someone, mapping, now, Assigner(owners or Owners()))
@@ -80,6 +82,6 @@ def track(decision: Decision, name: str = "stage") -> Any:
     return next(each for each in decision.tracks if each.track == name)
 
 
-def stage_of(someone: Person, mapping: Mapping, now: datetime = NOW) -> str | None:
+def stage_of(someone: Person, mapping: CompiledMapping, now: datetime = NOW) -> str | None:
     value: str | None = track(decide(someone, mapping, now)).value
     return value

@@ -69,7 +69,7 @@ class Office(FakeSalesforce):
 class Scene:
     """One example person in an org of their own."""
 
-    mapping: mappings.Mapping
+    mapping: mappings.CompiledMapping
     store: Store
     clock: FrozenClock
     object: str
