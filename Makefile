@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 # A file that make would remove because it is only a step: keep it.
 .SECONDARY:
-.PHONY: help demo install test lint types contract pytest long coverage mutants peers wheel lock clean
+.PHONY: help demo install test lint types contract pytest long coverage mutants docs peers wheel lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -57,6 +57,10 @@ mutants: .coverage.tests  ## breaks the code in a sample of places and prints wh
 .coverage.tests: $(shell find connector practice_org tests -name '*.py') | $(VENV)/.dev peers
 	@echo "Looking which test runs which line ..."
 	@COVERAGE_FILE=$@ tools/postgres.sh $(BIN)/python -m pytest --cov --cov-context=test --cov-report= --cov-fail-under=0
+
+docs: $(VENV)/.dev      ## renews the pages, and the JSON Schema, that are made from the code
+	@$(BIN)/python docs/generate.py
+	@$(BIN)/python -m connector.mapping.reference docs/mapping.md mappings/mapping.schema.json
 
 # Clients that others wrote, each set in an environment of its own; a test that needs one that is missing says so.
 peers: $(patsubst requirements/%.lock,.venv-%/.done,$(wildcard requirements/peers*.lock))  ## third-party clients

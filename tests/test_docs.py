@@ -63,3 +63,11 @@ def test_every_link_between_documents_leads_somewhere():
     ]
     assert links
     assert [f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_path_that_contributors_are_sent_to_is_there():
+    pages = [ROOT / "CONTRIBUTING.md", ROOT / "docs" / "design.md", ROOT / "docs" / "glossary.md"]
+    folders = "|".join(each.name for each in ROOT.iterdir() if each.is_dir() and each.name[0] != ".")
+    paths = {path for page in pages for path in re.findall(rf"`((?:{folders})/[\w./-]*)`", page.read_text())}
+    assert "connector/pipeline/cycle.py" in paths
+    assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []

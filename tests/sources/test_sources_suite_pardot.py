@@ -81,6 +81,7 @@ class PardotBench:
     def close(self) -> None:
         self.auth.close()
         self.server.stop()
+        self.org.close()
 
 
 @pytest.fixture
