@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import socket
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
 
 from connector.base.clock import SystemClock
 from connector.base.errors import Passing
-from connector.base.http import TAKEN, Session
+from connector.base.http import Judgement, Reaction, Session
+from tests.salesforce.http_player import Player
+
+AGAIN = Judgement(Reaction.AGAIN, "BUSY", "later")
 
 
 def test_sleeping_ends_at_once_when_asked_to_stop() -> None:
@@ -34,13 +37,11 @@ def test_sleeping_lasts_as_long_as_it_should() -> None:
 
 
 def test_a_request_is_not_tried_again_once_asked_to_stop() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}"  # nobody listens there
     sent: list[str] = []
     with (
-        Session("The API", lambda _status, _body: TAKEN, SystemClock(lambda: True), before=sent.append) as http,
+        closing(Player()) as player,
+        Session("The API", lambda _status, _body: AGAIN, SystemClock(lambda: True), before=sent.append) as http,
         pytest.raises(Passing, match="asked to stop"),
     ):
-        http.request("GET", url, kind="query")
+        http.request("GET", player.url, kind="query")
     assert sent == ["query"]

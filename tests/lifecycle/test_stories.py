@@ -41,7 +41,9 @@ class Moment:
         return self.memory.get(name, {}).get(key)
 
 
-HAPPENINGS = {  # what -> in so many of 150 lives at least, and when it is so
+# Hypothesis draws from the constants of the modules that happen to be loaded, so the lives are not the same in every
+# run of the suite: there are twice as many as the least numbers need.
+HAPPENINGS = {  # what -> in so many lives at least, and when it is so
     "raised": (15, lambda m: m.way() > 0),
     "lowered": (3, lambda m: m.way() < 0),
     "held by a person": (3, lambda m: m.held_by() == "person"),
@@ -66,7 +68,7 @@ HAPPENINGS = {  # what -> in so many of 150 lives at least, and when it is so
 }
 
 
-@settings(max_examples=cases(150), **FAST)
+@settings(max_examples=cases(330), **FAST)
 @given(mapping_values(later=True), somebody(), STORY)
 def live(values, someone, story):
     mapping, before, seen = compiled(values), None, set()
