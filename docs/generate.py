@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic_core import PydanticUndefined
 
-from connector.base.settings import Settings
+from connector.base.settings import Settings, secrets, variable_of
 
 DOCS = Path(__file__).parent
 
@@ -15,8 +15,13 @@ def settings_page() -> str:
         "",
         "<!-- made by docs/generate.py from connector/base/settings.py -->",
         "",
-        "From the environment, or from a `.env` file in the working directory. Secrets belong here, or in a file named",
-        "here, and nowhere else: never in a mapping, never in a log line, never in the state.",
+        "From the environment, or from a `.env` file in the working directory; the environment comes first. A variable",
+        "in `.env` that is not listed here is a mistake; one in the environment is told once and ignored, since others",
+        "set such: Kubernetes does, for a Service called `connector`.",
+        "",
+        "Secrets belong here, or in a file named here, and nowhere else: never in a mapping, never in a log line,",
+        "never in the state. Each setting that holds one may be in a file instead, as Docker and Kubernetes mount",
+        "them: the second name then holds its path, and a line break at the end of the file does not count.",
         "",
         "| variable | default | what |",
         "|---|---|---|",
@@ -24,7 +29,8 @@ def settings_page() -> str:
     for name, each in Settings.model_fields.items():
         unset = each.default is None or each.default is PydanticUndefined
         default = "" if unset else f"`{each.default:g}`" if isinstance(each.default, float) else f"`{each.default}`"
-        lines.append(f"| `CONNECTOR_{name.upper()}` | {default} | {each.description} |")
+        names = f"`{variable_of(name)}`" + (f" or `{variable_of(name)}_FILE`" if name in secrets() else "")
+        lines.append(f"| {names} | {default} | {each.description} |")
     lines += [
         "",
         "Signing in takes exactly one of: a private key file with client id and username (JWT bearer), a client secret",

@@ -1,6 +1,7 @@
 """Settings: what is accepted, and that what is wrong is said without showing a value."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -102,6 +103,61 @@ def test_what_kubernetes_injects_for_a_service_of_that_name_is_not_ours(folder, 
     assert settings.strangers() == []
 
 
+def test_a_port_that_kubernetes_injects_for_a_service_called_connector_webhook_is_no_port_of_ours(folder, monkeypatch):
+    monkeypatch.setenv("CONNECTOR_WEBHOOK_PORT", "tcp://10.0.0.2:8080")
+    monkeypatch.setenv("CONNECTOR_WEBHOOK_SERVICE_PORT", "8080")
+    monkeypatch.setenv("CONNECTOR_WEBHOOK_PORT_8080_TCP_ADDR", "10.0.0.2")
+    assert settings.load_settings().webhook_port is None
+    (folder / ".env").write_text("CONNECTOR_WEBHOOK_PORT=8081\n")
+    assert settings.load_settings().webhook_port == 8081
+    assert settings.strangers() == []
+
+
+def test_a_name_that_is_like_none_of_ours_is_not_guessed_at(folder, monkeypatch):
+    monkeypatch.setenv("CONNECTOR_X", "1")
+    assert settings.strangers() == ["there is no setting CONNECTOR_X; it is ignored"]
+
+
+def test_a_variable_that_is_empty_counts_as_not_set(folder, monkeypatch):
+    (folder / ".env").write_text("CONNECTOR_INTERVAL=30\nCONNECTOR_API_DAILY_BUDGET=\n")
+    monkeypatch.setenv("CONNECTOR_INTERVAL", "")
+    monkeypatch.setenv("CONNECTOR_NOTHING", "")
+    loaded = settings.load_settings()
+    assert (loaded.interval, loaded.api_daily_budget, settings.strangers()) == (30, None, [])
+
+
+def test_names_count_in_small_letters_too(folder, monkeypatch):
+    (folder / ".env").write_text("connector_mapping=states\n")
+    monkeypatch.setenv("connector_interval", "30")
+    loaded = settings.load_settings()
+    assert (loaded.interval, loaded.mapping) == (30, "states")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"CONNECTOR_MAPPING=m\xfcller\n", r"\.env cannot be read: it is not text"),
+        (b"CONNECTOR_INTERVAL=60\n\nnot a line\n", r"\.env:3 is not a setting"),
+        (b"CONNECTOR_INTERVAL='60\n", r"\.env:1 is not a setting"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_with_the_line(folder, content, said):
+    (folder / ".env").write_bytes(content)
+    with pytest.raises(ConfigurationError, match=said):
+        settings.load_settings()
+
+
+def test_a_file_as_a_windows_editor_saves_it_counts(folder):
+    (folder / ".env").write_bytes(b"\xef\xbb\xbfCONNECTOR_MAPPING=states\r\nCONNECTOR_INTERVAL=5\r\n")
+    loaded = settings.load_settings()
+    assert (loaded.mapping, loaded.interval) == ("states", 5)
+
+
+def test_a_folder_of_that_name_is_somebodys_virtual_environment(folder):
+    (folder / ".env").mkdir()
+    assert settings.load_settings().interval == 60
+
+
 def test_an_unknown_variable_of_the_environment_is_told_and_no_error(folder, monkeypatch):
     monkeypatch.setenv("CONNECTOR_INTERVALL", "60")
     settings.load_settings()
@@ -111,8 +167,8 @@ def test_an_unknown_variable_of_the_environment_is_told_and_no_error(folder, mon
 
 
 def test_an_unknown_variable_in_the_file_is_an_error(folder):
-    (folder / ".env").write_text("CONNECTOR_INTERVALL=60\n")
-    with pytest.raises(ConfigurationError, match=r"\.env: there is no setting CONNECTOR_INTERVALL; did you mean"):
+    (folder / ".env").write_text("# how often\n\nCONNECTOR_INTERVALL=60\n")
+    with pytest.raises(ConfigurationError, match=r"\.env:3: there is no setting CONNECTOR_INTERVALL; did you mean"):
         settings.load_settings()
 
 
@@ -139,3 +195,15 @@ def test_a_secret_that_is_set_twice_or_whose_file_cannot_be_read_is_named_not_sh
     with pytest.raises(ConfigurationError, match="both set") as caught:
         settings.load_settings()
     assert "hush" not in str(caught.value)
+
+
+def test_a_secret_in_an_empty_file_is_a_mistake(folder, monkeypatch):
+    (folder / "secret").write_text("\n")
+    monkeypatch.setenv("CONNECTOR_HUBSPOT_TOKEN_FILE", str(folder / "secret"))
+    with pytest.raises(ConfigurationError, match="CONNECTOR_HUBSPOT_TOKEN_FILE is empty"):
+        settings.load_settings()
+
+
+def test_the_reference_names_the_file_of_every_secret():
+    page = (Path(__file__).parents[1] / "docs" / "settings.md").read_text()
+    assert [name for name in settings.secrets() if f"`{settings.variable_of(name)}_FILE`" not in page] == []

@@ -1,4 +1,5 @@
-"""The only module that reads the environment. Prefix ``CONNECTOR_``; a ``.env`` in the working directory counts too.
+"""The only module that reads the environment. Prefix ``CONNECTOR_``; a ``.env`` in the working directory counts too,
+where the environment says nothing. A secret may also be in a file, which ``<NAME>_FILE`` names.
 
 Secrets are :class:`pydantic.SecretStr` and show as ``**********`` wherever they are printed.
 """
@@ -6,22 +7,25 @@ Secrets are :class:`pydantic.SecretStr` and show as ``**********`` wherever they
 from __future__ import annotations
 
 import difflib
+import io
 import os
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from dotenv.parser import Original, parse_stream
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from connector.base.errors import ConfigurationError
 
 LOOPBACK = {"localhost", "::1"}
 PREFIX, ENV_FILE = "CONNECTOR_", ".env"
-KUBERNETES = re.compile(r"CONNECTOR_(SERVICE_(HOST|PORT)|PORT)(_|$)")  # injected for a Service of that name
+INJECTED = re.compile(r"_SERVICE_(HOST|PORT)(_|$)|_PORT_\d+_(TCP|UDP|SCTP)(_|$)")  # names that Kubernetes makes
+INJECTED_PORT = re.compile(r"(tcp|udp|sctp)://")  # and what it says in <SERVICE>_PORT
 TOGETHER = (
     ("pardot_url", "pardot_business_unit_id"),
     ("warehouse_url", "warehouse_query_file"),
@@ -36,10 +40,10 @@ class SignIn(StrEnum):
     ACCESS_TOKEN = "access_token"  # noqa: S105 - the name of a way to sign in
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Each field is one variable; its description is the reference (``docs/settings.md`` is generated from here)."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=ENV_FILE, env_ignore_empty=True, extra="ignore")
+    model_config = ConfigDict(extra="forbid")
 
     mapping: str = Field("lead-liaison", description="Mapping file, or the name of one that is shipped.")
     state: str = Field(
@@ -154,7 +158,7 @@ class Settings(BaseSettings):
             SignIn.CLIENT_CREDENTIALS: ("salesforce_client_id",),
             SignIn.JWT_BEARER: ("salesforce_client_id", "salesforce_username"),
         }[chosen[0]]
-        missing = [f"CONNECTOR_{name.upper()}" for name in needed if not getattr(self, name)]
+        missing = [variable_of(name) for name in needed if not getattr(self, name)]
         if missing:
             raise ConfigurationError(
                 f"signing in by {chosen[0].replace('_', ' ')} also needs {' and '.join(missing)}",
@@ -174,12 +178,13 @@ class Settings(BaseSettings):
 
 def load_settings(**overrides: Any) -> Settings:
     """Settings from the environment. Raises ConfigurationError naming each wrong variable, never its value."""
-    _check_names()
+    given = {**_file(), **_environment()}
+    values = {name: given[variable] for name in Settings.model_fields if (variable := variable_of(name)) in given}
     try:
-        settings = Settings(**{**_from_files(), **overrides})
+        settings = Settings(**{**values, **_from_files(given), **overrides})
     except ValidationError as error:
         wrong = [
-            f"CONNECTOR_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
+            f"{variable_of('_'.join(str(part) for part in item['loc']))}: {item['msg']}"
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise ConfigurationError("settings are wrong: " + "; ".join(wrong), "see docs/settings.md") from None
@@ -187,22 +192,67 @@ def load_settings(**overrides: Any) -> Settings:
     return settings
 
 
+def explicit(**values: Any) -> Settings:
+    """Settings from these values and defaults alone, whatever the environment says: for the demo and for tests."""
+    settings = Settings(**values)
+    _check(settings)
+    return settings
+
+
+def variable_of(setting: str) -> str:
+    return PREFIX + setting.upper()
+
+
 def secrets() -> list[str]:
-    """The settings that may also be read from a file, which ``<NAME>_FILE`` names: all that hold a secret."""
+    """The settings that may also be read from a file: all that hold a secret, as the address of a state may."""
     return [name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)] + ["state"]
 
 
-def _given() -> dict[str, str]:
-    """The variables of ours that are set and not empty, in capital letters; the environment before the file."""
-    both = {**dotenv_values(ENV_FILE), **os.environ}  # noqa: TID251 - the one place
-    return {name.upper(): value for name, value in both.items() if name.upper().startswith(PREFIX) and value}
+def strangers() -> list[str]:
+    """What to say of variables in the environment that begin like ours and are none."""
+    return [f"{_no_such(name)} it is ignored" for name in sorted(_environment().keys() - _known())]
 
 
-def _from_files() -> dict[str, str]:
+def _environment() -> dict[str, str]:
+    """The variables that begin like ours and are not empty, their names in capitals, but for those that Kubernetes
+    sets for a Service whose name begins like ours."""
+    return {
+        name.upper(): value
+        for name, value in os.environ.items()  # noqa: TID251 - the one place
+        if name.upper().startswith(PREFIX) and value and not INJECTED.search(name) and not INJECTED_PORT.match(value)
+    }
+
+
+def _file() -> dict[str, str]:
+    """The same of ``.env``. A misspelt variable would be ignored in silence there, so it is a mistake."""
+    try:
+        text = Path(ENV_FILE).read_text(encoding="utf-8-sig")
+    except (FileNotFoundError, IsADirectoryError):  # a folder: somebody's virtual environment
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{ENV_FILE} cannot be read: {_why(error)}", "save it as UTF-8 text") from None
+    for line in parse_stream(io.StringIO(text)):
+        where = f"{ENV_FILE}:{_line(line.original)}"
+        if line.error:
+            raise ConfigurationError(f"{where} is not a setting", "write it like CONNECTOR_INTERVAL=60")
+        name = (line.key or "").upper()
+        if name.startswith(PREFIX) and name not in _known():
+            raise ConfigurationError(f"{where}: {_no_such(name).rstrip(';')}", "remove it, or see docs/settings.md")
+    values = dotenv_values(stream=io.StringIO(text))
+    return {name.upper(): value for name, value in values.items() if name.upper() in _known() and value}
+
+
+def _line(original: Original) -> int:
+    """Where it begins; the parser takes empty lines before it for its own."""
+    blank = original.string[: len(original.string) - len(original.string.lstrip())]
+    return original.line + blank.count("\n")
+
+
+def _from_files(given: Mapping[str, str]) -> dict[str, str]:
     """The secrets that files hold. Raises ConfigurationError for one that is also set, or whose file cannot be read."""
-    given, found = _given(), {}
+    found = {}
     for name in secrets():
-        variable = f"{PREFIX}{name.upper()}"
+        variable = variable_of(name)
         path = given.get(f"{variable}_FILE")
         if path is None:
             continue
@@ -211,49 +261,33 @@ def _from_files() -> dict[str, str]:
         try:
             found[name] = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not text"
             raise ConfigurationError(
-                f"the file {path} of {variable}_FILE cannot be read: {why}",
+                f"the file {path} of {variable}_FILE cannot be read: {_why(error)}",
                 "check its path, and that the user running the connector may read it",
             ) from None
+        if not found[name]:
+            raise ConfigurationError(f"the file {path} of {variable}_FILE is empty", "write the value into it")
     return found
 
 
+def _why(error: OSError | UnicodeDecodeError) -> str:
+    return str(error.strerror) if isinstance(error, OSError) else "it is not text"
+
+
 def _known() -> set[str]:
-    return {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {
-        f"{PREFIX}{name.upper()}_FILE" for name in secrets()
-    }
+    return {*map(variable_of, Settings.model_fields)} | {f"{variable_of(name)}_FILE" for name in secrets()}
 
 
-def _check_names() -> None:
-    """A misspelt variable in ``.env`` would be ignored in silence, so it is a mistake."""
-    for name in sorted(dotenv_values(ENV_FILE)):
-        if name.upper().startswith(PREFIX) and name.upper() not in _known():
-            raise ConfigurationError(
-                f"{ENV_FILE}: {_no_such(name).rstrip(';')}", "remove the line, or see docs/settings.md"
-            )
-
-
-def strangers() -> list[str]:
-    """What to say of variables in the environment that begin like ours and are none. Others may set such: in
-    Kubernetes a Service called ``connector`` does, and those are not worth a word."""
-    names = [name for name in os.environ if name.upper().startswith(PREFIX)]  # noqa: TID251 - the one place
-    return [
-        f"{_no_such(name)} it is ignored"
-        for name in sorted(names)
-        if name.upper() not in _known() and not KUBERNETES.match(name)
-    ]
-
-
-def _no_such(name: str) -> str:
-    near = difflib.get_close_matches(name.upper(), _known(), n=1)
-    return f"there is no setting {name};" + (f" did you mean {near[0]}?" if near else "")
+def _no_such(variable: str) -> str:
+    known = [each.removeprefix(PREFIX) for each in _known()]  # without what is alike in all
+    near = difflib.get_close_matches(variable.removeprefix(PREFIX), known, n=1)
+    return f"there is no setting {variable};" + (f" did you mean {PREFIX}{near[0]}?" if near else "")
 
 
 def _check(settings: Settings) -> None:
     for name in ("salesforce_login_url", "salesforce_instance_url", "pardot_url", "marketo_url", "hubspot_url"):
         if url := getattr(settings, name):
-            check_url(url, f"CONNECTOR_{name.upper()}")
+            check_url(url, variable_of(name))
     if not re.fullmatch(r"\d{2,3}\.0", settings.salesforce_api_version):
         raise ConfigurationError(
             f"CONNECTOR_SALESFORCE_API_VERSION is not a version: {settings.salesforce_api_version}",
@@ -261,29 +295,7 @@ def _check(settings: Settings) -> None:
         )
     for one, other in TOGETHER:
         if bool(getattr(settings, one)) != bool(getattr(settings, other)):
-            raise ConfigurationError(
-                f"CONNECTOR_{one.upper()} and CONNECTOR_{other.upper()} go together", "set both, or neither"
-            )
-
-
-def explicit(**values: Any) -> Settings:
-    """Settings from these values and defaults alone, whatever the environment says: for the demo and for tests."""
-    settings = _Explicit(**values)
-    _check(settings)
-    return settings
-
-
-class _Explicit(Settings):
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings,)
+            raise ConfigurationError(f"{variable_of(one)} and {variable_of(other)} go together", "set both, or neither")
 
 
 def check_url(url: str, name: str) -> str:

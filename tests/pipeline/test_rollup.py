@@ -240,7 +240,7 @@ def test_an_account_is_explained_and_planned_as_people_are(world, acme, tmp_path
     (tmp_path / "mine.yaml").write_text(MAPPING)
     (tmp_path / "new.yaml").write_text(MAPPING.replace("account_stage: Life", "account_stage: Other_Life"))
     address = world.address or f"sqlite:///{state}"
-    settings = Settings(state=address, mapping=str(tmp_path / "mine.yaml"), _env_file=None)
+    settings = Settings(state=address, mapping=str(tmp_path / "mine.yaml"))
     for query in (ACCOUNT, ACCOUNT[:15]):
         [told] = explain_people(settings, query)
         assert (told["object"], told["person"]) == ("Account", ACCOUNT)

@@ -24,7 +24,7 @@ FIRST = "00DXX0000000001!first"
 
 def settings(player: Player, **more: Any) -> Settings:
     known = {"salesforce_login_url": player.url, "salesforce_client_id": "the-consumer-key"}
-    return Settings(**{**known, **more, "_env_file": None})
+    return Settings(**{**known, **more})
 
 
 def answer(player: Player, token: str = FIRST) -> Reply:

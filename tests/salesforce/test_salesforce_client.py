@@ -63,7 +63,7 @@ def org(player: Player) -> Org:
 
 def settings(player: Player, **more: Any) -> Settings:
     given = {"salesforce_access_token": "00DXX0000000001!secret", "salesforce_instance_url": player.url}
-    return Settings(**{**given, **more, "_env_file": None})
+    return Settings(**{**given, **more})
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def settings(server: Server, **more: Any) -> Settings:
         "salesforce_client_id": own.client_id,
         "salesforce_client_secret": own.client_secret,
     }
-    return Settings(**{**given, **more, "_env_file": None})
+    return Settings(**{**given, **more})
 
 
 @pytest.fixture

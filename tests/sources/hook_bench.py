@@ -54,7 +54,6 @@ class HookBench:
             webhook_inbox=self.inbox,
             webhook_secret=f"{OLDER} {SECRET}",
             webhook_token=TOKEN,
-            _env_file=None,
         )
         self._number = 0
         self.serve()

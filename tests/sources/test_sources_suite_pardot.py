@@ -36,7 +36,6 @@ class PardotBench:
             salesforce_login_url=self.server.url,
             salesforce_client_id=own.client_id,
             salesforce_client_secret=own.client_secret,
-            _env_file=None,
         )
         self.auth = Auth(settings, clock)
         self.unit = self.pardot.business_unit_id

@@ -172,18 +172,18 @@ def test_a_body_may_be_one_activity_a_list_or_an_envelope() -> None:
     ],
 )
 def test_an_open_door_is_refused(clock: FrozenClock, more: dict[str, Any], words: str) -> None:
-    settings = Settings(webhook_port=0, **more, _env_file=None)
+    settings = Settings(webhook_port=0, **more)
     with pytest.raises(ConfigurationError, match=words), serve_webhooks(settings, clock):
         pass
 
 
 def test_a_taken_port_is_said(clock: FrozenClock) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        settings = Settings(webhook_port=taken.getsockname()[1], webhook_token=TOKEN, _env_file=None)
+        settings = Settings(webhook_port=taken.getsockname()[1], webhook_token=TOKEN)
         with pytest.raises(ConfigurationError, match="cannot listen"), serve_webhooks(settings, clock):
             pass
 
 
 def test_without_a_port_there_is_no_endpoint(clock: FrozenClock) -> None:
-    with serve_webhooks(Settings(_env_file=None), clock) as url:
+    with serve_webhooks(Settings(), clock) as url:
         assert url is None
