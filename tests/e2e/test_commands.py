@@ -6,6 +6,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -74,10 +75,10 @@ def test_a_dry_run_shows_every_move_and_touches_nothing(connected, served):
 def test_a_dry_run_over_an_existing_state_leaves_it_as_it_is(connected, served):
     connected("sync")
     served.org.create("Contact", [{"LastName": "Bob", "Email": "bob@example.com"}])
-    with sqlite3.connect(connected.folder / "state" / "connector.sqlite3") as state:
+    with closing(sqlite3.connect(connected.folder / "state" / "connector.sqlite3")) as state:
         before = list(state.iterdump())
     assert only_document(connected("sync", "--dry-run", "--json"))["people_to_change"] == 1
-    with sqlite3.connect(connected.folder / "state" / "connector.sqlite3") as state:
+    with closing(sqlite3.connect(connected.folder / "state" / "connector.sqlite3")) as state:
         assert list(state.iterdump()) == before
 
 

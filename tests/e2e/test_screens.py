@@ -10,6 +10,7 @@ import random
 import re
 import shutil
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +42,7 @@ class Office:
 
     def last(self, result: str) -> str:
         """The person whose stage Salesforce took ("applied") or refused ("set_aside") last."""
-        with sqlite3.connect(self.state) as state:
+        with closing(sqlite3.connect(self.state)) as state:
             return str(state.execute(LATEST, (result,)).fetchone()[0])
 
     def record(self, person: str) -> dict[str, str]:
@@ -185,7 +186,7 @@ def test_explain_of_others_says_nothing_wrong(run, office):
     """Some of each kind, for the screens that a single one does not show."""
     names = [("Contact", 5), ("Lead", 5)]
     people = [row["Id"] for name, n in names for row in office.served.org.rows(f"SELECT Id FROM {name} LIMIT {n}")]
-    with sqlite3.connect(office.state) as state:
+    with closing(sqlite3.connect(office.state)) as state:
         prospects = state.execute("SELECT person_id FROM settled WHERE person_id LIKE 'pardot:%' LIMIT 1")
         people += [row[0] for row in prospects]
     assert len(people) == 11

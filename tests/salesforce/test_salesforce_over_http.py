@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -31,8 +32,9 @@ OBJECTS = ("Account", "Contact", "Lead", "Opportunity", "OpportunityContactRole"
 
 
 @pytest.fixture
-def org(clock: FrozenClock) -> PracticeOrg:
-    return PracticeOrg(clock=clock)
+def org(clock: FrozenClock) -> Iterator[PracticeOrg]:
+    with closing(PracticeOrg(clock=clock)) as org:
+        yield org
 
 
 @pytest.fixture

@@ -81,3 +81,4 @@ class MarketoBench:
 
     def close(self) -> None:
         self.server.stop()
+        self.org.close()
