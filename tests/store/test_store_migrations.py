@@ -67,7 +67,9 @@ def test_a_state_is_copied_beside_itself_before_it_is_brought_up_to_date_and_it_
     open_store(str(path), clock=clock, create=False).close()
     open_store(str(path), clock=clock, create=False).close()
     copy = tmp_path / "old.sqlite3.schema-0001"
-    assert schema_of(make_engine(make_url(f"sqlite:///{copy}")), "") == "0001"
+    engine = make_engine(make_url(f"sqlite:///{copy}"))
+    assert schema_of(engine, "") == "0001"
+    engine.dispose()
     assert copy.stat().st_mode & 0o777 == 0o600
     (line,) = capsys.readouterr().err.splitlines()
     assert "state brought up to date" in line
