@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from connector.base.clock import SystemClock
+from connector.base.clock import Clock, SystemClock
 from connector.base.errors import ConfigurationError
 from connector.base.facts import PEOPLE, Person, Row
 from connector.base.settings import Settings
@@ -22,11 +22,13 @@ from connector.wiring import load_mapping, open_state
 OWNER_KEYS = ("value", "current", "in_salesforce", "old", "new")  # where an owner's id may be
 
 
-def explain_people(settings: Settings, query: str, at: datetime | None = None) -> list[dict[str, Any]]:
+def explain_people(
+    settings: Settings, query: str, at: datetime | None = None, clock: Clock | None = None
+) -> list[dict[str, Any]]:
     """One document a person found, or of an account. Raises ConfigurationError when nobody is. ``at``: as it was then:
     records as they were, what came later left out, the decisions that the log holds for that time."""
     mapping = load_mapping(settings)
-    clock = SystemClock()
+    clock = clock or SystemClock()
     with open_state(settings, clock) as store:
         ids = store.find_people(query, ever=at is not None)
         if not ids and (account := store.find_account(query)):

@@ -55,10 +55,16 @@ class Preview:
         return found
 
 
-def run_preview(settings: Settings, name: str | None, progress: Progress, listing: Listing | None = None) -> Preview:
+def run_preview(
+    settings: Settings,
+    name: str | None,
+    progress: Progress,
+    listing: Listing | None = None,
+    clock: Clock | None = None,
+) -> Preview:
     """``name``: the mapping to try, None for the one in force. Raises MappingInvalid, StateError."""
     mapping = mappings.load(name or settings.mapping)
-    clock = SystemClock()
+    clock = clock or SystemClock()
     report = CycleReport(kind="plan", dry_run=True, started_at=clock.now(), mapping=mapping.version)
     report.listing = listing
     with _state(settings, clock, mapping) as store:
