@@ -71,3 +71,9 @@ def test_every_path_that_contributors_are_sent_to_is_there():
     paths = {path for page in pages for path in re.findall(rf"`((?:{folders})/[\w./-]*)`", page.read_text())}
     assert "connector/pipeline/cycle.py" in paths
     assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
+
+
+def test_the_lock_files_name_no_registry_so_that_a_mirror_serves_as_well():
+    locks = list((ROOT / "requirements").glob("*.lock"))
+    assert locks
+    assert [lock.name for lock in locks if "://" in lock.read_text()] == []
