@@ -121,7 +121,7 @@ class PrecedenceShape(Shape):
             )
         if words in {("newest",), ("primary",)} or (set(words) == set(DEFAULT_PRECEDENCE) and len(words) == 3):
             return words
-        return self._mismatch(tree, reading)
+        return self._mismatch(tree, reading, "name all three, like won > open > lost")
 
     def schema(self) -> dict[str, Any]:
         return {"type": "string"}

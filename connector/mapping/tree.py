@@ -157,7 +157,7 @@ class _Converter:
         for key_node, value_node in node.value:
             key_place = Place(self._file, key_node.start_mark.line + 1)
             if not isinstance(key_node, ScalarNode):
-                self._notes.add(key_place, "a key must be a plain word", "")
+                self._notes.add(key_place, "a key must be a plain word", "write key: value")
                 continue
             key = str(key_node.value)
             value = self.convert(value_node, depth + 1)

@@ -134,3 +134,63 @@ def test_included_files_are_found_beside_the_file_that_names_them(tmp_path):
 def test_an_included_mapping_keeps_its_tests_to_itself():
     changed = "include: lead-liaison\nstages: [{name: Customer, when: {opportunity: open}}]\n"
     assert loads(changed, "my.yaml").name == "my"
+
+
+SCORED = GOOD + "score: {%s}\n"
+HANDED = (
+    GOOD
+    + "thresholds: {t: {at: 5}}\nscore: {points: [{activity: call, points: 9}]}\nhandoff: {when: {threshold: t}, owner: [%s]}\n"
+)
+WHEN = "stages: [{name: A, when: {%s}}]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (SCORED % "from: {}", "from needs either prospect or field"),
+        (SCORED % "from: {prospect: score, field: Score__c}", "from needs either prospect or field"),
+        (SCORED % "points: [{points: 5}]", "points need either activity or when"),
+        (SCORED % "points: [{activity: call, when: always, points: 5}]", "points need either activity or when"),
+        (SCORED % "points: [{activity: {kind: call, count: 2}, points: 5}]", "count means nothing here"),
+        (SCORED % "points: [{when: always, points: 5, cap: 9}]", "cap is for points of activities"),
+        (SCORED % "from: {prospect: score}, points: [{activity: call, points: 5}]", "either taken (from) or counted"),
+        (SCORED % "from: {prospect: score}, half_life: 30d", "has no half_life"),
+        (SCORED % "points: [{activity: call, points: 5}], min: 9, max: 3", "min is not below max"),
+        (GOOD + "score: {from: {prospect: s}}\nthresholds: {t: {at: 5, again_below: 9}}\n", "again_below is above at"),
+        (HANDED % "{user: a@example.com, queue: Inbound}", "names one of user, queue"),
+        (HANDED % "{round_robin: [a@example.com, a@example.com]}", "an owner is named twice"),
+        (HANDED % "{weights: {a@example.com: 0}}", "every number is 0"),
+        (GOOD + "opportunities: {without_roles: [ignore, active_contacts]}\n", "says ignore and something else"),
+        (GOOD + "opportunities: {without_roles: primary_contact}\n", "primary_contact and primary_contact_field go"),
+        (GOOD + "opportunities: {counts: {count: 2}}\n", "counts is asked of each opportunity by itself"),
+        (GOOD + "dates: {}\n", "dates needs patterns"),
+        (GOOD + "dates: {entered: Entered__c}\n", "is not a pattern of field names"),
+        (GOOD + "gate: {stage: {manual: soon}}\n", "is not until_promotion, forever, ignored"),
+        (GOOD + "opportunities: {precedence: won > lost}\n", "is not won, open and lost in an order"),
+        (WHEN % "activity: {upcoming: true, within: 5d}", "upcoming activities have no within"),
+        (WHEN % "activity: {latest_of: [call]}", "latest_of needs kind"),
+        (WHEN % "opportunity: {state: all_lost, count: 2}", "all_lost cannot be counted"),
+        ("opportunities: {pipeline: [One, Two]}\n" + WHEN % "opportunity: {past: Two}", "nothing comes after Two"),
+        (
+            "sources: {ours: {through: webhook}}\n" + WHEN % "activity: {kind: call, source: ours}",
+            "ours is a sender, not the source",
+        ),
+        ("stages:\n  - {name: A, when: {? [x] : 1}}\n", "a key must be a plain word"),
+    ],
+)
+def test_what_does_not_go_together_is_told_with_what_to_do(text, says):
+    found = mistakes(text)
+    assert any(says in what and hint for _, what, hint in found), found
+
+
+def test_anchors_and_merge_keys_mean_what_yaml_says():
+    mapping = loads("""
+conditions:
+  base: &base {country: DE, title: {contains: head}}
+stages:
+  - {name: A, when: {<<: *base, country: FR}}
+  - {name: B, when: {<<: [{country: AT}, *base]}}
+""")
+    said = [stage.rules[0].when.words() for stage in mapping.stages]
+    assert ("FR" in said[0], "DE" in said[0], "head" in said[0]) == (True, False, True), "what is said here wins"
+    assert ("AT" in said[1], "DE" in said[1], "head" in said[1]) == (True, False, True), "the first source wins"

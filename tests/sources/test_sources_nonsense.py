@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import ConnectorError
+from connector.base.facts import SourcePage
 from connector.base.ports import Source
 from connector.sources.hubspot.source import HubSpotSource
 from connector.sources.marketo.source import MarketoSource
@@ -65,23 +69,40 @@ def player() -> Iterator[Player]:
         yield served
 
 
-def poll(player: Player, name: str, answer: Any) -> None:
+@dataclass(frozen=True)
+class Met:
+    """What came of a poll: its pages, the error that ended it, and how many answers it had to make sense of."""
+
+    pages: list[SourcePage]
+    error: ConnectorError | None
+    answers: int
+
+
+def poll(player: Player, name: str, answer: Any) -> Met:
     """A poll that is answered alike again and again, but for the sign-in; it may go on for ever, and is not let."""
+    answers = 0
 
     def reply(asked: Asked) -> Reply:
+        nonlocal answers
         if "/oauth/" in asked.path:
             return Reply({"access_token": "a token", "expires_in": 3600})
+        answers += 1
         headers = {"Content-Type": "application/json", "Date": "Fri, 01 May 2026 12:00:00 GMT"}
         return Reply(answer, headers=headers)
 
     player.replies = [reply]
+    pages, error = [], None
     try:
-        for number, page in enumerate(SOURCES[name](player.url).poll(None, NOW)):
+        for page in islice(SOURCES[name](player.url).poll(None, NOW), 20):
             json.dumps(page.cursor)
-            if number > 20:
-                break
-    except ConnectorError:
-        pass
+            pages.append(page)
+    except ConnectorError as raised:
+        error = raised
+    return Met(pages, error, answers)
+
+
+NO_JSON = [b"{", b"<html>"]  # an answer that was cut off, or is a page of a proxy
+NO_MAP = [b"null", b"[]", b"7", b'"x"']
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -100,11 +121,39 @@ def poll(player: Player, name: str, answer: Any) -> None:
     ],
 )  # fmt: skip
 def test_an_answer_of_another_shape_is_no_crash(player: Player, name: str, answer: Any) -> None:
-    poll(player, name, answer)
+    met = poll(player, name, answer)
+    assert met.answers > 0, "it was asked"
+    assert met.pages or met.error, "something came of it"
+
+
+@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("answer", [*NO_JSON, *NO_MAP])
+def test_an_answer_that_is_no_json_object_is_an_error_with_a_hint(player: Player, name: str, answer: bytes) -> None:
+    met = poll(player, name, answer)
+    assert met.answers > 0
+    assert met.pages == []
+    assert met.error is not None
+    assert met.error.what
+
+
+ODD_ROWS = {
+    "pardot": {"values": [None, 7, {}], "nextPageToken": None},
+    "hubspot": {"results": [None, 7, {}]},
+}
+
+
+@pytest.mark.parametrize("name", ODD_ROWS)
+def test_rows_that_cannot_be_read_are_counted(player: Player, name: str) -> None:
+    met = poll(player, name, ODD_ROWS[name])
+    counted = sum((Counter(page.unknown) for page in met.pages), Counter[str]())
+    assert sum(counted.values()) >= 3
+    assert all("unreadable" in kind for kind in counted)
 
 
 @pytest.mark.parametrize("name", SOURCES)
 @settings(max_examples=cases(30))
 @given(answer=ENVELOPES)
 def test_no_answer_at_all_is_a_crash(player: Player, name: str, answer: Any) -> None:
-    poll(player, name, answer)
+    met = poll(player, name, answer)
+    assert met.answers > 0
+    assert met.pages or met.error
