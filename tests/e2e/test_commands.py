@@ -181,6 +181,43 @@ def test_check_finds_what_the_org_lacks(connected, served):
     assert any("Lifecycle_Stage__c" in each["what"] for each in only_document(done)["mistakes"])
 
 
+HANDED = """
+include: lead-liaison
+handoff: {when: {stage: Engaged}, owner: [{user: nobody@example.com}]}
+"""
+
+
+def test_check_names_owners_that_the_org_does_not_have(connected):
+    (connected.folder / "mine.yaml").write_text(HANDED)
+    done = connected("check", "--mapping", "mine.yaml")
+    assert done.returncode == 2
+    assert "nobody@example.com" in done.stdout
+    assert "try:" in done.stdout
+
+
+def test_check_says_which_field_the_user_cannot_see(connected, served):
+    served.org.set_field_access("Contact", "Lead_Status__c", visible=False)
+    done = connected("check", "--json")
+    assert done.returncode == 2
+    assert any("Lead_Status__c" in each["what"] for each in only_document(done)["mistakes"])
+
+
+def test_check_of_an_org_that_refuses_to_be_asked_ends_with_4(connected, served):
+    served.org.faults.on("daily_limit", path="describe")
+    done = connected("check")
+    assert done.returncode == 4
+    assert "try:" in done.stderr
+
+
+def test_check_says_when_an_org_tells_no_bounces(connected, served):
+    (connected.folder / "mine.yaml").write_text(
+        "include: lead-liaison\nstages: [{name: Engaged, when: {activity: {kind: email_bounce}}}]\n"
+    )
+    served.org.set_field_access("Contact", "EmailBouncedDate", visible=False)
+    done = connected("check", "--mapping", "mine.yaml")
+    assert "no EmailBouncedDate on Contact" in done.stdout
+
+
 @pytest.mark.parametrize("command", ["sync", "backfill", "run"])
 def test_missing_credentials_end_with_2_and_leave_nothing_behind(shell, command):
     done = shell(command)

@@ -137,10 +137,7 @@ def test_an_included_mapping_keeps_its_tests_to_itself():
 
 
 SCORED = GOOD + "score: {%s}\n"
-HANDED = (
-    GOOD
-    + "thresholds: {t: {at: 5}}\nscore: {points: [{activity: call, points: 9}]}\nhandoff: {when: {threshold: t}, owner: [%s]}\n"
-)
+HANDED = GOOD + "handoff: {when: {activity: call}, owner: [%s]}\n"
 WHEN = "stages: [{name: A, when: {%s}}]\n"
 
 
