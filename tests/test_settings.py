@@ -207,3 +207,12 @@ def test_a_secret_in_an_empty_file_is_a_mistake(folder, monkeypatch):
 def test_the_reference_names_the_file_of_every_secret():
     page = (Path(__file__).parents[1] / "docs" / "settings.md").read_text()
     assert [name for name in settings.secrets() if f"`{settings.variable_of(name)}_FILE`" not in page] == []
+
+
+@pytest.mark.parametrize(("content", "why"), [(None, "No such file"), ("no certificate", "it holds no certificate")])
+def test_a_file_of_authorities_that_cannot_be_used_is_told_before_anybody_is_asked(folder, monkeypatch, content, why):
+    if content:
+        (folder / "ca.pem").write_text(content)
+    monkeypatch.setenv("CONNECTOR_CA_BUNDLE", "ca.pem")
+    with pytest.raises(ConfigurationError, match=f"CONNECTOR_CA_BUNDLE: the file ca.pem cannot be used: {why}"):
+        settings.load_settings()

@@ -7,9 +7,7 @@ broke, mean "again" for every API. Nothing that leaves here carries a third-part
 
 from __future__ import annotations
 
-import errno
-import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -27,6 +25,7 @@ from connector import __version__
 from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError, LimitReached, Passing, Refused
 from connector.base.settings import LOOPBACK
+from connector.base.unreached import Unreached, why_unreached
 
 log = structlog.get_logger(__name__)
 
@@ -190,37 +189,37 @@ class Session(requests.Session):
         self.trust_env = not is_loopback(url)  # no proxy between this machine and itself
         if kind is not None:
             self._before(kind)
+        host = urlsplit(url).netloc.rpartition("@")[2]
         try:
             response = super().request(method, url, **kwargs, stream=True)
             self._read(response)
-        except requests.exceptions.SSLError as error:
-            raise ConfigurationError(
-                f"{self._api}: TLS with {urlsplit(url).netloc} failed: {_tls_fault(error)}",
-                "check the address; CONNECTOR_CA_BUNDLE names the PEM file of an authority of your own",
-            ) from None
         except requests.ReadTimeout:
+            said = f"{host} gave no answer in time"
             if once_timed_out:
-                raise TimedOut(f"{self._api} did not answer in time", "try again later") from None
-            raise _Again(Judgement(Reaction.AGAIN, "TIMEOUT", "no answer in time")) from None
+                raise TimedOut(f"{self._api}: {said}", "try again later") from None
+            raise self._fault(Unreached(said, "away", "try again later"), host) from None
         except requests.exceptions.ChunkedEncodingError:
             raise _Again(Judgement(Reaction.AGAIN, "CONNECTION", "cut-off answer")) from None
         except requests.ConnectionError as error:
-            host = urlsplit(url).netloc
-            why, is_wrong = connection_fault(error)
-            fault = f"{host} {why}"
-            if is_wrong and host not in self._heard:  # the address is wrong, most likely: waiting will not help
-                raise Passing(
-                    f"{self._api}: {fault}", "check the address, and that this machine may reach it"
-                ) from None
-            raise _Again(Judgement(Reaction.AGAIN, "CONNECTION", fault)) from None
+            raise self._fault(why_unreached(error, host), host) from None
         except requests.exceptions.ContentDecodingError:
             raise _Again(Judgement(Reaction.AGAIN, "CUT_OFF", "the answer cannot be unpacked")) from None
         except (requests.RequestException, ValueError) as error:
             raise ConfigurationError(
                 f"{self._api}: a request cannot be sent: {type(error).__name__}", "check the web address"
             ) from None
-        self._heard.add(urlsplit(url).netloc)
+        except OSError as error:  # the file of authorities that somebody named for requests is not there
+            raise ConfigurationError(f"{self._api}: {error}", "check REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE") from None
+        self._heard.add(host)
         return response, self._judge(response.status_code, body_of(response)) if _is_whole(response) else CUT_OFF
+
+    def _fault(self, fault: Unreached, host: str) -> Exception:
+        """What to raise. Who never answered is most likely a wrong address, and waiting will not help; who did, will
+        again."""
+        if fault.sort == "cut" or host in self._heard:
+            return _Again(Judgement(Reaction.AGAIN, "CONNECTION", fault.what))
+        kind = ConfigurationError if fault.sort == "wrong" else Passing
+        return kind(f"{self._api}: {fault.what}", fault.hint)
 
     def _read(self, response: requests.Response) -> None:
         """Reads the body as it comes, which requests does in one go with no bound but that between two bytes. Raises
@@ -259,36 +258,6 @@ class Session(requests.Session):
             f"{self._api} failed {state.attempt_number} times, the last time with {describe(0, judgement)}",
             "it usually passes; the next cycle asks again",
         )
-
-
-def connection_fault(error: requests.ConnectionError) -> tuple[str, bool]:
-    """Why there is no connection, as far as it is known, and whether that may well be a wrong address."""
-    if isinstance(error, requests.Timeout):
-        return "did not take the connection in time", False
-    cause = error.args[0] if error.args else None
-    reason = getattr(cause, "reason", cause)
-    if isinstance(reason, urllib3.exceptions.NameResolutionError):
-        return "does not resolve: there is no such name, or no name server", True
-    known = [each for each in _chain(reason) if isinstance(each, OSError) and each.strerror]
-    if any(each.errno == errno.ECONNREFUSED for each in known):
-        return "refused the connection", True
-    return f"cannot be reached: {known[0].strerror}" if known else "cut the connection", False
-
-
-def _tls_fault(error: requests.exceptions.SSLError) -> str:
-    cause = error.args[0] if error.args else None
-    for each in _chain(getattr(cause, "reason", cause)):
-        if isinstance(each, ssl.SSLCertVerificationError):
-            return f"its certificate is not trusted ({each.verify_message})"
-    return "it does not speak TLS as we do"
-
-
-def _chain(error: object) -> Iterator[BaseException]:
-    """An exception, and those that it wraps."""
-    while isinstance(error, BaseException):
-        yield error
-        wrapped = next((each for each in error.args if isinstance(each, BaseException)), None)
-        error = wrapped or error.__cause__ or error.__context__
 
 
 CUT_OFF = Judgement(Reaction.AGAIN, "CUT_OFF", "the answer is not valid JSON")

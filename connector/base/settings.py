@@ -10,6 +10,7 @@ import difflib
 import io
 import os
 import re
+import ssl
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -288,6 +289,8 @@ def _check(settings: Settings) -> None:
     for name in ("salesforce_login_url", "salesforce_instance_url", "pardot_url", "marketo_url", "hubspot_url"):
         if url := getattr(settings, name):
             check_url(url, variable_of(name))
+    if settings.ca_bundle is not None:
+        _check_authorities(settings.ca_bundle)
     if not re.fullmatch(r"\d{2,3}\.0", settings.salesforce_api_version):
         raise ConfigurationError(
             f"CONNECTOR_SALESFORCE_API_VERSION is not a version: {settings.salesforce_api_version}",
@@ -296,6 +299,16 @@ def _check(settings: Settings) -> None:
     for one, other in TOGETHER:
         if bool(getattr(settings, one)) != bool(getattr(settings, other)):
             raise ConfigurationError(f"{variable_of(one)} and {variable_of(other)} go together", "set both, or neither")
+
+
+def _check_authorities(bundle: Path) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(bundle)
+    except (ssl.SSLError, OSError) as error:
+        why = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+        raise ConfigurationError(
+            f"CONNECTOR_CA_BUNDLE: the file {bundle} cannot be used: {why}", "name a file in PEM form"
+        ) from None
 
 
 def check_url(url: str, name: str) -> str:
