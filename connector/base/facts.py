@@ -14,8 +14,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple
 
-Row = Mapping[str, Any]
-NOTHING: Mapping[str, Any] = {}
+from connector.base.json import JsonMap, JsonObject
+
+Row = JsonMap
+NOTHING: JsonMap = {}
 PEOPLE = ("Contact", "Lead")  # objects whose records are people
 
 
@@ -36,7 +38,7 @@ class Activity:
     direction: Direction
     occurred_at: datetime
     name: str = ""  # the form's, mail's, task's name
-    attributes: Mapping[str, Any] = field(default_factory=dict)  # JSON values
+    attributes: JsonMap = field(default_factory=dict)  # JSON values
     # How the person is found: the CRM id the source carries, else the source's own person, else the e-mail.
     crm_id: str | None = None
     prospect_id: str | None = None
@@ -51,7 +53,7 @@ class Prospect:
     id: str
     email: str | None = None
     crm_id: str | None = None  # Contact or Lead id
-    attributes: Mapping[str, Any] = field(default_factory=dict)  # "score", "grade" ...
+    attributes: JsonMap = field(default_factory=dict)  # "score", "grade" ...
     deleted: bool = False
 
 
@@ -64,7 +66,7 @@ class SourcePage:
     says nothing more of: those that are known become ``deleted`` and stay who they were.
     """
 
-    cursor: Mapping[str, Any]
+    cursor: JsonMap
     activities: tuple[Activity, ...] = ()
     prospects: tuple[Prospect, ...] = ()
     removed: tuple[str, ...] = ()
@@ -107,10 +109,10 @@ class Person:
     activities: tuple[Activity, ...] = ()
     prospects: tuple[Prospect, ...] = ()
     aliases: tuple[str, ...] = ()
-    memory: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    memory: Mapping[str, JsonMap] = field(default_factory=dict)
     account_opportunities: tuple[OpportunityRole, ...] = ()
     account_stage: str | None = None
-    former: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    former: Mapping[str, Mapping[str, JsonMap]] = field(default_factory=dict)
     former_prospects: tuple[Prospect, ...] = ()
 
 
@@ -144,7 +146,7 @@ class TrackDecision(NamedTuple):
     verdict: Verdict
     reason: str  # one sentence
     evidence: tuple[Evidence, ...] = ()
-    memory: Mapping[str, Any] = NOTHING  # JSON values
+    memory: JsonMap = NOTHING  # JSON values
 
 
 class Decision(NamedTuple):
@@ -176,7 +178,7 @@ class RecordChange:
     changes: tuple[Change, ...]
     account_id: str = ""
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> JsonObject:
         return {change.field: change.new for change in self.changes}
 
 

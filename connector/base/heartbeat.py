@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import unquote, urlsplit
+
+from connector.base.json import JsonMap, JsonObject
 
 Status = Literal["working", "ok", "held", "parked", "failed", "stopped"]
 
@@ -27,7 +28,7 @@ class Heartbeat:
     last_good: datetime | None = None
     why: str = ""
 
-    def as_dict(self, now: datetime) -> dict[str, Any]:
+    def as_dict(self, now: datetime) -> JsonObject:
         good = self.last_good
         return {
             "status": self.status,
@@ -79,9 +80,9 @@ def read_heartbeat(path: Path) -> Heartbeat | None:
         return None
 
 
-def health(beat: Heartbeat | None, now: datetime, max_age: float) -> dict[str, Any]:
+def health(beat: Heartbeat | None, now: datetime, max_age: float) -> JsonObject:
     """Whether the last good cycle ended at most ``max_age`` seconds ago, and in words why or why not."""
-    told: Mapping[str, Any] = beat.as_dict(now) if beat else {}
+    told: JsonMap = beat.as_dict(now) if beat else {}
     if beat is None:
         return {"healthy": False, "because": "no daemon has run here", "daemon": None}
     age = told["last_good_seconds_ago"]

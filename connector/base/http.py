@@ -24,6 +24,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_ran
 from connector import __version__
 from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError, LimitReached, Passing, Refused
+from connector.base.json import JsonMap
 from connector.base.settings import LOOPBACK
 from connector.base.unreached import Unreached, why_unreached
 
@@ -162,7 +163,7 @@ class Session(requests.Session):
         )
         return retrying(self._once, str(method), target, kwargs)
 
-    def _once(self, method: str, url: str, kwargs: Mapping[str, Any]) -> requests.Response:
+    def _once(self, method: str, url: str, kwargs: JsonMap) -> requests.Response:
         """One attempt; a stale token is renewed and the request replayed at once."""
         stale = self._token.get() if self._token else ""
         response, judgement = self._send(method, url, kwargs)
@@ -178,7 +179,7 @@ class Session(requests.Session):
             raise LimitReached(what, judgement.hint, code=judgement.code, until=judgement.until)
         raise Refused(what, judgement.hint, code=judgement.code)
 
-    def _send(self, method: str, url: str, given: Mapping[str, Any]) -> tuple[requests.Response, Judgement]:
+    def _send(self, method: str, url: str, given: JsonMap) -> tuple[requests.Response, Judgement]:
         kwargs = dict(given)
         kind = kwargs.pop("kind", None)
         once_timed_out = kwargs.pop("once_timed_out", False)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from connector.base.facts import Activity, Outcome, RecordChange, Row, SourcePage
+from connector.base.json import JsonMap
 
 Progress = Callable[[str, int, int | None], None]  # what, done, total (None: unknown)
 
@@ -93,7 +94,7 @@ class Salesforce(Protocol):
         """Writes, yielding the outcomes of each request as it is answered, at most ``pack`` rows at a time."""
         ...
 
-    def describe(self, object_name: str) -> Mapping[str, Any]:
+    def describe(self, object_name: str) -> JsonMap:
         """The describe answer as Salesforce sends it. Raises Refused for an unknown object."""
         ...
 
@@ -119,7 +120,7 @@ class Source(Protocol):
 
     name: str
 
-    def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
+    def poll(self, cursor: JsonMap | None, now: datetime) -> Iterator[SourcePage]:
         """Pages from ``cursor`` (None: from the beginning) until there is nothing new. Each page carries the cursor
         that resumes behind it. Re-reading is harmless: the store keys by (source, id)."""
         ...

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from connector.base.clock import SystemClock
 from connector.base.errors import ConfigurationError, Refused
+from connector.base.json import JsonMap, JsonObject
 from connector.base.ports import PolledObject
 from connector.base.settings import Settings
 from connector.commands.screen import grid, out, print_json, shown
@@ -36,7 +36,7 @@ class CheckReport:
     writes: dict[str, dict[str, str]] = field(default_factory=dict)
     sources: list[str] = field(default_factory=list)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         return {
             "mapping": self.mapping,
             "org": self.org,
@@ -125,14 +125,14 @@ def _owners(mapping: CompiledMapping, salesforce: SalesforceClient) -> list[Mist
     return []
 
 
-def describes(salesforce: SalesforceClient, mapping: CompiledMapping) -> dict[str, Mapping[str, Any] | None]:
+def describes(salesforce: SalesforceClient, mapping: CompiledMapping) -> dict[str, JsonMap | None]:
     """Object -> describe of everything that is read or written; None for an object the user cannot see."""
     names = {each.name for each in polled_objects(mapping)}
     names |= {name for fields in mapping.writes.values() for name in fields}
     return {name: _describe(salesforce, name) for name in sorted(names)}
 
 
-def _describe(salesforce: SalesforceClient, name: str) -> Mapping[str, Any] | None:
+def _describe(salesforce: SalesforceClient, name: str) -> JsonMap | None:
     try:
         return salesforce.describe(name)
     except Refused as error:

@@ -10,15 +10,15 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from connector.base.clock import SystemClock
 from connector.base.facts import Person
+from connector.base.json import JsonMap
 from connector.commands import cycle_text, explain_text, screen
 from connector.commands.explain import explain_now
 from connector.commands.practice import SYSTEMS, Practice, add_fields, fill, serve
@@ -144,7 +144,7 @@ def _worth_explaining(store: Store) -> list[Person]:
     return store.facts_of(list(chosen.values()))
 
 
-def _show(console: Console, told: Mapping[str, Any], reports: list[CycleReport]) -> None:
+def _show(console: Console, told: JsonMap, reports: list[CycleReport]) -> None:
     funnel = told["funnel"]
     rows = [
         (stage, *(f"{funnel[when][stage]:,}" for when in ("before", "after_backfill", "after_cycles")))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from connector.base.clock import Clock, SystemClock
 from connector.base.errors import ConfigurationError
 from connector.base.facts import PEOPLE, Person, Row
+from connector.base.json import JsonObject
 from connector.base.settings import Settings
 from connector.lifecycle import Assigner, explain
 from connector.lifecycle.accounts import ACCOUNT_TRACK
@@ -24,7 +24,7 @@ OWNER_KEYS = ("value", "current", "in_salesforce", "old", "new")  # where an own
 
 def explain_people(
     settings: Settings, query: str, at: datetime | None = None, clock: Clock | None = None
-) -> list[dict[str, Any]]:
+) -> list[JsonObject]:
     """One document a person found, or of an account. Raises ConfigurationError when nobody is. ``at``: as it was then:
     records as they were, what came later left out, the decisions that the log holds for that time."""
     mapping = load_mapping(settings)
@@ -43,14 +43,14 @@ def explain_people(
         return [explain_now(store, each, mapping, clock.now()) for each in ids]
 
 
-def explain_now(store: Store, person_id: str, mapping: CompiledMapping, now: datetime) -> dict[str, Any]:
+def explain_now(store: Store, person_id: str, mapping: CompiledMapping, now: datetime) -> JsonObject:
     """One person, as the next cycle decides them."""
     decisions = Decisions(mapping, store, known_owners(store, mapping), now)
     (person,) = decisions.facts([person_id])
     return explained(store, person, mapping, now, decisions.turn_of(person))
 
 
-def explain_past(store: Store, ids: Sequence[str], mapping: CompiledMapping, at: datetime) -> list[dict[str, Any]]:
+def explain_past(store: Store, ids: Sequence[str], mapping: CompiledMapping, at: datetime) -> list[JsonObject]:
     """The people of then whom these ids name."""
     with open_past(store, ids, at) as (past, then):
         decisions = Decisions(mapping, past, known_owners(store, mapping), at)
@@ -69,12 +69,12 @@ def explain_past(store: Store, ids: Sequence[str], mapping: CompiledMapping, at:
     return found
 
 
-def decided_at(store: Store, person: Person, at: datetime) -> list[dict[str, Any]]:
+def decided_at(store: Store, person: Person, at: datetime) -> list[JsonObject]:
     """The last decision of each track then: the latest one where it is that old, else as the log has it."""
     moment, tracks = at.isoformat(), [each for each in store.latest(person.id) if each["person_id"] == person.id]
     own = {each["track"] for each in tracks if not each["since"] or each["since"] <= moment}
     former = {*person.aliases, *(f"{each.source}:{each.id}" for each in person.prospects)}
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, JsonObject] = {}
     for each in store.history(person.id):  # newest first
         is_theirs = each["person_id"] == person.id or (each["person_id"] in former and each["track"] not in own)
         if is_theirs and each["at"] <= moment:
@@ -108,8 +108,8 @@ def explained(
     mapping: CompiledMapping,
     now: datetime,
     assigner: Assigner,
-    decided: list[dict[str, Any]] | None = None,
-) -> dict[str, Any]:
+    decided: list[JsonObject] | None = None,
+) -> JsonObject:
     """Who it is, what was decided and why, what became of it, what every rule says now, what happened to them, and what
     was written. ``decided``: None for the latest decisions."""
     moment = now.isoformat()
@@ -148,7 +148,7 @@ def explained(
     }
 
 
-def become(decided: dict[str, Any], fields: Row, history: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def become(decided: JsonObject, fields: Row, history: Sequence[JsonObject]) -> JsonObject:
     """A decision with what became of it. ``in_salesforce``: what stands there (absent for what is not written).
     ``outcome``: "written", "changed" by somebody since, "refused" with ``code`` and ``message``, or "waiting"."""
     track = decided["track"]
@@ -167,13 +167,13 @@ def become(decided: dict[str, Any], fields: Row, history: Sequence[dict[str, Any
     return told | {"outcome": "changed"}
 
 
-def _owners(*rows: Sequence[dict[str, Any]]) -> set[str]:
+def _owners(*rows: Sequence[JsonObject]) -> set[str]:
     """Ids of the owners that these rows tell of."""
     ids = {each.get(name) for part in rows for each in part if each["track"] == "owner" for name in OWNER_KEYS}
     return {each for each in ids if each}
 
 
-def explained_account(store: Store, account: str, mapping: CompiledMapping, now: datetime) -> dict[str, Any]:
+def explained_account(store: Store, account: str, mapping: CompiledMapping, now: datetime) -> JsonObject:
     """The same of an account: the stage it was given, whose it is, and how far each of its people came."""
     row = store.records([account]).get(account, {})
     people = store.people_of_accounts([account]).get(account, {})

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from connector.base.json import JsonMap
 from connector.base.text import count
 from connector.commands.screen import NONE, grid, out, print_json, shown
 from connector.lifecycle.plan import NUMBERS
@@ -20,7 +21,7 @@ BECAME = {  # of what was decided
 }
 
 
-def explanations(people: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+def explanations(people: Sequence[JsonMap], *, as_json: bool) -> None:
     if as_json:
         print_json(people)
         return
@@ -29,7 +30,7 @@ def explanations(people: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
         explanation(console, person)
 
 
-def explanation(console: Console, person: Mapping[str, Any], *, rules: bool = True, history: bool = True) -> None:
+def explanation(console: Console, person: JsonMap, *, rules: bool = True, history: bool = True) -> None:
     """One person: every track with its rule, reason and evidence, then what happened so far."""
     email = f" <{person['email']}>" if person.get("email") else ""
     console.print(
@@ -78,7 +79,7 @@ def explanation(console: Console, person: Mapping[str, Any], *, rules: bool = Tr
         history_table(console, person["history"], names)
 
 
-def history_table(console: Console, history: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> None:
+def history_table(console: Console, history: Sequence[JsonMap], names: Mapping[str, str]) -> None:
     told = [each for each in history if not is_beside(each["track"])]
     rows = [
         (
@@ -99,7 +100,7 @@ def _value(value: Any, names: Mapping[str, str], nothing: str = NONE) -> str:
     return nothing if value is None or value == "" else names.get(str(value), str(value))
 
 
-def _headline(track: Mapping[str, Any], names: Mapping[str, str]) -> str:
+def _headline(track: JsonMap, names: Mapping[str, str]) -> str:
     """What stands in Salesforce, and what was decided where that is something else."""
     decided = _value(track["current"] if track["value"] is None else track["value"], names)
     reason = track["reason"].removeprefix(f"{decided}: ")
@@ -110,7 +111,7 @@ def _headline(track: Mapping[str, Any], names: Mapping[str, str]) -> str:
     return f"{track['track']}: [bold]{shown(stands)}[/bold] - {shown(said)}"
 
 
-def _to_come(person: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
+def _to_come(person: JsonMap, names: Mapping[str, str]) -> Iterator[str]:
     """What the next cycle decides otherwise."""
     before = {each["track"]: each["value"] for each in person["decided"]}
     for each in person.get("now", {}).get("tracks", ()):
@@ -118,7 +119,7 @@ def _to_come(person: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[st
             yield f"the next cycle moves {each['track']} to {_value(each['value'], names)}: {each['reason']}"
 
 
-def _because(rule: Mapping[str, Any]) -> str:
+def _because(rule: JsonMap) -> str:
     """What was found, and what would change the answer, where that is not the condition itself."""
     found, lacks, when = _found(rule), rule.get("would_change", ""), _condition(rule)
     if lacks in {when, f"({when})", when[1:-1], f"{when} ({found})"}:
@@ -129,7 +130,7 @@ def _because(rule: Mapping[str, Any]) -> str:
     return "; ".join(part for part in (found, takes) if part)
 
 
-def _found(rule: Mapping[str, Any]) -> str:
+def _found(rule: JsonMap) -> str:
     """Of a compound rule, what was found of each clause."""
     parts = rule.get("parts", ())
     if not parts:
@@ -137,7 +138,7 @@ def _found(rule: Mapping[str, Any]) -> str:
     return "; ".join(dict.fromkeys(found for part in parts if (found := _found(part))))
 
 
-def _condition(rule: Mapping[str, Any]) -> str:
+def _condition(rule: JsonMap) -> str:
     """In words, with the clauses of a compound rule."""
     parts = [_condition(part) for part in rule.get("parts", ())]
     if not parts:
@@ -148,7 +149,7 @@ def _condition(rule: Mapping[str, Any]) -> str:
     return f"({joined})" if rule["condition"] == "any of" else joined
 
 
-def rules_table(console: Console, tracks: Sequence[Mapping[str, Any]]) -> None:
+def rules_table(console: Console, tracks: Sequence[JsonMap]) -> None:
     """Every rule: whether it holds, what was found, and what would change the answer."""
     rows = [
         (track["track"], to, _condition(rule), "yes" if rule["matched"] else "no", _because(rule))
@@ -160,7 +161,7 @@ def rules_table(console: Console, tracks: Sequence[Mapping[str, Any]]) -> None:
         console.print(grid("Rules", ("track", "to", "when", "holds", "because"), rows))
 
 
-def _rules(track: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _rules(track: JsonMap) -> Iterator[tuple[str, JsonMap]]:
     """Where each rule leads, and the rule; moves out of where somebody stands with their names."""
     for rule in track["rules"]:
         yield rule["to"], rule

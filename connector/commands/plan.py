@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
 
 from connector import mapping as mappings
 from connector.base.clock import Clock, SystemClock
+from connector.base.json import JsonObject
 from connector.base.ports import Progress
 from connector.base.settings import Settings
 from connector.mapping import CompiledMapping
@@ -34,7 +34,7 @@ class Preview:
     assumed: list[str]
     write_calls: int  # Salesforce API calls that the writes would cost
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         told = self.report.document()
         kept = ["mapping", "people_decided", "people_to_change", "accounts_to_change", "unchanged"]
         kept += ["changes", "rules", "held", *(["people_held"] if self.report.listing is not None else [])]

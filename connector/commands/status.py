@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from connector.base import heartbeat
 from connector.base.clock import SystemClock
 from connector.base.errors import ConfigurationError
 from connector.base.facts import PEOPLE
+from connector.base.json import JsonObject
 from connector.base.settings import Settings
 from connector.mapping import CompiledMapping
 from connector.pipeline.approval import APPROVED, HELD, held_back
@@ -27,7 +27,7 @@ INTERNAL = frozenset(
 )  # kept beside the cursors of objects and sources
 
 
-def read_status(settings: Settings) -> dict[str, Any]:
+def read_status(settings: Settings) -> JsonObject:
     """JSON values: the document of ``connector status --json``."""
     clock = SystemClock()
     beat, mapping = heartbeat.read_heartbeat(heartbeat.beside(settings.state)), _mapping(settings)
@@ -54,10 +54,10 @@ def read_status(settings: Settings) -> dict[str, Any]:
         }
 
 
-def _grouped(refused: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _grouped(refused: list[JsonObject]) -> list[JsonObject]:
     """The refused writes by code and message, the most frequent first. Messages that differ in nothing but the record
     they name are one."""
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, str], list[JsonObject]] = {}
     for each in refused:
         groups.setdefault((each["code"], RECORD_ID.sub("...", each["message"])), []).append(each)
     ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))

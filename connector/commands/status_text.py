@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
+from connector.base.json import JsonMap, JsonObject
 from connector.base.text import count
 from connector.commands.screen import NONE, grid, out, print_json, shown
 
 GROUPS, RECORDS = 10, 3  # reasons shown, and records of each; --json has all
 
 
-def show_status(report: Mapping[str, Any], *, as_json: bool) -> None:
+def show_status(report: JsonMap, *, as_json: bool) -> None:
     if as_json:
         print_json(report)
         return
@@ -64,7 +64,7 @@ def show_status(report: Mapping[str, Any], *, as_json: bool) -> None:
     console.print(f"daemon: {_daemon(report['heartbeat'])}; mapping version {report['mapping']}", soft_wrap=True)
 
 
-def refused(console: Console, groups: Sequence[Mapping[str, Any]]) -> None:
+def refused(console: Console, groups: Sequence[JsonMap]) -> None:
     """By what Salesforce said, the most frequent first."""
     if not groups:
         return
@@ -80,7 +80,7 @@ def refused(console: Console, groups: Sequence[Mapping[str, Any]]) -> None:
     console.print("--json names all of them\n")
 
 
-def _daemon(beat: Mapping[str, Any] | None) -> str:
+def _daemon(beat: JsonMap | None) -> str:
     if beat is None:
         return "no sign of one"
     good = beat["last_good_seconds_ago"]
@@ -89,14 +89,14 @@ def _daemon(beat: Mapping[str, Any] | None) -> str:
     return f"{beat['status']}{why}, {last}"
 
 
-def _how(cycle: Mapping[str, Any]) -> str:
+def _how(cycle: JsonMap) -> str:
     """How a cycle went; one that a crash cut off never said."""
     if cycle.get("error"):
         return f"failed: {cycle['error']}"
     return str(cycle.get("result") or ("done" if cycle.get("ended_at") else "did not end"))
 
 
-def joined(report: Mapping[str, Any]) -> Iterator[str]:
+def joined(report: JsonMap) -> Iterator[str]:
     """Whom the numbers count besides, or only once."""
     counts = report["counts"]
     if alone := counts["prospects_alone"]:
@@ -108,7 +108,7 @@ def joined(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"e-mail addresses of more records than identity joins (at_most), which stay apart: {crowded:,}"
 
 
-def _heard_of(source: str, cycles: Sequence[Mapping[str, Any]]) -> str:
+def _heard_of(source: str, cycles: Sequence[JsonMap]) -> str:
     """How the last cycle that asked a source got on with it; cycles come the newest first."""
     for each in cycles:
         report = each.get("report") or {}
@@ -119,5 +119,5 @@ def _heard_of(source: str, cycles: Sequence[Mapping[str, Any]]) -> str:
     return "not in the last cycles"
 
 
-def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+def _flat(row: JsonMap) -> JsonObject:
     return {**(row.get("report") or {}), **{key: value for key, value in row.items() if key != "report"}}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from connector.base.facts import Change, Decision, Evidence, RecordChange, Row, TrackDecision, Verdict
+from connector.base.json import JsonMap
 from connector.lifecycle.mapping import CompiledMapping
 
 ACCOUNT_TRACK = "account_stage"
@@ -32,7 +33,7 @@ def decide_account(
     account: str,
     row: Row,
     people: Mapping[str, Reached],
-    memory: Mapping[str, Any],
+    memory: JsonMap,
     field: str,
     mapping: CompiledMapping,
 ) -> tuple[Decision, RecordChange | None]:
@@ -47,7 +48,7 @@ def decide_account(
 
 
 def _decide(
-    current: str | None, people: Mapping[str, Reached], memory: Mapping[str, Any], mapping: CompiledMapping
+    current: str | None, people: Mapping[str, Reached], memory: JsonMap, mapping: CompiledMapping
 ) -> TrackDecision:
     furthest = roll_up((each.stage for each in people.values()), mapping)
     written = memory.get("written")

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
 
+from connector.base.json import JsonObject
 from connector.lifecycle.ladder import Ladder, Memory
 from connector.lifecycle.values import time_of
 from connector.lifecycle.view import View
@@ -37,7 +37,7 @@ class DateFields:
 
 def stage_dates(
     view: View, ladder: Ladder, memory: Memory, origin: int, target: int, entered_at: datetime | None
-) -> dict[str, Any]:
+) -> JsonObject:
     """``{"entered": ..., "left": ...}`` after a decision. Stages on the way that the facts vouch for count as passed
     through, on the day the facts say."""
     entered: Entered = dict(memory.get("entered", {}))
@@ -75,13 +75,13 @@ def _leave_others(ladder: Ladder, name: str, entered: Mapping[str, list[str]], l
         left.setdefault(stage, entered[following][0])
 
 
-def date_values(dates: DateFields, memory: Memory) -> dict[str, Any]:
+def date_values(dates: DateFields, memory: Memory) -> JsonObject:
     """Field -> value to write, from what is remembered of the stage track."""
-    values: dict[str, Any] = {}
+    values: JsonObject = {}
     left: Mapping[str, str] = memory.get("left", {})
     for stage, (at, how) in memory.get("entered", {}).items():
         start, end = time_of(at), time_of(left.get(stage))
-        said: dict[str, Any] = {"entered": _text(start, dates.as_date), "how": how}
+        said: JsonObject = {"entered": _text(start, dates.as_date), "how": how}
         if end is not None and start is not None:
             said |= {"exited": _text(end, dates.as_date), "days": max(0, (end - start).days)}
         elif end is None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from connector.base.facts import Evidence, Person, TrackDecision
+from connector.base.json import JsonObject
 from connector.lifecycle.assignment import Assigner
 from connector.lifecycle.conditions import Finding
 from connector.lifecycle.decide import LOCKED, decide, look_at
@@ -44,7 +44,7 @@ class Explanation:
     tracks: tuple[TrackExplained, ...]
     review_at: datetime | None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """JSON values."""
         return {
             "person": self.person_id,
@@ -149,7 +149,7 @@ _LOOKS: dict[str, tuple[Callable[[View, Program], Looked], Callable[[View, Progr
 }
 
 
-def _track_dict(track: TrackExplained) -> dict[str, Any]:
+def _track_dict(track: TrackExplained) -> JsonObject:
     decision = track.decision
     return {
         "track": decision.track,
@@ -172,12 +172,12 @@ def _evidence_of(track: TrackExplained) -> tuple[Evidence, ...]:
     )
 
 
-def _rule_dict(rule: RuleExplained) -> dict[str, Any]:
+def _rule_dict(rule: RuleExplained) -> JsonObject:
     return {"to": rule.step, "rule": rule.rule, "line": rule.line, **_finding_dict(rule.finding)}
 
 
-def _finding_dict(finding: Finding) -> dict[str, Any]:
-    found: dict[str, Any] = {"condition": finding.text, "matched": finding.matched}
+def _finding_dict(finding: Finding) -> JsonObject:
+    found: JsonObject = {"condition": finding.text, "matched": finding.matched}
     if finding.found:
         found["found"] = finding.found
     if finding.lacks:
@@ -189,5 +189,5 @@ def _finding_dict(finding: Finding) -> dict[str, Any]:
     return found
 
 
-def _evidence_dict(each: Evidence) -> dict[str, Any]:
+def _evidence_dict(each: Evidence) -> JsonObject:
     return {"kind": each.kind, "ref": each.ref, "text": each.text, "at": each.at.isoformat() if each.at else None}

@@ -14,9 +14,9 @@ nobody goes back and forth between the two on the same facts.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from connector.base.facts import TrackDecision, Verdict
+from connector.base.json import JsonObject
 from connector.lifecycle.conditions import Grounds
 from connector.lifecycle.dates import stage_dates
 from connector.lifecycle.ladder import NO_MEMORY, NOWHERE, UNKNOWN, Ladder, Memory, Standing
@@ -280,7 +280,7 @@ class Passage:
     def _remembered(self, value: str | None, entered: datetime | None, rule: str) -> Memory:
         """What is handed back the next time, as JSON: where somebody stands, since when, by which rule."""
         view, ladder, memory = self.view, self.ladder, self.memory
-        remembered: dict[str, Any] = {
+        remembered: JsonObject = {
             "written": value,
             "at": ladder.names[self.target],
             "since": entered.isoformat() if entered is not None else None,
@@ -323,7 +323,7 @@ class Passage:
 def _outside(view: View, ladder: Ladder, current: str | None, memory: Memory) -> TrackDecision:
     """The track is not decided for people at this stage."""
     is_clear = ladder.track.outside == "clear" and current is not None and ladder.object_name != "Lead"
-    remembered: dict[str, Any] = {"written": None if is_clear else current, "record": view.person.id}
+    remembered: JsonObject = {"written": None if is_clear else current, "record": view.person.id}
     if "took" in memory:
         remembered["took"] = memory["took"]
     ladder.show(view, NOWHERE, None)

@@ -6,12 +6,11 @@ remembered, and nobody is handed off twice for one occasion. Who of the rule's o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from connector.base.facts import NOTHING, TrackDecision
+from connector.base.json import JsonMap
 from connector.lifecycle.activity import HasActivity
 from connector.lifecycle.compare import OneOf
 from connector.lifecycle.conditions import Condition, Test
@@ -93,7 +92,7 @@ class Handoffs:
         owners: list[tuple[OwnerRule, Test | None]],
         current: str | None,
         on: list[str],
-        memory: Mapping[str, Any],
+        memory: JsonMap,
     ) -> tuple[TrackDecision, Handoff | None]:
         rule, lacks = _rule_for(view, owners)
         evidence = handoff.when.why(view)

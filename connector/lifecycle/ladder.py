@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from connector.base.json import JsonMap
 from connector.lifecycle.conditions import Test, can_hold
 from connector.lifecycle.measures import AccountStageIs
 from connector.lifecycle.model import Move, Rule, Step, Track
@@ -15,7 +14,7 @@ from connector.lifecycle.view import ByPresence, Present, View
 
 NOWHERE = -1  # the field is empty
 UNKNOWN = -2  # the field has a value that the mapping does not know
-Memory = Mapping[str, Any]
+Memory = JsonMap
 NO_MEMORY: Memory = {}
 CompiledRule = tuple[int, Rule, Test]  # position, rule, test
 FIRST_ANSWER = "?"  # a hold's answer when the person is seen for the first time: whatever the rules say now

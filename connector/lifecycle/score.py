@@ -11,9 +11,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from connector.base.facts import NOTHING, Evidence, TrackDecision
+from connector.base.json import JsonMap
 from connector.lifecycle.activity import Candidates, HasActivity
 from connector.lifecycle.conditions import Condition, Test, can_hold
 from connector.lifecycle.values import ONE_DAY, number_of, show
@@ -173,7 +173,7 @@ class Scorer:
         field = (self.score.fields or NOTHING).get(self.object_name)
         current = view.fields.get(field) if field else None
         on = [each.name for each in self.thresholds if view.latched[each.name]]
-        memory: Mapping[str, Any] = {"value": value, "on": on}
+        memory: JsonMap = {"value": value, "on": on}
         if self.score.source is not None and (base := view.bases.get(self.name)):
             memory = {**memory, "base": base}
         before = number_of(current)

@@ -8,11 +8,12 @@ looked at changes, the same things are looked at again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from connector.base.facts import NOTHING, Activity, OpportunityRole, Person, Row
+from connector.base.json import JsonMap
 from connector.lifecycle.owners import NO_OWNERS, Owners
 from connector.lifecycle.values import time_of
 
@@ -73,7 +74,7 @@ class View:
         if "owner" in memory or "stage" in memory:
             self._remember(memory.get("owner", NOTHING), memory.get("stage", NOTHING))
 
-    def _remember(self, owner: Mapping[str, Any], stage: Mapping[str, Any]) -> None:
+    def _remember(self, owner: JsonMap, stage: JsonMap) -> None:
         if "at" in owner:
             self.handed_off, self.handed_by = time_of(owner["at"]), owner.get("by")
         if "restarted" in stage:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
+from connector.base.json import JsonMap, JsonObject
 from connector.lifecycle.model import Manual, Move, Rule, Step, Track
 from connector.lifecycle.program import Model
 from connector.lifecycle.score import Score, Threshold
@@ -14,10 +14,10 @@ from connector.mapping.sections import FIELDS_SECTION
 from connector.mapping.shape import Reading
 from connector.mapping.sources import score_source
 
-NO_GATE: dict[str, Any] = {"direction": None, "manual": Manual(), "stages": None, "outside": "leave"}
+NO_GATE: JsonObject = {"direction": None, "manual": Manual(), "stages": None, "outside": "leave"}
 
 
-def build(values: Mapping[str, Any], reading: Reading) -> Model:
+def build(values: JsonMap, reading: Reading) -> Model:
     """The model; what does not fit together is noted."""
     fields = values["fields"] or {key: spec.default for key, spec in FIELDS_SECTION.keys.items()}
     gate = values["gate"] or {"stage": None, "status": None, "lock": None}
@@ -44,7 +44,7 @@ def build(values: Mapping[str, Any], reading: Reading) -> Model:
     )
 
 
-def _scores(values: Mapping[str, Any], fields: Mapping[str, Any], reading: Reading) -> Iterable[Score]:
+def _scores(values: JsonMap, fields: JsonMap, reading: Reading) -> Iterable[Score]:
     taken = {"score": score_source(values["score"], values["sources"], reading)}
     for name in ("score", "fit"):
         said = values[name]
@@ -57,7 +57,7 @@ def _scores(values: Mapping[str, Any], fields: Mapping[str, Any], reading: Readi
         yield Score(name, source, points, said.get("half_life"), said["min"], said["max"], fields[name])
 
 
-def _thresholds(values: Mapping[str, Any], reading: Reading) -> Iterable[Threshold]:
+def _thresholds(values: JsonMap, reading: Reading) -> Iterable[Threshold]:
     for name, said in values.items():
         if said["of"] not in reading.names["number"]:
             of = said["of"]
@@ -65,7 +65,7 @@ def _thresholds(values: Mapping[str, Any], reading: Reading) -> Iterable[Thresho
         yield Threshold(name, said["of"], said["at"], said["again_below"], said["place"].line)
 
 
-def _tags(tags: Iterable[Tag], fields: Mapping[str, Any], reading: Reading) -> Iterable[Tag]:
+def _tags(tags: Iterable[Tag], fields: JsonMap, reading: Reading) -> Iterable[Tag]:
     seen: set[str] = set()
     for tag in tags:
         place = Place(next(iter(reading.names["stage"].values())).file, tag.line)
@@ -81,10 +81,10 @@ def _tags(tags: Iterable[Tag], fields: Mapping[str, Any], reading: Reading) -> I
 
 def _track(
     name: str,
-    steps: Iterable[Mapping[str, Any]],
-    values: Mapping[str, Any],
-    fields: Mapping[str, Any],
-    gate: Mapping[str, Any],
+    steps: Iterable[JsonMap],
+    values: JsonMap,
+    fields: JsonMap,
+    gate: JsonMap,
     reading: Reading,
 ) -> Track:
     more: dict[str, list[Rule]] = {}
@@ -110,7 +110,7 @@ def _track(
     )
 
 
-def _step(kind: str, step: Mapping[str, Any], more: list[Rule], reading: Reading) -> Step:
+def _step(kind: str, step: JsonMap, more: list[Rule], reading: Reading) -> Step:
     place, name = step["place"], step["name"]
     rules = [Rule(name, step["when"], place.file, place.line)] if step["when"] else []
     rules += more
@@ -147,7 +147,7 @@ def _check_values(kind: str, steps: Iterable[Step], fields: Mapping[str, str], r
             seen.setdefault(value, step.name)
 
 
-def _moves(track: str, moves: Iterable[Mapping[str, Any]], reading: Reading) -> Iterable[Move]:
+def _moves(track: str, moves: Iterable[JsonMap], reading: Reading) -> Iterable[Move]:
     known, other = reading.names[track], reading.names["status" if track == "stage" else "stage"]
     used: set[str] = set()
     for move in moves:

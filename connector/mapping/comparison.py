@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from connector.base.json import JsonObject
 from connector.lifecycle.compare import (
     Ahead,
     Comparison,
@@ -43,7 +44,7 @@ class AnyValue(Shape):
             return tree.value
         return self._mismatch(tree, reading, "write missing for an empty field" if isinstance(tree, Scalar) else "")
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         return {"type": ["string", "number", "boolean"]}
 
 
@@ -63,7 +64,7 @@ class ComparisonShape(Shape):
             return reading.bad(tree.place, "a comparison with nothing", "write missing for an empty field")
         return OneOf((tree.value,))
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         return {"$ref": "#/$defs/comparison"}
 
 
@@ -149,7 +150,7 @@ def _date(text: str) -> datetime | None:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def definition() -> dict[str, Any]:
+def definition() -> JsonObject:
     """The JSON Schema of a comparison."""
     properties = {key: {**spec.shape.schema(), "description": spec.doc} for key, (spec, _) in FORMS.items()}
     form = {"type": "object", "properties": properties, "additionalProperties": False, "minProperties": 1}

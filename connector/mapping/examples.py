@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connector.base.facts import PEOPLE, Activity, Decision, Direction, OpportunityRole, Person, Prospect
+from connector.base.json import JsonMap, JsonObject
 from connector.lifecycle.assignment import Assigner
 from connector.lifecycle.decide import decide
 from connector.lifecycle.mapping import CompiledMapping
@@ -56,7 +57,7 @@ class Anything(Shape):
     def read(self, tree: Tree, reading: Reading) -> Any:
         return plain(tree) if isinstance(tree, Map) else self._mismatch(tree, reading)
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         return {"type": "object"}
 
 
@@ -127,7 +128,7 @@ STEP_KEYS: dict[str, Key] = {
 }
 
 
-def _with_place(values: dict[str, Any], place: Place, _reading: Reading) -> dict[str, Any]:
+def _with_place(values: JsonObject, place: Place, _reading: Reading) -> JsonObject:
     return {**values, "place": place}
 
 
@@ -145,7 +146,7 @@ EXAMPLE = Block(
 )
 
 
-def run_examples(examples: Iterable[Mapping[str, Any]], mapping: CompiledMapping, reading: Reading) -> None:
+def run_examples(examples: Iterable[JsonMap], mapping: CompiledMapping, reading: Reading) -> None:
     """Notes every step that does not come out as expected."""
     owners = Owners({name: name for name in mapping.owners})
     for example in examples:
@@ -168,14 +169,12 @@ def somebody(object_name: str) -> Person:
     )
 
 
-def _changed(
-    person: Person, step: Mapping[str, Any], mapping: CompiledMapping, reading: Reading, at: datetime
-) -> Person:
+def _changed(person: Person, step: JsonMap, mapping: CompiledMapping, reading: Reading, at: datetime) -> Person:
     """The person after what the step says happened."""
     if step["becomes"]:
         person = _converted(person, step["becomes"], mapping)
     fields = {**person.fields, **_fields(step, person.object, mapping, reading)}
-    changes: dict[str, Any] = {"fields": fields, "account": {**person.account, **(step["account"] or {})}}
+    changes: JsonObject = {"fields": fields, "account": {**person.account, **(step["account"] or {})}}
     if step["prospect"] is not None:
         before = person.prospects[0].attributes if person.prospects else {}
         crm_id = person.id if person.object in PEOPLE else None
@@ -195,8 +194,8 @@ def _changed(
     return replace(person, **changes)
 
 
-def _fields(step: Mapping[str, Any], object_name: str, mapping: CompiledMapping, reading: Reading) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
+def _fields(step: JsonMap, object_name: str, mapping: CompiledMapping, reading: Reading) -> JsonObject:
+    fields: JsonObject = {}
     for name, value in (step["person"] or {}).items():
         api_name = reading.attributes.get(name, {}).get(object_name, name)
         fields[api_name] = None if value == "missing" else value
@@ -219,7 +218,7 @@ def _converted(person: Person, object_name: str, mapping: CompiledMapping) -> Pe
     )
 
 
-def _deal(spec: Mapping[str, Any], number: int, at: datetime) -> tuple[str, OpportunityRole]:
+def _deal(spec: JsonMap, number: int, at: datetime) -> tuple[str, OpportunityRole]:
     stage, is_closed, is_won = _DEALS[spec["state"] or "open"]
     key = spec["id"] or str(number + 1)
     then = at - spec["ago"]
@@ -239,9 +238,7 @@ def _deal(spec: Mapping[str, Any], number: int, at: datetime) -> tuple[str, Oppo
     return "role", OpportunityRole(f"00K{key}", f"006{key}", role, opportunity)
 
 
-def _activities(
-    spec: Mapping[str, Any], have: int, at: datetime, person_id: str, feeds: Mapping[str, str]
-) -> Iterable[Activity]:
+def _activities(spec: JsonMap, have: int, at: datetime, person_id: str, feeds: Mapping[str, str]) -> Iterable[Activity]:
     """``feeds``: sender -> the source through which it comes."""
     kind, source, attributes = spec["kind"], spec["source"], spec["attributes"]
     if source in feeds:
@@ -269,7 +266,7 @@ def _written(person: Person, decision: Decision, mapping: CompiledMapping) -> Pe
     return replace(person, fields=fields, memory={track.track: track.memory for track in decision.tracks})
 
 
-def _wrong(expect: Mapping[str, Any], person: Person, decision: Decision, mapping: CompiledMapping) -> Iterable[str]:
+def _wrong(expect: JsonMap, person: Person, decision: Decision, mapping: CompiledMapping) -> Iterable[str]:
     tracks = {track.track: track for track in decision.tracks}
     written = _written(person, decision, mapping).fields
     for name in ("stage", "status", "owner", "score", "fit"):
@@ -293,7 +290,7 @@ def _wrong(expect: Mapping[str, Any], person: Person, decision: Decision, mappin
             yield f"{field} is {written.get(field)}, not {wanted}"
 
 
-def _wrong_tags(wanted: tuple[Any, ...], tracks: Mapping[str, Any], mapping: CompiledMapping) -> Iterable[str]:
+def _wrong_tags(wanted: tuple[Any, ...], tracks: JsonMap, mapping: CompiledMapping) -> Iterable[str]:
     value = tracks["tags"].value if "tags" in tracks else None
     ours = {tag.name for tag in mapping.model.tags}
     parts = {part.strip() for part in (value or "").split(mapping.model.tag_separator)} - {""}

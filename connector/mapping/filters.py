@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from connector.base.json import JsonObject
 from connector.lifecycle.activity import ANCHORS, HasActivity
 from connector.lifecycle.compare import OneOf
 from connector.lifecycle.opportunity import STATES, WHOLE, HasOpportunity
@@ -49,11 +50,11 @@ class Filters(Shape):
             found.append((key, compare))
         return BAD if any(compare is BAD for _, compare in found) else tuple(found)
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         return {"type": "object", "additionalProperties": COMPARISON.schema(), "minProperties": 1}
 
 
-def _activity(values: dict[str, Any], place: Place, reading: Reading) -> Any:
+def _activity(values: JsonObject, place: Place, reading: Reading) -> Any:
     words = values.pop("short")
     if words is not None and len(words) == 1 and words[0] in DIRECTIONS:
         values["direction"] = words[0]
@@ -77,7 +78,7 @@ def _activity(values: dict[str, Any], place: Place, reading: Reading) -> Any:
     return HasActivity(**values, ignored=frozenset() if values["kinds"] else reading.ignored_kinds)
 
 
-def _opportunity(values: dict[str, Any], place: Place, reading: Reading) -> Any:
+def _opportunity(values: JsonObject, place: Place, reading: Reading) -> Any:
     role = list(values["role_where"] or ())
     if values["role"]:
         role.append(("Role", OneOf(values["role"])))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from connector.base.json import JsonObject
 from connector.lifecycle.conditions import (
     AccountIs,
     All,
@@ -94,7 +95,7 @@ class ConditionShape(Shape):
         hint = did_you_mean(key, known, "for a field of the record write field: {" + key + ": ...}")
         return reading.bad(place, f"there is no condition {key}", hint)
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         return {"$ref": "#/$defs/condition"}
 
 
@@ -126,7 +127,7 @@ class Steps(Shape):
             tree.place, f"no {self.kind} is {sign} {name}", "it is at the end of the list"
         )
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         return ListOf(NameOf(self.kind)).schema()
 
 
@@ -176,7 +177,7 @@ def _threshold(name: str, _place: Place, reading: Reading) -> Any:
     return ThresholdOn(name, found["of"], found["at"]) if found else ThresholdOn(name, "score", 0)
 
 
-def _handed_off(values: dict[str, Any], _place: Place, _reading: Reading) -> Any:
+def _handed_off(values: JsonObject, _place: Place, _reading: Reading) -> Any:
     return HandedOff(values["expected"] is not False, values["by"] or (), values["within"])
 
 
@@ -195,7 +196,7 @@ class Span(Shape):
         span = parse_duration(signed[2]) if signed else None
         return (signed[1], span) if signed and span else self._mismatch(tree, reading, "write it like '> 4h'")
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         return {"type": "string", "pattern": "^(>=|<=|>|<)"}
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.base.facts import PEOPLE
+from connector.base.json import JsonObject
 from connector.lifecycle.dates import DateFields
 from connector.lifecycle.deals import DEFAULT_PRECEDENCE, DealPolicy
 from connector.lifecycle.handoff import WORKED_ON, Handoff, OwnerRule
@@ -46,7 +47,7 @@ class PerObject(Shape):
         value = self.item.read(tree, reading)
         return BAD if value is BAD else dict.fromkeys(PEOPLE, value)
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         return {"anyOf": [self.item.schema(), MapOf(self.item, PEOPLE).schema()]}
 
 
@@ -67,7 +68,7 @@ class ManualShape(Shape):
             else self._mismatch(tree, reading, "write until_promotion, forever, ignored or 30d")
         )
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         return {"anyOf": [{"enum": ["until_promotion", "forever", "ignored"]}, Duration().schema()]}
 
 
@@ -84,7 +85,7 @@ class OrNone(Shape):
     def read(self, tree: Tree, reading: Reading) -> Any:
         return () if isinstance(tree, Scalar) and tree.text.strip() == "none" else self.item.read(tree, reading)
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         return {"anyOf": [{"const": "none"}, self.item.schema()]}
 
 
@@ -100,7 +101,7 @@ class PatternShape(Shape):
             return text
         return self._mismatch(tree, reading, "put {stage} where the stage's name goes")
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         return {"type": "string", "pattern": "[{]stage[}]"}
 
 
@@ -123,11 +124,11 @@ class PrecedenceShape(Shape):
             return words
         return self._mismatch(tree, reading, "name all three, like won > open > lost")
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         return {"type": "string"}
 
 
-def make_source(values: dict[str, Any], place: Place, reading: Reading) -> Any:
+def make_source(values: JsonObject, place: Place, reading: Reading) -> Any:
     if values["sources"]:
         return ScoreSource()
     if (values["prospect"] is None) == (values["field"] is None):
@@ -148,7 +149,7 @@ SCORE_SOURCE = Block(
 )
 
 
-def make_points(values: dict[str, Any], place: Place, reading: Reading) -> Any:
+def make_points(values: JsonObject, place: Place, reading: Reading) -> Any:
     if (values["activity"] is None) == (values["when"] is None):
         return reading.bad(place, "points need either activity or when", "say what gives the points")
     if values["activity"] is not None and values["activity"].count != 1:
@@ -158,7 +159,7 @@ def make_points(values: dict[str, Any], place: Place, reading: Reading) -> Any:
     return Points(values["activity"] or values["when"], values["points"], values["cap"])
 
 
-def make_score(values: dict[str, Any], place: Place, reading: Reading) -> Any:
+def make_score(values: JsonObject, place: Place, reading: Reading) -> Any:
     if (values["from"] is None) == (values["points"] is None):
         return reading.bad(place, "a score is either taken (from) or counted (points)", "say one of them")
     if values["from"] is not None and values.get("half_life"):
@@ -168,14 +169,14 @@ def make_score(values: dict[str, Any], place: Place, reading: Reading) -> Any:
     return {**values, "place": place}
 
 
-def make_threshold(values: dict[str, Any], place: Place, reading: Reading) -> Any:
+def make_threshold(values: JsonObject, place: Place, reading: Reading) -> Any:
     below = values["at"] if values["again_below"] is None else values["again_below"]
     if below > values["at"]:
         return reading.bad(place, "again_below is above at: the threshold would go on and off by itself", "swap them")
     return {**values, "again_below": below, "place": place}
 
 
-def make_owner_rule(values: dict[str, Any], place: Place, reading: Reading) -> Any:
+def make_owner_rule(values: JsonObject, place: Place, reading: Reading) -> Any:
     ways = [way for way in ("user", "queue", "round_robin", "weights", "capacity") if values[way] is not None]
     if len(ways) != 1:
         return reading.bad(place, "an owner rule names one of user, queue, round_robin, weights, capacity", "say one")
@@ -193,16 +194,16 @@ def make_owner_rule(values: dict[str, Any], place: Place, reading: Reading) -> A
     return OwnerRule(name, shares, values["when"], way == "queue", way == "capacity", place.line)
 
 
-def make_handoff(values: dict[str, Any], place: Place, _reading: Reading) -> Any:
+def make_handoff(values: JsonObject, place: Place, _reading: Reading) -> Any:
     unless = WORKED_ON if values["unless"] is None else values["unless"]
     return Handoff(values["name"], values["when"], values["owner"], unless, values["status"], place.line)
 
 
-def make_tag(values: dict[str, Any], place: Place, _reading: Reading) -> Any:
+def make_tag(values: JsonObject, place: Place, _reading: Reading) -> Any:
     return Tag(values["name"], values["when"], values["keep"], place.line)
 
 
-def make_deals(values: dict[str, Any], place: Place, reading: Reading) -> Any:
+def make_deals(values: JsonObject, place: Place, reading: Reading) -> Any:
     without, field = values["without_roles"], values["primary_contact_field"]
     if "ignore" in without and len(without) > 1:
         return reading.bad(place, "without_roles says ignore and something else", "drop ignore")
@@ -214,12 +215,12 @@ def make_deals(values: dict[str, Any], place: Place, reading: Reading) -> Any:
     return DealPolicy(counts, values["precedence"], without, values["active_within"], field)
 
 
-def make_dates(values: dict[str, Any], place: Place, reading: Reading) -> Any:
+def make_dates(values: JsonObject, place: Place, reading: Reading) -> Any:
     patterns = [values[key] for key in ("entered", "exited", "days", "how") if values[key]]
     if not patterns or len(set(patterns)) != len(patterns):
         return reading.bad(place, "dates needs patterns, each different", "write entered: '{stage}_Entered__c'")
     return DateFields(values["entered"], values["exited"], values["days"], values["how"], values["as"] == "date")
 
 
-def make_identity(values: dict[str, Any], _place: Place, _reading: Reading) -> Any:
+def make_identity(values: JsonObject, _place: Place, _reading: Reading) -> Any:
     return Identity(values["by_email"], tuple(values["prefer"]), values["then"], values["at_most"])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
+from connector.base.json import JsonMap
 from connector.lifecycle.mapping import CompiledMapping
 from connector.mapping.mistakes import Mistake, did_you_mean
 
 PICKLISTS = ("picklist", "multipicklist")
 _NUMBERS = ("double", "int", "currency", "percent")
-Describe = Mapping[str, Any]
+Describe = JsonMap
 
 
 def check_org(mapping: CompiledMapping, describes: Mapping[str, Describe | None]) -> list[Mistake]:

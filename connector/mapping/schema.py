@@ -6,15 +6,15 @@ Put ``# yaml-language-server: $schema=mapping.schema.json`` into the first line 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from connector.base.json import JsonObject
 from connector.mapping import comparison
 from connector.mapping.language import CONDITIONS, CONSTANT
 from connector.mapping.sections import ROOT
 from connector.mapping.shape import Block, Key, Shape
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema() -> JsonObject:
     """JSON Schema 2020-12."""
     definitions = {block.ref: block.definition() for block in blocks() if block is not ROOT}
     definitions |= {"condition": _condition(), "comparison": comparison.definition()}
@@ -52,7 +52,7 @@ def _inside(shape: Shape) -> Iterator[Shape]:
             yield from (each.shape for each in value.values() if isinstance(each, Key))
 
 
-def _condition() -> dict[str, Any]:
+def _condition() -> JsonObject:
     """Known keys have their shapes; any other is an attribute with a comparison."""
     properties = {key: {**spec.shape.schema(), "description": spec.doc} for key, (spec, _) in CONDITIONS.items()}
     block = {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from connector.base.facts import PEOPLE
+from connector.base.json import JsonObject
 from connector.lifecycle.deals import DEFAULT_PRECEDENCE, POLICIES, DealPolicy
 from connector.lifecycle.model import Identity, Manual
 from connector.mapping.examples import EXAMPLE
@@ -46,7 +46,7 @@ from connector.mapping.shape import (
 from connector.mapping.sources import SourcesShape
 
 
-def with_place(values: dict[str, Any], place: Place, _reading: Reading) -> dict[str, Any]:
+def with_place(values: JsonObject, place: Place, _reading: Reading) -> JsonObject:
     return {**values, "place": place}
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from connector.base.json import JsonObject
 from connector.mapping.mistakes import Notes, Place, did_you_mean
 from connector.mapping.tree import Map, Scalar, Seq, Tree
 
@@ -37,9 +38,9 @@ class Reading:
     ignored_kinds: frozenset[str] = frozenset()
     tag_fields: Mapping[str, str] = field(default_factory=dict)
     tag_separator: str = ";"
-    thresholds: dict[str, Any] = field(default_factory=dict)
+    thresholds: JsonObject = field(default_factory=dict)
     named: dict[str, Tree] = field(default_factory=dict)  # named conditions as written
-    known: dict[str, Any] = field(default_factory=dict)  # named conditions already read
+    known: JsonObject = field(default_factory=dict)  # named conditions already read
     open: list[str] = field(default_factory=list)  # named conditions being read
 
     def bad(self, place: Place, what: str, hint: str = "") -> Any:
@@ -61,7 +62,7 @@ class Shape:
     def read(self, tree: Tree, reading: Reading) -> Any:
         raise NotImplementedError
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         return {}
 
     def _mismatch(self, tree: Tree, reading: Reading, hint: str = "") -> Any:
@@ -86,7 +87,7 @@ class Text(Shape):
             return tree.text.strip() if isinstance(tree.value, str) else tree.text
         return self._mismatch(tree, reading, "write some text")
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         return {"type": ["string", "number", "boolean"]}
 
 
@@ -106,7 +107,7 @@ class FieldName(Shape):
             return tree.value
         return self._mismatch(tree, reading, "API names have letters, digits and _, like Lifecycle_Stage__c")
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         return {"type": "string", "pattern": f"^{FIELD.pattern}$"}
 
 
@@ -119,7 +120,7 @@ class YesNo(Shape):
             return tree.value
         return self._mismatch(tree, reading, "write true or false")
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         return {"type": "boolean"}
 
 
@@ -145,7 +146,7 @@ class Number(Shape):
         is_fit = self.least <= number <= self.most and (isinstance(number, int) or not self.whole)
         return number if is_fit else self._mismatch(tree, reading)
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         bounds = {} if self.least <= -1e9 else {"minimum": self.least}
         bounds |= {} if self.most >= 1e9 else {"maximum": self.most}
         return {"type": "integer" if self.whole else "number", **bounds}
@@ -162,7 +163,7 @@ class Duration(Shape):
             return self._mismatch(tree, reading, hint)
         return span
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         return {"type": "string", "pattern": f"^{DURATION.pattern}$"}
 
 
@@ -192,7 +193,7 @@ class Word(Shape):
                 return word
         return self._mismatch(tree, reading, did_you_mean(_describe(tree), self.options))
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         return {"enum": list(self.options)}
 
 
@@ -218,7 +219,7 @@ class NameOf(Shape):
             )
         return self._mismatch(tree, reading)
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         return {"type": ["string", "number"]}
 
 
@@ -248,7 +249,7 @@ class ListOf(Shape):
             return tuple(value for value in values if value is not BAD)
         return BAD if any(value is BAD for value in values) else tuple(values)
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         many = {"type": "array", "items": self.item.schema(), "minItems": 1}
         return many if self.strict else {"anyOf": [self.item.schema(), many]}
 
@@ -277,7 +278,7 @@ class MapOf(Shape):
             found[key] = self.value.read(value_tree, reading)
         return BAD if is_bad or any(value is BAD for value in found.values()) else found
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         if self.keys:
             properties = {key: self.value.schema() for key in self.keys}
             return {"type": "object", "properties": properties, "additionalProperties": False}
@@ -302,7 +303,7 @@ class Block(Shape):
 
     name: str
     keys: Mapping[str, Key]
-    make: Callable[[dict[str, Any], Place, Reading], Any] | None = None
+    make: Callable[[JsonObject, Place, Reading], Any] | None = None
     short: Shape | None = None
     short_key: str = ""
     doc: str = ""
@@ -338,24 +339,24 @@ class Block(Shape):
             return BAD
         return self._finish(values, tree.place, reading)
 
-    def _finish(self, values: dict[str, Any], place: Place, reading: Reading) -> Any:
+    def _finish(self, values: JsonObject, place: Place, reading: Reading) -> Any:
         full = {key: values.get(key, spec.default) for key, spec in self.keys.items()}
         if self.short_key:
             full[self.short_key] = values.get(self.short_key, full.get(self.short_key))
         return self.make(full, place, reading) if self.make else full
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         return {"$ref": f"#/$defs/{self.ref}"}
 
     @property
     def ref(self) -> str:
         return self.name.replace(" ", "_")
 
-    def definition(self) -> dict[str, Any]:
+    def definition(self) -> JsonObject:
         """The schema that ``schema`` refers to."""
         properties = {key: {**spec.shape.schema(), "description": spec.doc} for key, spec in self.keys.items()}
         required = [key for key, spec in self.keys.items() if spec.required]
-        block: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
+        block: JsonObject = {"type": "object", "properties": properties, "additionalProperties": False}
         if required:
             block["required"] = required
         return {"anyOf": [self.short.schema(), block]} if self.short else block

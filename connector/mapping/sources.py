@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from connector.base.json import JsonObject
 from connector.lifecycle.compare import Ahead, Comparison, Every, IsNot, OlderThan, Within
 from connector.lifecycle.deals import DEAL_KIND
 from connector.lifecycle.score import ScoreSource
@@ -38,7 +39,7 @@ class KindsShape(Shape):
         found = self.some.read(tree, reading)
         return BAD if found is BAD else (frozenset(found), False)
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         return {"anyOf": [self.some.schema(), self.but.schema()]}
 
 
@@ -56,7 +57,7 @@ class MatchShape(Shape):
         hint = f"write [{', '.join(in_order)}]; the surest way always comes first"
         return in_order if found == in_order else reading.bad(tree.place, "match is in another order", hint)
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         return ListOf(Word(MATCH)).schema()
 
 
@@ -115,11 +116,11 @@ class SourcesShape(Shape):
         _check_feeds(found, reading)
         return tuple(found)
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         return {"type": "object", "additionalProperties": self.source.schema()}
 
 
-def _declared(name: str, said: dict[str, Any], place: Place, reading: Reading) -> Any:
+def _declared(name: str, said: JsonObject, place: Place, reading: Reading) -> Any:
     if name not in KNOWN_SOURCES and not said["through"]:
         hint = did_you_mean(
             name, KNOWN_SOURCES, f"for a sender of yours say through: {', '.join(FEEDS)}, or some of them"
@@ -169,7 +170,7 @@ def _looks_at_clock(compare: Comparison) -> bool:
     return isinstance(compare, Within | OlderThan | Ahead)
 
 
-def score_source(said: dict[str, Any] | None, sources: tuple[Declared, ...], reading: Reading) -> ScoreSource | None:
+def score_source(said: JsonObject | None, sources: tuple[Declared, ...], reading: Reading) -> ScoreSource | None:
     """Where ``score:`` is taken from, with what the sources call theirs. What goes nowhere is noted."""
     taken: ScoreSource | None = said["from"] if said else None
     told = [each for each in sources if each.score]

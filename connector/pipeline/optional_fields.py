@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 
 from connector.base.errors import Refused
+from connector.base.json import JsonMap
 from connector.base.ports import PolledObject, Salesforce
 from connector.store import Store
 
@@ -50,7 +50,7 @@ def with_optional(each: PolledObject, missing: Sequence[str]) -> PolledObject:
 def missing_fields(salesforce: Salesforce, name: str, fields: Sequence[str]) -> list[str]:
     """Those of the fields that the user does not see."""
     try:
-        described: Mapping[str, Any] = salesforce.describe(name)
+        described: JsonMap = salesforce.describe(name)
     except Refused as error:
         if error.code not in UNSEEN:
             raise

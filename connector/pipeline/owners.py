@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from connector.base.errors import ConfigurationError
 from connector.base.facts import Row
+from connector.base.json import JsonMap, JsonObject
 from connector.base.ports import Read, Salesforce
 from connector.base.soql import among
 from connector.lifecycle.handoff import OwnerRule
@@ -55,12 +55,12 @@ def known_owners(store: Store, mapping: CompiledMapping) -> Owners:
     return replace(owners, ids={**owners.ids, **assumed})
 
 
-def _owners(known: Mapping[str, Any]) -> Owners:
+def _owners(known: JsonMap) -> Owners:
     named = {each: name for name, each in known["ids"].items()}
     return Owners(ids=known["ids"], load=known["load"], names=named | known.get("names", {}))
 
 
-def look_up_owners(rules: Sequence[OwnerRule], salesforce: Salesforce) -> dict[str, Any]:
+def look_up_owners(rules: Sequence[OwnerRule], salesforce: Salesforce) -> JsonObject:
     """``ids``: name -> id; ``names``: id -> what people call them; ``load``: name -> people they own now, where a rule
     asks. Raises ConfigurationError."""
     users, queues = _names(rules, is_queue=False), _names(rules, is_queue=True)
@@ -84,7 +84,7 @@ def look_up_owners(rules: Sequence[OwnerRule], salesforce: Salesforce) -> dict[s
     return {"ids": ids, "names": names, "load": load}
 
 
-def _is_good(known: Mapping[str, Any], rules: Sequence[OwnerRule], now: datetime) -> bool:
+def _is_good(known: JsonMap, rules: Sequence[OwnerRule], now: datetime) -> bool:
     kept = KEPT_BY_CAPACITY if any(rule.by_capacity for rule in rules) else _KEPT
     names = {name for rule in rules for name, _ in rule.shares}
     return names <= known["ids"].keys() and now - datetime.fromisoformat(known["read_at"]) < kept

@@ -24,12 +24,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 
 from connector.base.errors import ConnectorError
 from connector.base.facts import Row, SourcePage
+from connector.base.json import JsonMap, JsonObject
 from connector.base.ports import (
     Answers,
     DeletedSince,
@@ -53,7 +53,7 @@ POLL_PAGE = 2000  # rows
 ROLES = "OpportunityContactRole"
 ALWAYS = ("Id", "SystemModstamp", "IsDeleted")
 
-_Cursor = dict[str, Any]
+_Cursor = JsonObject
 
 
 @dataclass
@@ -128,7 +128,7 @@ def poll_sources(
             log.warning("source failed", source=source.name, error=error.what, code=getattr(error, "code", ""))
 
 
-def prepare_cursor(stored: Mapping[str, Any] | None, fields: Sequence[str], absent: Collection[str] = ()) -> _Cursor:
+def prepare_cursor(stored: JsonMap | None, fields: Sequence[str], absent: Collection[str] = ()) -> _Cursor:
     """The cursor to read with: the stored one, or a full read when there is none or the mapping needs more fields.
     ``absent``: fields that are not there any more."""
     wanted = sorted(fields)
@@ -140,7 +140,7 @@ def prepare_cursor(stored: Mapping[str, Any] | None, fields: Sequence[str], abse
     return dict(stored)
 
 
-def full_read(stored: Mapping[str, Any] | None, fields: Sequence[str]) -> _Cursor:
+def full_read(stored: JsonMap | None, fields: Sequence[str]) -> _Cursor:
     """A cursor that reads the object from the beginning; a full read already under way goes on instead."""
     cursor = prepare_cursor(stored, fields)
     return cursor if cursor["full"] else _full(cursor["fields"], generation=cursor["generation"] + 1)

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from connector.base.facts import Decision, Outcome, RecordChange, Result
+from connector.base.json import JsonObject
 from connector.base.text import count
 from connector.pipeline.approval import HeldBack
 from connector.pipeline.planned import Listing, Planned, counted_as, named
@@ -132,7 +133,7 @@ class CycleReport:
             return 4
         return 3 if self.set_aside else 0
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """JSON values, as they are kept."""
         return {
             "kind": self.kind,
@@ -163,12 +164,12 @@ class CycleReport:
             "error": self.error,
         }
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> JsonObject:
         """What ``--json`` prints, but for who it is."""
         held = {"people_held": self.listing.people_held} if self.listing is not None else {}
         return {**self.as_dict(), "changes": self.moves(), **held}
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> JsonObject:
         """The keys of the log line of a cycle, in a fixed order; "set_aside" by code, "api_calls" by kind."""
         return {
             "kind": self.kind,

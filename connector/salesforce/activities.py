@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 from connector.base.facts import Activity, Direction, Row
+from connector.base.json import JsonObject
 
 _SOURCE = "salesforce"
 
@@ -152,7 +152,7 @@ def _activity(row: Row, kinds: tuple[_Rule, ...], subtype: str, stamps: tuple[st
     )
 
 
-def _attributes(row: Row) -> dict[str, Any]:
+def _attributes(row: Row) -> JsonObject:
     return {key: value for key, value in row.items() if key not in _NOT_ATTRIBUTES and value is not None}
 
 

@@ -11,7 +11,7 @@ import re
 import threading
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import jwt
@@ -20,6 +20,7 @@ from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError, Refused
 from connector.base.http import Session, is_loopback
 from connector.base.ids import id18
+from connector.base.json import Json
 from connector.base.settings import Settings, SignIn, check_url
 from connector.salesforce.errors import judge_token
 
@@ -97,7 +98,7 @@ class Auth:
                 )
         return url.rstrip("/")
 
-    def _take(self, answer: Any) -> None:
+    def _take(self, answer: Json) -> None:
         token = answer.get("access_token") if isinstance(answer, Mapping) else None
         if not token:
             raise Refused("the sign-in answer holds no access token", "check CONNECTOR_SALESFORCE_LOGIN_URL")

@@ -21,6 +21,7 @@ from connector.base.errors import LimitReached, Passing, Refused
 from connector.base.facts import Outcome, RecordChange
 from connector.base.http import Session, server_time
 from connector.base.ids import id18
+from connector.base.json import Json, JsonMap, JsonObject
 from connector.base.ports import Answers, Deleted, DeletedSince, LocatorExpired, Page, Read
 from connector.base.settings import Settings
 from connector.base.soql import name
@@ -65,7 +66,7 @@ class SalesforceClient:
         self._pack = Pack(settings.write_pack)
         self._calls: Counter[str] = Counter()
         self._usage: tuple[int, int] | None = None
-        self._described: dict[str, Mapping[str, Any]] = {}
+        self._described: dict[str, JsonMap] = {}
         self._simple: SimpleSalesforce | None = None
         self._org_id: str | None = None
 
@@ -104,14 +105,14 @@ class SalesforceClient:
     def update(self, changes: Sequence[RecordChange]) -> Iterator[Sequence[Outcome]]:
         return write_rows(self._send_collections, changes, self._pack, self._clock, SystemRandom().random)
 
-    def describe(self, object_name: str) -> Mapping[str, Any]:
+    def describe(self, object_name: str) -> JsonMap:
         """Kept for the life of this object."""
         if object_name not in self._described:
             body, _ = self._call("describe", f"sobjects/{name(object_name)}/describe")
             self._described[object_name] = body
         return self._described[object_name]
 
-    def limits(self) -> Mapping[str, Any]:
+    def limits(self) -> JsonMap:
         """The org's limits: name -> {"Max", "Remaining"}. The user needs 'View Setup and Configuration'."""
         body, _ = self._call("limits", "limits/")
         return dict(body)
@@ -224,12 +225,12 @@ def parse_usage(header: str) -> tuple[int, int] | None:
     return (int(found.group(1)), int(found.group(2))) if found else None
 
 
-def _collect(seen: list[requests.Response]) -> dict[str, Any]:
+def _collect(seen: list[requests.Response]) -> JsonObject:
     """simple-salesforce returns bodies only; this requests hook keeps the answers, for their headers."""
     return {"response": lambda response, **_kwargs: seen.append(response)}
 
 
-def _complete(body: Any, count: int) -> list[composite.Answer]:
+def _complete(body: Json, count: int) -> list[composite.Answer]:
     answers = composite.answers(body, count)
     if answers is None:
         raise Passing("Salesforce's Composite answer is not complete", "it usually passes; the next cycle asks again")

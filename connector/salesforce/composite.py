@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote
 
 from connector.base.facts import RecordChange, Row
 from connector.base.http import Reaction, describe
+from connector.base.json import Json, JsonMap, JsonObject
 from connector.base.ports import Deleted, DeletedSince, Page, Read
 from connector.base.soql import name
 from connector.salesforce.errors import first_error, judge_salesforce
@@ -23,7 +23,7 @@ SUBREQUESTS = 25
 QUERIES = 5  # queries and collections together
 COLLECTION = 200  # rows of one collection
 
-Body = dict[str, Any]
+Body = JsonObject
 Item = Read | DeletedSince
 
 
@@ -32,7 +32,7 @@ class Answer:
     """What one subrequest answered."""
 
     status: int
-    body: Any
+    body: Json
 
 
 def groups(reads: Sequence[Read], deleted: Sequence[DeletedSince]) -> list[list[Item]]:
@@ -71,7 +71,7 @@ def collections(changes: Sequence[RecordChange]) -> Iterator[Sequence[RecordChan
         yield changes[start : start + COLLECTION]
 
 
-def answers(body: Any, count: int) -> list[Answer] | None:
+def answers(body: Json, count: int) -> list[Answer] | None:
     """The parts' answers in the order of the request; None when the answer does not hold all ``count`` of them."""
     found = body.get("compositeResponse") if isinstance(body, dict) else None
     if not isinstance(found, list):
@@ -89,15 +89,15 @@ def problem(answer: Answer) -> tuple[str, str, str] | None:
     return judgement.code, f"Salesforce answered {describe(answer.status, judgement)}", judgement.hint
 
 
-def page_of_answer(body: Mapping[str, Any], server_time: datetime) -> Page:
+def page_of_answer(body: JsonMap, server_time: datetime) -> Page:
     """A query's answer. Rows are flat: the parent's field is ``Account.Industry``, a parent that is missing is
     ``Account: None``, an address is ``MailingAddress.city``; the rows of a child subquery are a list."""
     rows = tuple(flatten(record) for record in body.get("records") or ())
     return Page(rows, body.get("nextRecordsUrl"), server_time, int(body.get("totalSize") or 0))
 
 
-def flatten(record: Mapping[str, Any]) -> Row:
-    row: dict[str, Any] = {}
+def flatten(record: JsonMap) -> Row:
+    row: JsonObject = {}
     for key, value in record.items():
         if not isinstance(value, dict):
             row[key] = value

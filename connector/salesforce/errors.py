@@ -7,9 +7,9 @@ edge in HTML, an empty body). Codes and texts: REST API developer guide, "Status
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from connector.base.http import TAKEN, Judgement, Reaction
+from connector.base.json import Json
 
 _AGAIN, LIMIT, REFUSE, RENEW = Reaction.AGAIN, Reaction.LIMIT, Reaction.REFUSE, Reaction.RENEW
 
@@ -50,7 +50,7 @@ BY_STATUS: dict[int, tuple[Reaction, str]] = {
 CONCURRENT_WAIT = 5.0  # seconds; the manual names no figure
 
 
-def judge_salesforce(status: int, body: Any) -> Judgement:
+def judge_salesforce(status: int, body: Json) -> Judgement:
     """The judge of the REST API, of single answers and of Composite subrequests alike. A Composite answer one of whose
     parts met a passing fault, a stale token or the daily limit is judged like that part, and so asked again as a whole:
     reads and set-to-value writes bear it. A part that was refused is left to the caller."""
@@ -74,12 +74,12 @@ def judge_salesforce(status: int, body: Any) -> Judgement:
     return Judgement(verdict, code, message, hint)
 
 
-def _judge_parts(body: Any) -> Judgement:
+def _judge_parts(body: Json) -> Judgement:
     parts = [judge_salesforce(int(part["httpStatusCode"]), part.get("body")) for part in body["compositeResponse"]]
     return next((part for part in parts if part.verdict in {_AGAIN, LIMIT, RENEW}), TAKEN)
 
 
-def first_error(body: Any) -> tuple[str, str]:
+def first_error(body: Json) -> tuple[str, str]:
     """Code and message of an error body: an array of objects, seldom a single object; ("", "") for anything else."""
     first = body[0] if isinstance(body, list) and body else body
     if not isinstance(first, dict):
@@ -123,7 +123,7 @@ TOKEN_ERRORS: tuple[tuple[str, str, Reaction, str], ...] = (
 )  # fmt: skip
 
 
-def judge_token(status: int, body: Any) -> Judgement:
+def judge_token(status: int, body: Json) -> Judgement:
     """The judge of ``/services/oauth2/token``, whose errors are an object with error and error_description."""
     if status < 300:
         return TAKEN

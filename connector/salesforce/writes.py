@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import structlog
 
@@ -17,6 +16,7 @@ from connector.base.clock import Clock
 from connector.base.errors import Passing, Refused
 from connector.base.facts import Outcome, RecordChange, Result
 from connector.base.http import TimedOut
+from connector.base.json import JsonObject
 from connector.salesforce.composite import Answer, collections, problem
 from connector.salesforce.errors import GOVERNED_ROW, is_governed_row, is_passing_row
 
@@ -118,7 +118,7 @@ def row_answers(answer: Answer, count: int) -> list[RowAnswer] | None:
     return [_row(each) for each in answer.body]
 
 
-def _row(each: dict[str, Any]) -> RowAnswer:
+def _row(each: JsonObject) -> RowAnswer:
     if each.get("success"):
         return RowAnswer()
     errors = each.get("errors") or [{}]

@@ -11,12 +11,13 @@ import requests
 
 from connector.base.errors import Passing
 from connector.base.http import body_of
+from connector.base.json import JsonObject
 
 MALFORMED = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 _T = TypeVar("_T")
 
 
-def envelope(response: requests.Response, api: str) -> dict[str, Any]:
+def envelope(response: requests.Response, api: str) -> JsonObject:
     """The answer's JSON object. Raises Passing when it is none."""
     body = body_of(response)
     if not isinstance(body, dict):
@@ -24,7 +25,7 @@ def envelope(response: requests.Response, api: str) -> dict[str, Any]:
     return body
 
 
-def listed(body: dict[str, Any], key: str, api: str, default: list[Any] | None = None) -> list[Any]:
+def listed(body: JsonObject, key: str, api: str, default: list[Any] | None = None) -> list[Any]:
     """Raises Passing when there is no such list; ``default`` is for services that leave an empty one out."""
     rows = body.get(key, default)
     if not isinstance(rows, list):

@@ -12,9 +12,10 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 
 from connector.base.errors import ConfigurationError
+from connector.base.json import JsonMap
 from connector.sources.events import KNOWN, PERSON
 from connector.sources.kinds import KINDS
 
@@ -59,7 +60,7 @@ class Columns:
         twice = [each for each in dict.fromkeys(names) if names.count(each) > 1 and each in KNOWN]
         return f"the header has the column {twice[0]} twice" if twice else None
 
-    def read(self, values: Mapping[str, Any], type_: str | None) -> Mapping[str, Any]:
+    def read(self, values: JsonMap, type_: str | None) -> JsonMap:
         """A record in our words: with the file's type where it has none, and its time in ISO 8601."""
         if type_ is not None and "type" not in values:
             values = {**values, "type": type_}

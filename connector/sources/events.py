@@ -26,6 +26,7 @@ from zoneinfo import ZoneInfo
 
 from connector.base.facts import Activity, Direction, Prospect
 from connector.base.ids import id18
+from connector.base.json import Json, JsonMap, JsonObject
 from connector.sources import strict_json
 from connector.sources.kinds import KINDS, OTHER
 
@@ -43,13 +44,13 @@ class Bad:
     reason: str
 
 
-def read_event(source: str, record: Mapping[str, Any], zone: ZoneInfo | None) -> Activity | Prospect | Bad:
+def read_event(source: str, record: JsonMap, zone: ZoneInfo | None) -> Activity | Prospect | Bad:
     """What a record is. Never raises."""
     is_person = str(record.get("type")).strip() == PERSON
     return person(source, record) if is_person else activity_of_event(source, record, zone)
 
 
-def person(source: str, record: Mapping[str, Any]) -> Prospect | Bad:
+def person(source: str, record: JsonMap) -> Prospect | Bad:
     """Without ``event_id`` a person is known by the CRM id, else by the address. Never raises."""
     values = _flat(record)
     try:
@@ -63,7 +64,7 @@ def person(source: str, record: Mapping[str, Any]) -> Prospect | Bad:
     return Prospect(source, str(values.get("event_id", crm_id or email)), email, crm_id, attributes)
 
 
-def activity_of_event(source: str, record: Mapping[str, Any], zone: ZoneInfo | None) -> Activity | Bad:
+def activity_of_event(source: str, record: JsonMap, zone: ZoneInfo | None) -> Activity | Bad:
     """Never raises. The kind is the type in lower case with underscores, so "Page View" is ``page_view``; what it was
     then stays as an attribute. A type without a letter is "other"."""
     values = _flat(record)
@@ -102,7 +103,7 @@ def activity_of_event(source: str, record: Mapping[str, Any], zone: ZoneInfo | N
     )
 
 
-def deal_state(attributes: Mapping[str, Any]) -> str:
+def deal_state(attributes: JsonMap) -> str:
     """ "open", "won" or "lost", from whichever of state, is_won, is_closed and stage a deal has."""
     said = str(attributes.get("state") or attributes.get("stage") or "").lower()
     if _is_true(attributes.get("is_won")) or re.search(r"\bwon\b", said):
@@ -110,7 +111,7 @@ def deal_state(attributes: Mapping[str, Any]) -> str:
     return "lost" if _is_true(attributes.get("is_closed")) or re.search(r"\b(lost|closed)\b", said) else "open"
 
 
-def _is_true(value: Any) -> bool:
+def _is_true(value: Json) -> bool:
     return str(value).lower() in {"true", "1", "yes"}
 
 
@@ -121,9 +122,9 @@ def unknown_type(found: Activity, declared: Collection[str]) -> str | None:
     return None if found.kind in KINDS or found.kind in declared else found.kind
 
 
-def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
+def _flat(record: JsonMap) -> JsonObject:
     """Without empty values; ``external_ids.x`` and ``{"external_ids": {"x": ...}}`` are the same as ``x``."""
-    values: dict[str, Any] = {}
+    values: JsonObject = {}
     for key, value in record.items():
         if key == "external_ids" and isinstance(value, Mapping):
             values.update(value)
@@ -132,7 +133,7 @@ def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value not in (None, "")}
 
 
-def _text(values: Mapping[str, Any], key: str) -> str:
+def _text(values: JsonMap, key: str) -> str:
     value = values.get(key)
     if value is None:
         raise ValueError(f"{key} is missing")
@@ -154,7 +155,7 @@ def _time(text: str, zone: ZoneInfo | None) -> datetime:
         raise ValueError(f"occurred_at is out of range: {text[:40]}") from None
 
 
-def _email(values: Mapping[str, Any]) -> str | None:
+def _email(values: JsonMap) -> str | None:
     email = values.get("email")
     if email is None:
         return None
@@ -164,7 +165,7 @@ def _email(values: Mapping[str, Any]) -> str | None:
     return text
 
 
-def _crm_id(values: Mapping[str, Any]) -> str | None:
+def _crm_id(values: JsonMap) -> str | None:
     for key in CRM_IDS:
         if key in values:
             found = id18(str(values[key]))
@@ -174,7 +175,7 @@ def _crm_id(values: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _direction(values: Mapping[str, Any], kind: str) -> Direction:
+def _direction(values: JsonMap, kind: str) -> Direction:
     text = values.get("direction")
     if text is None:
         return KINDS.get(kind, KINDS[OTHER])
@@ -184,7 +185,7 @@ def _direction(values: Mapping[str, Any], kind: str) -> Direction:
         raise ValueError("direction is neither inbound nor outbound") from None
 
 
-def _attributes(values: Mapping[str, Any]) -> dict[str, Any]:
+def _attributes(values: JsonMap) -> JsonObject:
     inner = values.get("attributes", {})
     if isinstance(inner, str):  # a CSV column
         try:

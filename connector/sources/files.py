@@ -25,6 +25,7 @@ import structlog
 from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError, ConnectorError, Refused
 from connector.base.facts import Activity, Prospect, SourcePage
+from connector.base.json import JsonMap, JsonObject
 from connector.sources.columns import Columns
 from connector.sources.events import Bad, read_event, unknown_type
 from connector.sources.lines import Record, records_of_lines
@@ -50,7 +51,7 @@ class _Place:
     lines: int = 0
     sha256: str = ""
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         return {
             "size": self.size,
             "mtime": self.mtime,
@@ -64,7 +65,7 @@ class _Place:
 class _Batch:
     activities: list[Activity] = field(default_factory=list)
     prospects: list[Prospect] = field(default_factory=list)
-    bad: list[dict[str, Any]] = field(default_factory=list)
+    bad: list[JsonObject] = field(default_factory=list)
     unknown: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -88,7 +89,7 @@ class FilesSource:
         self._folder, self._clock, self._zone, self._declared = folder, clock, zone, declared
         self._columns = columns or Columns(declared=declared)
 
-    def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
+    def poll(self, cursor: JsonMap | None, now: datetime) -> Iterator[SourcePage]:
         """Raises ConfigurationError without the folder, Refused when a file could not be read; the others were."""
         del now  # a file's age is measured by this machine's clock
         known = {name: _Place(**place) for name, place in (cursor or {}).get("files", {}).items()}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
+from connector.base.json import JsonMap
 from connector.sources import strict_json
 from connector.sources.columns import Columns
 
@@ -22,7 +23,7 @@ class Record:
     ``line`` counts from 1; ``line_after`` is the number of lines up to and with this record. ``torn``: the file ends
     here without a line end, or within a quoted cell."""
 
-    values: Mapping[str, Any] | str | None
+    values: JsonMap | str | None
     raw: bytes
     line: int
     line_after: int
@@ -65,9 +66,7 @@ class _Lines:
         self.count -= len(lines)
 
 
-def _record(
-    values: Mapping[str, Any] | str | None, raw: list[bytes], lines: _Lines, first: int, torn: bool = False
-) -> Record:
+def _record(values: JsonMap | str | None, raw: list[bytes], lines: _Lines, first: int, torn: bool = False) -> Record:
     torn = torn or not raw[-1].endswith(b"\n")
     return Record(values, b"".join(raw), first, lines.count, lines.offset, torn)
 
@@ -83,7 +82,7 @@ def _json_records(lines: _Lines) -> Iterator[Record]:
         yield _record(None, raw, lines, lines.count)
 
 
-def _parse_json(line: bytes) -> Mapping[str, Any] | str:
+def _parse_json(line: bytes) -> JsonMap | str:
     try:
         values = strict_json.strict_loads(line)
     except UnicodeDecodeError:
@@ -133,9 +132,7 @@ def _header(raw: bytes, columns: Columns, type_: str | None) -> tuple[list[str] 
     return columns.problem(names, type_) or names, separator
 
 
-def _parse_csv(
-    body: list[bytes], names: list[str], separator: str, lines: _Lines
-) -> tuple[Mapping[str, Any] | str, bool]:
+def _parse_csv(body: list[bytes], names: list[str], separator: str, lines: _Lines) -> tuple[JsonMap | str, bool]:
     """Parses the record that begins with ``body``'s only line, and adds the lines it goes on over. Also says whether
     the file ended before the record did."""
     ended = False

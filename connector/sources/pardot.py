@@ -19,6 +19,7 @@ from connector.base.clock import Clock
 from connector.base.facts import Activity, Prospect, SourcePage
 from connector.base.http import TAKEN, Judgement, Reaction, Session, Token, server_time
 from connector.base.ids import id18
+from connector.base.json import Json, JsonMap, JsonObject
 from connector.sources.answers import envelope, listed, readable, unreadable
 from connector.sources.kinds import KINDS, OTHER
 from connector.sources.parking import Parking
@@ -94,7 +95,7 @@ PARDOT_CODES: dict[int, Judgement] = {
 }
 
 
-def judge_pardot(status: int, body: Any) -> Judgement:
+def judge_pardot(status: int, body: Json) -> Judgement:
     """The code in the body decides, whatever the status (mostly 400). No 429 is documented; one counts as passing."""
     if status < 300:
         return TAKEN
@@ -121,7 +122,7 @@ class PardotSource:
         self._parking = Parking(self._session.close)
         self._session.headers["Pardot-Business-Unit-Id"] = business_unit_id
 
-    def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
+    def poll(self, cursor: JsonMap | None, now: datetime) -> Iterator[SourcePage]:
         """Prospects first, so that an activity's prospect is known when it is recorded."""
         places = {name: dict(place) for name, place in (cursor or {}).items()}
         with self._parking.poll(now):
@@ -139,7 +140,7 @@ class PardotSource:
     def calls(self) -> Mapping[str, int]:
         return Counter(self._calls)
 
-    def _sweep(self, name: str, fields: Sequence[str], places: dict[str, dict[str, Any]]) -> Iterator[list[Any]]:
+    def _sweep(self, name: str, fields: Sequence[str], places: dict[str, JsonObject]) -> Iterator[list[Any]]:
         """Pages of rows; ``places[name]`` moves along. ``since``: updates the sweep looks for (None: all rows);
         ``id``: how far it is; ``started``: the service's time when it began."""
         place = places.setdefault(name, {"since": None, "id": 0, "started": None})
@@ -154,9 +155,9 @@ class PardotSource:
             place["id"] = _last_id(rows)
             yield rows
 
-    def _page(self, name: str, fields: Sequence[str], place: Mapping[str, Any]) -> tuple[list[Any], bool, datetime]:
+    def _page(self, name: str, fields: Sequence[str], place: JsonMap) -> tuple[list[Any], bool, datetime]:
         """Rows, whether there are more behind them, and the service's time."""
-        params: dict[str, Any] = {"fields": ",".join(fields), "orderBy": "id asc", "limit": _PAGE, "deleted": "all"}
+        params: JsonObject = {"fields": ",".join(fields), "orderBy": "id asc", "limit": _PAGE, "deleted": "all"}
         if place["id"]:
             params["idGreaterThan"] = place["id"]
         if place["since"]:
@@ -183,7 +184,7 @@ def _last_id(rows: Sequence[Any]) -> int:
     return max(ids)
 
 
-def pardot_prospect(row: Mapping[str, Any]) -> Prospect:
+def pardot_prospect(row: JsonMap) -> Prospect:
     crm_ids = (row.get(key) for key in ("salesforceContactId", "salesforceLeadId", "salesforceId"))
     return Prospect(
         source=PardotSource.name,
@@ -195,7 +196,7 @@ def pardot_prospect(row: Mapping[str, Any]) -> Prospect:
     )
 
 
-def visitor_activity(row: Mapping[str, Any]) -> Activity | None:
+def visitor_activity(row: JsonMap) -> Activity | None:
     """None for a visitor's whom nobody knows yet."""
     if not row.get("prospectId"):
         return None
@@ -220,5 +221,5 @@ def _unknown(found: Activity) -> str:
     return f"{found.attributes['type']} {found.attributes.get('typeName', '')}".strip()
 
 
-def _copy(places: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+def _copy(places: Mapping[str, JsonMap]) -> dict[str, JsonObject]:
     return {name: dict(place) for name, place in places.items()}

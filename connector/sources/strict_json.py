@@ -10,6 +10,8 @@ import json
 import math
 from typing import Any
 
+from connector.base.json import Json, JsonObject
+
 DEEPEST = 20  # levels of objects and lists within each other
 
 
@@ -25,7 +27,7 @@ def strict_loads(text: bytes | str) -> Any:
     return value
 
 
-def is_deep(value: Any) -> bool:
+def is_deep(value: Json) -> bool:
     level = [value]
     for _ in range(DEEPEST):
         level = [inner for each in level for inner in _inside(each)]
@@ -34,13 +36,13 @@ def is_deep(value: Any) -> bool:
     return True
 
 
-def _inside(value: Any) -> Any:
+def _inside(value: Json) -> Any:
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, list) else ()
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, Any]]) -> JsonObject:
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]

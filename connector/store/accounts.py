@@ -5,12 +5,12 @@ An account is marked in the same table as people, under its record id, and settl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, and_, delete, select
 from sqlalchemy.sql import ColumnElement
 
+from connector.base.json import JsonMap, JsonObject
 from connector.store import books, links
 from connector.store.links import IDS, rows_in
 from connector.store.rows import read_json
@@ -57,13 +57,13 @@ def people_of(connection: Connection, accounts: Sequence[str]) -> dict[str, dict
     return found
 
 
-def own_stage(memory: Mapping[str, Any]) -> str | None:
+def own_stage(memory: JsonMap) -> str | None:
     """Of the memory of the track "stage": what the account lent a person does not count."""
     stage: str | None = memory.get("own", memory.get("at"))
     return stage
 
 
-def memories(connection: Connection, ids: Sequence[str], track: str) -> dict[str, dict[str, Any]]:
+def memories(connection: Connection, ids: Sequence[str], track: str) -> dict[str, JsonObject]:
     """What is remembered of a track, by person or account."""
     query = select(TRACK.c.person_id, TRACK.c.memory).where(TRACK.c.person_id.in_(IDS), TRACK.c.track == track)
     return {person: read_json(memory) for person, memory in rows_in(connection, query, ids)}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from connector.base.errors import StateError
+from connector.base.json import JsonMap, JsonObject
 from connector.lifecycle.model import Identity
 from connector.store.dialect import add_up, upsert
 from connector.store.rows import dumps, iso, read_json
@@ -56,19 +56,19 @@ def bind_org(connection: Connection, org_id: str) -> None:
         )
 
 
-def cursor(connection: Connection, name: str) -> dict[str, Any] | None:
+def cursor(connection: Connection, name: str) -> JsonObject | None:
     value = connection.execute(select(CURSOR.c.value).where(CURSOR.c.name == name)).scalar()
     return None if value is None else dict(read_json(value))
 
 
-def set_cursor(connection: Connection, name: str, value: Mapping[str, Any] | None) -> None:
+def set_cursor(connection: Connection, name: str, value: JsonMap | None) -> None:
     if value is None:
         connection.execute(delete(CURSOR).where(CURSOR.c.name == name))
     else:
         upsert(connection, CURSOR, [{"name": name, "value": dumps(value)}], keep=frozenset())
 
 
-def cursors(connection: Connection) -> dict[str, dict[str, Any]]:
+def cursors(connection: Connection) -> dict[str, JsonObject]:
     return {name: read_json(value) for name, value in connection.execute(select(CURSOR).order_by(CURSOR.c.name))}
 
 
@@ -86,12 +86,12 @@ def begin_cycle(connection: Connection, kind: str, now: datetime) -> int:
     return int(key[0]) if key else 0
 
 
-def end_cycle(connection: Connection, cycle_id: int, now: datetime, report: Mapping[str, Any]) -> None:
+def end_cycle(connection: Connection, cycle_id: int, now: datetime, report: JsonMap) -> None:
     connection.execute(update(CYCLE).where(CYCLE.c.id == cycle_id).values(ended_at=iso(now), report=dumps(report)))
     connection.execute(delete(CYCLE).where(CYCLE.c.id <= cycle_id - CYCLES_KEPT))
 
 
-def cycles(connection: Connection, limit: int) -> list[dict[str, Any]]:
+def cycles(connection: Connection, limit: int) -> list[JsonObject]:
     """Newest first."""
     rows = connection.execute(select(CYCLE).order_by(CYCLE.c.id.desc()).limit(limit))
     return [{**row._mapping, "report": read_json(row.report)} for row in rows]

@@ -12,7 +12,7 @@ so it is there whenever something is written, also after the server was restarte
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any
@@ -25,6 +25,8 @@ from sqlalchemy.sql.elements import BinaryExpression
 from sqlalchemy.sql.operators import in_op
 from sqlalchemy.sql.visitors import replacement_traverse
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from connector.base.json import JsonMap
 
 BUSY_SECONDS = 15
 _IDS = "ids"  # parameter of statements that are asked for thousands of ids
@@ -109,7 +111,7 @@ def make_holder(url: URL, refusal: Callable[[], Exception]) -> Engine:
     return engine
 
 
-def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, keep: frozenset[str]) -> None:
+def upsert(connection: Connection, table: Table, rows: Sequence[JsonMap], *, keep: frozenset[str]) -> None:
     """Inserts, or overwrites by primary key all columns but those in ``keep``. All rows have the same keys."""
     if not rows:
         return
@@ -122,7 +124,7 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
         run_many(connection, statement, rows)
 
 
-def run_many(connection: Connection, statement: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+def run_many(connection: Connection, statement: Any, rows: Sequence[JsonMap]) -> None:
     """The driver's executemany on our rows. SQLAlchemy's own walks every parameter of every row in Python, which is
     half the time of a batch; our values are texts, ints, bools and None, which need no conversion."""
     if rows:
@@ -171,7 +173,7 @@ def _with_array(statement: Any) -> Any:
     return replacement_traverse(statement, {}, replace)
 
 
-def add_up(connection: Connection, table: Table, row: Mapping[str, Any], column: str) -> None:
+def add_up(connection: Connection, table: Table, row: JsonMap, column: str) -> None:
     """Inserts the row, or adds its ``column`` to the one that is there."""
     insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table).values(**row)
     key = [each.name for each in table.primary_key]

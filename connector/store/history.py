@@ -7,12 +7,13 @@ again and is the same. Our own writes are in the decision log, with the values t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, bindparam, insert, select
 
+from connector.base.json import JsonMap, JsonObject
 from connector.store import books
 from connector.store.dialect import run_many
 from connector.store.rows import ECHO, dumps, iso, read_json
@@ -30,7 +31,7 @@ class _Changed(Protocol):
     @property
     def before(self) -> Any: ...
     @property
-    def after(self) -> dict[str, Any]: ...
+    def after(self) -> JsonObject: ...
 
 
 def keep_rows(connection: Connection, changed: Iterable[_Changed], now: datetime) -> None:
@@ -48,7 +49,7 @@ def keep_rows(connection: Connection, changed: Iterable[_Changed], now: datetime
     run_many(connection, _INSERT, lost)
 
 
-def _lost(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+def _lost(old: JsonMap, new: JsonMap) -> JsonObject:
     return {name: value for name, value in old.items() if name not in ECHO and (name not in new or new[name] != value)}
 
 
@@ -60,7 +61,7 @@ def keep_memories(connection: Connection, lost: Iterable[tuple[str, str, str]], 
     run_many(connection, _INSERT, rows)
 
 
-def note_fields(connection: Connection, object_name: str, row: Mapping[str, Any], now: datetime) -> None:
+def note_fields(connection: Connection, object_name: str, row: JsonMap, now: datetime) -> None:
     """Remembers when each field of an object was first read: what it was before that, nobody knows."""
     known = books.setting(connection, _PREFIX + object_name)
     since = read_json(known) if known else {}

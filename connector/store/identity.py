@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
+from connector.base.json import JsonObject
 from connector.lifecycle.identity import Candidate, leading
 from connector.lifecycle.model import Identity
 from connector.store import books
@@ -55,7 +56,7 @@ class _Changed(Protocol):
     @property
     def before(self) -> Any: ...
     @property
-    def after(self) -> dict[str, Any]: ...
+    def after(self) -> JsonObject: ...
 
 
 def resolve(connection: Connection, moved: Iterable[str], leaders: Mapping[str, str | None]) -> set[str]:

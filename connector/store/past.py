@@ -9,13 +9,14 @@ CreatedDate and by when an activity happened. Memories are those of then. What a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, select
 
+from connector.base.json import JsonMap, JsonObject
 from connector.store import accounts, books, links, recording
 from connector.store.dialect import run_many
 from connector.store.links import IDS, rows_in, select_ids
@@ -49,7 +50,7 @@ class _Row(NamedTuple):
 
     object: str
     live: bool
-    fields: dict[str, Any]
+    fields: JsonObject
 
 
 class Undo(NamedTuple):
@@ -57,7 +58,7 @@ class Undo(NamedTuple):
 
     until: str
     live: bool | None
-    fields: Mapping[str, Any]
+    fields: JsonMap
 
 
 def rows_at(connection: Connection, ids: Iterable[str], at: datetime) -> dict[str, _Row]:
@@ -81,7 +82,7 @@ def rows_at(connection: Connection, ids: Iterable[str], at: datetime) -> dict[st
     return found
 
 
-def tracks_at(connection: Connection, ids: Iterable[str], at: datetime) -> list[dict[str, Any]]:
+def tracks_at(connection: Connection, ids: Iterable[str], at: datetime) -> list[JsonObject]:
     """Rows of ``track`` that were there, with what was remembered then."""
     wanted, moment = sorted(set(ids)), iso(at)
     memories: dict[tuple[str, str], str] = {}
@@ -143,7 +144,7 @@ def _copy_activities(
     prospects = {row.ref: row for query in _PROSPECTS for row in rows_in(connection, query, people)}
     prospects |= {row.ref: row for row in rows_in(connection, _PROSPECTS_BY_EMAIL, emails)}
     run_many(past, insert(PROSPECT), [dict(row._mapping) for row in prospects.values()])
-    activities: dict[str, Any] = {}
+    activities: JsonObject = {}
     for name, ids in (("crm_id", people), ("prospect", prospects), ("email", emails)):
         activities |= {row.ref: row for row in rows_in(connection, _ACTIVITIES[name], ids, at=iso(at))}
     run_many(past, insert(ACTIVITY), [dict(row._mapping) for row in activities.values()])

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from connector.base.facts import PEOPLE, Activity, OpportunityRole, Person, Prospect, Row
+from connector.base.json import JsonMap
 from connector.store import rows as values
 from connector.store.links import IDS, is_alone, rows_in
 from connector.store.roleless import roleless
@@ -61,8 +62,8 @@ class _Draft:
     roleless: list[OpportunityRole] = field(default_factory=list)
     activities: dict[str, Activity] = field(default_factory=dict)
     prospects: dict[str, Prospect] = field(default_factory=dict)  # deleted ones too: their activities count
-    memory: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    former: dict[str, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
+    memory: dict[str, JsonMap] = field(default_factory=dict)
+    former: dict[str, dict[str, JsonMap]] = field(default_factory=dict)
 
 
 def facts_of(connection: Connection, person_ids: Sequence[str], *, with_roleless: bool = False) -> list[Person]:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, func, not_, or_, select, true
 
 from connector.base.facts import PEOPLE
+from connector.base.json import JsonObject
 from connector.lifecycle.model import Identity
 from connector.store import accounts, books, links
 from connector.store.links import IDS, affected, everybody, exists_now, is_alone, is_person, rows_in
@@ -55,7 +56,7 @@ def followers(connection: Connection, person_id: str) -> list[dict[str, str]]:
     return [{"id": row.id, "object": row.object} for row in rows_in(connection, query, [person_id]) if row.live]
 
 
-def records(connection: Connection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+def records(connection: Connection, ids: Sequence[str]) -> dict[str, JsonObject]:
     """Rows that are live, by id."""
     query = select(RECORD.c.id, RECORD.c.live, RECORD.c.fields).where(RECORD.c.id.in_(IDS))
     return {row.id: read_json(row.fields) for row in rows_in(connection, query, ids) if row.live}
@@ -151,13 +152,13 @@ def _pages(connection: Connection, query: Select[Any], key: Any) -> Iterator[Seq
         after = key > rows[-1][0]
 
 
-def latest(connection: Connection, person_id: str) -> list[dict[str, Any]]:
+def latest(connection: Connection, person_id: str) -> list[JsonObject]:
     """The latest decision of each track, as JSON values."""
     query = select(TRACK).where(TRACK.c.person_id.in_(IDS)).order_by(TRACK.c.track)
     return [_read(row) for row in rows_in(connection, query, _ends(connection, person_id))]
 
 
-def history(connection: Connection, person_id: str, limit: int | None) -> list[dict[str, Any]]:
+def history(connection: Connection, person_id: str, limit: int | None) -> list[JsonObject]:
     """The permanent log of a person and of everybody who became it, newest first."""
     ends = _ends(connection, person_id)
     became = select(RECORD.c.id).where(RECORD.c.alias_of.in_(IDS))
@@ -178,7 +179,7 @@ def _ends(connection: Connection, person_id: str) -> list[str]:
     return [str(end or person_id)]
 
 
-def _read(row: Any) -> dict[str, Any]:
+def _read(row: Any) -> JsonObject:
     """A table row as JSON values: JSON texts are parsed."""
     parsed = {
         name: json.loads(row._mapping[name]) for name in ("evidence", "memory", "changes") if name in row._mapping
@@ -189,7 +190,7 @@ def _read(row: Any) -> dict[str, Any]:
 _STILL_THERE = or_(exists_now(SET_ASIDE.c.person_id), accounts.is_there(SET_ASIDE.c.person_id))
 
 
-def set_aside(connection: Connection, limit: int | None) -> list[dict[str, Any]]:
+def set_aside(connection: Connection, limit: int | None) -> list[JsonObject]:
     """Refused writes of people and accounts that still exist, the latest first."""
     query = select(SET_ASIDE).where(_STILL_THERE).order_by(SET_ASIDE.c.last_at.desc(), SET_ASIDE.c.person_id)
     return [_read(row) for row in connection.execute(query.limit(limit))]
@@ -208,7 +209,7 @@ def _crowded(rule: Identity) -> Select[Any]:
     return select(func.count()).select_from(shared.having(func.count() > rule.at_most).subquery())
 
 
-def counts(connection: Connection) -> dict[str, Any]:
+def counts(connection: Connection) -> JsonObject:
     """Rows by kind, for the status page."""
     records = select(RECORD.c.object, func.count()).where(RECORD.c.live).group_by(RECORD.c.object)
     by_object = {row[0]: row[1] for row in connection.execute(records.order_by(RECORD.c.object))}

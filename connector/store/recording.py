@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy import Row as Found
 
 from connector.base.facts import PEOPLE, Row, SourcePage
+from connector.base.json import JsonObject
 from connector.store import accounts, books, history, identity, links, roleless
 from connector.store.dialect import upsert
 from connector.store.links import IDS, rows_in
@@ -54,7 +55,7 @@ class _Changed:
     """A record row before (None: it is new) and after."""
 
     before: Any
-    after: dict[str, Any]
+    after: JsonObject
 
 
 def record_rows(
@@ -84,8 +85,8 @@ def record_rows(
     return [each.after["id"] for each in changed]
 
 
-def _newest(rows: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    newest: dict[str, dict[str, Any]] = {}
+def _newest(rows: Iterable[JsonObject]) -> dict[str, JsonObject]:
+    newest: dict[str, JsonObject] = {}
     for row in rows:
         known = newest.get(row["id"])
         if known is None or row["stamp"] >= known["stamp"] or not row["stamp"]:
@@ -93,7 +94,7 @@ def _newest(rows: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return newest
 
 
-def _overwrites(before: Found[Any], new: dict[str, Any]) -> bool:
+def _overwrites(before: Found[Any], new: JsonObject) -> bool:
     """Not when it is older, and not when it is what is there already."""
     if new["stamp"] and new["stamp"] < before.stamp:
         return False
@@ -222,7 +223,7 @@ def _record_activities(connection: Connection, page: SourcePage, feed: str | Non
     return len(changed)
 
 
-def _differs(before: Any, row: dict[str, Any], columns: Sequence[str]) -> bool:
+def _differs(before: Any, row: JsonObject, columns: Sequence[str]) -> bool:
     known = before._mapping
     return any(known[name] != row[name] for name in columns)
 

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, exists, func, not_, select
 
 from connector.base.facts import OpportunityRole
+from connector.base.json import JsonObject
 from connector.store import links
 from connector.store.links import IDS, ROLE_ROW, rows_in
 from connector.store.rows import read_json
@@ -47,7 +48,7 @@ def roleless(connection: Connection, accounts: Mapping[str, Iterable[str]]) -> _
     return found
 
 
-def without_roles(connection: Connection, limit: int) -> tuple[int, list[dict[str, Any]]]:
+def without_roles(connection: Connection, limit: int) -> tuple[int, list[JsonObject]]:
     """How many opportunities have no contact role, and the last changed of them: id, name, stage."""
     lost = select(RECORD).where(RECORD.c.object == _OPPORTUNITY, RECORD.c.live, not_(_HAS_ROLES))
     count = connection.execute(select(func.count()).select_from(lost.subquery())).scalar()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from connector.base.facts import PEOPLE, Activity, Direction, Prospect, Row
+from connector.base.json import Json, JsonMap, JsonObject
 
 ROLE = "OpportunityContactRole"
 # Columns that move with every write, ours too: a row that differs in these alone is the same fact.
@@ -28,7 +28,7 @@ _decode = json.JSONDecoder().raw_decode  # our own texts: nothing stands before 
 _SALESFORCE_UTC = frozenset({".000+0000", ".000Z", "Z"})
 
 
-def dumps(value: Any) -> str:
+def dumps(value: Json) -> str:
     text = _encode(value)
     return text if is_storable(text) else _encode_ascii(value)
 
@@ -87,7 +87,7 @@ def address(email: Any) -> str | None:
     return storable(text) if 0 < len(text) <= LONGEST_ADDRESS else None
 
 
-def record_row(object_name: str, row: Row, generation: int) -> dict[str, Any]:
+def record_row(object_name: str, row: Row, generation: int) -> JsonObject:
     """A Salesforce record as a ``record`` row. ``alias_of`` is found afterwards (``connector.store.identity``)."""
     is_person = object_name in PEOPLE
     moved_to = _moved_to(row) if is_person else None
@@ -122,7 +122,7 @@ def same_fact(old: str, new: str) -> bool:
     return old == new or _without_echo(read_json(old)) == _without_echo(read_json(new))
 
 
-def _without_echo(row: Mapping[str, Any]) -> dict[str, Any]:
+def _without_echo(row: JsonMap) -> JsonObject:
     return {name: value for name, value in row.items() if name not in ECHO}
 
 
@@ -130,7 +130,7 @@ def ref(source: str, name: str) -> str:
     return _key(f"{source}:{name}")
 
 
-def activity_row(activity: Activity, feed: str | None, generation: int) -> dict[str, Any]:
+def activity_row(activity: Activity, feed: str | None, generation: int) -> JsonObject:
     return {
         "ref": ref(activity.source, activity.id),
         "kind": storable(activity.kind),
@@ -167,7 +167,7 @@ def activity_of_row(row: Any) -> Activity:
     )
 
 
-def prospect_row(prospect: Prospect, now: datetime) -> dict[str, Any]:
+def prospect_row(prospect: Prospect, now: datetime) -> JsonObject:
     return {
         "ref": ref(prospect.source, prospect.id),
         "email": address(prospect.email),

@@ -6,18 +6,17 @@ an *id* is Salesforce's, a *ref* is ``source:id`` of something a marketing sourc
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import Index, Table
 from sqlalchemy.sql import text
 from sqlmodel import Field, SQLModel
 
+from connector.base.json import JsonObject
 from connector.store.dialect import Plain
 
 HEAD = "0002"  # the newest migration; a file with another one unknown to us is newer than this program
 
 
-def _where(column: str) -> dict[str, Any]:
+def _where(column: str) -> JsonObject:
     """Most rows have no such link; they stay out of the index."""
     return {"sqlite_where": text(f"{column} IS NOT NULL"), "postgresql_where": text(f"{column} IS NOT NULL")}
 

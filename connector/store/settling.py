@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from connector.base.facts import Change, Decision, Evidence, Outcome, Result, TrackDecision
+from connector.base.json import JsonObject
 from connector.store.dialect import run_many, upsert
 from connector.store.history import keep_memories
 from connector.store.links import IDS, rows_in
@@ -62,7 +63,7 @@ _CLEAR = delete(DIRTY).where(DIRTY.c.person_id == bindparam("person"), DIRTY.c.s
 _CLEAR_ASIDE = delete(SET_ASIDE).where(
     SET_ASIDE.c.person_id == bindparam("person"), SET_ASIDE.c.record_id == bindparam("record")
 )
-Tracks = dict[tuple[str, str], dict[str, Any]]  # (person, track) -> row of the table
+Tracks = dict[tuple[str, str], JsonObject]  # (person, track) -> row of the table
 
 
 def settle(
@@ -123,7 +124,7 @@ def _evidence_of(track: TrackDecision, before: tuple[str, ...] | None) -> str:
 
 def _track_row(
     person_id: str, track: TrackDecision, stands: str, evidence: str, memory: str, books: Books
-) -> dict[str, Any]:
+) -> JsonObject:
     return {
         "person_id": person_id,
         "track": track.track,
@@ -187,7 +188,7 @@ def _log(
     aside: Mapping[tuple[str, str], Any],
     books: Books,
 ) -> None:
-    entries: list[dict[str, Any]] = []
+    entries: list[JsonObject] = []
     for each in settled:
         for outcome in each.outcomes:
             if outcome.result is Result.APPLIED or (
@@ -207,7 +208,7 @@ def _is_known(outcome: Outcome, aside: Mapping[tuple[str, str], Any]) -> bool:
     )
 
 
-def _entries(person_id: str, outcome: Outcome, tracks: Tracks, books: Books) -> Iterator[dict[str, Any]]:
+def _entries(person_id: str, outcome: Outcome, tracks: Tracks, books: Books) -> Iterator[JsonObject]:
     """One entry a track that the write was about. A field that belongs to no decided track speaks for itself."""
     by_track: dict[str, list[Change]] = {}
     for change in outcome.change.changes:
@@ -259,7 +260,7 @@ def _store_aside(
     upsert(connection, SET_ASIDE, rows, keep=frozenset())
 
 
-def _aside_row(key: tuple[str, str], outcome: Outcome, known: Any, books: Books) -> dict[str, Any]:
+def _aside_row(key: tuple[str, str], outcome: Outcome, known: Any, books: Books) -> JsonObject:
     return {
         "person_id": key[0],
         "record_id": key[1],

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from connector.base.clock import Clock
 from connector.base.facts import Activity, Person, Row, SourcePage
+from connector.base.json import JsonMap, JsonObject
 from connector.lifecycle.model import Identity
 from connector.store import accounts, books, identity, links, people, reading, recording, roleless, settling
 from connector.store.dialect import WRITES
@@ -28,7 +29,7 @@ from connector.store.rows import iso
 from connector.store.schema import DIRTY, SETTLED
 from connector.store.settling import Settled
 
-KeptCursor = tuple[str, Mapping[str, Any]]  # name, value
+KeptCursor = tuple[str, JsonMap]  # name, value
 NO_JOINS = Identity()
 
 
@@ -141,16 +142,16 @@ class Store:
         with self._write() as connection:
             return recording.sweep(connection, object_name, generation, self._clock.now())
 
-    def cursor(self, name: str) -> dict[str, Any] | None:
+    def cursor(self, name: str) -> JsonObject | None:
         with self._read() as connection:
             return books.cursor(connection, name)
 
-    def set_cursor(self, name: str, value: Mapping[str, Any] | None) -> None:
+    def set_cursor(self, name: str, value: JsonMap | None) -> None:
         """None forgets it."""
         with self._write() as connection:
             books.set_cursor(connection, name, value)
 
-    def cursors(self) -> dict[str, dict[str, Any]]:
+    def cursors(self) -> dict[str, JsonObject]:
         with self._read() as connection:
             return books.cursors(connection)
 
@@ -223,7 +224,7 @@ class Store:
         with self._read() as connection:
             return accounts.people_of(connection, ids)
 
-    def memories(self, ids: Sequence[str], track: str) -> dict[str, dict[str, Any]]:
+    def memories(self, ids: Sequence[str], track: str) -> dict[str, JsonObject]:
         """What is remembered of a track of these people or accounts."""
         with self._read() as connection:
             return accounts.memories(connection, ids, track)
@@ -233,7 +234,7 @@ class Store:
         with self._read() as connection:
             return [row[0] for row in connection.execute(accounts.ALL)]
 
-    def records(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    def records(self, ids: Sequence[str]) -> dict[str, JsonObject]:
         """Rows that are live, by id."""
         with self._read() as connection:
             return reading.records(connection, ids)
@@ -303,11 +304,11 @@ class Store:
         with self._write() as connection:
             return books.begin_cycle(connection, kind, now)
 
-    def end_cycle(self, cycle_id: int, now: datetime, report: Mapping[str, Any]) -> None:
+    def end_cycle(self, cycle_id: int, now: datetime, report: JsonMap) -> None:
         with self._write() as connection:
             books.end_cycle(connection, cycle_id, now, report)
 
-    def cycles(self, limit: int = 10) -> list[dict[str, Any]]:
+    def cycles(self, limit: int = 10) -> list[JsonObject]:
         """id, kind, started_at, ended_at (None: under way, or it died), report; newest first."""
         with self._read() as connection:
             return books.cycles(connection, limit)
@@ -349,7 +350,7 @@ class Store:
         with self._read() as connection:
             return reading.moved_to(connection, track, value, limit)
 
-    def latest(self, person_id: str) -> list[dict[str, Any]]:
+    def latest(self, person_id: str) -> list[JsonObject]:
         """Latest decision of each track: track, value, current, stands, rule, verdict, reason, evidence, memory, at,
         cycle_id, mapping_version."""
         with self._read() as connection:
@@ -365,13 +366,13 @@ class Store:
         with self._read() as connection, past._write() as writing:
             return people_at(connection, writing, person_ids, at)
 
-    def history(self, person_id: str, limit: int | None = None) -> list[dict[str, Any]]:
+    def history(self, person_id: str, limit: int | None = None) -> list[JsonObject]:
         """The permanent log of a person and of those who became it, newest first: at, track, old, new, rule, reason,
         evidence, result, code, message, object, record_id, changes, cycle_id, mapping_version."""
         with self._read() as connection:
             return reading.history(connection, person_id, limit)
 
-    def set_aside(self, limit: int | None = 100) -> list[dict[str, Any]]:
+    def set_aside(self, limit: int | None = 100) -> list[JsonObject]:
         """Refused writes: person_id, object, record_id, changes, code, message, since, last_at, attempts."""
         with self._read() as connection:
             return reading.set_aside(connection, limit)
@@ -384,11 +385,11 @@ class Store:
             links.mark(connection, found)
             return len(found)
 
-    def opportunities_without_roles(self, limit: int) -> tuple[int, list[dict[str, Any]]]:
+    def opportunities_without_roles(self, limit: int) -> tuple[int, list[JsonObject]]:
         """How many there are, and the last changed of them: id, name, stage."""
         with self._read() as connection:
             return roleless.without_roles(connection, limit)
 
-    def counts(self) -> dict[str, Any]:
+    def counts(self) -> JsonObject:
         with self._read() as connection:
             return reading.counts(connection)

@@ -13,6 +13,7 @@ from typing import Any
 
 from connector.base.facts import Activity, Direction, Prospect
 from connector.base.ids import id18
+from connector.base.json import Json, JsonMap, JsonObject
 from connector.sources.kinds import INBOUND_KINDS, KINDS, OTHER, OUTBOUND_KINDS
 
 HUBSPOT = "hubspot"
@@ -51,7 +52,7 @@ class Kept:
         return tuple(dict.fromkeys(("email", *self.crm_ids, *MERGED, *self.attributes)))
 
 
-def contact(row: Mapping[str, Any], kept: Kept) -> list[Prospect]:
+def contact(row: JsonMap, kept: Kept) -> list[Prospect]:
     """The contact, and those that were merged into it: gone themselves, their activities are its person's."""
     values = row["properties"]
     email = (values.get("email") or "").strip().lower() or None
@@ -64,7 +65,7 @@ def contact(row: Mapping[str, Any], kept: Kept) -> list[Prospect]:
     return [own, *(Prospect(HUBSPOT, each, email, crm_id, {}, True) for each in sorted(merged - {"", own.id}))]
 
 
-def _number(text: Any) -> Any:
+def _number(text: Json) -> Any:
     try:
         return float(text)
     except ValueError:
@@ -149,7 +150,7 @@ UNREADABLE = "(no activity)"  # as such rows are counted
 _Found = tuple[list[Activity], list[str], list[str]]  # activities, ids of what did not take place, unknown types
 
 
-def engagement(name: str, row: Mapping[str, Any], contacts: Iterable[str]) -> _Found:
+def engagement(name: str, row: JsonMap, contacts: Iterable[str]) -> _Found:
     """One activity for each contact that took part."""
     form, values = ENGAGEMENTS[name], row["properties"]
     decided = values.get(form.decider) or ""
@@ -180,7 +181,7 @@ def engagement(name: str, row: Mapping[str, Any], contacts: Iterable[str]) -> _F
     return found, [], [f"{name} {decided}"] if kind == OTHER and found else []
 
 
-def _deal(values: Mapping[str, Any], attributes: Mapping[str, Any]) -> dict[str, Any]:
+def _deal(values: JsonMap, attributes: JsonMap) -> JsonObject:
     named = {DEAL_NAMES.get(key, key): value for key, value in attributes.items()}
     is_won, is_closed = (str(values.get(key)).lower() == "true" for key in ("hs_is_closed_won", "hs_is_closed"))
     state = "won" if is_won else "lost" if is_closed else DEAL_STAGES.get(str(values.get("dealstage")), "open")
@@ -199,7 +200,7 @@ EVENT_ATTRIBUTES = (
 )  # fmt: skip
 
 
-def email_event(row: Mapping[str, Any], declared: Collection[str] = ()) -> Activity | None:
+def email_event(row: JsonMap, declared: Collection[str] = ()) -> Activity | None:
     """A marketing e-mail event; None for a step of delivery, for nobody's, and for what has no time or id. What HubSpot
     takes for a machine (``filteredEvent``) is no engagement."""
     type_, at = str(row.get("type")), hubspot_time(row.get("created"))
@@ -221,7 +222,7 @@ def email_event(row: Mapping[str, Any], declared: Collection[str] = ()) -> Activ
     )
 
 
-def _subscription(row: Mapping[str, Any]) -> str:
+def _subscription(row: JsonMap) -> str:
     """UNCONFIRMED: where a change of one subscription says what it was."""
     said = {str(row.get("portalSubscriptionStatus") or "")}
     subscriptions = row.get("subscriptions")
@@ -232,7 +233,7 @@ def _subscription(row: Mapping[str, Any]) -> str:
     return "resubscribe" if "SUBSCRIBED" in said else "email_preferences"
 
 
-def hubspot_time(value: Any) -> datetime | None:
+def hubspot_time(value: Json) -> datetime | None:
     """``2026-05-01T23:32:19.400Z``, or milliseconds as text or number; None when it is no time."""
     text = str(value or "")
     try:

@@ -19,6 +19,7 @@ from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError, LimitReached, Passing, Refused
 from connector.base.facts import Activity, Prospect, SourcePage
 from connector.base.http import TAKEN, Judgement, Reaction, Session, server_time
+from connector.base.json import Json, JsonMap, JsonObject
 from connector.base.settings import Settings
 from connector.sources.answers import MALFORMED, envelope, listed, readable, unreadable
 from connector.sources.hubspot.rows import ENGAGEMENTS, HUBSPOT, Kept, contact, email_event, engagement, hubspot_time
@@ -41,7 +42,7 @@ SCOPE = "give the key the scope that is missing, or leave out what needs it in C
 _PASSING = frozenset({408, 423, 429, 477})
 
 
-def judge_hubspot(status: int, body: Any) -> Judgement:
+def judge_hubspot(status: int, body: Json) -> Judgement:
     """By status. A 429 of search comes without Retry-After; its bucket is a second, the other one ten."""
     if status < 300:
         return TAKEN
@@ -59,7 +60,7 @@ def judge_hubspot(status: int, body: Any) -> Judgement:
     return Judgement(Reaction.REFUSE, code, message, hints.get(status, "tell whoever looks after the connector"))
 
 
-def _scopes(body: Mapping[str, Any]) -> list[str]:
+def _scopes(body: JsonMap) -> list[str]:
     """The scopes of which a 403 says that one is needed."""
     contexts = [each.get("context") for each in body.get("errors") or () if isinstance(each, dict)]
     named = [each.get("requiredGranularScopes") for each in contexts if isinstance(each, dict)]
@@ -112,7 +113,7 @@ class HubSpotSource:
             version=settings.hubspot_api_version,
         )
 
-    def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
+    def poll(self, cursor: JsonMap | None, now: datetime) -> Iterator[SourcePage]:
         """Contacts first, so that an activity's contact is known when it is recorded."""
         places = {name: dict(place) for name, place in (cursor or {}).items()}
         with self._parking.poll(now):
@@ -126,7 +127,7 @@ class HubSpotSource:
     def calls(self) -> Mapping[str, int]:
         return Counter(self._calls)
 
-    def _contacts(self, places: dict[str, dict[str, Any]]) -> Iterator[SourcePage]:
+    def _contacts(self, places: dict[str, JsonObject]) -> Iterator[SourcePage]:
         """Those that changed, then those that are no more."""
         for rows in self._sweep("contacts", "lastmodifieddate", self._kept.asked, places):
             found, unknown = self._people(rows)
@@ -143,7 +144,7 @@ class HubSpotSource:
         return [each for people in read for each in people], unknown
 
     def _sweep(
-        self, name: str, modified: str, properties: Sequence[str], places: dict[str, dict[str, Any]]
+        self, name: str, modified: str, properties: Sequence[str], places: dict[str, JsonObject]
     ) -> Iterator[list[Any]]:
         """Pages of rows by id; ``places[name]`` moves along. ``since``: changes the sweep looks for (None: all rows);
         ``id``: how far it is; ``started``: the service's time when it began."""
@@ -173,7 +174,7 @@ class HubSpotSource:
             place["id"] = _last_id(rows)
             yield rows
 
-    def _archived(self, places: dict[str, dict[str, Any]]) -> Iterator[list[Any]]:
+    def _archived(self, places: dict[str, JsonObject]) -> Iterator[list[Any]]:
         """Contacts archived since the last such list began; ``after`` is the page that an interrupted one got to."""
         place = places.setdefault("archived", {"since": None, "after": None, "started": None})
         since = datetime.fromisoformat(place["since"]) if place["since"] else None
@@ -197,7 +198,7 @@ class HubSpotSource:
             place["after"] = after
             yield rows
 
-    def _engagements(self, name: str, rows: Sequence[Any], places: dict[str, dict[str, Any]]) -> SourcePage:
+    def _engagements(self, name: str, rows: Sequence[Any], places: dict[str, JsonObject]) -> SourcePage:
         """A search names no contacts: one more call tells whose the rows are."""
         contacts: dict[str, list[str]] = {}
         ids = [str(row["id"]) for row in rows if isinstance(row, dict) and row.get("id")]
@@ -218,7 +219,7 @@ class HubSpotSource:
             unknown.update(types)
         return SourcePage(_copy(places), tuple(found), removed=tuple(removed), unknown=unknown)
 
-    def _email_events(self, places: dict[str, dict[str, Any]], now: datetime) -> Iterator[SourcePage]:
+    def _email_events(self, places: dict[str, JsonObject], now: datetime) -> Iterator[SourcePage]:
         """One window, the newest event first. ``since`` and ``until`` in milliseconds; ``offset`` is the service's."""
         place = places.setdefault("email_events", {"since": None, "until": None, "offset": None})
         place["until"] = place["until"] or _milliseconds(now)
@@ -257,7 +258,7 @@ class HubSpotSource:
             return f"/crm/{what}/{self._version}/{rest}"
         return f"/crm/{'v4' if what == 'associations' else 'v3'}/{what}/{rest}"
 
-    def _ask(self, method: str, path: str, kind: str, **kwargs: Any) -> tuple[dict[str, Any], datetime]:
+    def _ask(self, method: str, path: str, kind: str, **kwargs: Any) -> tuple[JsonObject, datetime]:
         response = self._session.request(method, self._url + path, kind=kind, **kwargs)
         return envelope(response, _API), server_time(response.headers, self._clock.now())
 
@@ -280,14 +281,14 @@ def _archived_at(row: Any, default: datetime) -> datetime:
     return (hubspot_time(row.get("archivedAt")) if isinstance(row, dict) else None) or default
 
 
-def _next_page(body: Mapping[str, Any]) -> str | None:
+def _next_page(body: JsonMap) -> str | None:
     try:
         return str(body["paging"]["next"]["after"]) if body.get("paging") else None
     except MALFORMED:
         raise unreadable(_API) from None
 
 
-def _tie(row: Mapping[str, Any]) -> tuple[str, list[str]]:
+def _tie(row: JsonMap) -> tuple[str, list[str]]:
     """Whose an engagement is."""
     return str(row["from"]["id"]), [str(to["toObjectId"]) for to in row["to"]]
 
@@ -317,5 +318,5 @@ def _milliseconds(at: datetime) -> int:
     return int(at.timestamp() * 1000)
 
 
-def _copy(places: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+def _copy(places: Mapping[str, JsonMap]) -> dict[str, JsonObject]:
     return {name: dict(place) for name, place in places.items()}

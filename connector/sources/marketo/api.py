@@ -14,6 +14,7 @@ from typing import Any
 from connector.base.clock import Clock
 from connector.base.errors import Refused
 from connector.base.http import TAKEN, Judgement, Reaction, Session, body_of
+from connector.base.json import Json, JsonMap, JsonObject
 from connector.sources.answers import envelope, listed, unreadable
 from connector.sources.pace import Pace
 
@@ -46,7 +47,7 @@ EXPORT_QUOTA = Judgement(
 )
 
 
-def judge_marketo(status: int, body: Any) -> Judgement:
+def judge_marketo(status: int, body: Json) -> Judgement:
     """By the first error's code, a string; by the status where there is none, as in outages with HTML pages."""
     has_failed = isinstance(body, dict) and not body.get("success", True)
     if status < 300 and not has_failed:
@@ -62,7 +63,7 @@ def judge_marketo(status: int, body: Any) -> Judgement:
     return Judgement(known.verdict, code, message, known.hint, known.wait)
 
 
-def judge_sign_in(status: int, body: Any) -> Judgement:
+def judge_sign_in(status: int, body: Json) -> Judgement:
     if status < 300:
         return TAKEN
     word = str(body.get("error") or "") if isinstance(body, dict) else ""
@@ -124,7 +125,7 @@ class MarketoApi:
             MARKETO, judge_marketo, clock, token=self._token, ca_bundle=ca_bundle, before=self._before
         )
 
-    def get(self, path: str, kind: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def get(self, path: str, kind: str, params: Mapping[str, str] | None = None) -> JsonObject:
         """The answer's envelope. ``path`` is below ``/rest/v1``. Long parameters travel in a form."""
         given = dict(params or {})
         url = f"{self._url}/rest/v1/{path}"
@@ -138,7 +139,7 @@ class MarketoApi:
         """The answer's ``result``, which is left out when there is none."""
         return result_of(self.get(path, kind, params))
 
-    def export(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def export(self, method: str, path: str, body: JsonMap | None = None) -> JsonObject:
         """The job of an answer about extracts of activities. Raises Passing for an answer without one."""
         url = f"{self._url}/bulk/v1/activities/export/{path}"
         result = listed(
@@ -166,5 +167,5 @@ class MarketoApi:
         self._pace.wait()
 
 
-def result_of(body: dict[str, Any]) -> list[Any]:
+def result_of(body: JsonObject) -> list[Any]:
     return listed(body, "result", MARKETO, [])

@@ -9,20 +9,21 @@ that is done begins anew, a little before the place where it began the time befo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from typing import Any
+
+from connector.base.json import JsonMap, JsonObject
 
 MOST_TYPES = 10
 HISTORY_CHAIN = timedelta(days=775)  # Marketo keeps activities for 25 months at the most
 ANEW = timedelta(minutes=15)
 LATE = timedelta(minutes=15)  # how late a row may become visible and still be read
 
-Chain = dict[str, Any]
+Chain = JsonObject
 
 
 def plan_chains(
-    chains: Iterable[Mapping[str, Any]], wanted: Collection[int], alone: int, now: datetime, since: datetime
+    chains: Iterable[JsonMap], wanted: Collection[int], alone: int, now: datetime, since: datetime
 ) -> list[Chain]:
     """The chains of a poll: those that there were, less the types that are gone, then new ones for types that are new,
     which begin at ``since``. The type ``alone`` has a chain of its own, the last one, which looks at no past."""

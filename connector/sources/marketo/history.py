@@ -16,12 +16,13 @@ import io
 import tempfile
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import IO, Any
+from typing import IO
 
 import structlog
 
 from connector.base.clock import Clock
 from connector.base.errors import LimitReached, Passing, Refused
+from connector.base.json import JsonObject
 from connector.sources.answers import unreadable
 from connector.sources.marketo.api import MARKETO, MarketoApi
 from connector.sources.marketo.chains import HISTORY_CHAIN
@@ -46,8 +47,8 @@ EXTRACT_COLUMNS = (
     "primaryAttributeValue", "attributes",
 )  # fmt: skip
 
-_Place = dict[str, Any]
-_Row = dict[str, Any]
+_Place = JsonObject
+_Row = JsonObject
 
 
 def begin_history(now: datetime) -> _Place:

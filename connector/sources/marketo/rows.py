@@ -17,6 +17,7 @@ from typing import Any
 
 from connector.base.facts import Activity, Direction, Prospect
 from connector.base.ids import id18
+from connector.base.json import Json, JsonMap, JsonObject
 from connector.sources.answers import readable
 from connector.sources.kinds import KINDS, OTHER
 
@@ -83,7 +84,7 @@ def read_rows(rows: Iterable[Any], types: Mapping[int, str], declared: Collectio
     return batch
 
 
-def _add(batch: Batch, row: Mapping[str, Any], types: Mapping[int, str], declared: Collection[str]) -> None:
+def _add(batch: Batch, row: JsonMap, types: Mapping[int, str], declared: Collection[str]) -> None:
     type_, lead_id, at = int(row["activityTypeId"]), str(int(row["leadId"])), _moment(row["activityDate"])
     found = attributes_of(row.get("attributes"))
     batch.latest = max(at, batch.latest or at)
@@ -114,9 +115,7 @@ def _add(batch: Batch, row: Mapping[str, Any], types: Mapping[int, str], declare
     )
 
 
-def _kind_of(
-    type_: int, name: str, row: Mapping[str, Any], attributes: Mapping[str, Any], declared: Collection[str] = ()
-) -> str:
+def _kind_of(type_: int, name: str, row: JsonMap, attributes: JsonMap, declared: Collection[str] = ()) -> str:
     """The table, but for program statuses and changed fields, where the words decide, and for custom types."""
     if type_ == PROGRESSION:
         status = str(attributes.get("New Status") or "").lower()
@@ -130,18 +129,18 @@ def _kind_of(
     return slug if slug in declared else OTHER
 
 
-def direction_of(kind: str, attributes: Mapping[str, Any]) -> Direction:
+def direction_of(kind: str, attributes: JsonMap) -> Direction:
     """As usual for the kind, but what Marketo itself takes for a mail scanner is no engagement."""
     if is_true(attributes.get("Bot Activity")):
         return Direction.OUTBOUND
     return KINDS.get(kind, Direction.INBOUND)
 
 
-def is_true(value: Any) -> bool:
+def is_true(value: Json) -> bool:
     return str(value).strip().lower() in {"true", "1", "yes"}
 
 
-def attributes_of(given: Any) -> dict[str, Any]:
+def attributes_of(given: Json) -> JsonObject:
     """A list of name and value from the REST API, an object as JSON text in extracts; without what is empty."""
     given = json.loads(given) if isinstance(given, str) and given else given
     if isinstance(given, Mapping):
@@ -157,7 +156,7 @@ def _moment(text: str) -> datetime:
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
 
 
-def lead(row: Mapping[str, Any]) -> Prospect:
+def lead(row: JsonMap) -> Prospect:
     """A lead with the asked fields. Its main score is the attribute ``score``; others keep their names."""
     crm_ids = (str(row.get(key) or "") for key in ("sfdcContactId", "sfdcLeadId"))
     score = {} if row.get("leadScore") in (None, "") else {"score": row["leadScore"]}

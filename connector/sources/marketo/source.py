@@ -15,13 +15,13 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 from connector.base.clock import Clock
 from connector.base.errors import Refused
 from connector.base.facts import Prospect, SourcePage
+from connector.base.json import JsonMap, JsonObject
 from connector.sources.answers import readable, unreadable
 from connector.sources.marketo import history
 from connector.sources.marketo.api import MARKETO, MarketoApi, result_of
@@ -40,7 +40,7 @@ from connector.sources.marketo.rows import (
 )
 from connector.sources.parking import Parking
 
-Places = dict[str, Any]  # "chains", and "history": what is left of it, None when nothing is
+Places = JsonObject  # "chains", and "history": what is left of it, None when nothing is
 
 log = structlog.get_logger(__name__)
 
@@ -75,7 +75,7 @@ class MarketoSource:
         self._fields: list[str] = []
         self._read_at: dict[str, datetime] = {}  # lead -> when this poll read it
 
-    def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
+    def poll(self, cursor: JsonMap | None, now: datetime) -> Iterator[SourcePage]:
         """What is new chain by chain, then what is left of the history. A page's prospects are the leads of its rows as
         they are at that moment."""
         self._read_at.clear()
@@ -161,7 +161,7 @@ class MarketoSource:
             raise unreadable(MARKETO)
         return {**chain, "token": str(body["nextPageToken"])}
 
-    def _page(self, chain: Chain) -> dict[str, Any]:
+    def _page(self, chain: Chain) -> JsonObject:
         params = {"nextPageToken": chain["token"], "batchSize": str(_BATCH)}
         if chain["types"] == [DELETE]:
             return self._api.get("activities/deletedleads.json", "deleted_leads", params)

@@ -18,6 +18,7 @@ import structlog
 
 from connector.base.errors import Refused
 from connector.base.facts import Activity, Prospect, SourcePage
+from connector.base.json import Json, JsonMap, JsonObject
 from connector.sources.events import Bad, read_event, unknown_type
 from connector.sources.warehouse import sql
 from connector.sources.warehouse.sql import KEY_COLUMN, STAMP, ReadRows, from_json
@@ -43,10 +44,10 @@ class WarehouseSource:
         self._queries = 0
         self._engine = sql.open_engine(url)
 
-    def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
+    def poll(self, cursor: JsonMap | None, now: datetime) -> Iterator[SourcePage]:
         """The cursor: ``since``, where the sweep began; ``at``, the updated_at and event_id it reached; ``top``, the
         newest updated_at ever seen, and ``seen``, when it was. No connection is held between polls."""
-        place: dict[str, Any] = dict(cursor or {"since": None, "at": None, "top": None, "seen": None})
+        place: JsonObject = dict(cursor or {"since": None, "at": None, "top": None, "seen": None})
         try:
             while True:
                 self._queries += 1
@@ -68,7 +69,7 @@ class WarehouseSource:
     def calls(self) -> Mapping[str, int]:
         return {"query": self._queries}
 
-    def _to_page(self, rows: list[ReadRows], cursor: dict[str, Any]) -> SourcePage:
+    def _to_page(self, rows: list[ReadRows], cursor: JsonObject) -> SourcePage:
         found: list[Activity] = []
         people: list[Prospect] = []
         unknown: Counter[str] = Counter()
@@ -88,7 +89,7 @@ class WarehouseSource:
         return SourcePage(cursor, tuple(found), tuple(people), unknown=unknown)
 
 
-def _next_sweep(place: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def _next_sweep(place: JsonMap, now: datetime) -> JsonObject:
     """Where the next sweep begins. Once the newest row was first seen longer ago than a load job takes to commit, all
     rows before it are there too, and only newer ones need be asked for. A row from the far future (an open end, a wrong
     clock) would end that for good; while there is one, each sweep reads the last day."""
@@ -122,7 +123,7 @@ def _utc(stamp: Stamp) -> datetime:
     return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
 
 
-def _checked(stamp: Any) -> Any:
+def _checked(stamp: Json) -> Any:
     """A stamp as JSON has it. Raises Refused for what :func:`earlier` could not go back from."""
     try:
         earlier(from_json(stamp), _OVERLAP)

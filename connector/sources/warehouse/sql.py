@@ -34,6 +34,7 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.types import NullType
 
 from connector.base.errors import ConfigurationError, ConnectorError, Passing, Refused
+from connector.base.json import Json, JsonMap, JsonObject
 
 STAMP, KEY_COLUMN = "updated_at", "event_id"
 POSTGRESQL = "postgresql"
@@ -57,7 +58,7 @@ AS_JSON: Sequence[ColumnElement[Any]] = (
 class ReadRows(NamedTuple):
     """A row: its ``record`` by column, as JSON has it; its ``place``, from which a later page goes on."""
 
-    record: dict[str, Any]
+    record: JsonObject
     place: list[Any]  # updated_at, event_id
 
 
@@ -87,7 +88,7 @@ def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-def warehouse_page(engine: Engine, query: str, place: Mapping[str, Any], limit: int) -> list[ReadRows]:
+def warehouse_page(engine: Engine, query: str, place: JsonMap, limit: int) -> list[ReadRows]:
     """The next rows behind ``place["at"]``, else from ``place["since"]`` on. Raises Passing and Refused."""
     try:
         with engine.connect() as connection:
@@ -101,7 +102,7 @@ def warehouse_page(engine: Engine, query: str, place: Mapping[str, Any], limit: 
     return [_from_json_row(row) if engine.dialect.name == POSTGRESQL else _from_row(row) for row in rows]
 
 
-def _statement(dialect: str, query: str, place: Mapping[str, Any], limit: int) -> Select[Any]:
+def _statement(dialect: str, query: str, place: JsonMap, limit: int) -> Select[Any]:
     clause = text(query.replace(":", r"\:") + "\n")  # its colons are no parameters; it may end in a comment
     among = clause.columns(column(STAMP, NullType()), column(KEY_COLUMN, NullType())).subquery("activity")
     stamp, key = among.c[STAMP], among.c[KEY_COLUMN]
@@ -122,7 +123,7 @@ def _statement(dialect: str, query: str, place: Mapping[str, Any], limit: int) -
     return wanted.order_by(stamp, key).limit(limit)
 
 
-def _untyped(value: Any) -> Any:
+def _untyped(value: Json) -> Any:
     """A parameter that PostgreSQL gives the type of what it is compared with."""
     text_of = value["time"] if isinstance(value, dict) else str(value)
     return bindparam(None, text_of, type_=NullType(), unique=True)
@@ -140,12 +141,12 @@ def _from_row(row: Mapping[Any, Any]) -> ReadRows:
     return ReadRows(record, [record[STAMP], record[KEY_COLUMN]])
 
 
-def from_json(stamp: Any) -> Any:
+def from_json(stamp: Json) -> Any:
     """A stamp of a record or cursor as it came from the database."""
     return datetime.fromisoformat(stamp["time"]) if isinstance(stamp, dict) else stamp
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Json) -> Any:
     """As JSON has it."""
     if isinstance(value, datetime | date):
         return value.isoformat()

@@ -11,12 +11,13 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+
+from connector.base.json import JsonMap
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS message (
@@ -38,7 +39,7 @@ _KEPT = timedelta(days=7)  # after it was recorded, so that late repeats are rec
 class Message:
     seq: int
     hook: str
-    records: Sequence[Mapping[str, Any]]
+    records: Sequence[JsonMap]
 
 
 class Inbox:
@@ -47,9 +48,7 @@ class Inbox:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def put(
-        self, hook: str, message_id: str | None, content: bytes, records: Sequence[Mapping[str, Any]], now: datetime
-    ) -> bool:
+    def put(self, hook: str, message_id: str | None, content: bytes, records: Sequence[JsonMap], now: datetime) -> bool:
         """Stores the records of a message; False when it is known already. On disk when this returns. ``content`` is
         what the sender sent."""
         since = ""

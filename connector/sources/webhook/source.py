@@ -20,11 +20,11 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 from urllib.parse import parse_qsl
 
 from connector.base.errors import Refused
 from connector.base.facts import Activity, Prospect, SourcePage
+from connector.base.json import JsonMap, JsonObject
 from connector.sources import events, strict_json
 from connector.sources.events import Bad, unknown_type
 from connector.sources.kinds import KINDS
@@ -44,7 +44,7 @@ class WebhookSource:
     def __init__(self, inbox: Inbox, declared: Collection[str] = (), page: int = MESSAGES) -> None:
         self._inbox, self._declared, self._page = inbox, frozenset(declared), page
 
-    def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
+    def poll(self, cursor: JsonMap | None, now: datetime) -> Iterator[SourcePage]:
         place = cursor or {}
         try:
             identity = self._inbox.identity()
@@ -67,7 +67,7 @@ class WebhookSource:
         return {}
 
 
-def _read(hook: str, record: Mapping[str, Any]) -> Activity | Prospect | Bad:
+def _read(hook: str, record: JsonMap) -> Activity | Prospect | Bad:
     """What the endpoint was told; its id is the sender's, below the hook's name, so that two senders never collide."""
     found = events.read_event(WebhookSource.name, record, None)
     if isinstance(found, Bad):
@@ -75,9 +75,7 @@ def _read(hook: str, record: Mapping[str, Any]) -> Activity | Prospect | Bad:
     return replace(found, id=f"{hook}:{found.id}", attributes={**found.attributes, "hook": hook})
 
 
-def parse_message(
-    body: bytes, content_type: str, defaults: Mapping[str, str], now: datetime
-) -> list[dict[str, Any]] | Bad:
+def parse_message(body: bytes, content_type: str, defaults: Mapping[str, str], now: datetime) -> list[JsonObject] | Bad:
     """The records of a body, each with what it leaves out: ``defaults``, then the message's time, then ``now``."""
     kind = content_type.partition(";")[0].strip().lower()
     try:
@@ -89,7 +87,7 @@ def parse_message(
     except ValueError as error:
         said = f" as its type {kind[:60]} says" if kind and "json" not in kind else ""
         return Bad(f"the body is not JSON{said}: {error}; send application/json or {FORM}")
-    envelope: dict[str, Any] = {}
+    envelope: JsonObject = {}
     if isinstance(content, dict) and isinstance(content.get("data"), dict | list):
         envelope = {"occurred_at": content.get("timestamp")}
         if content.get("type") in KINDS:
@@ -101,13 +99,13 @@ def parse_message(
     return [_filled(record, {**envelope, **defaults}, now) for record in records]
 
 
-def _filled(record: Mapping[str, Any], defaults: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def _filled(record: JsonMap, defaults: JsonMap, now: datetime) -> JsonObject:
     given = {key: value for key, value in record.items() if value not in (None, "")}
     known = {key: value for key, value in defaults.items() if value not in (None, "")}
     return {"occurred_at": now.isoformat(), **known, **given}
 
 
-def problems(hook: str, records: Sequence[Mapping[str, Any]]) -> list[str]:
+def problems(hook: str, records: Sequence[JsonMap]) -> list[str]:
     """What is wrong with each record that is no activity."""
     found = [_read(hook, record) for record in records]
     return [f"activity {place}: {each.reason}" for place, each in enumerate(found, 1) if isinstance(each, Bad)]
