@@ -39,8 +39,9 @@ FROM person p
 
 def npsp(org: str, seed: int | None = None) -> Dataset:
     """``org`` is "qa_org" or "dev_org"; with a ``seed``, the redrawn variant."""
+    dump = (raw_folder("npsp") / f"{org}.sql").read_text(encoding="utf-8")
     raw = sqlite3.connect(":memory:")
-    raw.executescript((raw_folder("npsp") / f"{org}.sql").read_text(encoding="utf-8"))
+    raw.executescript(dump)
     raw.executescript(VIEWS.format(**NAMES[org]))
     add_table(raw, "activity", ("id", "person", "type", "direction", "occurred_at", "by"), [])
     add_table(raw, "set_by_hand", ("person", "stage"), [])
