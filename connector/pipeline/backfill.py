@@ -15,8 +15,8 @@ from datetime import datetime
 from connector.base.errors import ConfigurationError
 from connector.base.facts import PEOPLE
 from connector.pipeline.cycle import Pipeline, run_cycle
+from connector.pipeline.object_cursor import full_read
 from connector.pipeline.planned import Listing
-from connector.pipeline.poll import full_read
 from connector.pipeline.report import CycleReport
 from connector.store import Store
 
@@ -51,7 +51,7 @@ def run_backfill(
     begun = store.cursor(STATE)
     if begun is None or begun["scope"] != scope.as_dict():
         for each in pipeline.objects:
-            store.set_cursor(each.name, full_read(store.cursor(each.name), each.fields))
+            store.set_cursor(each.name, full_read(store.cursor(each.name), each.fields).as_json())
         store.set_cursor(STATE, {"scope": scope.as_dict(), "marked": False})
 
     def mark() -> Sequence[str] | None:

@@ -21,7 +21,7 @@ one, so a cycle in which nothing happened costs two API calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -29,7 +29,6 @@ import structlog
 
 from connector.base.errors import ConnectorError
 from connector.base.facts import Row, SourcePage
-from connector.base.json import JsonMap, JsonObject
 from connector.base.ports import (
     Answers,
     DeletedSince,
@@ -42,6 +41,7 @@ from connector.base.ports import (
     Source,
 )
 from connector.base.soql import among, keyset, literal, select
+from connector.pipeline.object_cursor import ObjectCursor, prepare_cursor
 from connector.store import Store
 
 log = structlog.get_logger(__name__)
@@ -52,8 +52,6 @@ QUERIES_AT_ONCE = 5
 POLL_PAGE = 2000  # rows
 ROLES = "OpportunityContactRole"
 ALWAYS = ("Id", "SystemModstamp", "IsDeleted")
-
-_Cursor = JsonObject
 
 
 @dataclass
@@ -128,36 +126,6 @@ def poll_sources(
             log.warning("source failed", source=source.name, error=error.what, code=getattr(error, "code", ""))
 
 
-def prepare_cursor(stored: JsonMap | None, fields: Sequence[str], absent: Collection[str] = ()) -> _Cursor:
-    """The cursor to read with: the stored one, or a full read when there is none or the mapping needs more fields.
-    ``absent``: fields that are not there any more."""
-    wanted = sorted(fields)
-    if stored is None:
-        return _full(wanted, generation=1)
-    stored = {**stored, "fields": [name for name in stored["fields"] if name not in absent]}
-    if not set(wanted) <= set(stored["fields"]):
-        return _full(sorted({*wanted, *stored["fields"]}), generation=stored["generation"] + 1)
-    return dict(stored)
-
-
-def full_read(stored: JsonMap | None, fields: Sequence[str]) -> _Cursor:
-    """A cursor that reads the object from the beginning; a full read already under way goes on instead."""
-    cursor = prepare_cursor(stored, fields)
-    return cursor if cursor["full"] else _full(cursor["fields"], generation=cursor["generation"] + 1)
-
-
-def _full(fields: Sequence[str], generation: int) -> _Cursor:
-    return {
-        "fields": list(fields),
-        "full": True,
-        "generation": generation,
-        "through": None,  # server time up to which the object is known
-        "started": None,  # server time at which the read under way began
-        "at": None,  # [SystemModstamp, Id] reached by the read under way
-        "deleted_through": None,  # server time up to which its deletions are known
-    }
-
-
 @dataclass(frozen=True)
 class _Reader:
     """Reads objects to their end and stores each page with its cursor."""
@@ -168,70 +136,70 @@ class _Reader:
     progress: Progress
     polled: Polled
 
-    def overlapped(self, cursor: _Cursor) -> tuple[datetime, datetime]:
+    def overlapped(self, cursor: ObjectCursor) -> tuple[datetime, datetime]:
         """From when to when rows are read again that should be known."""
-        through = _time(cursor["through"])
-        return through - self.overlap, through
+        assert cursor.through is not None  # noqa: S101 - asked of objects that were read before
+        return cursor.through - self.overlap, cursor.through
 
-    def is_crowded(self, each: PolledObject, cursor: _Cursor) -> bool:
+    def is_crowded(self, each: PolledObject, cursor: ObjectCursor) -> bool:
         """Whether the overlap holds more known rows than a page."""
-        if each.to_activity or cursor["at"] or not cursor["through"]:
+        if each.to_activity or cursor.at or not cursor.through:
             return False
         return self.store.count_stamped(each.name, *self.overlapped(cursor)) > POLL_PAGE
 
-    def count(self, name: str, cursor: _Cursor) -> Read:
+    def count(self, name: str, cursor: ObjectCursor) -> Read:
         start, end = (literal(at) for at in self.overlapped(cursor))
         where = f"SystemModstamp >= {start} AND SystemModstamp < {end}"
         return Read(f"{name}:count", f"SELECT COUNT() FROM {name} WHERE {where}", all_rows=True)
 
-    def ask(self, each: PolledObject, cursor: _Cursor, *, skip_overlap: bool = False) -> Read:
+    def ask(self, each: PolledObject, cursor: ObjectCursor, *, skip_overlap: bool = False) -> Read:
         """What is new of an object, or all of it, or the rest of a read under way."""
         where = ""
-        if cursor["at"]:
-            stamp, last_id = cursor["at"]
+        if cursor.at:
+            stamp, last_id = cursor.at
             where = keyset(_time(stamp), last_id)
-        elif cursor["through"]:
+        elif cursor.through:
             start, through = self.overlapped(cursor)
             where = f"SystemModstamp >= {literal(through if skip_overlap else start)}"
-        soql = select(each.name, _columns(cursor["fields"]), where, ("SystemModstamp", "Id"))
+        soql = select(each.name, _columns(cursor.fields), where, ("SystemModstamp", "Id"))
         return Read(name=each.name, soql=soql, all_rows=True)
 
-    def take(self, each: PolledObject, cursor: _Cursor, first: Page, *, ends: bool = True) -> set[str]:
+    def take(self, each: PolledObject, cursor: ObjectCursor, first: Page, *, ends: bool = True) -> set[str]:
         """Stores all pages of one object; returns the opportunities whose roles must be read again. Unless it ``ends``
         the read, the cursor stays where it was."""
-        cursor["started"] = cursor["started"] or first.server_time.isoformat()
+        cursor.started = cursor.started or first.server_time
         touched: set[str] = set()
         done = 0
         for page in self.pages(each, cursor, first):
             done += len(page.rows)
             if page.next is None and ends:
-                cursor.update(through=cursor["started"], started=None, at=None)
+                cursor.end()
             elif page.next is None:
-                cursor["at"] = None
+                cursor.at = None
             elif page.rows:
-                cursor["at"] = [literal(_time(page.rows[-1]["SystemModstamp"])), page.rows[-1]["Id"]]
+                cursor.at = (literal(_time(page.rows[-1]["SystemModstamp"])), page.rows[-1]["Id"])
             changed = _store_page(self.store, each, page.rows, cursor)
             self.polled.add(each.name, len(page.rows), len(changed))
-            if not cursor["full"]:
+            if not cursor.full:
                 touched |= _opportunities_of(each.name, page.rows, changed)
             self.progress(each.name, done, first.total)
-        if cursor["full"]:
-            self.store.sweep(each.name, cursor["generation"])
-            cursor["full"] = False
-            self.store.set_cursor(each.name, cursor)
+        if cursor.full:
+            self.store.sweep(each.name, cursor.generation)
+            cursor.full = False
+            self.store.set_cursor(each.name, cursor.as_json())
         return touched
 
-    def take_overlap(self, each: PolledObject, cursor: _Cursor, total: int) -> set[str]:
+    def take_overlap(self, each: PolledObject, cursor: ObjectCursor, total: int) -> set[str]:
         """Ends a read that skipped the overlap, where Salesforce counts ``total`` rows; as ``take``."""
         known = self.store.count_stamped(each.name, *self.overlapped(cursor))
         if known == total:
-            cursor.update(through=cursor["started"], started=None)
-            self.store.set_cursor(each.name, cursor)
+            cursor.end()
+            self.store.set_cursor(each.name, cursor.as_json())
             return set()
         log.info("reading the overlap again", object=each.name, known=known, counted=total)
         return self.take(each, cursor, self.salesforce.read([self.ask(each, cursor)]).pages[each.name])
 
-    def pages(self, each: PolledObject, cursor: _Cursor, page: Page) -> Iterator[Page]:
+    def pages(self, each: PolledObject, cursor: ObjectCursor, page: Page) -> Iterator[Page]:
         """From the first page on; a locator that Salesforce forgot is replaced by a read from the place reached."""
         yield page
         while page.next is not None:
@@ -263,11 +231,13 @@ def _roles_of(roles: PolledObject, opportunities: Sequence[str]) -> str:
     return select(ROLES, _columns(roles.fields), among("OpportunityId", opportunities))
 
 
-def _store_page(store: Store, each: PolledObject, rows: Sequence[Row], cursor: _Cursor) -> Sequence[str]:
-    generation = cursor["generation"]
+def _store_page(store: Store, each: PolledObject, rows: Sequence[Row], cursor: ObjectCursor) -> Sequence[str]:
+    generation = cursor.generation
     if each.to_activity is None:
         also = [found for row in rows if (found := each.also(row))] if each.also is not None else ()
-        return store.record_rows(each.name, rows, cursor=(each.name, cursor), generation=generation, also=also)
+        return store.record_rows(
+            each.name, rows, cursor=(each.name, cursor.as_json()), generation=generation, also=also
+        )
     activities, removed = [], []
     for row in rows:
         activity = None if row.get("IsDeleted") else each.to_activity(row)
@@ -275,7 +245,7 @@ def _store_page(store: Store, each: PolledObject, rows: Sequence[Row], cursor: _
             removed.append(row["Id"])
         else:
             activities.append(activity)
-    page = SourcePage(cursor, tuple(activities), removed=tuple(removed))
+    page = SourcePage(cursor.as_json(), tuple(activities), removed=tuple(removed))
     count = store.record_page(each.name, page, generation=generation)
     return [""] * count
 
@@ -289,30 +259,32 @@ def _opportunities_of(name: str, rows: Sequence[Row], changed: Sequence[str]) ->
     return set()
 
 
-def _deleted_reads(cursors: Mapping[str, _Cursor], now: datetime) -> list[DeletedSince]:
+def _deleted_reads(cursors: Mapping[str, ObjectCursor], now: datetime) -> list[DeletedSince]:
     """Deletions since the last look. Not for an object in a full read, which finds them by itself. Where the last look
     is longer ago than Salesforce's log reaches, the read becomes a full one."""
     reads = []
     for name, cursor in cursors.items():
-        if cursor["full"]:
+        if cursor.full:
             continue
-        start = _time(cursor["deleted_through"] or cursor["through"])
+        start = cursor.deleted_through or cursor.through
+        if start is None:
+            continue
         if now - start > DELETE_LOG:
-            cursor.update(_full(cursor["fields"], cursor["generation"] + 1))
+            cursor.begin_again()
             log.info("delete log too old, reading all", object=name)
             continue
         reads.append(DeletedSince(name, name, start, max(now, start + timedelta(minutes=1))))
     return reads
 
 
-def _take_deleted(store: Store, cursors: Mapping[str, _Cursor], answers: Answers) -> None:
+def _take_deleted(store: Store, cursors: Mapping[str, ObjectCursor], answers: Answers) -> None:
     for name, deleted in answers.deleted.items():
         cursor = cursors[name]
-        cursor["deleted_through"] = deleted.covered_until.isoformat()
+        cursor.deleted_through = deleted.covered_until
         if not deleted.complete:
             log.info("delete log incomplete, next poll reads all", object=name)
-            cursor = _full(cursor["fields"], cursor["generation"] + 1)
-        store.remove_rows(name, deleted.ids, cursor=(name, cursor))
+            cursor.begin_again()
+        store.remove_rows(name, deleted.ids, cursor=(name, cursor.as_json()))
 
 
 def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:

@@ -7,7 +7,7 @@ import pytest
 
 from connector.base.errors import Refused
 from connector.mapping import loads
-from connector.pipeline.poll import prepare_cursor
+from connector.pipeline.object_cursor import prepare_cursor
 from connector.salesforce.activities import TASK_OPTIONAL_FIELDS
 from connector.salesforce.objects import polled_objects
 from tests.fakes import FakeSalesforce
@@ -99,9 +99,9 @@ def test_a_field_that_is_taken_away_does_not_stop_the_reading(world, org):
 
 
 def test_what_is_absent_leaves_the_cursor_and_its_place_stays():
-    stored = {**prepare_cursor(None, ["A", "B"]), "full": False, "through": "2026-05-01T00:00:00+00:00"}
-    assert prepare_cursor(stored, ["A"], {"B"}) == {**stored, "fields": ["A"]}
-    assert prepare_cursor(stored, ["A"]) == stored
+    stored = {**prepare_cursor(None, ["A", "B"]).as_json(), "full": False, "through": "2026-05-01T00:00:00+00:00"}
+    assert prepare_cursor(stored, ["A"], {"B"}).as_json() == {**stored, "fields": ["A"]}
+    assert prepare_cursor(stored, ["A"]).as_json() == stored
 
 
 BOUNCES = "stages: [{name: Known, when: always}, {name: Bounced, when: {activity: email_bounce}}]\n"

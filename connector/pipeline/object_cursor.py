@@ -1,0 +1,86 @@
+"""How far a Salesforce object was read: kept in the state, moved in the transaction that stores a page."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from connector.base.json import JsonMap, JsonObject
+
+
+@dataclass(slots=True)
+class ObjectCursor:
+    """``fields`` are read of each row. ``full``: everything is read, and rows not seen in this ``generation`` are gone.
+    ``through``: server time up to which the object is known. ``started``: server time at which the read under way
+    began; ``at``: SystemModstamp and Id that it reached. ``deleted_through``: up to when its deletions are known."""
+
+    fields: list[str]
+    full: bool = True
+    generation: int = 1
+    through: datetime | None = None
+    started: datetime | None = None
+    at: tuple[str, str] | None = None
+    deleted_through: datetime | None = None
+
+    def as_json(self) -> JsonObject:
+        return {
+            "fields": self.fields,
+            "full": self.full,
+            "generation": self.generation,
+            "through": _text(self.through),
+            "started": _text(self.started),
+            "at": list(self.at) if self.at else None,
+            "deleted_through": _text(self.deleted_through),
+        }
+
+    @classmethod
+    def of(cls, stored: JsonMap) -> ObjectCursor:
+        return cls(
+            fields=list(stored["fields"]),
+            full=stored["full"],
+            generation=stored["generation"],
+            through=_time(stored["through"]),
+            started=_time(stored["started"]),
+            at=(stored["at"][0], stored["at"][1]) if stored["at"] else None,
+            deleted_through=_time(stored["deleted_through"]),
+        )
+
+    def begin_again(self, fields: Sequence[str] | None = None) -> None:
+        """From here on everything is read."""
+        self.fields = list(self.fields if fields is None else fields)
+        self.full, self.generation = True, self.generation + 1
+        self.through = self.started = self.at = self.deleted_through = None
+
+    def end(self) -> None:
+        """The read under way has come to its end."""
+        self.through, self.started, self.at = self.started, None, None
+
+
+def prepare_cursor(stored: JsonMap | None, fields: Sequence[str], absent: Collection[str] = ()) -> ObjectCursor:
+    """The cursor to read with: the stored one, or a full read when there is none or the mapping needs more fields.
+    ``absent``: fields that are not there any more."""
+    wanted = sorted(fields)
+    if stored is None:
+        return ObjectCursor(wanted)
+    cursor = ObjectCursor.of(stored)
+    cursor.fields = [name for name in cursor.fields if name not in absent]
+    if not set(wanted) <= set(cursor.fields):
+        cursor.begin_again(sorted({*wanted, *cursor.fields}))
+    return cursor
+
+
+def full_read(stored: JsonMap | None, fields: Sequence[str]) -> ObjectCursor:
+    """A cursor that reads the object from the beginning; a full read already under way goes on instead."""
+    cursor = prepare_cursor(stored, fields)
+    if not cursor.full:
+        cursor.begin_again()
+    return cursor
+
+
+def _text(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
