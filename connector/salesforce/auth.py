@@ -27,7 +27,7 @@ from connector.salesforce.errors import judge_token
 JWT_LIFE = timedelta(minutes=3)  # Salesforce refuses assertions that expire later than that
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _T = TypeVar("_T")
-TIMEOUT = (10.0, 30.0)  # seconds to connect, seconds to the answer: nothing is computed for it
+_TIMEOUT = (10.0, 30.0)  # seconds to connect, seconds to the answer: nothing is computed for it
 LOGIN_HOSTS = frozenset({"login.salesforce.com", "test.salesforce.com"})
 
 
@@ -84,7 +84,7 @@ class Auth:
         login_url = self._login_url()
         form = jwt_form(self._settings, login_url, self._clock) if self._flow is SignIn.JWT_BEARER else None
         form = form or client_credentials_form(self._settings)
-        response = self._session.request("POST", f"{login_url}/services/oauth2/token", data=form, timeout=TIMEOUT)
+        response = self._session.request("POST", f"{login_url}/services/oauth2/token", data=form, timeout=_TIMEOUT)
         self._take(response.json())
 
     def _login_url(self) -> str:
