@@ -1,4 +1,4 @@
-"""Fakes written by hand. Each passes the same suite as the adapter it stands for (``tests/test_ports.py``)."""
+"""Fakes written by hand. That of Salesforce passes the suite of the client it stands for: ``tests/test_ports.py``."""
 
 import re
 from collections import Counter
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from connector.base.errors import Passing
+from connector.base.errors import Passing, Refused
 from connector.base.facts import Outcome, RecordChange, Result, Row, SourcePage
 from connector.base.ports import Answers, Deleted, DeletedSince, LocatorExpired, Page, Read
 
@@ -86,7 +86,16 @@ class FakeSalesforce:
             yield [self._write(change) for change in pack]
 
     def describe(self, object_name: str) -> Mapping[str, Any]:
-        return {"name": object_name, "fields": []}
+        rows = self.rows.get(object_name)
+        if rows is None:
+            raise Refused(f"there is no object {object_name}", code="NOT_FOUND")
+        return {
+            "name": object_name,
+            "fields": [{"name": name} for name in {name for row in rows.values() for name in row}],
+        }
+
+    def forget_locators(self) -> None:
+        self._locators.clear()
 
     def identity(self) -> str:
         return "00D000000000001AAA"
@@ -149,6 +158,9 @@ class FakeSalesforce:
     def _write(self, change: RecordChange) -> Outcome:
         if code := self.refuse.get(change.id):
             return Outcome(change, Result.SET_ASIDE, code, "the fake org refuses this record")
+        row = self.rows.get(change.object, {}).get(change.id)
+        if row is None or row["IsDeleted"]:
+            return Outcome(change, Result.SET_ASIDE, "ENTITY_IS_DELETED", "entity is deleted")
         self.updates.append({"object": change.object, "Id": change.id, **change.values()})
         self.put(change.object, {"Id": change.id, **change.values()})
         return Outcome(change, Result.APPLIED)
