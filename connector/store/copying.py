@@ -9,26 +9,37 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import SQLModel
 
-from connector.base.errors import StateError
 from connector.store import migrations
 from connector.store.dialect import WRITES, make_engine, run_many
 from connector.store.faults import translate
-from connector.store.opening import copy_file, parse_url, schema_of
-from connector.store.schema import HEAD
+from connector.store.opening import copy_file, parse_url, refuse_other, schema_of
 
 _CHUNK = 5000  # rows
 
 
 def copy_state(url: str, to: Path) -> None:
     """Writes the state at a SQLAlchemy URL or path into a new SQLite file; a state that is missing or empty leaves no
-    file. Raises StateError, and Passing when its server does not answer."""
+    file. One of an older connector stays so in a file, and is refused on a server. Raises StateError, and Passing when
+    its server does not answer."""
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         path = Path(parsed.database or "")
         if path.is_file():
             copy_file(path, to)
+            _check_copy(to, str(path))
     else:
         _copy_tables(parsed, to)
+
+
+def _check_copy(copy: Path, where: str) -> None:
+    """Now, while it is known what it is a copy of."""
+    engine = make_engine(make_url(f"sqlite:///{copy}"))
+    try:
+        refuse_other(schema_of(engine, where), where, is_read=False)
+    except SQLAlchemyError as error:
+        raise translate(error, where) from error
+    finally:
+        engine.dispose()
 
 
 def _copy_tables(url: URL, to: Path) -> None:
@@ -38,11 +49,7 @@ def _copy_tables(url: URL, to: Path) -> None:
         version = schema_of(source, where)
         if version is None:
             return
-        if version != HEAD:
-            raise StateError(
-                f"the state {where} was written by another version of the connector",
-                "run connector sync, backfill or run, which bring it up to date",
-            )
+        refuse_other(version, where, is_read=True)
         migrations.upgrade(copy)
         _copy_rows(source, copy)
     except SQLAlchemyError as error:

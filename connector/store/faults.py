@@ -27,6 +27,7 @@ _HINTS = {  # part of the driver's message -> what to try
 
 _PASSING = (  # parts of what a server or its driver say when it is away, restarts, or is too busy
     *("connection refused", "no such file or directory\n\tis the server running", "no route to host"),
+    *("failed to resolve host", "could not translate host name", "network is unreachable"),
     *("starting up", "shutting down", "recovery mode", "not currently accepting", "terminating connection"),
     *("server closed", "connection is lost", "connection is closed", "connection reset", "ssl syscall"),
     *("timed out", "timeout expired", "lock timeout", "too many clients", "connection slots", "deadlock detected"),
@@ -38,6 +39,9 @@ def translate(error: SQLAlchemyError, where: str) -> ConnectorError:
     said = str(getattr(error, "orig", None) or error).strip()
     reason = said.splitlines()[0]
     if any(part in said.lower() for part in _PASSING):
-        return Passing(f"the state {where} did not answer: {reason}", "check that the database runs; nothing was lost")
+        return Passing(
+            f"the state {where} did not answer: {reason}",
+            "check that the database runs, and its address; nothing was lost",
+        )
     hint = next((hint for part, hint in _HINTS.items() if part in reason.lower()), "see the log with --debug")
     return StateError(f"the state {where} cannot be used: {reason}", hint)

@@ -158,18 +158,9 @@ def _migrate(engine: Engine, path: Path | None, where: str, *, create: bool, loc
     version = schema_of(engine, where)
     if version == HEAD:
         return
-    if version is not None and not migrations.is_known(version):
-        raise StateError(
-            f"the state {where} was written by a newer connector (its schema is {version}, this one knows {HEAD})",
-            "upgrade the connector, or set CONNECTOR_STATE to another file",
-        )
     if version is None and not create:
         raise StateError(f"the state {where} is empty", "run connector sync or connector backfill first")
-    if version is not None and upgrade == "never":
-        raise StateError(
-            f"the state {where} is of an older connector (its schema is {version}, this one needs {HEAD})",
-            "run connector sync, backfill or run: each brings it up to date, after a copy",
-        )
+    refuse_other(version, where, is_read=upgrade == "never")
     with ExitStack() as held:
         engine = engine if locked else _hold(held, engine, path, where)
         copy = _keep_copy(path, version) if version is not None and upgrade == "with a copy" else None
@@ -179,17 +170,41 @@ def _migrate(engine: Engine, path: Path | None, where: str, *, create: bool, loc
         log.warning("state brought up to date", state=where, schema=f"{version} -> {HEAD}", copy=kept)
 
 
+def refuse_other(version: str | None, where: str, *, is_read: bool) -> None:
+    """Raises StateError for a schema that this program does not know, and where it ``is_read`` as it is for an older
+    one."""
+    if version in {HEAD, None}:
+        return
+    if not migrations.is_known(str(version)):
+        raise StateError(
+            f"the state {where} was written by a newer connector (its schema is {version}, this one knows {HEAD})",
+            "upgrade the connector, or set CONNECTOR_STATE to another file",
+        )
+    if is_read:
+        raise StateError(
+            f"the state {where} is of an older connector (its schema is {version}, this one needs {HEAD})",
+            "run connector sync, backfill or run: each brings it up to date, after a copy where it is a file",
+        )
+
+
 def _keep_copy(path: Path | None, version: str) -> Path | None:
-    """The state as it was, beside it; an earlier copy of the same schema stays."""
+    """The state as it is now, beside it, in place of an earlier copy of the same schema."""
     if path is None:
         return None
     copy = path.with_name(f"{path.name}.schema-{version}")
-    if not copy.exists():
-        scratch = copy.with_name(f"{copy.name}.tmp")
+    scratch = copy.with_name(f"{copy.name}.tmp")
+    try:
         scratch.unlink(missing_ok=True)
         scratch.touch(mode=0o600)  # it holds personal data
         copy_file(path, scratch)
         scratch.replace(copy)
+    except OSError as error:
+        raise StateError(
+            f"the copy {copy} cannot be written: {error.strerror}; the state was left as it is",
+            "check that there is room, and that the user running the connector may write the folder",
+        ) from None
+    finally:
+        scratch.unlink(missing_ok=True)
     return copy
 
 

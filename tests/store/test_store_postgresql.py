@@ -267,6 +267,16 @@ def test_what_cannot_be_copied_is_said(bare: str, tmp_path: Path, clock: FrozenC
         copy_state("postgresql+psycopg://connector@127.0.0.1:1/connector", tmp_path / "copy.sqlite3")
 
 
+@pytest.mark.parametrize(("version", "said"), [("0001", "of an older connector"), ("9999", "by a newer connector")])
+def test_a_state_with_another_schema_is_not_copied(
+    bare: str, tmp_path: Path, clock: FrozenClock, version: str, said: str
+) -> None:
+    open_store(bare, clock=clock).close()
+    run(bare, f"UPDATE alembic_version SET version_num = '{version}'")
+    with pytest.raises(StateError, match=said):
+        copy_state(bare, tmp_path / "copy.sqlite3")
+
+
 # -- what it costs -----------------------------------------------------------------------------------------------------
 
 MANY = (  # enough that walking a table is never the cheapest way
