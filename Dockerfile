@@ -19,7 +19,7 @@ ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 \
 USER 10001
 WORKDIR /data
 VOLUME /data
-# Healthy while the daemon gave a sign of life in the last ten minutes.
+# Healthy while the last good cycle is no older than ten minutes.
 HEALTHCHECK --interval=60s --timeout=10s --start-period=120s --retries=3 \
     CMD ["connector", "status", "--max-age", "600", "--json"]
 STOPSIGNAL SIGTERM

@@ -205,6 +205,8 @@ def check(
     """Check the mapping, and with credentials that the org has what it needs."""
     from connector.commands.check import check_files, run_check, show_check, show_files
 
+    if files and mapping:
+        raise typer.BadParameter("name files, or --mapping, not both", param_hint="FILES")
     if files:
         reports = check_files(files)
         show_files(reports, as_json=as_json)

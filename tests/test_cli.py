@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -145,3 +147,37 @@ def test_check_takes_files_as_a_hook_gives_them(here: Path) -> None:
     assert "bad.yaml:2" in done.output
     assert "none.yaml" in done.output
     assert runner.invoke(cli.app, ["check", "--mapping", "good.yaml"]).exit_code == 0
+
+
+def test_what_is_wrong_is_told_as_editors_read_it(here: Path) -> None:
+    (here / "bad.yaml").write_text("stages:\n  - {name: A, wen: always}\n")
+    (here / "latin.yaml").write_bytes(b"name: m\xfcller\n")
+    done = CliRunner().invoke(cli.app, ["check", "bad.yaml", "latin.yaml", "none.yaml"])
+    assert [line for line in done.output.splitlines() if not line.startswith("  try:")] == [
+        "bad.yaml:2: stage has no key wen",
+        "latin.yaml:1: the file is not UTF-8 text",
+        "none.yaml: there is no such mapping",
+    ]
+    told = json.loads(CliRunner().invoke(cli.app, ["check", "--json", "bad.yaml", "states"]).output)
+    assert [[each["line"] for each in report["mistakes"]] for report in told] == [[2], []]
+
+
+def test_files_are_checked_by_themselves_whatever_the_settings_say(here: Path) -> None:
+    (here / ".env").write_text("CONNECTOR_NONSENSE=1\n")
+    assert CliRunner().invoke(cli.app, ["check", "states"]).exit_code == 0
+    both = CliRunner().invoke(cli.app, ["check", "states", "--mapping", "states"])
+    assert (both.exit_code, "not both" in both.output) == (2, True)
+
+
+def test_an_edited_copy_that_is_missing_is_not_replaced_by_the_shipped_mapping(here: Path) -> None:
+    (here / ".env").write_text("CONNECTOR_MAPPING=states.yaml\n")
+    done = CliRunner().invoke(cli.app, ["check"])
+    assert done.exit_code == 2
+    assert "states.yaml: there is no such mapping" in done.output
+
+
+def test_every_setting_that_init_writes_exists(here: Path) -> None:
+    CliRunner().invoke(cli.app, ["init"])
+    named = set(re.findall(r"CONNECTOR_[A-Z_]+", (here / ".env").read_text()))
+    assert named <= {settings.variable_of(name) for name in settings.Settings.model_fields}
+    assert len(named) > 5

@@ -84,7 +84,7 @@ def check_files(files: Sequence[Path]) -> list[CheckReport]:
         except MappingInvalid as error:
             report.mistakes = list(error.mistakes)
         except ConfigurationError as error:
-            report.mistakes = [Mistake(str(file), 1, error.what, error.hint)]
+            report.mistakes = [Mistake(str(file), 0, error.what, error.hint)]
         reports.append(report)
     return reports
 
@@ -178,7 +178,7 @@ def show_check(report: CheckReport, *, as_json: bool) -> None:
 
 def _notes(console: Console, report: CheckReport) -> None:
     for mistake in report.mistakes:
-        console.print(f"[red]{shown(f'{mistake.file}:{mistake.line}')}[/red] {shown(mistake.what)}", soft_wrap=True)
+        console.print(f"[red]{shown(mistake.where)}:[/red] {shown(mistake.what)}", soft_wrap=True)
         if mistake.hint:
             console.print(f"  try: {shown(mistake.hint)}", soft_wrap=True)
     for warning in report.warnings:

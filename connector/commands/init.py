@@ -44,14 +44,14 @@ def run_init(name: str, folder: Path) -> list[Path]:
         folder / _SCHEMA: schema.read_text(encoding="utf-8"),
         folder / ".env": ENVIRONMENT.format(mapping=f"{name}.yaml"),
     }
-    if there := [path.name for path in files if path.exists()]:
+    if there := [path.name for path in files if path.exists() or path.is_symlink()]:
         raise ConfigurationError(
-            f"{' and '.join(there)} {'is' if len(there) == 1 else 'are'} here already; nothing was written",
+            f"{', '.join(there)} {'is' if len(there) == 1 else 'are'} here already; nothing was written",
             "go to an empty folder, or rename what is here",
         )
     try:
         for path, content in files.items():
-            path.touch(mode=0o600 if path.name == ".env" else 0o644)
+            path.touch(mode=0o600 if path.name == ".env" else 0o644, exist_ok=False)
             path.write_text(content, encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"{folder} cannot be written: {error.strerror}", "go to another folder") from None

@@ -124,14 +124,11 @@ def find_mapping(name_or_path: str | Path, folder: Path | None = None) -> Path:
 
 
 def shipped(name: str) -> Path | None:
-    """The shipped mapping of a bare name."""
+    """The shipped mapping of a bare name. A name with ``.yaml`` is that of somebody's own file, which may well be an
+    edited copy: where that is missing, the shipped one must not stand in for it."""
     if Path(name).name != name:
         return None
-    for folder in SHIPPED:
-        for file in (folder / name, folder / f"{name}.yaml"):
-            if file.suffix == ".yaml" and _is_file(file):
-                return file
-    return None
+    return next((file for folder in SHIPPED if _is_file(file := folder / f"{name}.yaml")), None)
 
 
 def _is_file(path: Path) -> bool:

@@ -30,7 +30,12 @@ class Mistake:
 
     def __str__(self) -> str:
         hint = f" (try: {self.hint})" if self.hint else ""
-        return f"{self.file}:{self.line}: {self.what}{hint}"
+        return f"{self.where}: {self.what}{hint}"
+
+    @property
+    def where(self) -> str:
+        """As editors read it."""
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 class MappingInvalid(ConfigurationError):
