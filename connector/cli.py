@@ -67,6 +67,9 @@ def commands() -> list[str]:
 
 def main() -> None:
     """The console script: no traceback reaches a user unless asked for. ``--debug`` may stand anywhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started this; a file of ours must not take its place
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for good
     Options.debug = "--debug" in sys.argv
     sys.argv = [each for each in sys.argv if each != "--debug"]
     try:

@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 
 from connector import cli
 from connector.base import settings
-from connector.base.errors import ConfigurationError
+from connector.base.errors import ConfigurationError, StateError
+from tests.store.store_facts import first_state
 
 HEAVY = ("sqlalchemy", "sqlmodel", "alembic", "psycopg", "requests", "urllib3", "simple_salesforce", "starlette")
 SLOW = ("structlog", "rich")  # half a second of CPU
@@ -88,6 +89,11 @@ def test_a_reader_that_went_away_is_no_error(tmp_path: Path, words: list[str]) -
     with os.fdopen(write, "w") as nobody:
         done = connector(words, tmp_path, stdout=nobody)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_who_closed_its_output_before_it_began_wants_none(tmp_path: Path) -> None:
+    words = ["sh", "-c", '"$0" -m connector check lead-liaison none >&- 2>&-', sys.executable]
+    assert subprocess.run(words, cwd=tmp_path, check=False, timeout=60).returncode == 2
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
@@ -181,3 +187,29 @@ def test_every_setting_that_init_writes_exists(here: Path) -> None:
     named = set(re.findall(r"CONNECTOR_[A-Z_]+", (here / ".env").read_text()))
     assert named <= {settings.variable_of(name) for name in settings.Settings.model_fields}
     assert len(named) > 5
+
+
+@pytest.fixture
+def old_state(here: Path) -> Path:
+    """A state of an older connector, where commands look for one."""
+    path = here / "state" / "connector.sqlite3"
+    path.parent.mkdir()
+    first_state(path, '{"Id":"C1"}')
+    return path
+
+
+@pytest.mark.parametrize("words", [["status"], ["explain", "C1"], ["plan"]])
+def test_commands_that_read_leave_an_old_state_alone(old_state: Path, words: list[str]) -> None:
+    before = old_state.read_bytes()
+    done = CliRunner().invoke(cli.app, words)
+    assert isinstance(done.exception, StateError)
+    assert "of an older connector" in done.exception.what
+    assert [each.name for each in old_state.parent.iterdir()] == [old_state.name]
+    assert old_state.read_bytes() == before
+
+
+@pytest.mark.parametrize("words", [["retry"], ["approve", "--up-to", "5"]])
+def test_commands_that_write_bring_it_up_to_date(old_state: Path, words: list[str]) -> None:
+    assert CliRunner().invoke(cli.app, words).exit_code == 0
+    assert old_state.with_name(f"{old_state.name}.schema-0001").is_file()
+    assert CliRunner().invoke(cli.app, ["status"]).exit_code == 0
