@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -24,7 +23,6 @@ from connector.commands import screen
 
 if TYPE_CHECKING:
     from connector.base.settings import Settings
-    from connector.pipeline.planned import Listing
 
 app = typer.Typer(
     name="connector",
@@ -126,27 +124,6 @@ def settings_of(**overrides: Any) -> Settings:
     return found
 
 
-@contextmanager
-def listing(is_preview: bool, list_all: bool, csv_file: Path | None) -> Iterator[Listing | None]:
-    """Who it is, for a preview or where somebody asks."""
-    from connector.pipeline.planned import SHOWN, Listing
-
-    if not (is_preview or list_all or csv_file):
-        yield None
-        return
-    keep = None if list_all else SHOWN
-    try:
-        with (
-            csv_file.open("w", encoding="utf-8", newline="") if csv_file else nullcontext() as file,
-            Listing(keep, file) as people,
-        ):
-            yield people
-    except OSError as error:
-        if csv_file is None or error.filename != str(csv_file):
-            raise
-        raise ConfigurationError(f"{csv_file} cannot be written: {error.strerror}", "name another file") from None
-
-
 @app.command()
 def demo(as_json: AsJson = False) -> None:
     """A practice org, a backfill and a few cycles of a living company. Needs no account and no settings."""
@@ -229,6 +206,7 @@ def sync(
 ) -> None:
     """Run one cycle and exit."""
     from connector.commands import cycle_text
+    from connector.commands.listing import listing
     from connector.pipeline.cycle import run_cycle
     from connector.wiring import open_pipeline
 
@@ -256,6 +234,7 @@ def backfill(
 ) -> None:
     """Read everything, decide everybody from the full history, write what differs. Goes on where it was interrupted."""
     from connector.commands import cycle_text
+    from connector.commands.listing import listing
     from connector.pipeline.backfill import Scope, run_backfill
     from connector.pipeline.daemon import Stop
     from connector.wiring import open_pipeline
@@ -287,6 +266,7 @@ def plan_command(
 ) -> None:
     """What a mapping would change, against the facts read so far. Asks nobody and writes nothing."""
     from connector.commands import cycle_text
+    from connector.commands.listing import listing
     from connector.commands.plan import run_preview
 
     settings = settings_of(max_changes=max_changes)
