@@ -1,7 +1,8 @@
 """Including: several files become one tree, before anything is read from it.
 
-What a file says goes over what it includes. Maps are joined key by key; lists of named entries (stages, rules, tags)
-name by name, new ones after the old; any other list is replaced. Name, description and tests stay with their file.
+What a file says goes over what it includes. Sections are joined key by key; lists of named entries (stages, rules, tags)
+name by name, new ones after the old; any other list is replaced. Within an entry what is said again replaces what was
+said: a new ``when`` is not added to the old one. Name, description and tests stay with their file.
 """
 
 from __future__ import annotations
@@ -71,11 +72,13 @@ def _join_lists(base: Seq, over: Seq) -> Seq:
     entries: dict[str, Tree] = {_name(item): item for item in base.items}
     for item in over.items:
         below = entries.get(_name(item))
-        is_joined = isinstance(below, Map) and isinstance(item, Map)
-        entries[_name(item)] = (
-            _join(below, item) if is_joined and isinstance(below, Map) and isinstance(item, Map) else item
-        )
+        entries[_name(item)] = _replace(below, item) if isinstance(below, Map) and isinstance(item, Map) else item
     return Seq(tuple(entries.values()), over.place)
+
+
+def _replace(base: Map, over: Map) -> Map:
+    """The entry, with what is said again in place of what was said."""
+    return Map({**base.items, **over.items}, over.place, {**base.keys, **over.keys})
 
 
 def _is_named(tree: Seq) -> bool:

@@ -120,6 +120,13 @@ def test_a_file_that_includes_another_adds_to_it_and_overrides_it(tmp_path):
     assert mapping.stages[2].rules[0].when.words() == "form submit"
 
 
+def test_what_an_entry_says_again_replaces_what_was_said():
+    base = "name: base\nstages:\n  - {name: A, when: {email: present, activity: inbound}, description: old}\n"
+    over = "include: base.yaml\nstages: [{name: A, when: {opportunity: open}}]\n"
+    (stage,) = loads(over, "my.yaml", {"base.yaml": base}).stages
+    assert (stage.rules[0].when.words(), stage.description) == ("an open opportunity", "old")
+
+
 def test_included_files_are_found_beside_the_file_that_names_them(tmp_path):
     (tmp_path / "team").mkdir()
     (tmp_path / "mine.yaml").write_text("include: team/base.yaml\nstages: [{name: Extra, set_by: people}]\n")
