@@ -12,7 +12,7 @@ import urllib3
 
 Sort = Literal["wrong", "away", "cut"]
 
-ADDRESS = "check the address, and that this machine may reach it"
+_ADDRESS = "check the address, and that this machine may reach it"
 PROXY = "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
 TLS = "check the address; CONNECTOR_CA_BUNDLE names the PEM file of an authority of your own"
 
@@ -42,7 +42,7 @@ def why_unreached(error: requests.ConnectionError, host: str) -> Unreached:
     """``host`` as people know it, with its port where there is one."""
     causes = [each for each in _causes(error) if not isinstance(each, requests.RequestException)]  # OSErrors, too
     through_proxy = any(isinstance(each, urllib3.exceptions.ProxyError) for each in causes)
-    who, hint = (f"the proxy on the way to {host}", PROXY) if through_proxy else (host, ADDRESS)
+    who, hint = (f"the proxy on the way to {host}", PROXY) if through_proxy else (host, _ADDRESS)
     for cause in causes:
         for kind, sort, said in FAULTS:
             if isinstance(cause, kind):

@@ -1,8 +1,8 @@
 """Including: several files become one tree, before anything is read from it.
 
-What a file says goes over what it includes. Sections are joined key by key; lists of named entries (stages, rules, tags)
-name by name, new ones after the old; any other list is replaced. Within an entry what is said again replaces what was
-said: a new ``when`` is not added to the old one. Name, description and tests stay with their file.
+What a file says goes over what it includes. Sections are joined key by key; lists of named entries (stages, rules,
+tags) name by name, new ones after the old; any other list is replaced. Within an entry what is said again replaces what
+was said: a new ``when`` is not added to the old one. Name, description and tests stay with their file.
 """
 
 from __future__ import annotations
