@@ -24,9 +24,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from connector.base.errors import ConfigurationError
 
 LOOPBACK = {"localhost", "::1"}
-PREFIX, ENV_FILE = "CONNECTOR_", ".env"
-INJECTED = re.compile(r"_SERVICE_(HOST|PORT)(_|$)|_PORT_\d+_(TCP|UDP|SCTP)(_|$)")  # names that Kubernetes makes
-INJECTED_PORT = re.compile(r"(tcp|udp|sctp)://")  # and what it says in <SERVICE>_PORT
+_PREFIX, _ENV_FILE = "CONNECTOR_", ".env"
+_INJECTED = re.compile(r"_SERVICE_(HOST|PORT)(_|$)|_PORT_\d+_(TCP|UDP|SCTP)(_|$)")  # names that Kubernetes makes
+_INJECTED_PORT = re.compile(r"(tcp|udp|sctp)://")  # and what it says in <SERVICE>_PORT
 TOGETHER = (
     ("pardot_url", "pardot_business_unit_id"),
     ("warehouse_url", "warehouse_query_file"),
@@ -201,7 +201,7 @@ def explicit(**values: Any) -> Settings:
 
 
 def variable_of(setting: str) -> str:
-    return PREFIX + setting.upper()
+    return _PREFIX + setting.upper()
 
 
 def secrets() -> list[str]:
@@ -220,24 +220,24 @@ def _environment() -> dict[str, str]:
     return {
         name.upper(): value
         for name, value in os.environ.items()  # noqa: TID251 - the one place
-        if name.upper().startswith(PREFIX) and value and not INJECTED.search(name) and not INJECTED_PORT.match(value)
+        if name.upper().startswith(_PREFIX) and value and not _INJECTED.search(name) and not _INJECTED_PORT.match(value)
     }
 
 
 def _file() -> dict[str, str]:
     """The same of ``.env``. A misspelt variable would be ignored in silence there, so it is a mistake."""
     try:
-        text = Path(ENV_FILE).read_text(encoding="utf-8-sig")
+        text = Path(_ENV_FILE).read_text(encoding="utf-8-sig")
     except (FileNotFoundError, IsADirectoryError):  # a folder: somebody's virtual environment
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{ENV_FILE} cannot be read: {_why(error)}", "save it as UTF-8 text") from None
+        raise ConfigurationError(f"{_ENV_FILE} cannot be read: {_why(error)}", "save it as UTF-8 text") from None
     for line in parse_stream(io.StringIO(text)):
-        where = f"{ENV_FILE}:{_line(line.original)}"
+        where = f"{_ENV_FILE}:{_line(line.original)}"
         if line.error:
             raise ConfigurationError(f"{where} is not a setting", "write it like CONNECTOR_INTERVAL=60")
         name = (line.key or "").upper()
-        if name.startswith(PREFIX) and name not in _known():
+        if name.startswith(_PREFIX) and name not in _known():
             raise ConfigurationError(f"{where}: {_no_such(name).rstrip(';')}", "remove it, or see docs/settings.md")
     values = dotenv_values(stream=io.StringIO(text))
     return {name.upper(): value for name, value in values.items() if name.upper() in _known() and value}
@@ -280,9 +280,9 @@ def _known() -> set[str]:
 
 
 def _no_such(variable: str) -> str:
-    known = [each.removeprefix(PREFIX) for each in _known()]  # without what is alike in all
-    near = difflib.get_close_matches(variable.removeprefix(PREFIX), known, n=1)
-    return f"there is no setting {variable};" + (f" did you mean {PREFIX}{near[0]}?" if near else "")
+    known = [each.removeprefix(_PREFIX) for each in _known()]  # without what is alike in all
+    near = difflib.get_close_matches(variable.removeprefix(_PREFIX), known, n=1)
+    return f"there is no setting {variable};" + (f" did you mean {_PREFIX}{near[0]}?" if near else "")
 
 
 def _check(settings: Settings) -> None:
