@@ -10,14 +10,14 @@ from typing import Literal
 import requests
 import urllib3
 
-Sort = Literal["wrong", "away", "cut"]
+_Sort = Literal["wrong", "away", "cut"]
 
 _ADDRESS = "check the address, and that this machine may reach it"
-PROXY = "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
-TLS = "check the address; CONNECTOR_CA_BUNDLE names the PEM file of an authority of your own"
+_PROXY = "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+_TLS = "check the address; CONNECTOR_CA_BUNDLE names the PEM file of an authority of your own"
 
 # The first that fits; what is said follows the name of the host.
-FAULTS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Sort, str], ...] = (
+_FAULTS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], _Sort, str], ...] = (
     (ssl.SSLCertVerificationError, "wrong", "failed TLS: its certificate is not trusted ({0.verify_message})"),
     ((ssl.SSLEOFError, ConnectionResetError, ConnectionAbortedError, BrokenPipeError), "cut", "cut the connection"),
     (ssl.SSLError, "wrong", "failed TLS: {0.reason}"),
@@ -34,7 +34,7 @@ class Unreached:
     address, and *cut* that one broke."""
 
     what: str
-    sort: Sort
+    sort: _Sort
     hint: str
 
 
@@ -42,11 +42,11 @@ def why_unreached(error: requests.ConnectionError, host: str) -> Unreached:
     """``host`` as people know it, with its port where there is one."""
     causes = [each for each in _causes(error) if not isinstance(each, requests.RequestException)]  # OSErrors, too
     through_proxy = any(isinstance(each, urllib3.exceptions.ProxyError) for each in causes)
-    who, hint = (f"the proxy on the way to {host}", PROXY) if through_proxy else (host, _ADDRESS)
+    who, hint = (f"the proxy on the way to {host}", _PROXY) if through_proxy else (host, _ADDRESS)
     for cause in causes:
-        for kind, sort, said in FAULTS:
+        for kind, sort, said in _FAULTS:
             if isinstance(cause, kind):
-                return Unreached(f"{who} {said.format(cause)}", sort, TLS if sort == "wrong" else hint)
+                return Unreached(f"{who} {said.format(cause)}", sort, _TLS if sort == "wrong" else hint)
     return Unreached(f"{who} cut the connection", "cut", hint)
 
 
