@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from connector.base.errors import Passing, Refused
+from connector.base.errors import Refused, Transient
 from connector.base.facts import Outcome, RecordChange, Result, Row, SourcePage
 from connector.base.ports import Answers, Deleted, DeletedSince, LocatorExpired, Page, Read
 
@@ -80,7 +80,7 @@ class FakeSalesforce:
         while pack := list(islice(rest, 1000)):
             try:
                 self._call("collections")
-            except Passing as error:
+            except Transient as error:
                 yield [Outcome(change, Result.WAITING, "", error.what) for change in pack]
                 continue
             yield [self._write(change) for change in pack]
@@ -111,7 +111,7 @@ class FakeSalesforce:
     def _call(self, kind: str) -> None:
         self._calls[kind] += 1
         if self.fail(kind):
-            raise Passing("the fake org fails as it was told to")
+            raise Transient("the fake org fails as it was told to")
 
     def _answer(self, read: Read) -> Page:
         if "COUNT()" in read.soql:
@@ -177,7 +177,7 @@ class FakeSource:
 
     def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
         if self.fail:
-            raise Passing("the fake source is down")
+            raise Transient("the fake source is down")
         self.polled += 1
         done = cursor["pages"] if cursor else 0
         for index, page in enumerate(self.pages[done:], done + 1):

@@ -18,7 +18,7 @@ SHARED = (
     "lifecycle/model",
     *(f"pipeline/{name}" for name in ("cycle", "decisions", "report", "approval", "daemon", "backfill")),
 )
-RETIRED = {"Desk", "Turns", "dealer", "Dealer", "staffed", "offered", "tell", "told", "Told"}
+RETIRED = {"Passing", "Desk", "Turns", "dealer", "Dealer", "staffed", "offered", "tell", "told", "Told"}
 
 
 def modules() -> dict[str, ast.Module]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from connector.base.errors import Passing
+from connector.base.errors import Transient
 
 SLICE = 0.25  # seconds of sleep after which a sleeper looks up
 
@@ -28,7 +28,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """``stopped`` says whether the process was asked to stop. Then nothing is waited for: sleeping raises Passing, so
+    """``stopped`` says whether the process was asked to stop. Then nothing is waited for: sleeping raises Transient, so
     that whoever waited to ask again gives up as after its last retry, and what it was at stays to be done."""
 
     def __init__(self, stopped: Callable[[], bool] = lambda: False) -> None:
@@ -44,7 +44,7 @@ class SystemClock:
         end = self.monotonic() + seconds
         while (left := end - self.monotonic()) > 0:
             if self._stopped():
-                raise Passing("asked to stop while waiting to ask again", "the next run goes on here")
+                raise Transient("asked to stop while waiting to ask again", "the next run goes on here")
             time.sleep(min(left, SLICE))
 
 

@@ -5,7 +5,7 @@
     │   └── StateError            exit 2   the state file cannot be used as it is
     ├── Refused                   exit 4   Salesforce or a source said no, and asking again will not help
     │   └── LimitReached          exit 4   a budget or a daily limit: park, and go on later
-    └── Passing                   exit 4   a fault that passes: retried by the edge, raised when that did not help
+    └── Transient                 exit 4   a fault that passes: retried by the edge, raised when that did not help
 
 Third-party exceptions stop at the edge that called the library: ``salesforce`` and ``sources`` translate those of
 requests and simple-salesforce, ``store`` those of SQLAlchemy, ``mapping`` those of ruamel.yaml. What is wrong with one
@@ -62,7 +62,7 @@ class LimitReached(Refused):
         self.until = until
 
 
-class Passing(ConnectorError):
+class Transient(ConnectorError):
     """A fault that passes by itself (5xx, time-out, cut-off answer), after the retries of the edge."""
 
     exit_code = 4

@@ -23,7 +23,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_ran
 
 from connector import __version__
 from connector.base.clock import Clock
-from connector.base.errors import ConfigurationError, LimitReached, Passing, Refused
+from connector.base.errors import ConfigurationError, LimitReached, Refused, Transient
 from connector.base.json import JsonMap
 from connector.base.settings import LOOPBACK
 from connector.base.unreached import Unreached, why_unreached
@@ -77,7 +77,7 @@ class Policy:
     longest_wait: float = 30.0
 
 
-class TimedOut(Passing):
+class TimedOut(Transient):
     """The answer did not come in time; whether the request had its effect is unknown."""
 
 
@@ -138,7 +138,7 @@ class Session(requests.Session):
             self._plain_http.add(parts.netloc)
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
-        """Raises Refused, LimitReached, Passing or ConfigurationError; returns only answers that were taken."""
+        """Raises Refused, LimitReached, Transient or ConfigurationError; returns only answers that were taken."""
         target = self._target(str(url))
         started = self._clock.monotonic()
         policy = self._policy
@@ -219,7 +219,7 @@ class Session(requests.Session):
         again."""
         if fault.sort == "cut" or host in self._heard:
             return _Again(Judgement(Reaction.AGAIN, "CONNECTION", fault.what))
-        kind = ConfigurationError if fault.sort == "wrong" else Passing
+        kind = ConfigurationError if fault.sort == "wrong" else Transient
         return kind(f"{self._api}: {fault.what}", fault.hint)
 
     def _read(self, response: requests.Response) -> None:
@@ -255,7 +255,7 @@ class Session(requests.Session):
     def _give_up(self, state: RetryCallState) -> requests.Response:
         fault = state.outcome.exception() if state.outcome else None
         judgement = fault.judgement if isinstance(fault, _Again) else Judgement(Reaction.AGAIN)
-        raise Passing(
+        raise Transient(
             f"{self._api} failed {state.attempt_number} times, the last time with {describe(0, judgement)}",
             "it usually passes; the next cycle asks again",
         )

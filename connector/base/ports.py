@@ -80,7 +80,7 @@ class PolledObject:
 
 
 class Salesforce(Protocol):
-    """Errors: Refused, LimitReached, Passing (see ``connector.base.errors``); never a third-party exception."""
+    """Errors: Refused, LimitReached, Transient (see ``connector.base.errors``); never a third-party exception."""
 
     def read(self, reads: Sequence[Read], deleted: Sequence[DeletedSince] = ()) -> Answers:
         """First pages of all reads in as few Composite requests as Salesforce allows (5 queries a request)."""

@@ -17,7 +17,7 @@ import requests
 from simple_salesforce.api import Salesforce as SimpleSalesforce
 
 from connector.base.clock import Clock
-from connector.base.errors import LimitReached, Passing, Refused
+from connector.base.errors import LimitReached, Refused, Transient
 from connector.base.facts import Outcome, RecordChange
 from connector.base.http import Session, server_time
 from connector.base.ids import id18
@@ -233,5 +233,5 @@ def _collect(seen: list[requests.Response]) -> JsonObject:
 def _complete(body: Json, count: int) -> list[composite.Answer]:
     answers = composite.answers(body, count)
     if answers is None:
-        raise Passing("Salesforce's Composite answer is not complete", "it usually passes; the next cycle asks again")
+        raise Transient("Salesforce's Composite answer is not complete", "it usually passes; the next cycle asks again")
     return answers

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from connector.base.clock import Clock
-from connector.base.errors import Passing, Refused
+from connector.base.errors import Refused, Transient
 from connector.base.facts import Outcome, RecordChange, Result
 from connector.base.http import TimedOut
 from connector.base.json import JsonObject
@@ -84,7 +84,7 @@ def write_rows(
             if timeouts < TIMEOUTS:
                 queue.extendleft(reversed(jobs))
                 continue
-        except Passing as error:
+        except Transient as error:
             log.warning("write failed", error=error.what)
         if rows is None:
             left = [*jobs, *queue]

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import requests
 
-from connector.base.errors import Passing
+from connector.base.errors import Transient
 from connector.base.http import body_of
 from connector.base.json import JsonObject
 
@@ -18,7 +18,7 @@ _T = TypeVar("_T")
 
 
 def envelope(response: requests.Response, api: str) -> JsonObject:
-    """The answer's JSON object. Raises Passing when it is none."""
+    """The answer's JSON object. Raises Transient when it is none."""
     body = body_of(response)
     if not isinstance(body, dict):
         raise unreadable(api)
@@ -26,15 +26,15 @@ def envelope(response: requests.Response, api: str) -> JsonObject:
 
 
 def listed(body: JsonObject, key: str, api: str, default: list[Any] | None = None) -> list[Any]:
-    """Raises Passing when there is no such list; ``default`` is for services that leave an empty one out."""
+    """Raises Transient when there is no such list; ``default`` is for services that leave an empty one out."""
     rows = body.get(key, default)
     if not isinstance(rows, list):
         raise unreadable(api)
     return rows
 
 
-def unreadable(api: str) -> Passing:
-    return Passing(f"{api} answered with nothing that can be read", "it usually passes; the next cycle asks again")
+def unreadable(api: str) -> Transient:
+    return Transient(f"{api} answered with nothing that can be read", "it usually passes; the next cycle asks again")
 
 
 def readable(read: Callable[[Any], _T], rows: Iterable[Any], unknown: Counter[str], name: str) -> Iterator[_T]:

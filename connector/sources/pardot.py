@@ -177,7 +177,7 @@ class PardotSource:
 
 
 def _last_id(rows: Sequence[Any]) -> int:
-    """Raises Passing when a page of rows cannot be gone on from."""
+    """Raises Transient when a page of rows cannot be gone on from."""
     ids: list[int] = [row["id"] for row in rows if isinstance(row, dict) and isinstance(row.get("id"), int)]
     if not ids:
         raise unreadable(_API)

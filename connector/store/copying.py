@@ -19,8 +19,8 @@ _CHUNK = 5000  # rows
 
 def copy_state(url: str, to: Path) -> None:
     """Writes the state at a SQLAlchemy URL or path into a new SQLite file; a state that is missing or empty leaves no
-    file. One of an older connector stays so in a file, and is refused on a server. Raises StateError, and Passing when
-    its server does not answer."""
+    file. One of an older connector stays so in a file, and is refused on a server. Raises StateError, and Transient
+    when its server does not answer."""
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         path = Path(parsed.database or "")

@@ -1,13 +1,13 @@
 """What SQLAlchemy and the drivers say, as errors of ours: a busy or locked file, a full disk, a read-only or corrupt
 file become :class:`connector.base.errors.StateError`, because a person must look; a database server that went away is
-Passing, and the next cycle goes on. The texts keep the driver's reason and never the values of a statement.
+Transient, and the next cycle goes on. The texts keep the driver's reason and never the values of a statement.
 """
 
 from __future__ import annotations
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from connector.base.errors import ConnectorError, Passing, StateError
+from connector.base.errors import ConnectorError, StateError, Transient
 
 _HINTS = {  # part of the driver's message -> what to try
     "locked": "another process writes this state; stop it, or wait until it is done",
@@ -39,7 +39,7 @@ def translate(error: SQLAlchemyError, where: str) -> ConnectorError:
     said = str(getattr(error, "orig", None) or error).strip()
     reason = said.splitlines()[0]
     if any(part in said.lower() for part in _PASSING):
-        return Passing(
+        return Transient(
             f"the state {where} did not answer: {reason}",
             "check that the database runs, and its address; nothing was lost",
         )

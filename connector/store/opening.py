@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlmodel import SQLModel
 
 from connector.base.clock import Clock, FrozenClock
-from connector.base.errors import ConnectorError, Passing, StateError
+from connector.base.errors import ConnectorError, StateError, Transient
 from connector.store import migrations
 from connector.store.dialect import make_engine, make_holder
 from connector.store.faults import translate
@@ -40,7 +40,7 @@ def open_store(
     connector: it is brought up to date, after a copy beside the file; or quietly, where it is a copy itself; or not,
     and whoever only reads is told what to run. Raises StateError when the state is missing
     (``create=False``), held by another process, newer than this program, corrupt, not ours, or cannot be written, and
-    Passing when its server does not answer."""
+    Transient when its server does not answer."""
     parsed = parse_url(url)
     where = parsed.render_as_string(hide_password=True)
     path = _path(parsed)
@@ -124,7 +124,7 @@ def _hold(held: ExitStack, engine: Engine, path: Path | None, where: str) -> Eng
 
     def refusal() -> ConnectorError:
         what, hint = f"the state {where} is in use by another connector", "stop the other one first"
-        return Passing(what, hint) if is_open else StateError(what, hint)  # after a cut it may be our own old session
+        return Transient(what, hint) if is_open else StateError(what, hint)  # after a cut it may be our own old session
 
     holder = make_holder(engine.url, refusal)
     held.callback(holder.dispose)

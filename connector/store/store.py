@@ -1,6 +1,6 @@
 """The store: the verbs of the domain, each one transaction.
 
-SQLAlchemy's and the driver's exceptions end here, as StateError or Passing (``faults.py``). They are never retried by
+SQLAlchemy's and the driver's exceptions end here, as StateError or Transient (``faults.py``). They are never retried by
 us: the database itself waits for a lock.
 """
 

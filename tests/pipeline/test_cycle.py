@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from connector.base.errors import ConfigurationError, Passing, StateError
+from connector.base.errors import ConfigurationError, StateError, Transient
 from tests.pipeline.conftest import STAGE
 
 
@@ -104,7 +104,7 @@ def test_a_read_that_was_interrupted_goes_on_where_it_was(world, state):
     people = [world.contact(f"p{index}@example.com") for index in range(100)]
     failing = iter([False] * 4 + [True])
     world.org.fail = lambda kind: kind == "query_more" and next(failing, False)
-    with pytest.raises(Passing):
+    with pytest.raises(Transient):
         world.cycle()
     world.org.fail = lambda _kind: False
     before = world.org.calls()["query_more"]
@@ -333,7 +333,7 @@ def test_a_read_of_a_crowd_that_fails_before_its_end_is_made_again(small_pages):
         world.cycle()
     calls = iter([False, True])
     world.org.fail = lambda kind: kind == "composite" and next(calls, False)  # the count came, the overlap does not
-    with pytest.raises(Passing):
+    with pytest.raises(Transient):
         world.cycle()
     world.org.fail = lambda _kind: False
     world.wait(9 * 60)

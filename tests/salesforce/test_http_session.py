@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from connector.base.clock import FrozenClock
-from connector.base.errors import ConfigurationError, ConnectorError, LimitReached, Passing, Refused
+from connector.base.errors import ConfigurationError, ConnectorError, LimitReached, Refused, Transient
 from connector.base.http import (
     TAKEN,
     Judgement,
@@ -92,7 +92,7 @@ def test_a_fault_that_passes_is_asked_again_after_a_wait(player: Player, clock: 
 
 def test_a_fault_that_stays_is_given_up_within_bounds(player: Player, clock: FrozenClock) -> None:
     player.play(Reply({}, status=503))
-    with session(clock, policy=Policy(attempts=50, patience=100)) as http, pytest.raises(Passing, match="failed"):
+    with session(clock, policy=Policy(attempts=50, patience=100)) as http, pytest.raises(Transient, match="failed"):
         http.request("GET", player.url)
     assert clock.now() - NOW <= timedelta(seconds=100)
     assert 4 < len(player.asked) < 50
@@ -102,7 +102,7 @@ def test_nobody_listening_is_a_passing_fault(clock: FrozenClock) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        with session(clock) as http, pytest.raises(Passing, match=r"127\.0\.0\.1:\d+ refused the connection"):
+        with session(clock) as http, pytest.raises(Transient, match=r"127\.0\.0\.1:\d+ refused the connection"):
             http.request("GET", url)
     assert clock.now() == NOW, "waiting does not help where nobody ever answered"
 
@@ -112,7 +112,7 @@ def test_a_name_that_does_not_resolve_is_told_at_once(clock: FrozenClock, monkey
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    with session(clock) as http, pytest.raises(Passing, match=r"typo\.example does not resolve"):
+    with session(clock) as http, pytest.raises(Transient, match=r"typo\.example does not resolve"):
         http.request("GET", "https://typo.example/services")
     assert clock.now() == NOW
 
@@ -123,7 +123,7 @@ def test_whoever_answered_once_is_asked_again_when_the_connection_is_refused(clo
     with session(clock, policy=Policy(attempts=3)) as http:
         http.request("GET", player.url)
         player.close()
-        with pytest.raises(Passing, match=r"failed 3 times, the last time with .*refused the connection"):
+        with pytest.raises(Transient, match=r"failed 3 times, the last time with .*refused the connection"):
             http.request("GET", player.url)
     assert clock.now() > NOW
 
@@ -137,7 +137,7 @@ def test_retry_after_sets_the_wait(player: Player, clock: FrozenClock) -> None:
 
 def test_a_retry_after_beyond_patience_gives_up_at_once(player: Player, clock: FrozenClock) -> None:
     player.play(Reply({}, status=429, headers={"Retry-After": "7200"}))
-    with session(clock) as http, pytest.raises(Passing):
+    with session(clock) as http, pytest.raises(Transient):
         http.request("GET", player.url)
     assert len(player.asked) == 1
     assert clock.now() == NOW

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from connector.base.clock import FrozenClock
-from connector.base.errors import ConfigurationError, ConnectorError, Passing
+from connector.base.errors import ConfigurationError, ConnectorError, Transient
 from connector.base.http import TAKEN, Policy, Session
 from practice_org.serving.tls import Certificates
 
@@ -102,7 +102,7 @@ def test_a_connection_that_is_cut_is_asked_for_again_and_ends_nothing(
         fails(
             clock,
             f"{scheme}://{host}",
-            Passing,
+            Transient,
             f"failed 3 times, the last time with CONNECTION: {host} cut the connection",
         )
     assert clock.now() > NOW
@@ -111,7 +111,7 @@ def test_a_connection_that_is_cut_is_asked_for_again_and_ends_nothing(
 def test_a_server_that_never_answered_is_not_waited_for_twice(clock: FrozenClock) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host = f"127.0.0.1:{silent.getsockname()[1]}"
-        fails(clock, f"http://{host}", Passing, f"The API: {host} gave no answer in time")
+        fails(clock, f"http://{host}", Transient, f"The API: {host} gave no answer in time")
     assert clock.now() == NOW
 
 
@@ -120,7 +120,7 @@ def test_a_connection_that_is_not_taken_in_time_is_told_so(clock: FrozenClock, m
         raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
 
     monkeypatch.setattr(socket.socket, "connect", late)
-    fails(clock, "http://127.0.0.1:1", Passing, "The API: 127.0.0.1:1 did not take the connection in time")
+    fails(clock, "http://127.0.0.1:1", Transient, "The API: 127.0.0.1:1 did not take the connection in time")
     assert clock.now() == NOW
 
 
@@ -155,7 +155,7 @@ def test_a_certificate_that_turns_bad_under_a_running_connector_passes(
     with serving(secured(certificates)) as host, session(clock, ca_bundle=certificates.ca_file) as http:
         http.request("GET", f"https://{host}")
         http._ca_bundle = None  # trusted no longer
-        with pytest.raises(Passing, match="certificate is not trusted"):
+        with pytest.raises(Transient, match="certificate is not trusted"):
             http.request("GET", f"https://{host}")
 
 
@@ -171,7 +171,7 @@ def test_a_proxy_that_is_not_there_is_not_taken_for_the_server(
 ) -> None:
     proxied(nobody())
     said = "The API: the proxy on the way to org.example refused the connection"
-    fails(clock, "https://org.example/x", Passing, said, "HTTPS_PROXY")
+    fails(clock, "https://org.example/x", Transient, said, "HTTPS_PROXY")
     assert clock.now() == NOW
 
 
@@ -181,13 +181,13 @@ def test_a_proxy_that_leads_nobody_there_says_why(clock: FrozenClock, proxied: C
         said = (
             "The API: the proxy on the way to org.example gives no connection: Tunnel connection failed: 403 Forbidden"
         )
-        fails(clock, "https://org.example/x", Passing, said)
+        fails(clock, "https://org.example/x", Transient, said)
     assert clock.now() == NOW
 
 
 def test_a_password_in_an_address_is_not_shown(clock: FrozenClock) -> None:
     host = nobody()
-    error = fails(clock, f"http://ann:hush@{host}", Passing, f"The API: {host} refused the connection")
+    error = fails(clock, f"http://ann:hush@{host}", Transient, f"The API: {host} refused the connection")
     assert "hush" not in str(error)
 
 

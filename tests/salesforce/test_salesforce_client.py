@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connector.base.clock import FrozenClock
-from connector.base.errors import LimitReached, Passing, Refused
+from connector.base.errors import LimitReached, Refused, Transient
 from connector.base.facts import Change, RecordChange, Result
 from connector.base.ports import DeletedSince, LocatorExpired, Read
 from connector.base.settings import Settings
@@ -118,7 +118,7 @@ def test_a_read_that_is_refused_raises_for_all_and_names_itself(client: Salesfor
 
 def test_a_composite_answer_with_a_missing_part_is_a_passing_fault(client: SalesforceClient, player: Player) -> None:
     player.play(Reply(VERSIONS), Reply({"compositeResponse": []}))
-    with pytest.raises(Passing):
+    with pytest.raises(Transient):
         client.read(reads(1))
 
 

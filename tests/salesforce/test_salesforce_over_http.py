@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from connector.base.clock import FrozenClock
-from connector.base.errors import LimitReached, Passing, Refused
+from connector.base.errors import LimitReached, Refused, Transient
 from connector.base.facts import Change, RecordChange, Result
 from connector.base.ports import DeletedSince, LocatorExpired, Read
 from connector.base.settings import Settings
@@ -218,7 +218,7 @@ def test_an_org_that_stays_down_is_a_passing_fault_in_bounded_time(client: Sales
     client.read(READ)
     org.faults.on("server_error")
     began = org.clock.now()
-    with pytest.raises(Passing):
+    with pytest.raises(Transient):
         client.read(READ)
     assert org.clock.now() - began <= timedelta(minutes=3)
     [one] = leads(org, 1)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.base.clock import FrozenClock
-from connector.base.errors import LimitReached, Passing, Refused
+from connector.base.errors import LimitReached, Refused, Transient
 from connector.base.facts import Change, Outcome, RecordChange, Result
 from connector.base.http import TimedOut
 from connector.salesforce.composite import Answer
@@ -145,7 +145,7 @@ def test_an_answer_that_takes_too_long_makes_the_pack_smaller(clock: FrozenClock
     assert max(map(len, org.sent)) == 250
 
 
-@pytest.mark.parametrize("fault", [TimedOut("no answer in time"), Passing("down")])
+@pytest.mark.parametrize("fault", [TimedOut("no answer in time"), Transient("down")])
 def test_what_nobody_answered_waits(clock: FrozenClock, fault: Exception) -> None:
     calls = 0
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import pytest
 
 from connector.base.clock import FrozenClock
-from connector.base.errors import ConnectorError, Passing
+from connector.base.errors import ConnectorError, Transient
 from connector.base.facts import Activity, SourcePage
 from connector.base.ports import Source
 from connector.sources.kinds import KINDS
@@ -214,7 +214,7 @@ class SourceSuite:
         for fault in bench.faults():
             if fault.name == "down":
                 fault.on()
-                with pytest.raises(Passing):
+                with pytest.raises(Transient):
                     Polls(bench).poll()
                 fault.off()
         assert len(Polls(bench).poll()) == 3

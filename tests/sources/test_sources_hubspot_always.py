@@ -9,7 +9,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from connector.base.clock import FrozenClock
-from connector.base.errors import Passing
+from connector.base.errors import Transient
 from practice_org.hubspot import rows as hubspot_rows
 from tests.cases import cases
 from tests.sources.source_suite import Polls
@@ -52,7 +52,7 @@ class Story:
     def poll(self, *, broken: bool = False) -> None:
         if broken:
             self.bench.org.faults.on("server_error", path="/calls/search", status=503)
-        with suppress(Passing):
+        with suppress(Transient):
             self.polls.poll()
         self.bench.org.faults.off()
 

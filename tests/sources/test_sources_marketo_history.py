@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from connector.base.clock import FrozenClock
-from connector.base.errors import Passing
+from connector.base.errors import Transient
 from connector.base.facts import Activity, SourcePage
 from connector.sources.marketo import history as marketo_history
 from connector.sources.marketo.api import MarketoApi, MarketoToken
@@ -128,7 +128,7 @@ def test_nothing_of_a_file_counts_before_its_checksum_fits(bench: MarketoBench) 
     )}  # fmt: skip
     bench.switch(spoil_files=1)
     pages: list[SourcePage] = []
-    with pytest.raises(Passing, match="checksum"):
+    with pytest.raises(Transient, match="checksum"):
         pages.extend(bench.extracting().poll(None, bench.clock.now()))
     assert not ids(pages)
     bench.switch()
@@ -182,7 +182,7 @@ def test_a_failed_job_is_made_again_but_not_for_ever(bench: MarketoBench) -> Non
     assert ids(pages) == added
     assert len(bench.marketo.exports.jobs) == 26
     bench.org.faults.on("slow_job", failed=True)
-    with pytest.raises(Passing, match="Failed"):
+    with pytest.raises(Transient, match="Failed"):
         until_read(bench)
     assert len(bench.marketo.exports.jobs) == 29
 

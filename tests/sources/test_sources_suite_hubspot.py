@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connector.base.clock import FrozenClock
-from connector.base.errors import ConfigurationError, LimitReached, Passing, Refused
+from connector.base.errors import ConfigurationError, LimitReached, Refused, Transient
 from connector.base.facts import Direction, Prospect
 from connector.base.ports import Source
 from connector.sources.hubspot.rows import Kept
@@ -183,7 +183,7 @@ def test_a_page_of_archived_rows_alone_is_asked_for_again(hubspot: HubSpotBench)
     hubspot.switch(index_lag_seconds=60)
     hubspot.hub.archive(calls[:300], "calls")
     polls = Polls(hubspot)
-    with pytest.raises(Passing, match="archived"):
+    with pytest.raises(Transient, match="archived"):
         polls.poll()
     hubspot.clock.sleep(60)
     assert len(polls.poll()) == 150
@@ -212,7 +212,7 @@ def test_the_list_of_archived_contacts_goes_on_where_it_was_interrupted(hubspot:
     hubspot.hub.archive(hubspot.hub.add_contacts([{"email": f"{place}@x.example"} for place in range(250)]))
     polls = Polls(hubspot)
     hubspot.org.faults.on("server_error", path="/contacts$", status=503, times=8)
-    with pytest.raises(Passing):
+    with pytest.raises(Transient):
         polls.poll()
     polls.poll()
     assert sum(each.deleted for each in prospects(polls).values()) == 250

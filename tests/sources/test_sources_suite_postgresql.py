@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
 from connector.base.clock import FrozenClock
-from connector.base.errors import Passing, Refused
+from connector.base.errors import Refused, Transient
 from connector.base.ports import Source
 from connector.sources.warehouse.source import WarehouseSource
 from tests.postgres import Server, needs_server, plain
@@ -266,7 +266,7 @@ def test_a_query_that_takes_too_long_passes_and_says_what_would_help(simple: Pos
     simple._run(f"ALTER ROLE {simple.reader} SET statement_timeout = '50ms'")
     with simple.connect() as blocker, blocker.begin():
         blocker.execute(text("LOCK TABLE events"))
-        with pytest.raises(Passing, match="statement timeout") as caught:
+        with pytest.raises(Transient, match="statement timeout") as caught:
             Polls(simple).poll()
     assert "index" in caught.value.hint
     assert len(Polls(simple).poll()) == 3
@@ -276,7 +276,7 @@ def test_a_query_is_ended_by_a_cut_with_one_clear_message(simple: PostgreSQLBenc
     """The session dies while its query runs."""
     simple.add(3)
     died = "SELECT *, pg_terminate_backend(pg_backend_pid()) FROM (" + QUERY + "\n) x"
-    with pytest.raises(Passing, match="did not answer") as caught:
+    with pytest.raises(Transient, match="did not answer") as caught:
         list(simple.source(died).poll(None, simple.clock.now()))
     assert PASSWORD not in f"{caught.value!r} {caught.value.__context__!r}"
 
@@ -297,8 +297,8 @@ def test_nothing_can_be_written(simple: PostgreSQLBench) -> None:
     [
         ({"password": "wrong-but-the-password"}, Refused, "password authentication failed"),
         ({"database": "not_there"}, Refused, "does not exist"),
-        ({"query": {"host": "/nowhere"}}, Passing, "did not answer"),
-        ({"host": "127.0.0.1", "port": 1, "query": {}}, Passing, "did not answer"),
+        ({"query": {"host": "/nowhere"}}, Transient, "did not answer"),
+        ({"host": "127.0.0.1", "port": 1, "query": {}}, Transient, "did not answer"),
     ],
 )
 def test_a_wrong_address_is_said_without_the_password(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from connector.base.clock import FrozenClock
-from connector.base.errors import ConfigurationError, Passing, Refused
+from connector.base.errors import ConfigurationError, Refused, Transient
 from connector.base.ports import Source
 from connector.sources.warehouse.source import WarehouseSource, earlier
 from tests.sources.source_suite import Bench, Polls, SourceSuite, Switch, activities
@@ -141,7 +141,7 @@ def test_a_stamp_goes_back_in_its_own_form(stamp: Any, before: Any) -> None:
     [
         ("nonsense", QUERY, ConfigurationError, "WAREHOUSE_URL"),
         ("nosuch+driver://u:the-password@h/d", QUERY, ConfigurationError, "WAREHOUSE_URL"),
-        ("sqlite:////nowhere/at/all.sqlite3", QUERY, Passing, "did not answer"),
+        ("sqlite:////nowhere/at/all.sqlite3", QUERY, Transient, "did not answer"),
         ("sqlite://", "SELECT 1 AS event_id, 'soon' AS updated_at", Refused, "no time"),
     ],
 )

@@ -18,7 +18,7 @@ from sqlmodel import SQLModel
 
 from connector.base import logs
 from connector.base.clock import FrozenClock
-from connector.base.errors import Passing, StateError
+from connector.base.errors import StateError, Transient
 from connector.store import Upgrade, copy_state, migrations, open_store, schema
 from connector.store.dialect import make_engine
 from connector.store.faults import translate
@@ -162,4 +162,4 @@ def newer_state(path: Path) -> None:
     ],
 )
 def test_a_server_that_cannot_be_found_for_a_moment_ends_no_daemon(said: str) -> None:
-    assert isinstance(translate(OperationalError("SELECT 1", {}, Exception(said)), "s"), Passing)
+    assert isinstance(translate(OperationalError("SELECT 1", {}, Exception(said)), "s"), Transient)

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, event, make_url, text
 from sqlmodel import SQLModel
 
 from connector.base.clock import FrozenClock
-from connector.base.errors import Passing, StateError
+from connector.base.errors import StateError, Transient
 from connector.base.facts import Result
 from connector.store import copy_state, open_store
 from connector.store.dialect import make_engine
@@ -81,7 +81,7 @@ def test_whoever_lost_the_state_to_another_writes_nothing(url: str, clock: Froze
     with open_store(url, clock=clock, exclusive=True) as first:
         cut(url)
         with open_store(url, clock=clock, exclusive=True) as second:
-            with pytest.raises(Passing, match="in use by another connector"):
+            with pytest.raises(Transient, match="in use by another connector"):
                 first.mark_dirty(["C1"])
             assert dirty(second) == []
         first.mark_dirty(["C2"])
@@ -105,7 +105,7 @@ def test_writers_wait_for_each_other(url: str, clock: FrozenClock) -> None:
 def test_a_writer_does_not_wait_for_ever(url: str, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connector.store.dialect.BUSY_SECONDS", 0.1)
     with open_store(url, clock=clock) as one, open_store(url, clock=clock) as other, one._write():
-        with pytest.raises(Passing, match="lock timeout"):
+        with pytest.raises(Transient, match="lock timeout"):
             other.mark_dirty(["C1"])
         assert other.dirty_count() == 0
 
@@ -132,7 +132,7 @@ def test_a_cut_in_the_middle_passes_and_leaves_nothing_half_done(url: str, clock
                 cut(url)
                 connection.execute(text("INSERT INTO dirty VALUES ('C2', 1)"))
 
-        with pytest.raises(Passing, match="did not answer"):
+        with pytest.raises(Transient, match="did not answer"):
             write_and_be_cut()
         assert dirty(store) == []
 
@@ -141,10 +141,10 @@ def test_a_server_that_is_down_passes_and_a_wrong_address_does_not(
     postgres: Server, bare: str, clock: FrozenClock
 ) -> None:
     nowhere = with_password(bare.split("?", maxsplit=1)[0] + "?host=/nowhere")
-    with pytest.raises(Passing, match="did not answer") as caught:
+    with pytest.raises(Transient, match="did not answer") as caught:
         open_store(nowhere, clock=clock)
     assert "the-password" not in f"{caught.value} {caught.value.__cause__}"
-    with pytest.raises(Passing, match="did not answer"):
+    with pytest.raises(Transient, match="did not answer"):
         open_store("postgresql+psycopg://connector@127.0.0.1:1/connector", clock=clock)
     for wrong in (with_password(bare), plain(make_url(bare).set(database="not_there"))):
         with pytest.raises(StateError, match="cannot be used") as caught_too:
@@ -263,7 +263,7 @@ def test_what_cannot_be_copied_is_said(bare: str, tmp_path: Path, clock: FrozenC
     run(bare, "CREATE TABLE invoices (id int)")
     with pytest.raises(StateError, match="not a connector state"):
         copy_state(bare, tmp_path / "copy.sqlite3")
-    with pytest.raises(Passing, match="did not answer"):
+    with pytest.raises(Transient, match="did not answer"):
         copy_state("postgresql+psycopg://connector@127.0.0.1:1/connector", tmp_path / "copy.sqlite3")
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from connector.base.clock import Clock
-from connector.base.errors import ConfigurationError, LimitReached, Passing, Refused
+from connector.base.errors import ConfigurationError, LimitReached, Refused, Transient
 from connector.base.facts import Activity, Prospect, SourcePage
 from connector.base.http import TAKEN, Judgement, Reaction, Session, server_time
 from connector.base.json import Json, JsonMap, JsonObject
@@ -170,7 +170,7 @@ class HubSpotSource:
                 return
             if not rows:
                 what = f"HubSpot's search index still counts {name} that were archived a moment ago"
-                raise Passing(what, "the next cycle asks again")
+                raise Transient(what, "the next cycle asks again")
             place["id"] = _last_id(rows)
             yield rows
 
@@ -270,7 +270,7 @@ class HubSpotSource:
 
 
 def _last_id(rows: Sequence[Any]) -> int:
-    """Raises Passing when a page of rows cannot be gone on from."""
+    """Raises Transient when a page of rows cannot be gone on from."""
     ids = [int(row["id"]) for row in rows if isinstance(row, dict) and str(row.get("id")).isdecimal()]
     if not ids:
         raise unreadable(_API)
@@ -293,8 +293,8 @@ def _tie(row: JsonMap) -> tuple[str, list[str]]:
     return str(row["from"]["id"]), [str(to["toObjectId"]) for to in row["to"]]
 
 
-def _repeated(what: str) -> Passing:
-    return Passing(f"HubSpot gave the same page of {what} twice", "the next cycle asks again")
+def _repeated(what: str) -> Transient:
+    return Transient(f"HubSpot gave the same page of {what} twice", "the next cycle asks again")
 
 
 class _Key:

@@ -140,7 +140,7 @@ class MarketoApi:
         return result_of(self.get(path, kind, params))
 
     def export(self, method: str, path: str, body: JsonMap | None = None) -> JsonObject:
-        """The job of an answer about extracts of activities. Raises Passing for an answer without one."""
+        """The job of an answer about extracts of activities. Raises Transient for an answer without one."""
         url = f"{self._url}/bulk/v1/activities/export/{path}"
         result = listed(
             envelope(self._session.request(method, url, json=body, kind="export"), MARKETO), "result", MARKETO

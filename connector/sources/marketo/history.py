@@ -21,7 +21,7 @@ from typing import IO
 import structlog
 
 from connector.base.clock import Clock
-from connector.base.errors import LimitReached, Passing, Refused
+from connector.base.errors import LimitReached, Refused, Transient
 from connector.base.json import JsonObject
 from connector.sources.answers import unreadable
 from connector.sources.marketo.api import MARKETO, MarketoApi
@@ -68,7 +68,7 @@ class History:
 
     def rows(self, place: _Place) -> Iterator[list[_Row]]:
         """Batches of rows, maybe empty, until all is read or Marketo needs more time. Raises Refused with a code of
-        ``UNAVAILABLE``, or Passing when jobs fail again and again."""
+        ``UNAVAILABLE``, or Transient when jobs fail again and again."""
         if place.get("rest_until") and self._clock.now() < datetime.fromisoformat(place["rest_until"]):
             return
         failures = 0
@@ -87,7 +87,9 @@ class History:
                 else:
                     place["job"], failures = None, failures + 1
                     if failures == TRIES:
-                        raise Passing(f"Marketo's extract came to nothing: {status}", "the next cycle asks for another")
+                        raise Transient(
+                            f"Marketo's extract came to nothing: {status}", "the next cycle asks for another"
+                        )
         except LimitReached as error:
             if error.code != QUEUE:
                 raise
@@ -156,20 +158,20 @@ class History:
                 yield rows
 
     def _fetch(self, place: _Place, file: IO[bytes]) -> None:
-        """Raises Passing when the file ends early or is not the one of which Marketo gave the checksum."""
+        """Raises Transient when the file ends early or is not the one of which Marketo gave the checksum."""
         for _ in range(FETCHES):
             file.seek(0)
             digest = hashlib.sha256()
             while (first := file.tell()) < place["size"]:
                 piece = self._api.piece(place["job"], first, min(first + PIECE, place["size"]) - 1)
                 if not piece:
-                    raise Passing("Marketo's extract ends before its end", "the next cycle asks again")
+                    raise Transient("Marketo's extract ends before its end", "the next cycle asks again")
                 digest.update(piece)
                 file.write(piece)
             if not place["sum"] or place["sum"].rpartition(":")[2].lower() == digest.hexdigest():
                 return
             log.warning("extract does not fit its checksum", source="marketo", job=place["job"])
-        raise Passing("Marketo's extract does not fit its checksum", "the next cycle fetches it again")
+        raise Transient("Marketo's extract does not fit its checksum", "the next cycle fetches it again")
 
 
 def whole_lines(piece: bytes, *, is_last: bool) -> int:

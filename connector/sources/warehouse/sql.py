@@ -33,7 +33,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.types import NullType
 
-from connector.base.errors import ConfigurationError, ConnectorError, Passing, Refused
+from connector.base.errors import ConfigurationError, ConnectorError, Refused, Transient
 from connector.base.json import Json, JsonMap, JsonObject
 
 STAMP, KEY_COLUMN = "updated_at", "event_id"
@@ -89,7 +89,7 @@ def _begin(connection: Connection) -> None:
 
 
 def warehouse_page(engine: Engine, query: str, place: JsonMap, limit: int) -> list[ReadRows]:
-    """The next rows behind ``place["at"]``, else from ``place["since"]`` on. Raises Passing and Refused."""
+    """The next rows behind ``place["at"]``, else from ``place["since"]`` on. Raises Transient and Refused."""
     try:
         with engine.connect() as connection:
             rows = connection.execute(_statement(engine.dialect.name, query, place, limit)).mappings().all()
@@ -165,7 +165,7 @@ def _unanswered(words: str) -> ConnectorError:
     hint = next((hint for part, hint in _HINTS.items() if part in said), "check that it is up and reachable")
     if "authentication" in said or "does not exist" in said:
         return Refused(f"the warehouse refuses the connection: {words}", hint)
-    return Passing(f"the warehouse did not answer: {words}", hint)
+    return Transient(f"the warehouse did not answer: {words}", hint)
 
 
 _HINTS = {
