@@ -157,6 +157,46 @@ def test_a_returned_person_stays_until_the_rules_say_more_than_they_did():
     assert stage_of(with_deals(someone, deal("won", "2")), mapping, NOW + 9 * DAY) == "Customer"
 
 
+def test_a_held_value_says_who_gave_it_and_how_long_it_stays():
+    def held(manual, someone, now=NOW):
+        decided = track(decide(someone, loads(ANY + manual), now))
+        assert (decided.value, decided.verdict) == ("Suspect", "held")
+        return decided.reason
+
+    someone, _ = written(person(deals=[deal("open")]), loads(ANY))
+    someone, day = edited(someone, "Suspect"), f"{NOW:%Y-%m-%d}"
+    assert held("", someone).startswith(f"set by a person on {day}")
+    assert held("", someone).endswith("and stays until the next promotion")
+    assert held("gate: {stage: {manual: forever}}\n", someone).endswith(", and stays")
+    assert held("gate: {stage: {manual: 5d}}\n", someone).endswith("and stays for 5 days")
+    back = "moves: [{from: Disqualified, to: Suspect, when: {activity: {direction: inbound, since: stage}}}]\n"
+    someone, _ = written(person("Disqualified", deals=[deal("lost")]), loads(ANY + back))
+    someone, _ = written(replace(someone, activities=(did("form_submit", -1),)), loads(ANY + back), NOW + DAY)
+    reason = held(back, someone, NOW + 9 * DAY)
+    assert reason.startswith("returned on ")
+    assert reason.endswith("until the rules say more than they did then")
+
+
+def test_a_move_leads_out_of_what_a_person_set_only_until_promotion():
+    def after_an_edit(manual):
+        mapping = loads(ANY + ALL_LOST + manual)
+        someone, _ = written(person(did=[did("email_click")]), mapping)
+        someone, _ = written(edited(someone, "Opportunity"), mapping)
+        return stage_of(with_deals(someone, deal("lost", ago=90)), mapping, NOW + DAY)
+
+    assert after_an_edit("") == "Engaged"
+    assert after_an_edit("gate: {stage: {manual: forever}}\n") == "Opportunity"
+    assert after_an_edit("gate: {stage: {manual: 90d}}\n") == "Opportunity"
+
+
+def test_a_cool_off_counts_from_when_somebody_was_seen_there_not_from_the_evidence():
+    slow = "moves: [{from: Opportunity, to: Engaged, when: {opportunity: all_lost}, cool_off: 30d}]\n"
+    someone, decision = written(person("Opportunity", deals=[deal("lost", ago=90)]), loads(ANY + slow))
+    assert (track(decision).value, track(decision).verdict) == ("Opportunity", "stays")
+    assert decision.review_at == NOW + 30 * DAY
+    assert stage_of(someone, loads(ANY + slow), NOW + 30 * DAY) == "Engaged"
+
+
 def test_a_terminal_stage_is_only_left_by_people_and_moves():
     ladder = ANY.replace("{name: Qualified, set_by: people}", "{name: Qualified, set_by: people, terminal: true}")
     assert stage_of(person("Qualified", deals=[deal("won")]), loads(ladder)) == "Qualified"
