@@ -281,6 +281,8 @@ def test_an_unusable_address_is_no_traceback(clock: FrozenClock) -> None:
         ("Fri, 01 May 2026 11:00:00 GMT", 0.0),
         ("soon", None),
         ("", None),
+        ("²", None),
+        ("9" * 400, None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(header: str, seconds: float | None) -> None:
