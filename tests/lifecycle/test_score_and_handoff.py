@@ -239,6 +239,7 @@ def test_a_contact_is_never_given_to_a_queue():
 
 def test_memory_is_json():
     _, decision = written(scored(person(), 80), loads(HANDOFF), owners=OWNERS)
+    assert any(each.memory for each in decision.tracks)
     for each in decision.tracks:
         assert json.loads(json.dumps(dict(each.memory))) == dict(each.memory)
 

@@ -78,6 +78,7 @@ def test_the_small_company_has_some_of_everything(small: tuple[PracticeOrg, Pard
 
 def test_nothing_happens_before_the_history_or_after_now(small: tuple[PracticeOrg, Pardot, dict[str, int]]) -> None:
     for name in ("Contact", "Opportunity", "Task"):
+        assert number(small[0], name) > 0
         assert number(small[0], f"{name} WHERE CreatedDate > 2026-06-01T12:00:00Z") == 0
         assert number(small[0], f"{name} WHERE CreatedDate < 2024-11-29T00:00:00Z") == 0
         assert number(small[0], f"{name} WHERE SystemModstamp > 2026-06-01T12:00:00Z") == 0

@@ -182,6 +182,7 @@ class SourceSuite:
         bench.add(30)
         polls = Polls(bench)
         polls.poll()
+        assert activities(polls.pages)
         for activity in activities(polls.pages).values():
             assert activity.kind in KINDS
             assert activity.occurred_at.utcoffset() is not None
