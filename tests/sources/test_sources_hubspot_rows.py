@@ -111,3 +111,9 @@ def test_the_practice_org_has_every_property_that_is_asked_for() -> None:
     for name, form in ENGAGEMENTS.items():
         assert {each for each in form.asked if each} <= OBJECTS[name].properties.keys(), name
     assert dict(CALL_DISPOSITIONS) == CALL_OUTCOMES
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-Infinity", "1_000", "1e999"])
+def test_a_score_that_is_no_number_is_kept_as_the_text_it_is(text: str) -> None:
+    [known] = contact({"id": "1", "properties": {"email": "a@example.com", "hubspotscore": text}}, Kept())
+    assert known.attributes["score"] == text

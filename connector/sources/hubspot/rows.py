@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 from connector.base.facts import Activity, Direction, Prospect
@@ -66,10 +67,12 @@ def contact(row: JsonMap, kept: Kept) -> list[Prospect]:
 
 
 def _number(text: Json) -> Any:
+    """A number where it is one: what float() takes beyond that (nan, inf, 1_000) no JSON holds, or nobody means."""
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return text
+    return number if isfinite(number) and "_" not in str(text) else text
 
 
 @dataclass(frozen=True, slots=True)
