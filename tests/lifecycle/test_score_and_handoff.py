@@ -156,6 +156,23 @@ def test_a_rep_who_works_on_somebody_keeps_them():
     assert track(decide(worked_on, told_so, NOW), "owner").value in {"005B", "005C"}
 
 
+def test_of_two_hand_offs_at_once_the_second_happens_where_somebody_works_on_the_first():
+    mapping = loads(
+        """
+stages: [{name: Known, when: always}]
+handoff:
+  - {name: to sales, when: {activity: inbound}, owner: [{user: anna}]}
+  - {name: to success, when: {activity: inbound}, unless: never, owner: [{user: ben}]}
+"""
+    )
+    clicked = did("email_click", 1)
+    owner = track(decide(person(OwnerId="005Z", did=[clicked]), mapping, NOW), "owner")
+    assert (owner.rule, owner.value) == ("to sales", "005A")
+    worked_on = person(OwnerId="005Z", did=[clicked, did("call", 5, source="salesforce")])
+    owner = track(decide(worked_on, mapping, NOW), "owner")
+    assert (owner.rule, owner.value) == ("to success", "005B")
+
+
 def test_an_owner_the_org_does_not_have_hands_nobody_over():
     someone = scored(person(OwnerId="005Z", MailingCountry="DE"), 80)
     decision = decide(someone, loads(HANDOFF), NOW, Owners())
