@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from connector.base.ports import Progress
 from connector.base.settings import Settings
 from connector.mapping import CompiledMapping
 from connector.pipeline.cycle import SALESFORCE_CALLS, Pipeline, silent
+from connector.pipeline.decisions import adopt
 from connector.salesforce import SalesforceClient, open_salesforce
 from connector.salesforce.objects import polled_objects
 from connector.sources import open_sources
@@ -103,6 +104,14 @@ def _open_state(settings: Settings, clock: Clock, dry_run: bool) -> Iterator[Sto
             yield store
 
 
-def open_copy(settings: Settings, clock: Clock) -> AbstractContextManager[Store]:
-    """A copy of the state to try something with, thrown away afterwards."""
-    return _open_state(settings, clock, dry_run=True)
+@contextmanager
+def open_state_under(mapping: CompiledMapping, settings: Settings, clock: Clock) -> Iterator[Store]:
+    """The state, to look at what this mapping decides. Where it joins records otherwise than the one in force, a copy
+    in which it does, thrown away afterwards."""
+    with open_state(settings, clock) as store:
+        if store.joins() == mapping.identity:
+            yield store
+            return
+    with _open_state(settings, clock, dry_run=True) as store:
+        adopt(store, mapping)
+        yield store

@@ -17,7 +17,7 @@ from connector.mapping import CompiledMapping
 from connector.pipeline.decisions import Decisions
 from connector.pipeline.owners import known_owners
 from connector.store import Store, open_past
-from connector.wiring import load_mapping, open_state
+from connector.wiring import load_mapping, open_state_under
 
 OWNER_KEYS = ("value", "current", "in_salesforce", "old", "new")  # where an owner's id may be
 
@@ -29,7 +29,7 @@ def explain_people(
     records as they were, what came later left out, the decisions that the log holds for that time."""
     mapping = load_mapping(settings)
     clock = clock or SystemClock()
-    with open_state(settings, clock) as store:
+    with open_state_under(mapping, settings, clock) as store:
         ids = store.find_people(query, ever=at is not None)
         if not ids and (account := store.find_account(query)):
             return [explained_account(store, account, mapping, at or clock.now())]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
 
@@ -21,7 +19,7 @@ from connector.pipeline.poll import chunks
 from connector.pipeline.report import CycleReport
 from connector.salesforce.objects import polled_objects
 from connector.store import Store
-from connector.wiring import open_copy, open_state
+from connector.wiring import open_state_under
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def run_preview(
     clock = clock or SystemClock()
     report = CycleReport(kind="plan", dry_run=True, started_at=clock.now(), mapping=mapping.version)
     report.listing = listing
-    with _state(settings, clock, mapping) as store:
+    with open_state_under(mapping, settings, clock) as store:
         owners = known_owners(store, mapping)
         assumed = sorted(name for name in mapping.model.owners() if owners.ids.get(name) == name)
         decisions = Decisions(mapping, store, owners, report.started_at)
@@ -78,24 +76,12 @@ def run_preview(
         for done, ids in enumerate(chunks(people, BATCH)):
             report.plan(decisions.batch(ids, {}))
             progress("deciding", min((done + 1) * BATCH, len(people)), len(people))
-        for batch in decisions.rollup.to_come(store.accounts() if decisions.rollup.field else ()):
+        for batch in decisions.rollup.to_come(decisions.coming_accounts()):
             report.plan_accounts(batch)
         missing = _missing(store, mapping)
     report.duration = round((clock.now() - report.started_at).total_seconds(), 3)
     calls = ceil(report.people_to_change / settings.write_pack) + ceil(report.accounts_to_change / settings.write_pack)
     return Preview(report, missing, assumed, calls)
-
-
-@contextmanager
-def _state(settings: Settings, clock: Clock, mapping: CompiledMapping) -> Iterator[Store]:
-    """The state, or where the mapping joins records otherwise than the one in force, a copy in which it does."""
-    with open_state(settings, clock) as store:
-        if store.joins() == mapping.identity:
-            yield store
-            return
-    with open_copy(settings, clock) as store:
-        store.set_mapping_version(mapping.version, joins=mapping.identity)
-        yield store
 
 
 def _missing(store: Store, mapping: CompiledMapping) -> dict[str, list[str]]:

@@ -28,13 +28,12 @@ from connector.base.errors import ConfigurationError, ConnectorError
 from connector.base.ports import PolledObject, Progress, Salesforce, Source
 from connector.mapping import CompiledMapping
 from connector.pipeline.approval import hold_back
-from connector.pipeline.decisions import Decisions
+from connector.pipeline.decisions import Decisions, adopt
 from connector.pipeline.optional_fields import with_optional_fields
 from connector.pipeline.owners import find_owners
 from connector.pipeline.planned import Listing, Planned
 from connector.pipeline.poll import Polled, poll_salesforce, poll_sources
 from connector.pipeline.report import CycleReport
-from connector.pipeline.rollup import RollUp
 from connector.pipeline.writeback import Writer
 from connector.store import KeptCursor, Settled, Store
 
@@ -145,13 +144,7 @@ def poll(pipeline: Pipeline) -> Polled:
 def notice(pipeline: Pipeline, now: datetime) -> None:
     """People whose answer may have changed without a new fact: another mapping, or time."""
     if pipeline.store.mapping_version() != pipeline.mapping.version:
-        pipeline.store.mark_all_dirty()
-        text = "\n".join(f"# {name}\n{text}" for name, text in pipeline.mapping.texts.items())
-        roleless, joins = pipeline.mapping.moves_without_roles, pipeline.mapping.identity
-        rolls_up = RollUp(pipeline.mapping, pipeline.store).is_wanted
-        pipeline.store.set_mapping_version(
-            pipeline.mapping.version, text, roleless=roleless, rolls_up=rolls_up, joins=joins
-        )
+        adopt(pipeline.store, pipeline.mapping)
     pipeline.store.mark_due(now)
 
 

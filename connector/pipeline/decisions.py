@@ -21,6 +21,16 @@ BATCH = 1000  # people decided at a time
 TURNS, PROMISED = "turns", "promised"  # where it is kept how many people each owner was given, and is to be given
 
 
+def adopt(store: Store, mapping: CompiledMapping) -> None:
+    """Puts a mapping in force: whatever it may decide otherwise than the one before is dirty."""
+    store.mark_all_dirty()
+    text = "\n".join(f"# {name}\n{text}" for name, text in mapping.texts.items())
+    rolls_up, joins = RollUp(mapping, store).is_wanted, mapping.identity
+    store.set_mapping_version(
+        mapping.version, text, roleless=mapping.moves_without_roles, rolls_up=rolls_up, joins=joins
+    )
+
+
 class Decisions:
     """``owners``: those of the org that the mapping names (``connector.pipeline.owners``)."""
 
@@ -58,6 +68,14 @@ class Decisions:
         if self._store.mapping_version() != self.mapping.version:
             return self._store.people_in()
         return sorted({*self._store.dirty(), *self._store.due(self.now)})
+
+    def coming_accounts(self) -> list[str]:
+        """The accounts it decides after them, beside those of people who move."""
+        if self.rollup.field is None:
+            return []
+        if self._store.mapping_version() != self.mapping.version:
+            return self._store.accounts()
+        return [account for marks in self.rollup.dirty() for account in marks]
 
     def turn_of(self, person: Person) -> Assigner:
         """Whose turn it is when the next cycle comes to this person: those who come before have had theirs. They are

@@ -31,6 +31,7 @@ class RollUp:
     mapping: CompiledMapping
     store: Store
     moved: dict[str, Moved] = field(default_factory=dict)  # people whose own stage changes, not settled yet
+    stood: dict[str, dict[str, str | None]] = field(default_factory=dict)  # account -> those people -> stage before
 
     def __post_init__(self) -> None:
         self.is_asked = any(isinstance(each, AccountStageIs) for each in self.mapping.model.walk())
@@ -38,11 +39,13 @@ class RollUp:
         self.is_wanted = self.is_asked or self.field is not None
 
     def with_colleagues(self, people: Sequence[Person]) -> Sequence[Person]:
-        """The people with how far the others of their accounts came."""
+        """The people with how far the others of their accounts came before this pass: what is settled on the way counts
+        from the next one on, however many people are decided at a time."""
         if not self.is_asked:
             return people
         stages = self.store.people_of_accounts(sorted({_account(each) for each in people} - {""}))
-        return [replace(each, account_stage=self._others(each, stages.get(_account(each), {}))) for each in people]
+        came = {account: {person: stage for person, (stage, _) in found.items()} for account, found in stages.items()}
+        return [replace(each, account_stage=self._others(each, came)) for each in people]
 
     def note(self, decided: Sequence[tuple[Person, Decision]]) -> None:
         """Remembers the people whose own stage changes."""
@@ -53,7 +56,9 @@ class RollUp:
             track = next((each for each in decision.tracks if each.track == "stage"), None)
             if account and track is not None:
                 stage = own_stage(track.memory)
-                if stage != own_stage(person.memory.get("stage", {})):
+                before = own_stage(person.memory.get("stage", {}))
+                if stage != before:
+                    self.stood.setdefault(account, {})[person.id] = before
                     self.moved[person.id] = (account, stage, track.rule)
 
     def settle(self, settled: Sequence[Settled]) -> list[str]:
@@ -102,8 +107,9 @@ class RollUp:
             found.append(Planned(account, marks[account], *planned, name=str(row.get("Name") or "")))
         return found
 
-    def _others(self, person: Person, stages: Mapping[str, tuple[str, str]]) -> str | None:
-        return roll_up((stage for other, (stage, _) in stages.items() if other != person.id), self.mapping)
+    def _others(self, person: Person, came: Mapping[str, Mapping[str, str | None]]) -> str | None:
+        stages = {**came.get(_account(person), {}), **self.stood.get(_account(person), {})}
+        return roll_up((stage for other, stage in stages.items() if other != person.id), self.mapping)
 
 
 def _account(person: Person) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +25,7 @@ from tests.lifecycle.test_always import FAST
 from tests.pipeline.conftest import World
 from tests.pipeline.test_refused_rows import Office
 
+AWARE = '  - {name: Aware, when: {account_stage: ">= Opportunity"}}\n'
 MAPPING = """
 fields:
   stage: {Contact: Lifecycle_Stage__c, Lead: Lifecycle_Stage__c}
@@ -57,6 +59,15 @@ tags: [{name: warm, when: {activity: {direction: inbound, within: 3d}}}]
 gate: {lock: {field: {Locked__c: true}}}
 """
 ACCOUNTS = ("001000000000001AAA", "001000000000002AAA")
+OTHERS = {  # what the admin may make of the mapping before the next sync
+    "as it is": MAPPING,
+    "other owners": MAPPING.replace(
+        "{ann@example.com: 1, ben@example.com: 1", "{ben@example.com: 2, ann@example.com: 1"
+    ),
+    "other rules": MAPPING.replace('">= Engaged"', '">= Suspect"'),
+    "joined by e-mail": MAPPING + "identity: {by_email: true}\n",
+    "without accounts": MAPPING.replace("  account_stage: Stage__c\n", "").replace(AWARE, ""),
+}
 FIELDS = {"stage": ("Lifecycle_Stage__c",) * 2, "status": ("Lead_Status__c", "Status"), "tags": ("Tags__c",) * 2,
           "owner": ("OwnerId",) * 2}  # fmt: skip
 WHO = st.integers(0, 30)
@@ -69,6 +80,7 @@ THINGS = st.one_of(
     st.tuples(st.just("edits"), WHO, st.sampled_from(["Suspect", "Engaged", "Out", None])),
     st.tuples(st.just("locks"), WHO),
     st.tuples(st.just("refused"), WHO),
+    st.tuples(st.just("refused_account"), st.sampled_from(ACCOUNTS)),
 )
 LIVES = st.lists(
     st.one_of(THINGS, THINGS, THINGS, st.tuples(st.just("cycle"), st.integers(60, 200_000))), min_size=8, max_size=25
@@ -92,7 +104,7 @@ class Org(World):
         self.people.append(self.contact(email, MailingCountry=country, AccountId=account, OwnerId="005Z"))
 
     def _lead(self, has_email: bool, country: str) -> None:
-        email = f"p{len(self.people)}@example.com" if has_email else None
+        email = f"p{len(self.people) // 2}@example.com" if has_email else None
         self.people.append(self.lead(email, Country=country, OwnerId="005Z"))
 
     def _who(self, number: int) -> str:
@@ -115,6 +127,9 @@ class Org(World):
 
     def _refused(self, number: int) -> None:
         self.org.refuse[self._who(number)] = "FIELD_CUSTOM_VALIDATION_EXCEPTION"
+
+    def _refused_account(self, account: str) -> None:
+        self.org.refuse[account] = "FIELD_CUSTOM_VALIDATION_EXCEPTION"
 
     def _put(self, number: int, row: Mapping[str, Any]) -> None:
         person = self._who(number)
@@ -152,19 +167,27 @@ def moved(document: Mapping[str, Any]) -> dict[str, str]:
 
 TURNS = [("contact", True, "US", None), *(("does", each, "form_submit") for each in range(4))]
 COLLEAGUES = [("deal", 0, False), ("cycle", 60), ("cycle", 60), ("contact", True, "US", ACCOUNTS[0])]
+TOGETHER = [("contact", True, "US", ACCOUNTS[0]), ("contact", True, "US", ACCOUNTS[0]), ("deal", 0, False)]
+REFUSED = [("refused_account", ACCOUNTS[0]), ("deal", 0, False), ("cycle", 60), ("cycle", 60)]
 
 
-@example(TURNS)
-@example(COLLEAGUES)
-@settings(max_examples=cases(16), deadline=None, **FAST)
-@given(LIVES)
-def test_what_plan_and_explain_say_now_the_next_sync_writes(life: list[Any]) -> None:
-    with TemporaryDirectory() as folder:
+@example(TURNS, "as it is")
+@example(COLLEAGUES, "as it is")
+@example(TOGETHER, "as it is")
+@example(REFUSED, "as it is")
+@example(TURNS, "other owners")
+@example(COLLEAGUES, "without accounts")
+@example([("does", 2, "form_submit")], "joined by e-mail")
+@settings(max_examples=cases(8), deadline=None, **FAST)
+@given(LIVES, st.sampled_from(["as it is", "as it is", *OTHERS]))
+def test_what_plan_and_explain_say_now_the_next_sync_writes(life: list[Any], mapping_then: str) -> None:
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as few:
+        few.setattr("connector.pipeline.decisions.BATCH", 2)
         state, mapping = Path(folder) / "state.sqlite3", Path(folder) / "mapping.yaml"
-        mapping.write_text(MAPPING)
+        mapping.write_text(OTHERS[mapping_then])
         clock = FrozenClock(START)
         with open_store(f"sqlite:///{state}", clock=clock) as store:
-            world = Org(store, org=Office(), clock=clock, mapping=MAPPING)
+            world = Org(store, org=Office(), clock=clock, mapping=MAPPING, pack=1)
             world.begin()
             for what, *how in (*BEGINNING, ("cycle", 60), *life):
                 world.happens(what, *how)
@@ -173,14 +196,16 @@ def test_what_plan_and_explain_say_now_the_next_sync_writes(life: list[Any]) -> 
             with Caught() as caught:
                 run_preview(said, None, lambda *_: None, caught, clock)
             plan = changes(caught.planned)
-            explained = {each: explain_people(said, each, clock=clock)[0] for each in world.people}
+            explained = [document for each in world.people for document in explain_people(said, each, clock=clock)]
             world.org.refuse.clear()
             before = len(world.org.updates)
+            world.mapping = OTHERS[mapping_then]
             world.cycle()
             written = {row["Id"]: {k: v for k, v in row.items() if k not in {"Id", "object"}} for row in
                        world.org.updates[before:]}  # fmt: skip
     assert plan == written
-    for person, document in explained.items():
+    for document in explained:
+        person = document["person"]
         fields = {name: value or "" for name, value in written.get(person, {}).items() if "Entered" not in name}
         if person in written or all(each["outcome"] != "refused" for each in document["decided"]):
             assert moved(document) == fields, document["now"]
