@@ -37,6 +37,10 @@ def environment(given: dict[str, str]) -> dict[str, str]:
     }
 
 
+# The company goes on while a pack is under way: whom it converted or merged since they were read refuses the write.
+GONE = {"CANNOT_UPDATE_CONVERTED_LEAD", "ENTITY_IS_DELETED"}
+
+
 def query(given: dict[str, str], soql: str) -> list[dict[str, Any]]:
     answer = requests.get(
         f"{given['url']}/services/data/v67.0/query",
@@ -65,7 +69,9 @@ def test_the_daemon_keeps_up_with_a_living_company_and_stops_when_told(tmp_path)
         assert practice.returncode == 0
     cycles = [line for line in lines if line["event"] == "cycle done"]
     assert cycles[0]["written"] > 300
-    assert all((line["set_aside"], line["waiting"]) == ({}, 0) for line in cycles)
+    assert [line["waiting"] for line in cycles] == [0] * len(cycles)
+    assert {code for line in cycles for code in line["set_aside"]} <= GONE
+    assert sum(sum(line["set_aside"].values()) for line in cycles) <= 3
     assert sum(cycles[0]["changes"]["stage"].values()) > 300
     assert cycles[0]["api_calls"]["composite"] == 2
 
