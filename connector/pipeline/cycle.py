@@ -100,7 +100,7 @@ def run_cycle(
         owners = find_owners(pipeline.mapping, pipeline.salesforce, store, now)
         only = scope()
         count_plan(pipeline, Decisions(pipeline.mapping, store, owners, now), only, report)
-        if not dry_run:
+        if not dry_run and not pipeline.stop():  # a count that was cut short says nothing of the limit
             report.held_back = hold_back(store, report.to_change, pipeline.max_changes, now)
             if report.held_back is None:
                 write_plan(pipeline, Decisions(pipeline.mapping, store, owners, now), cycle_id, only, report)

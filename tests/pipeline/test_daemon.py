@@ -215,6 +215,15 @@ def test_a_cycle_that_was_asked_to_stop_says_so(world, capsys):
     assert logged(capsys) == ["cycle interrupted"]
 
 
+def test_who_is_told_to_stop_while_a_plan_is_counted_writes_no_part_of_it(world):
+    [world.contact(f"p{number}@example.com") for number in range(1001)]  # a batch is 1,000
+    world.max_changes = 1000
+    assert run_cycle(world.pipeline, holds_back=True).result == "held"
+    report = run_cycle(replace(world.pipeline, stop=lambda: True), holds_back=True)
+    assert (report.result, report.written, world.org.updates) == ("interrupted", 0, [])
+    assert held_back(world.store).to_change == 1001
+
+
 def test_there_is_no_heartbeat_before_the_first_one(world, beat):
     assert told(beat, world.clock) is None
     beat.write_text("half a")
