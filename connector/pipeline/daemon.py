@@ -103,7 +103,8 @@ class Daemon:
         except Exception as error:  # noqa: BLE001 - the cycle logged it; the next one tries again
             self.beat("failed", f"unexpected {type(error).__name__}")
         else:
-            self._last_good = self.now()
+            if report.result != "interrupted":  # what was cut short says nothing of the rest
+                self._last_good = self.now()
             held = report.held_back
             self.beat(*(("held", held.said) if held else ("ok", "")))
 

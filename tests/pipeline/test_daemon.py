@@ -119,6 +119,11 @@ def test_a_daemon_that_was_started_again_is_as_healthy_as_its_last_good_cycle(wo
     assert not healthy(beat, world.clock, max_age=200)
 
 
+def test_a_cycle_that_was_interrupted_is_no_good_one(world, beat):
+    Daemon(replace(world.pipeline, stop=lambda: True), beats=beat).tick()
+    assert heartbeat.read_heartbeat(beat).last_good is None
+
+
 def test_a_daemon_that_stopped_is_not_healthy(world, beat):
     daemon, stop = Daemon(world.pipeline, beats=beat), Stop()
     daemon.tick()
