@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine, Table, Text, any_, bindparam, create_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.sql import Executable
+from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.elements import BinaryExpression
 from sqlalchemy.sql.operators import in_op
 from sqlalchemy.sql.visitors import replacement_traverse
@@ -124,7 +125,7 @@ def upsert(connection: Connection, table: Table, rows: Sequence[JsonMap], *, kee
         run_many(connection, statement, rows)
 
 
-def run_many(connection: Connection, statement: Any, rows: Sequence[JsonMap]) -> None:
+def run_many(connection: Connection, statement: UpdateBase, rows: Sequence[JsonMap]) -> None:
     """The driver's executemany on our rows. SQLAlchemy's own walks every parameter of every row in Python, which is
     half the time of a batch; our values are texts, ints, bools and None, which need no conversion."""
     if rows:
@@ -137,14 +138,14 @@ def run_many(connection: Connection, statement: Any, rows: Sequence[JsonMap]) ->
 
 
 @cache
-def _compiled(dialect: Dialect, statement: Any) -> tuple[str, tuple[str, ...] | None]:
+def _compiled(dialect: Dialect, statement: UpdateBase) -> tuple[str, tuple[str, ...] | None]:
     """The statement's text, and the order of its parameters where they have no names."""
     compiled: Any = statement.compile(dialect=dialect)
     return str(compiled), tuple(compiled.positiontup) if compiled.positional else None
 
 
 @cache
-def _upsert(dialect: Dialect, table: Table, columns: tuple[str, ...], keep: frozenset[str]) -> Any:
+def _upsert(dialect: Dialect, table: Table, columns: tuple[str, ...], keep: frozenset[str]) -> UpdateBase:
     insert = (postgresql if dialect.name == "postgresql" else sqlite).insert(table)
     key = [column.name for column in table.primary_key]
     new = {name: insert.excluded[name] for name in columns if name not in key and name not in keep}
@@ -154,7 +155,8 @@ def _upsert(dialect: Dialect, table: Table, columns: tuple[str, ...], keep: froz
         insert = insert.from_select(columns, found.columns(*(table.c[name] for name in columns)))
     else:
         insert = insert.values(dict.fromkeys(columns))
-    return insert.on_conflict_do_update(index_elements=key, set_=new)
+    made: UpdateBase = insert.on_conflict_do_update(index_elements=key, set_=new)
+    return made
 
 
 def with_ids(connection: Connection, statement: Executable) -> Executable:

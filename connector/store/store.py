@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import date, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from sqlalchemy import Connection, Engine, and_, func, not_, select, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -73,10 +73,10 @@ class Store:
         except SQLAlchemyError as error:
             raise translate(error, self._where) from error
 
-    def _read(self) -> Any:
+    def _read(self) -> AbstractContextManager[Connection]:
         return self._transaction(writes=False)
 
-    def _write(self) -> Any:
+    def _write(self) -> AbstractContextManager[Connection]:
         return self._transaction(writes=True)
 
     # -- the org ------------------------------------------------------------------------------------------------
