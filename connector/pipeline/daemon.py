@@ -79,6 +79,7 @@ class Daemon:
         self._parked_until: datetime | None = None
         before = heartbeat.read_heartbeat(beats)
         self._last_good = before.last_good if before else None
+        self._why = ""
         self.fatal: ConnectorError | None = None
 
     def tick(self) -> None:
@@ -88,7 +89,7 @@ class Daemon:
             self.beat("parked", f"parked until {self._parked_until:%Y-%m-%d %H:%M} UTC")
             return
         self._parked_until = None
-        self.beat("working")
+        self.beat("working", self._why)  # what was so is so until this cycle says otherwise
         try:
             report = run_cycle(self._pipeline, holds_back=True)
         except LimitReached as error:
@@ -112,6 +113,7 @@ class Daemon:
         return self._pipeline.clock.now()
 
     def beat(self, status: heartbeat.Status, why: str = "") -> None:
+        self._why = why
         heartbeat.write_heartbeat(self._beats, heartbeat.Heartbeat(self.now(), status, self._last_good, why))
 
 

@@ -155,6 +155,22 @@ def test_a_plan_above_the_limit_is_held_back_while_reading_goes_on_until_it_is_a
     assert told(beat, world.clock)[0] == "ok"
 
 
+def test_why_the_last_cycle_did_not_go_well_is_told_while_the_next_one_works(world, beat):
+    [world.contact(f"p{number}@example.com") for number in range(3)]
+    world.max_changes = 2
+    daemon, identity, seen = Daemon(world.pipeline, beats=beat), world.org.identity, []
+
+    def looked_at():
+        seen.append(heartbeat.read_heartbeat(beat))
+        return identity()
+
+    world.org.identity = looked_at
+    daemon.tick()
+    daemon.tick()
+    assert [each.status for each in seen] == ["working", "working"]
+    assert (seen[0].why, "held back" in seen[1].why) == ("", True)
+
+
 def test_an_approval_is_for_one_write_of_that_size_within_a_day(world, beat):
     world.max_changes = 1
     daemon = Daemon(world.pipeline, beats=beat)
