@@ -78,7 +78,7 @@ def _field(text: str) -> tuple[str, FieldSpec]:
     where, _, what = text.partition(":")
     object_name, dot, name = where.partition(".")
     kind, _, values = what.partition(":")
-    if not dot or not name or kind not in _KINDS:
+    if not dot or not name.endswith("__c") or kind not in _KINDS:
         raise PracticeError(f"--field {text} is not understood", f"write Object.Name__c:type, of {', '.join(_KINDS)}")
     labels = [each.strip() for each in values.split(",") if each.strip()]
     length, precision = _KINDS[kind]

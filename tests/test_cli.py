@@ -112,6 +112,12 @@ def test_help_has_a_short_way(command: list[str]) -> None:
     assert "Usage:" in done.output
 
 
+def test_the_practice_org_also_answers_to_its_old_name_which_is_not_shown() -> None:
+    runner = CliRunner()
+    assert "Serve a practice org" in runner.invoke(cli.app, ["sandbox", "-h"]).output
+    assert "sandbox" not in runner.invoke(cli.app, ["-h"]).output
+
+
 def test_completion_can_be_installed() -> None:
     assert "--install-completion" in CliRunner().invoke(cli.app, ["-h"]).output
 

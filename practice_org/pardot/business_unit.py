@@ -94,7 +94,7 @@ def _body(name: str, row: Row, now: int) -> dict[str, Any]:
     """A record as it is stored: known fields only, times as epoch seconds, what follows from others filled in."""
     unknown = row.keys() - OBJECTS[name].fields - {"isDeleted"}
     if unknown:
-        raise PracticeError(f"{name} have no field {', '.join(sorted(unknown))}", "see pardot_objects.py")
+        raise PracticeError(f"{name} have no field {', '.join(sorted(unknown))}", "see practice_org/pardot/objects.py")
     body: dict[str, Any] = dict.fromkeys(OBJECTS[name].fields & BOOLEANS, False)
     body.update({key: _seconds(value) if key in TIME_FIELDS else value for key, value in row.items()})
     body["createdAt"] = body.get("createdAt") or now

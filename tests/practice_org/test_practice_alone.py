@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
 ROOT = Path(__file__).parents[2]
@@ -44,9 +45,10 @@ def test_it_serves_a_company_with_a_field_of_ones_own_until_it_is_told_to_stop()
         assert process.wait(timeout=30) == 0
 
 
-def test_a_field_that_is_not_understood_is_told() -> None:
-    with started("--field", "Contact") as process:
+@pytest.mark.parametrize("field", ["Contact", "Contact.Email:boolean", "Contact.Level:double", "Contact.A__c:colour"])
+def test_a_field_that_is_not_understood_or_is_a_standard_one_is_told(field: str) -> None:
+    with started("--field", field) as process:
         _, told = process.communicate(timeout=30)
     assert process.returncode == 2
-    assert "--field Contact is not understood" in told
+    assert f"--field {field} is not understood" in told
     assert "Traceback" not in told
