@@ -6,6 +6,7 @@
 #                                  be had it says so and runs COMMAND without: the tests that need one are skipped.
 #   tools/postgres.sh              prints the address, and serves until it is interrupted.
 #   POSTGRES_FROM=debian ...       does not look for the wheel.
+#   POSTGRES_MISSING=fails ...     ends with 1 where no server can be had.
 #
 # The server listens on a socket in a temporary folder and nowhere else, belongs to an ordinary user, and ends with this
 # script, however that ends. It is made to find mistakes: its clock is not on UTC, and where the build can, it sorts
@@ -63,7 +64,6 @@ initdb() {
 }
 
 make_cluster() {
-  [ "$(id -u)" != 0 ] || chown "$OWNER" "$FOLDER"
   (initdb --locale-provider=icu --icu-locale=en-US || { rm -rf "$FOLDER/data" && initdb; }) &&
     printf 'local all postgres trust\nlocal all all scram-sha-256\n' >"$FOLDER/data/pg_hba.conf"
 }
@@ -82,6 +82,18 @@ start_server() {
   return 1
 }
 
+within_reach() { # root's folders may be closed to the user who runs the server: then the wheel's programs come along
+  [ "$(id -u)" = 0 ] || return 0
+  chown "$OWNER" "$FOLDER"
+  (as_owner test -x "$BIN/postgres") 2>/dev/null && return 0
+  local wheel=${BIN%/pginstall/bin}
+  mkdir -p "$FOLDER/wheel/${wheel##*/}"
+  cp -r "$wheel/pginstall" "$FOLDER/wheel/${wheel##*/}/"
+  [ ! -d "$wheel.libs" ] || cp -r "$wheel.libs" "$FOLDER/wheel/"
+  chmod -R a+rX "$FOLDER/wheel"
+  BIN=$FOLDER/wheel/${wheel##*/}/pginstall/bin
+}
+
 stop_server() {
   if [ -n "${SERVER:-}" ]; then
     kill -INT "$SERVER" 2>/dev/null || true # "fast": sessions are ended
@@ -95,7 +107,7 @@ serve() { # sets ADDRESS
   BIN=$(programs)
   FOLDER=$(mktemp -d /tmp/connector-postgres.XXXXXX)
   trap stop_server EXIT
-  if ! make_cluster || ! start_server; then
+  if ! within_reach || ! make_cluster || ! start_server; then
     say "the server does not start; its log ends with:"
     tail -n 5 "$FOLDER/log" >&2
     return 1
@@ -111,6 +123,8 @@ if [ $# = 0 ]; then
   wait "$SERVER"
 elif serve; then
   TEST_POSTGRES="$ADDRESS" "$@"
+elif [ "${POSTGRES_MISSING:-}" = fails ]; then
+  exit 1
 else
   say "GOING ON WITHOUT PostgreSQL: the tests that need it will be skipped"
   "$@"
