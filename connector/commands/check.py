@@ -15,7 +15,7 @@ from connector.base.ports import PolledObject
 from connector.base.settings import Settings
 from connector.commands.screen import grid, out, print_json, shown
 from connector.mapping import CompiledMapping, MappingInvalid, Mistake, check_org, load
-from connector.pipeline.optional_fields import missing_fields, with_optional
+from connector.pipeline.optional_fields import NOTHING_OF_IT, missing_fields, with_optional
 from connector.pipeline.owners import look_up_owners
 from connector.salesforce import SalesforceClient
 from connector.salesforce.activities import BOUNCE_FIELDS
@@ -69,6 +69,10 @@ def run_check(settings: Settings) -> CheckReport:
             report.mistakes = check_org(mapping, describes(salesforce, mapping)) + _owners(mapping, salesforce)
             for each in objects:
                 missing = missing_fields(salesforce, each.name, each.optional)
+                if each.may_lack and NOTHING_OF_IT in missing:
+                    del report.reads[each.name]
+                    report.warnings.append(f"the integration user cannot see {each.name}: what it tells counts nowhere")
+                    continue
                 report.reads[each.name] = list(with_optional(each, missing).fields)
                 report.warnings += _no_bounces(each, missing)
     return report

@@ -52,6 +52,12 @@ class CompiledMapping:
         declared = [each for each in self.model.sources if source in (None, each.name) and not each.but]
         return frozenset(asked.union(*(each.kinds or () for each in declared)))
 
+    @cached_property
+    def means_all_inbound(self) -> bool:
+        """Whether a condition looks at whatever people do, without naming the kind."""
+        asked = (each for each in self.model.walk() if isinstance(each, HasActivity) and not each.kinds)
+        return any(each.direction != "outbound" and not each.latest_of for each in asked)
+
     @property
     def moves_without_roles(self) -> bool:
         """Whether opportunities without contact roles may move people."""

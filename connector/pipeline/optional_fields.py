@@ -1,4 +1,4 @@
-"""Fields that are read where the org has them, and left out where it has not.
+"""Fields, and objects, that are read where the org has them, and left out where it has not.
 
 Newer fields, fields of features that an org can leave off, fields that are hidden from the integration user: the org's
 describe says which of them there are. It is asked once a day and kept with the state; what is missing is logged once.
@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 OPTIONAL_FIELDS = "optional fields"  # where they are kept
 _KEPT = timedelta(days=1)
+NOTHING_OF_IT = "*"  # in place of fields: the object itself is missing
 UNSEEN = ("NOT_FOUND", "INVALID_TYPE")  # the user cannot see the object at all
 
 
@@ -28,7 +29,7 @@ def with_optional_fields(
     objects: Sequence[PolledObject], salesforce: Salesforce, store: Store, now: datetime
 ) -> Sequence[PolledObject]:
     """The objects, each with those of its optional fields that the org has."""
-    asked = {each.name: sorted(each.optional) for each in objects if each.optional}
+    asked = {each.name: sorted(each.optional) for each in objects if each.optional or each.may_lack}
     if not asked:
         return objects
     known = store.cursor(OPTIONAL_FIELDS)
@@ -38,7 +39,9 @@ def with_optional_fields(
             _log_missing(objects, missing)
         known = {"asked": asked, "missing": missing, "read_at": now.isoformat()}
         store.set_cursor(OPTIONAL_FIELDS, known)
-    return [with_optional(each, known["missing"].get(each.name, ())) for each in objects]
+    missing = known["missing"]
+    there = [each for each in objects if not each.may_lack or NOTHING_OF_IT not in missing.get(each.name, ())]
+    return [with_optional(each, missing.get(each.name, ())) for each in there]
 
 
 def with_optional(each: PolledObject, missing: Sequence[str]) -> PolledObject:
@@ -48,13 +51,13 @@ def with_optional(each: PolledObject, missing: Sequence[str]) -> PolledObject:
 
 
 def missing_fields(salesforce: Salesforce, name: str, fields: Sequence[str]) -> list[str]:
-    """Those of the fields that the user does not see."""
+    """Those of the fields that the user does not see; with NOTHING_OF_IT where the object is not there."""
     try:
         described: JsonMap = salesforce.describe(name)
     except Refused as error:
         if error.code not in UNSEEN:
             raise
-        described = {"fields": ()}
+        return [NOTHING_OF_IT, *sorted(fields)]
     there = {each["name"] for each in described["fields"]}
     return sorted(set(fields) - there)
 
@@ -62,6 +65,10 @@ def missing_fields(salesforce: Salesforce, name: str, fields: Sequence[str]) -> 
 def _log_missing(objects: Sequence[PolledObject], missing: Mapping[str, Sequence[str]]) -> None:
     """Worth knowing where an activity is made of them; activities that lack one are told by their other fields."""
     for each in objects:
-        if fields := missing.get(each.name):
+        if each.may_lack and NOTHING_OF_IT in missing.get(each.name, ()):
+            log.warning(
+                "the object is not there, or hidden from the user: what it tells counts nowhere", object=each.name
+            )
+        elif fields := missing.get(each.name):
             tell = log.warning if each.also is not None else log.debug
             tell("fields are not there, or hidden from the user", object=each.name, fields=", ".join(fields))

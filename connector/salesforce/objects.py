@@ -31,8 +31,8 @@ _ACTIVITIES: dict[str, tuple[tuple[str, ...], Callable[[Row], Activity | None]]]
     "CampaignMember": (CAMPAIGN_MEMBER_FIELDS, campaign_member_activity),
 }
 OPTIONAL = {"Task": TASK_OPTIONAL_FIELDS, "Event": EVENT_OPTIONAL_FIELDS}
-# Read only when the mapping asks: accounts when a rule looks at their fields, members and bounces when one names their
-# kind.
+# Read only when the mapping asks: accounts when a rule looks at their fields, bounces when one names their kind, members
+# when one names theirs or means all inbound activity; in the last case only where the org shows them.
 CAMPAIGN_RESPONSE, EMAIL_BOUNCE = "campaign_response", "email_bounce"
 _IDENTITY = {  # what is needed of an object to know who is who and to say so, whatever the mapping says
     "Account": ("Name",),
@@ -56,14 +56,16 @@ def polled_objects(mapping: CompiledMapping) -> list[PolledObject]:
     """What to read of each object: what identity needs, and what the mapping's rules look at."""
     objects = []
     is_off, named = SALESFORCE in mapping.off, mapping.kinds_named(SALESFORCE)
-    needless = set() if CAMPAIGN_RESPONSE in named else {"CampaignMember"}
+    needless = set() if CAMPAIGN_RESPONSE in named or mapping.means_all_inbound else {"CampaignMember"}
     needless |= set() if mapping.reads.get("Account") else {"Account"}
     needless |= set(_ACTIVITIES) if is_off else set()
     for name in (each for each in _OBJECTS if each not in needless):
         asked = mapping.reads.get(name, frozenset())
         always, to_activity = _ACTIVITIES.get(name, (_IDENTITY.get(name, ()), None))
         optional = OPTIONAL.get(name, ())
-        objects.append(PolledObject(name, tuple(sorted({*always, *asked})), to_activity, optional))
+        may_lack = name == "CampaignMember" and CAMPAIGN_RESPONSE not in named
+        fields = tuple(sorted({*always, *asked}))
+        objects.append(PolledObject(name, fields, to_activity, optional, may_lack=may_lack))
     if EMAIL_BOUNCE in named and not is_off:
         objects = [with_bounces(each) if each.name in PEOPLE else each for each in objects]
     return objects

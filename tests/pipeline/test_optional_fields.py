@@ -20,10 +20,11 @@ class Describing(FakeSalesforce):
     has: set[str] = field(default_factory=set)
     described: list[str] = field(default_factory=list)
     asked: set[str] = field(default_factory=set)
+    unseen: set[str] = field(default_factory=lambda: {"Event"})
 
     def describe(self, object_name):
         self.described.append(object_name)
-        if object_name == "Event":
+        if object_name in self.unseen:
             raise Refused("no such object", code="NOT_FOUND")
         return {"name": object_name, "fields": [{"name": name} for name in sorted(self.has)]}
 
@@ -69,10 +70,10 @@ def test_one_that_it_has_not_is_left_out_and_nothing_fails(world, org):
 def test_the_org_is_asked_once_a_day(world, org):
     world.cycle()
     world.cycle()
-    assert sorted(org.described) == ["Event", "Task"]
+    assert sorted(org.described) == ["CampaignMember", "Event", "Task"]
     world.wait(timedelta(days=1).total_seconds())
     world.cycle()
-    assert len(org.described) == 4
+    assert len(org.described) == 6
 
 
 def test_a_field_that_comes_later_is_read_of_old_rows_too(world, org):
@@ -128,3 +129,15 @@ def test_what_is_read_of_salesforce_follows_the_kinds_that_the_mapping_names(wor
     assert {"Task", "Event", "CampaignMember"}.isdisjoint(names(without))
     assert "EmailBouncedDate" not in names(without)["Contact"]
     assert without.off == {"salesforce", "hubspot"}
+
+
+def test_all_inbound_activity_is_that_of_campaigns_too_where_the_org_shows_them(world, org):
+    assert "CampaignMember" in names(loads(BOUNCES.replace("email_bounce", "inbound")))
+    assert "CampaignMember" not in names(loads(BOUNCES.replace("email_bounce", "outbound")))
+    member = {"CampaignId": "701000000000001AAA", "ContactId": world.contact(), "HasResponded": True}
+    org.put("CampaignMember", {"Id": "00v000000000001AAA", "FirstRespondedDate": "2026-04-20", **member})
+    org.unseen = {"CampaignMember"}
+    assert "CampaignMember" not in world.cycle().read
+    world.wait(timedelta(days=1).total_seconds())
+    org.unseen = {"Event"}
+    assert world.cycle().read["CampaignMember"] == 1
