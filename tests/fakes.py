@@ -12,6 +12,7 @@ from connector.base.errors import Refused, Transient
 from connector.base.facts import Outcome, RecordChange, Result, Row, SourcePage
 from connector.base.ports import Answers, Deleted, DeletedSince, LocatorExpired, Page, Read
 
+SIGNED_IN = "005000000000001AAA"  # the user
 START = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 
 
@@ -99,6 +100,9 @@ class FakeSalesforce:
 
     def identity(self) -> str:
         return "00D000000000001AAA"
+
+    def user(self) -> str:
+        return SIGNED_IN
 
     def address(self) -> str:
         return "https://fake.example.com"

@@ -264,6 +264,13 @@ def test_the_org_has_an_id_and_an_address(bench: Bench) -> None:
     assert bench.port.address().startswith("http")
 
 
+def test_who_signs_in_is_known(bench: Bench) -> None:
+    user = bench.port.user()
+    assert user is not None
+    assert len(user) == 18
+    assert user.startswith("005")
+
+
 def test_calls_are_counted_by_kind(bench: Bench) -> None:
     bench.contacts(1)
     before = sum(bench.port.calls().values())

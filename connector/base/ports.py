@@ -69,7 +69,8 @@ class Answers:
 class PolledObject:
     """A Salesforce object to poll. ``fields`` beyond Id, SystemModstamp and IsDeleted; ``to_activity`` for objects
     whose rows are activities rather than records (Task, Event); ``also`` for records that tell of an activity besides.
-    ``optional`` fields are read where the org has them, ``absent`` ones no longer."""
+    ``optional`` fields are read where the org has them, ``absent`` ones no longer; an object that ``may_lack`` is left
+    out where the user cannot see it."""
 
     name: str
     fields: tuple[str, ...]
@@ -77,6 +78,7 @@ class PolledObject:
     optional: tuple[str, ...] = ()
     also: Callable[[Row], Activity | None] | None = None
     absent: frozenset[str] = frozenset()
+    may_lack: bool = False
 
 
 class Salesforce(Protocol):
@@ -100,6 +102,10 @@ class Salesforce(Protocol):
 
     def identity(self) -> str:
         """The org's 18 character id."""
+        ...
+
+    def user(self) -> str | None:
+        """The 18 character id of the user that the connector signs in as; None where the org does not tell."""
         ...
 
     def address(self) -> str:

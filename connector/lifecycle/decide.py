@@ -43,19 +43,19 @@ def decide(person: Person, mapping: CompiledMapping, now: datetime, assigner: As
 
 def _ladders(view: View, program: Program) -> list[TrackDecision]:
     """Stage, status and owner."""
+    if program.status is not None and (program.is_intertwined or program.handoffs is not None):
+        memory = view.memory.get("status", NO_MEMORY)
+        standing = program.status.stand(view, program.status.current(view, memory), memory)
+        program.status.show(view, standing.position, standing.since)
     if not program.is_intertwined:
         stage, move = decide_track(view, program.stage)
         if move is None and program.handoffs is None:
             return [stage] if program.status is None else [stage, decide_track(view, program.status)[0]]
         owner, handoff = _hand_off(view, program)
         return _in_order(stage, _status(view, program, stage, move, handoff), owner)
-    if program.status is not None:
-        memory = view.memory.get("status", NO_MEMORY)
-        standing = program.status.stand(view, program.status.current(view, memory), memory)
-        program.status.show(view, standing.position, standing.since)
     before = (view.status, view.handed_off)
     stage, move = decide_track(view, program.stage)
-    start = program.stage.put(view, move.to, stage.memory.get("hold")) if move is not None and is_moved(stage) else None
+    start = program.stage.put(view, move.to, stage.memory) if move is not None and is_moved(stage) else None
     owner, handoff = _hand_off(view, program)
     status = _status(view, program, stage, move, handoff)
     for _ in range(ROUNDS):
@@ -94,7 +94,7 @@ def _status(
     if program.status is None:
         return None
     start = move.status if move is not None and is_moved(stage) else None
-    if handoff is not None and handoff.status is not None:
+    if handoff is not None and handoff.status is not None and program.status.gives_way(view, handoff.status):
         start = handoff.status
     return decide_track(view, program.status, program.status.put(view, start) if start else None)[0]
 

@@ -4,8 +4,9 @@ The rules' answer is the furthest step whose rule holds. It is reached
 
 - forward only: never below the value that stands (a track may instead follow its rules both ways);
 - but for moves: named exceptions lead out of a step, back or forward, once their grace period is over;
+- never out of a step beside the funnel: there is no way on from there but moves;
 - not while a value is held: one that a person set stays as long as the mapping says, and so does one that a move
-  gave, until the rules' answer rises above what it was then.
+  gave, until something that is newer leads further (``hold.py``).
 
 A move also caps the rules: while its condition holds, a rule that leads to where it starts leads to where it ends. So
 nobody goes back and forth between the two on the same facts.
@@ -19,6 +20,7 @@ from connector.base.facts import TrackDecision, Verdict
 from connector.base.json import JsonObject
 from connector.lifecycle.conditions import Grounds
 from connector.lifecycle.dates import stage_dates
+from connector.lifecycle.hold import Hidden, ask, hide, still_hidden
 from connector.lifecycle.ladder import NO_MEMORY, NOWHERE, UNKNOWN, Ladder, Memory, Standing
 from connector.lifecycle.model import Move, Rule
 from connector.lifecycle.values import show_duration, show_time, time_of
@@ -34,7 +36,9 @@ def decide_track(view: View, ladder: Ladder, start: Standing | None = None) -> t
     current = ladder.current(view, memory)
     if ladder.scope is not None and view.stage not in ladder.scope:
         return _outside(view, ladder, current, memory), None
-    standing = start or ladder.stand(view, current, memory)
+    standing = ladder.stand(view, current, memory)
+    if standing.position != UNKNOWN:
+        standing = start or standing
     if standing.position == UNKNOWN:
         reason = f"{current!r} is not a {ladder.name} of the mapping"
         return TrackDecision(ladder.name, None, current, "", "held", reason, memory=memory), None
@@ -46,13 +50,17 @@ def decide_track(view: View, ladder: Ladder, start: Standing | None = None) -> t
 class Passage:
     """One person at the gate of one track: where they stand, what the rules and moves say, and what comes of it.
 
-    ``target`` is where they end; ``answer`` what the rules say, capped by moves; ``rule`` and ``move`` what led there.
-    ``hold`` is what still keeps the value. ``pending``: move -> since when its condition has held.
+    ``target`` is where they end; ``answer`` what the rules say, capped by moves; ``rule`` and ``move`` what led there,
+    ``asked`` the view in which the rule holds. ``hold`` is what still keeps the value, ``hidden`` what does not count
+    for it. ``pending``: move -> since when its condition has held; ``waiting``: the
+    same, as it was remembered.
     """
 
     __slots__ = (
         "answer",
+        "asked",
         "current",
+        "hidden",
         "hold",
         "ladder",
         "memory",
@@ -65,6 +73,7 @@ class Passage:
         "target",
         "verdict",
         "view",
+        "waiting",
     )
 
     def __init__(self, view: View, ladder: Ladder, memory: Memory, current: str | None, standing: Standing) -> None:
@@ -73,30 +82,47 @@ class Passage:
         self.verdict: Verdict = "stays"
         self.reason = ""
         self.move: Move | None = None
-        self.hold: Memory | None = None
         self.pending: dict[str, str] = {}
+        self.waiting = memory.get("pending", NO_MEMORY)
         self._look_from_here()
-        self.answer, self.rule = ladder.answer(view)
+        self.hold, self.hidden = self._kept()
+        self._ask(self.position)
+        if self.hold is None and self._is_ahead_from_the_start():
+            since = standing.since or view.now
+            self.hold = ladder.held("start", since)
+            if self.hold is not None:
+                self.hidden = hide(view, ladder, self.position, since)
 
     # -- the way through the gate ----------------------------------------------------------------------------------
 
     def go(self) -> None:
         if self.answer in self.ladder.moves_from and self.answer != self.position:
             self._cap()
-        self.hold = self._standing_hold()
         wanted = self._wanted()
-        if wanted != self.position and self.hold is None:
-            self.target, self.verdict = wanted, "moves"
+        if wanted != self.position and not self._is_fixed():
+            self.target, self.verdict, self.hold = wanted, "moves", None
             if self.move is not None and wanted == self.answer:
                 self._take(wanted, self.move)
             return
-        if wanted != self.position:
-            self.verdict, self.reason = "held", self._hold_reason()
         if self.position in self.ladder.moves_from and self._moves_apply():
             self._leave()
-        if self.verdict == "stays" and self.ladder.track.forward and self.answer < self.position:
-            said = f"the rules say {self.ladder.names[self.answer]}" if self.answer >= 0 else "no rule says more"
-            self.verdict, self.reason = "held", f"forward only: {said}"
+        if self.verdict == "stays":
+            self._stay(wanted)
+
+    def _stay(self, wanted: int) -> None:
+        """Why the rules are not followed, where they say other than what stands."""
+        said = self.answer if self.hidden is None else self.ladder.answer(self.view)[0]
+        if wanted != self.position or (said != self.position and self.hold is not None):
+            self.verdict, self.reason = "held", self._hold_reason()
+        elif said > self.position and self.hidden is not None:
+            self.verdict, self.reason = "held", "what leads further is older than what was set by hand, or by a move"
+        elif self.ladder.track.forward and self.answer < self.position:
+            more = f"the rules say {self.ladder.names[self.answer]}" if self.answer >= 0 else "no rule says more"
+            self.verdict, self.reason = "held", f"forward only: {more}"
+
+    def _ask(self, position: int) -> None:
+        """What the rules say, to somebody who stands there."""
+        self.answer, self.rule, self.asked = ask(self.view, self.ladder, position, self.hidden)
 
     def _look_from_here(self) -> None:
         """Lets conditions see where the person stands."""
@@ -104,15 +130,16 @@ class Passage:
 
     def _wanted(self) -> int:
         """Where the rules lead from where the person stands."""
-        if self.position >= 0 and self.ladder.steps[self.position].terminal:
+        step = self.ladder.steps[self.position] if self.position >= 0 else None
+        if step is not None and (step.terminal or not step.funnel):
             return self.position
-        if self.ladder.track.forward:
+        if self.ladder.track.forward or self.hold is not None:
             return max(self.position, self.answer)
         return self.answer if self.answer >= 0 else self.position
 
     def _cap(self) -> None:
         """The rules lead to a step that a move leads out of: as if the person had come there when the evidence says."""
-        since = self._entered(self.rule.when.true_since(self.view) if self.rule else None, arrives=True)
+        since = self._entered(self.rule.when.true_since(self.asked) if self.rule else None, arrives=True)
         self.ladder.show(self.view, self.answer, since)
         target, move, _ = self._follow(self.answer, since)
         self._look_from_here()
@@ -133,15 +160,17 @@ class Passage:
         that lead to where a move begins lead to where it ends."""
         if move.restart:
             self.view.restart()
-            self.answer, _ = self.ladder.answer(self.view)
+        self._ask(to)
+        self.waiting = NO_MEMORY  # who comes again waits again
         if self.answer in self.ladder.moves_from and self.answer != to:
             self.ladder.show(self.view, self.answer, self.view.now)
             self.answer, _, _ = self._follow(self.answer, self.view.now)
             self._look_from_here()
-        self.target, self.move, self.verdict, self.reason = to, move, "moves", ""
-        pulls_away = self.answer > to or (not self.ladder.track.forward and self.answer not in (NOWHERE, to))
-        since, answer = self.view.now.isoformat(), self.ladder.names[self.answer]
-        self.hold = {"by": "move", "since": since, "answer": answer} if pulls_away else None
+        self.target, self.move, self.verdict, self.reason, self.hold = to, move, "moves", "", None
+        self.pending.pop(move.name, None)
+        if self.answer > to or (not self.ladder.track.forward and self.answer not in (NOWHERE, to)):
+            self.hold = {"by": "move", "since": self.view.now.isoformat()}
+            self.hidden = hide(self.view, self.ladder, to, self.view.now, before=self.hidden or NO_MEMORY)
 
     def _follow(self, position: int, since: datetime | None) -> tuple[int, Move | None, bool]:
         """Where the moves lead from a position, the last of them, and whether they lead round in a circle."""
@@ -171,7 +200,7 @@ class Passage:
                 return False
         if move.after is None:
             return True
-        remembered = time_of(self.memory.get("pending", NO_MEMORY).get(move.name))
+        remembered = time_of(self.waiting.get(move.name))
         held_since = remembered or min(move.when.true_since(view) or view.now, view.now)
         self.pending[move.name] = held_since.isoformat()
         if view.now < held_since + move.after:
@@ -181,37 +210,52 @@ class Passage:
 
     # -- holds -----------------------------------------------------------------------------------------------------
 
-    def _standing_hold(self) -> Memory | None:
-        """The hold that still stands, with what it now waits for; None when the value is free."""
-        hold, manual, view, ladder = self.standing.hold, self.ladder.track.manual, self.view, self.ladder
+    def _kept(self) -> tuple[Memory | None, Hidden | None]:
+        """The hold that still stands, and what is hidden."""
+        hold, hidden, manual, view = self.standing.hold, self.standing.hidden, self.ladder.track.manual, self.view
         if hold is None:
-            return None
-        if hold["by"] == "person" and manual.kind in {"forever", "span"}:
-            end = (time_of(hold["since"]) or view.now) + manual.span if manual.span else None
-            if end is not None:
-                view.look_again(end)
-            return hold if end is None or view.now < end else None
-        if hold["answer"] is not None and hold["answer"] not in ladder.positions:  # first seen, or renamed
-            return {**hold, "answer": ladder.names[self.answer]}
-        baseline = ladder.positions.get(hold["answer"] or "", NOWHERE)
-        if ladder.track.forward:
-            if self.answer > baseline:
-                return None
-            return hold if self.answer == baseline else {**hold, "answer": ladder.names[self.answer]}
-        return hold if self.answer == baseline else None
+            return None, still_hidden(view, self.ladder, hidden)
+        since = time_of(hold["since"]) or view.now
+        if hold["by"] != "move" and manual.span is not None:
+            view.look_again(since + manual.span)
+            if view.now >= since + manual.span:
+                return None, None
+        if hidden is None:
+            before = NO_MEMORY if hold["by"] == "move" else None
+            return hold, hide(view, self.ladder, self.position, since, before)
+        return hold, still_hidden(view, self.ladder, hidden)
+
+    def _is_ahead_from_the_start(self) -> bool:
+        """On a track that goes both ways: a value that stood there when the person was first seen stays, too, where
+        the rules say less. Somebody will have set it."""
+        if self.ladder.track.forward or self.position < 0 or not self._is_start:
+            return False
+        return self.answer < self.position or not self.ladder.steps[self.position].funnel
+
+    @property
+    def _is_start(self) -> bool:
+        """Nothing has led the person away from where they were first seen."""
+        return self.standing.is_new or bool(self.memory.get("start"))
+
+    def _is_fixed(self) -> bool:
+        """Held against whatever comes."""
+        return (
+            self.hold is not None and self.hold["by"] != "move" and self.ladder.track.manual.kind in {"forever", "span"}
+        )
 
     def _hold_reason(self) -> str:
         assert self.hold is not None  # noqa: S101 - it is asked of a held value
         since = time_of(self.hold["since"])
         on = f" on {show_time(since)}" if since else ""
-        if self.hold["by"] == "move":
-            return f"returned{on}, and stays until the rules say more than they did then"
         manual = self.ladder.track.manual
+        how = {"move": f"returned{on}", "start": f"found{on}"}.get(self.hold["by"], f"set by a person{on}")
+        if self.hold["by"] == "move":
+            return f"{how}, and stays until something new leads further"
         if manual.kind == "forever":
-            return f"set by a person{on}, and stays"
+            return f"{how}, and stays"
         if manual.span is not None:
-            return f"set by a person{on}, and stays for {show_duration(manual.span)}"
-        return f"set by a person{on}, and stays until the next promotion"
+            return f"{how}, and stays for {show_duration(manual.span)}"
+        return f"{how}, and stays until something newer leads further"
 
     def _moves_apply(self) -> bool:
         """Moves also lead out of a value that a person set, because the mapping names them; but not out of one that
@@ -249,7 +293,7 @@ class Passage:
             return (), None
         if self.target == self.position and not self.standing.is_new and self.memory.get("rule") == winner.name:
             return (), None
-        return winner.when.grounds(self.view)
+        return winner.when.grounds(self.view if winner is self.move else self.asked)
 
     def _since_when(self, since: datetime | None) -> datetime | None:
         """When the person came to where they are now; ``since``: since when the evidence says so."""
@@ -290,6 +334,10 @@ class Passage:
         }
         if self.hold is not None:
             remembered["hold"] = self.hold
+        if self.hidden:
+            remembered["hidden"] = self.hidden
+        if self._is_start and self.target == self.position >= 0:
+            remembered["start"] = True
         if self.pending:
             remembered["pending"] = self.pending
         if view.restarted is not None and ladder.name == "stage":
@@ -309,7 +357,7 @@ class Passage:
         or what stood there from the beginning, counts as reached."""
         ladder, standing = self.ladder, self.standing
         reached = {ladder.own_answer(self.view), ladder.positions.get(self.memory.get("own") or "", NOWHERE)}
-        if standing.is_new or (standing.hold is not None and standing.hold["by"] == "person"):
+        if standing.is_new or (standing.hold is not None and standing.hold["by"] != "move"):
             reached.add(self.position)
         return ladder.names[min(max(reached), self.target)]
 
@@ -321,8 +369,10 @@ class Passage:
 
 
 def _outside(view: View, ladder: Ladder, current: str | None, memory: Memory) -> TrackDecision:
-    """The track is not decided for people at this stage."""
-    is_clear = ladder.track.outside == "clear" and current is not None and ladder.object_name != "Lead"
+    """The track is not decided for people at this stage. Its value is emptied, where the mapping wants that, when
+    somebody leaves the stages that have one; what a person sets afterwards stays, and so does what is not known."""
+    was_inside = "at" in memory and ladder.position_of(current, memory) >= 0
+    is_clear = ladder.track.outside == "clear" and was_inside and ladder.object_name != "Lead"
     remembered: JsonObject = {"written": None if is_clear else current, "record": view.person.id}
     if "took" in memory:
         remembered["took"] = memory["took"]

@@ -2,6 +2,8 @@
 
 It happens once, when its condition turns true, and again only after the condition was false in between. The choice is
 remembered, and nobody is handed off twice for one occasion. Who of the rule's owners it is says ``assignment.py``.
+
+Somebody whom a colleague owns keeps the owner, unless the hand-off names whose people it may give away.
 """
 
 from __future__ import annotations
@@ -14,11 +16,17 @@ from connector.base.json import JsonMap
 from connector.lifecycle.activity import HasActivity
 from connector.lifecycle.compare import OneOf
 from connector.lifecycle.conditions import Condition, Test
+from connector.lifecycle.owners import A_QUEUE, INTEGRATION_USER, NOBODY, OWNER_KINDS
 from connector.lifecycle.view import View
 
 WORKED_ON = HasActivity(
     kinds=("call", "meeting", "email_sent", "email_reply"), source=OneOf(("salesforce",)), within=timedelta(days=30)
 )
+
+
+WAS_HANDED_OFF = "handed off"
+WHOSE = (*OWNER_KINDS, WAS_HANDED_OFF)
+FREE = (NOBODY, A_QUEUE, INTEGRATION_USER)  # whose people a hand-off gives away unless it says otherwise
 
 
 @dataclass(frozen=True)
@@ -36,14 +44,22 @@ class OwnerRule:
 
 @dataclass(frozen=True)
 class Handoff:
-    """``unless``: a person for whom this holds keeps the owner, because somebody works on them already."""
+    """``unless``: a person for whom this holds keeps the owner, because somebody works on them already. ``reassign``:
+    whose people may get another owner: of WHOSE, or owners by name. The others are handed off to whom they have."""
 
     name: str
     when: Condition
     owners: tuple[OwnerRule, ...] = ()
     unless: Condition | None = WORKED_ON
     status: str | None = None
+    reassign: tuple[str, ...] = FREE
     line: int = 0
+
+    @property
+    def owners_named(self) -> tuple[OwnerRule, ...]:
+        """The owner rules, and those by name whose people may be reassigned, in the shape of one."""
+        named = tuple((each, 1.0) for each in self.reassign if each not in WHOSE)
+        return (*self.owners, OwnerRule(f"reassign of {self.name}", named)) if named else self.owners
 
 
 @dataclass
@@ -94,7 +110,8 @@ class Handoffs:
         on: list[str],
         memory: JsonMap,
     ) -> tuple[TrackDecision, Handoff | None]:
-        rule, lacks = _rule_for(view, owners)
+        is_kept = bool(handoff.owners) and not _may_go(view, handoff, current)
+        rule, lacks = (None, "") if is_kept else _rule_for(view, owners)
         evidence = handoff.when.why(view)
         if handoff.owners and lacks:
             reason = f"{handoff.name}: {lacks}; nobody was chosen"
@@ -104,7 +121,20 @@ class Handoffs:
         happened = {"on": still_on, "at": view.now.isoformat(), "by": handoff.name, "to": None, "written": current}
         remembered = happened if rule is None else {**happened, "rule": rule.name}
         reason = f"{handoff.name}: {handoff.when.said}"
+        if is_kept:
+            reason += f"; stays with {view.owners.names.get(str(current), current)}"
         return TrackDecision("owner", current, current, handoff.name, "stays", reason, evidence, remembered), handoff
+
+
+def _may_go(view: View, handoff: Handoff, current: str | None) -> bool:
+    """Whether the hand-off may take the person from whoever has them."""
+    owners, whose = view.owners, handoff.reassign
+    if owners.kind_of(current) in whose:
+        return True
+    given = view.memory.get("owner", NOTHING)
+    if WAS_HANDED_OFF in whose and given.get("to") and given.get("written") == current:
+        return True
+    return current in {owners.id_of(each) for each in whose if each not in WHOSE}
 
 
 def _rule_for(view: View, owners: list[tuple[OwnerRule, Test | None]]) -> tuple[OwnerRule | None, str]:

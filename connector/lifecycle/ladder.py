@@ -17,16 +17,17 @@ UNKNOWN = -2  # the field has a value that the mapping does not know
 Memory = JsonMap
 NO_MEMORY: Memory = {}
 CompiledRule = tuple[int, Rule, Test]  # position, rule, test
-FIRST_ANSWER = "?"  # a hold's answer when the person is seen for the first time: whatever the rules say now
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a person stands before anything is decided. ``hold`` keeps a value that a person or a move set."""
+    """Where a person stands before anything is decided. ``hold`` keeps a value that a person or a move set; ``hidden``
+    is what does not count because of that or an earlier hold (``hold.py``)."""
 
     position: int
     since: datetime | None
     hold: Memory | None = None
+    hidden: Memory | None = None
     is_new: bool = False  # no memory of this record yet
     origin: str = ""  # id of who became this person, and stood here
 
@@ -67,7 +68,7 @@ class Ladder:
                 for pair in compiled
                 if (step.name in pair[0].origins or not pair[0].origins) and pair[0].to != step.name
             ]
-            if leaving:
+            if leaving and not step.forever:
                 self.moves_from[self.positions[step.name]] = tuple(leaving)
 
     def current(self, view: View, memory: Memory) -> str | None:
@@ -86,10 +87,14 @@ class Ladder:
 
     def answer(self, view: View) -> tuple[int, Rule | None]:
         """The furthest step with a rule that holds."""
-        for position, rule, test in self._relevant[view.present]:
+        for position, rule, test in self.worth_asking(view):
             if test(view):
                 return position, rule
         return NOWHERE, None
+
+    def worth_asking(self, view: View) -> tuple[CompiledRule, ...]:
+        """The rules that could hold for somebody with these facts, the furthest step's first."""
+        return self._relevant[view.present]
 
     def _worth_asking(self, present: Present) -> tuple[CompiledRule, ...]:
         return tuple(each for each in self.rules if can_hold(each[1].when, present))
@@ -111,7 +116,8 @@ class Ladder:
             former = view.person.former[key].get(self.name, NO_MEMORY)
             before = self.positions.get(former.get("at") or "", NOWHERE)
             if before > standing.position and self._is_better(before, standing.position):
-                standing = Standing(before, time_of(former.get("since")), former.get("hold"), origin=key)
+                since, hold, hidden = time_of(former.get("since")), former.get("hold"), former.get("hidden")
+                standing = Standing(before, since, hold, hidden, origin=key)
         return standing
 
     def _stand(self, view: View, current: str | None, memory: Memory) -> Standing:
@@ -119,44 +125,54 @@ class Ladder:
         position = self.position_of(current, memory)
         if not memory:
             return self._first_seen(view, position)
-        since, hold = time_of(memory.get("since")), memory.get("hold")
+        since, hold, hidden = time_of(memory.get("since")), memory.get("hold"), memory.get("hidden")
         if memory.get("record") != view.person.id:  # a converted lead or a merged record: goes on from the furthest
             before = self.positions.get(memory.get("at", ""), NOWHERE)
             if before >= position > UNKNOWN and self._is_better(before, position):
-                return Standing(before, since, hold, origin=str(memory.get("record") or ""))
+                return Standing(before, since, hold, hidden, origin=str(memory.get("record") or ""))
             return Standing(position, view.now)
         if current == memory.get("written"):
-            return Standing(position, since, hold)
+            return Standing(position, since, hold, hidden)
         if position < 0:  # cleared by hand: the rules decide afresh
             return Standing(position, None)
-        return Standing(position, view.now, self._held_by_hand(view, memory.get("answer")))
+        at = edited_at(view)
+        return Standing(position, at, self.held("person", at))
 
     def _is_better(self, before: int, position: int) -> bool:
         """A duplicate that was disqualified spoils no good record."""
         return position < 0 or self.steps[before].funnel
 
-    def put(self, view: View, name: str, hold: Memory | None = None) -> Standing:
-        """At a step from now on."""
-        return Standing(self.positions[name], view.now, hold)
+    def put(self, view: View, name: str, memory: Memory = NO_MEMORY) -> Standing:
+        """At a step from now on. ``memory``: of the move that led there."""
+        return Standing(self.positions[name], view.now, memory.get("hold"), memory.get("hidden"))
+
+    def gives_way(self, view: View, name: str) -> bool:
+        """Whether a hand-off may put somebody at a step: not in place of what a person set, or of what stood there,
+        further on, when they were first seen."""
+        memory = view.memory.get(self.name, NO_MEMORY)
+        standing = self.stand(view, self.current(view, memory), memory)
+        if standing.hold is not None and standing.hold["by"] != "move":
+            return False
+        return not standing.is_new or standing.position <= self.positions[name]
 
     def _first_seen(self, view: View, position: int) -> Standing:
-        """The value that stands is where the person starts. One that only people set stays, also on a track that
-        follows its rules both ways."""
-        if position < 0:
-            return Standing(position, None, is_new=True)
-        hold = None
-        if self.steps[position].set_by == "people" and not self.track.forward:
-            hold = self._held_by_hand(view, FIRST_ANSWER)
-        return Standing(position, view.now, hold, is_new=True)
+        """The value that stands is where the person starts."""
+        return Standing(position, None if position < 0 else view.now, is_new=True)
 
-    def _held_by_hand(self, view: View, answer: str | None) -> Memory | None:
-        if self.track.manual.kind == "ignored":
-            return None
-        return {"by": "person", "since": view.now.isoformat(), "answer": answer}
+    def held(self, by: str, since: datetime) -> Memory | None:
+        """The hold on a value that did not come from the rules."""
+        return None if self.track.manual.kind == "ignored" else {"by": by, "since": since.isoformat()}
 
     def show(self, view: View, position: int, since: datetime | None) -> None:
         """Lets conditions see somebody at a step."""
         view.stand(self.name, self.names[position], since)
+
+
+def edited_at(view: View) -> datetime:
+    """When a person set what we did not write: not later than the record was last touched, and that is closer to it
+    than when we look."""
+    touched = time_of(view.fields.get("SystemModstamp"))
+    return view.now if touched is None else min(touched, view.now)
 
 
 def is_lifted(rule: Rule) -> bool:

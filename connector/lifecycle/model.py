@@ -31,7 +31,8 @@ class Rule:
 @dataclass(frozen=True)
 class Step:
     """One stage or status. ``values``: object -> what Salesforce calls it there (its name, unless said otherwise).
-    ``terminal``: rules move nobody out of it. ``reports`` and ``funnel`` are for what reports show."""
+    ``funnel`` False: beside the order of the others. Rules move nobody out of there, nor out of one that is
+    ``terminal``; out of one that is ``forever``, moves neither. ``reports`` is for what reports show."""
 
     name: str
     rules: tuple[Rule, ...] = ()
@@ -40,6 +41,7 @@ class Step:
     reports: str = "shown"  # "shown" | "hidden"
     funnel: bool = True
     terminal: bool = False
+    forever: bool = False
     description: str = ""
 
     def value(self, object_name: str) -> str:

@@ -59,7 +59,7 @@ class HasOpportunity(Condition):
     def compile(self, object_name: str) -> Test:
         fits, count = self._fits, self.count
         if self.state == "none":
-            return lambda view: not any(fits(each, view) for each in view.opportunities)
+            return lambda view: not any(fits(each, view) for each in view.every_opportunity or view.opportunities)
         if self.state == "all_lost":
             return lambda view: bool(view.opportunities) and bool(self.fitting(view))
         if count > 1:
@@ -103,7 +103,8 @@ class HasOpportunity(Condition):
             by_opportunity = {each.opportunity_id: each for each in found}  # the first role of each
             found = list(reversed(by_opportunity.values()))
         if self.state == "all_lost":
-            return found if all(STATES["lost"](each.opportunity) for each in found) else []
+            every = (each for each in view.every_opportunity or view.opportunities if fits(each, view))
+            return found if all(STATES["lost"](each.opportunity) for each in every) else []
         return found if len(found) >= self.count else []
 
     def needs(self) -> Needs:
@@ -129,7 +130,7 @@ class HasOpportunity(Condition):
 
     def _is_after(self, each: OpportunityRole, start: datetime | None, view: View) -> bool:
         at = self._since(each, view.now)
-        return start is None or (at is not None and at >= start)
+        return start is None or (at is not None and at > start)
 
     def _since(self, each: OpportunityRole, now: datetime) -> datetime | None:
         """When it became so: won and lost since the close date, otherwise since the role was created."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
+OWNER_KINDS = NOBODY, A_QUEUE, INTEGRATION_USER, COLLEAGUE = "nobody", "queue", "integration user", "colleague"
 OWNER_ID = re.compile(r"(005|00G)[A-Za-z0-9]{12}([A-Z0-5]{3})")  # a user or a queue, in 18 characters
 
 
@@ -23,15 +24,26 @@ class Shares(Protocol):
 @dataclass(frozen=True)
 class Owners:
     """``ids``: name in the mapping -> User or Group id. ``load``: name -> people they have now, for rules by
-    capacity. ``names``: id -> what people call them."""
+    capacity. ``names``: id -> what people call them. ``integration``: id of the user that the connector signs in as.
+    ``queues``: ids of queues that do not look like one."""
 
     ids: Mapping[str, str] = field(default_factory=dict)
     load: Mapping[str, int] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
+    integration: str | None = None
+    queues: frozenset[str] = frozenset()
 
     def id_of(self, owner: str) -> str | None:
         """The id; a mapping may also name owners by their id."""
         return owner if OWNER_ID.fullmatch(owner) else self.ids.get(owner)
+
+    def kind_of(self, owner_id: Any) -> str:
+        """Who somebody's owner is, of OWNER_KINDS."""
+        if not owner_id:
+            return NOBODY
+        if str(owner_id).startswith("00G") or owner_id in self.queues:
+            return A_QUEUE
+        return INTEGRATION_USER if owner_id == self.integration else COLLEAGUE
 
     def shares(self, rule: Shares) -> list[tuple[str, float]]:
         """Each owner's part, of those the org has; by capacity, how many more they can take."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from connector.base.facts import PEOPLE
 from connector.lifecycle.activity import HasActivity
@@ -18,7 +19,7 @@ from connector.lifecycle.opportunity import HasOpportunity
 from connector.lifecycle.score import Score, Scorer, Threshold
 from connector.lifecycle.sources import Declared, Sieve
 from connector.lifecycle.tags import Labeller, Tag
-from connector.lifecycle.whereabouts import StandsAt, StandsFor
+from connector.lifecycle.whereabouts import OwnedBy, StandsAt, StandsFor
 
 OBJECTS = (*PEOPLE, "Prospect")
 OWNER_FIELDS = dict.fromkeys(PEOPLE, "OwnerId")
@@ -93,9 +94,14 @@ class Model:
             found["account_stage"] = {"Account": self.account_field}
         return {track: fields for track, fields in found.items() if fields}
 
+    @cached_property
+    def asks_whose(self) -> bool:
+        """Whether owners matter beside those that hand-offs name."""
+        return any(isinstance(each, OwnedBy) for each in self.walk())
+
     def owners(self) -> dict[str, bool]:
         """Name of every owner people can go to -> whether it is a queue."""
-        rules = [rule for handoff in self.handoffs for rule in handoff.owners]
+        rules = [rule for handoff in self.handoffs for rule in handoff.owners_named]
         return {owner: rule.is_queue for rule in rules for owner, _ in rule.shares}
 
 

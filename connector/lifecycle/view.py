@@ -8,7 +8,9 @@ looked at changes, the same things are looked at again.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -47,6 +49,7 @@ class View:
     score: int | None = None
     fit: int | None = None
     is_restarted = False
+    is_later = False  # sees the later part of what a person did, and what is counted begins with it
     raters: Sequence[Rater] = ()
     latched: dict[str, bool]  # threshold -> whether it is on; there is one once the scores are counted
     bases: dict[str, float]  # score -> where a number from elsewhere counts from
@@ -54,6 +57,7 @@ class View:
     _status_since: datetime | str | None = None
     _engagement: dict[str, Sequence[Activity]] | None = None
     _by_kinds: dict[frozenset[str], Sequence[Activity]] | None = None
+    every_opportunity: Sequence[OpportunityRole] = ()  # also those that do not count, where :meth:`only` left some out
 
     def __init__(self, person: Person, now: datetime, owners: Owners = NO_OWNERS) -> None:
         self.person = person
@@ -122,13 +126,31 @@ class View:
             if not rater.is_fit:
                 rater.rate(self)
 
+    def later(self, since: datetime) -> View:
+        """The same person without what they did until then; the scores are counted from there."""
+        seen = copy.copy(self)
+        seen.review, seen.is_later = None, True
+        seen.person = replace(self.person, activities=tuple(a for a in self.person.activities if a.occurred_at > since))
+        seen.by_kind, seen._engagement, seen._by_kinds = by_kind(seen.person.activities), None, None
+        if self.raters:
+            seen.latched, seen.bases = dict(self.latched), dict(self.bases)
+            seen.restarted = since if self.restarted is None else max(since, self.restarted)
+            for rater in self.raters:
+                if not rater.is_fit:
+                    rater.rate(seen)
+        return seen
+
+    def only(self, opportunities: Sequence[OpportunityRole]) -> None:
+        """Lets no others count."""
+        self.every_opportunity, self.opportunities = self.every_opportunity or self.opportunities, opportunities
+
     def hand_off(self, name: str) -> None:
         self.handed_off = self.started = self.now
         self.handed_by = name
 
     def was_on(self, track: str) -> Sequence[str]:
         """Thresholds of a score that were on the last time."""
-        on: Sequence[str] = () if self.is_restarted else self.memory.get(track, NOTHING).get("on", ())
+        on: Sequence[str] = () if self.is_restarted or self.is_later else self.memory.get(track, NOTHING).get("on", ())
         return on
 
     def score_base(self, track: str, raw: float) -> float:

@@ -1,12 +1,12 @@
-"""Conditions on where a person stands: stage, status, and for how long."""
+"""Conditions on where a person stands: stage, status, and for how long; and with whom."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
 
-from connector.base.facts import Evidence
-from connector.lifecycle.conditions import Condition, Grounds, Test
+from connector.base.facts import PEOPLE, Evidence
+from connector.lifecycle.conditions import Condition, Grounds, Reads, Test
 from connector.lifecycle.values import show_duration, show_time
 from connector.lifecycle.view import View
 
@@ -70,3 +70,28 @@ class StandsFor(Condition):
 
     def words(self) -> str:
         return f"in the {self.track} for {show_duration(self.span)}"
+
+
+@dataclass(frozen=True)
+class OwnedBy(Condition):
+    """What kind of owner the person has: of OWNER_KINDS."""
+
+    kinds: tuple[str, ...]
+
+    def compile(self, object_name: str) -> Test:
+        kinds = frozenset(self.kinds)
+        return lambda view: view.owners.kind_of(view.fields.get("OwnerId")) in kinds
+
+    def grounds(self, view: View) -> Grounds:
+        return (Evidence("owner", view.person.id, self.found(view)),), None
+
+    def found(self, view: View) -> str:
+        owner = view.fields.get("OwnerId")
+        kind = view.owners.kind_of(owner)
+        return f"owned by {kind}" if not owner else f"owned by {view.owners.names.get(owner, owner)} ({kind})"
+
+    def words(self) -> str:
+        return "owned by " + " or ".join(self.kinds)
+
+    def reads(self) -> Reads:
+        yield from ((name, "OwnerId") for name in PEOPLE)

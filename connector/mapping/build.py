@@ -126,7 +126,8 @@ def _step(kind: str, step: JsonMap, more: list[Rule], reading: Reading) -> Step:
         set_by=step["set_by"],
         reports=step.get("reports", "shown"),
         funnel=step.get("funnel", True),
-        terminal=step["terminal"],
+        terminal=step["terminal"] or step["forever"],
+        forever=step["forever"],
         description=step["description"],
     )
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connector.base.facts import PEOPLE, Activity, Decision, Direction, OpportunityRole, Person, Prospect
+from connector.base.facts import PEOPLE, Activity, Decision, Direction, OpportunityRole, Person, Prospect, Row
 from connector.base.json import JsonMap, JsonObject
 from connector.lifecycle.assignment import Assigner
 from connector.lifecycle.decide import decide
@@ -61,13 +61,18 @@ class Anything(Shape):
         return {"type": "object"}
 
 
+FIRST_AGO = timedelta(days=30)  # how old the opportunities of a story's first step are
 AGO = Key(Duration(), "how long before the step", timedelta(days=1))
 EXAMPLE_DEAL = Block(
     "example opportunity",
     {
         "state": Key(Word(tuple(_DEALS)), "open, won or lost", "open"),
         "id": Key(Text(), "tells several apart"),
-        "ago": Key(Duration(), "how old the contact role is, and how long ago it was closed", timedelta(days=30)),
+        "ago": Key(
+            Duration(),
+            "how old the contact role is, and how long ago it was closed; else 30 days in the first step, and later "
+            "what is new happens with the step",
+        ),
         "role": Key(Text(), "the person's role", "Decision Maker"),
         "primary": Key(YesNo(), "whether the person is the primary contact", True),
         "via": Key(
@@ -148,7 +153,8 @@ EXAMPLE = Block(
 
 def run_examples(examples: Iterable[JsonMap], mapping: CompiledMapping, reading: Reading) -> None:
     """Notes every step that does not come out as expected."""
-    owners = Owners({name: name for name in mapping.owners})
+    queues = frozenset(name for name, is_queue in mapping.owners.items() if is_queue)
+    owners = Owners({name: name for name in mapping.owners}, queues=queues)
     for example in examples:
         person, at, assigner = somebody(example["object"]), NOW, Assigner(owners)
         for step in (example, *example["then"]):
@@ -181,7 +187,8 @@ def _changed(person: Person, step: JsonMap, mapping: CompiledMapping, reading: R
         attributes = {**before, **step["prospect"]}
         changes["prospects"] = (Prospect("pardot", "1", "ann@example.com", crm_id, attributes),)
     if step["opportunities"] is not None:
-        deals = [_deal(deal, number, at) for number, deal in enumerate(step["opportunities"])]
+        before = {each.opportunity_id: each for each in (*person.opportunities, *person.account_opportunities)}
+        deals = [_deal(deal, number, at, person, before) for number, deal in enumerate(step["opportunities"])]
         changes["opportunities"] = tuple(role for via, role in deals if via == "role")
         changes["account_opportunities"] = tuple(role for via, role in deals if via != "role")
     if step["activities"] is not None:
@@ -218,24 +225,37 @@ def _converted(person: Person, object_name: str, mapping: CompiledMapping) -> Pe
     )
 
 
-def _deal(spec: JsonMap, number: int, at: datetime) -> tuple[str, OpportunityRole]:
+def _deal(
+    spec: JsonMap, number: int, at: datetime, person: Person, deals: Mapping[str, OpportunityRole]
+) -> tuple[str, OpportunityRole]:
+    """``deals``: as they were in the step before. What is as it was keeps its dates."""
     stage, is_closed, is_won = _DEALS[spec["state"] or "open"]
     key = spec["id"] or str(number + 1)
-    then = at - spec["ago"]
+    before = deals.get(f"006{key}") if spec["ago"] is None else None
+    then = at - (spec["ago"] or (timedelta() if person.memory else FIRST_AGO))
+    created = _stamp(then) if before is None else before.opportunity["CreatedDate"]
+    ends = then if is_closed else at + timedelta(days=30)
     opportunity = {
         "Id": f"006{key}",
         "Name": f"Deal {key}",
         "StageName": stage,
         "IsClosed": is_closed,
         "IsWon": is_won,
-        "CreatedDate": _stamp(then),
-        "CloseDate": then.date().isoformat() if is_closed else (at + timedelta(days=30)).date().isoformat(),
+        "CreatedDate": created,
+        "CloseDate": ends.date().isoformat(),
+        "SystemModstamp": _stamp(at),
         **spec["fields"],
     }
+    if before is not None and _same_deal(before.opportunity, opportunity):
+        opportunity = {**opportunity, **{name: before.opportunity[name] for name in ("CloseDate", "SystemModstamp")}}
     if spec["via"] != "role":
         return spec["via"], OpportunityRole("", f"006{key}", {"Via": spec["via"]}, opportunity)
-    role = {"Id": f"00K{key}", "Role": spec["role"], "IsPrimary": spec["primary"], "CreatedDate": _stamp(then)}
+    role = {"Id": f"00K{key}", "Role": spec["role"], "IsPrimary": spec["primary"], "CreatedDate": created}
     return "role", OpportunityRole(f"00K{key}", f"006{key}", role, opportunity)
+
+
+def _same_deal(before: Row, now: Row) -> bool:
+    return all(before.get(name) == value for name, value in now.items() if name not in {"CloseDate", "SystemModstamp"})
 
 
 def _activities(spec: JsonMap, have: int, at: datetime, person_id: str, feeds: Mapping[str, str]) -> Iterable[Activity]:

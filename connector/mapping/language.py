@@ -25,8 +25,9 @@ from connector.lifecycle.conditions import (
     ProspectIs,
 )
 from connector.lifecycle.measures import AccountStageIs, HandedOff, HasTag, ResponseTime, ScoreIs, ThresholdOn
+from connector.lifecycle.owners import OWNER_KINDS
 from connector.lifecycle.program import OBJECTS
-from connector.lifecycle.whereabouts import StandsAt, StandsFor
+from connector.lifecycle.whereabouts import OwnedBy, StandsAt, StandsFor
 from connector.mapping.comparison import COMPARISON
 from connector.mapping.filters import ACTIVITY_FILTER, OPPORTUNITY_FILTER, Filters
 from connector.mapping.mistakes import Place, did_you_mean
@@ -105,7 +106,7 @@ CONSTANT: dict[str, Condition] = {"always": Always(), "never": Never()}
 
 @dataclass(frozen=True)
 class Steps(Shape):
-    """Names of stages or statuses; ``">= Opportunity"`` names all from there on."""
+    """Names of stages or statuses; ``">= Opportunity"`` names all from there on that are in the funnel."""
 
     kind: str
 
@@ -120,7 +121,11 @@ class Steps(Shape):
         name = NameOf(self.kind).read(Scalar(signed[2].strip(), tree.place, signed[2]), reading)
         if name is BAD:
             return BAD
-        names = list(reading.names[self.kind])
+        names = list(reading.names.get(f"{self.kind} in order", reading.names[self.kind]))
+        if name not in names:
+            return reading.bad(
+                tree.place, f"{name} is beside the funnel: no stage is before or behind it", "name stages"
+            )
         at, sign = names.index(name), signed[1]
         chosen = names[at if sign == ">=" else at + 1 :] if sign[0] == ">" else names[: at + 1 if sign == "<=" else at]
         return tuple(chosen) or reading.bad(
@@ -297,6 +302,14 @@ CONDITIONS: dict[str, tuple[Key, Maker]] = {
     "handed_off": (
         Key(HANDED_OFF, "a hand-off happened", example="handed_off: {by: to sales, within: 7d}"),
         _as_it_is,
+    ),
+    "owned_by": (
+        Key(
+            ListOf(Word(OWNER_KINDS)),
+            "who has the person; a colleague is any user but the one that the connector signs in as",
+            example="owned_by: colleague",
+        ),
+        _of(lambda kinds: OwnedBy(tuple(kinds))),
     ),
     "response_time": (
         Key(Span(), "how long after the hand-off sales reached out, or has not yet", example="response_time: '> 4h'"),

@@ -9,7 +9,7 @@ from connector.base.facts import PEOPLE
 from connector.base.json import JsonObject
 from connector.lifecycle.dates import DateFields
 from connector.lifecycle.deals import DEFAULT_PRECEDENCE, DealPolicy
-from connector.lifecycle.handoff import WORKED_ON, Handoff, OwnerRule
+from connector.lifecycle.handoff import FREE, WORKED_ON, Handoff, OwnerRule
 from connector.lifecycle.model import Identity, Manual
 from connector.lifecycle.score import Points, ScoreSource
 from connector.lifecycle.tags import Tag
@@ -194,9 +194,12 @@ def make_owner_rule(values: JsonObject, place: Place, reading: Reading) -> Any:
     return OwnerRule(name, shares, values["when"], way == "queue", way == "capacity", place.line)
 
 
-def make_handoff(values: JsonObject, place: Place, _reading: Reading) -> Any:
+def make_handoff(values: JsonObject, place: Place, reading: Reading) -> Any:
     unless = WORKED_ON if values["unless"] is None else values["unless"]
-    return Handoff(values["name"], values["when"], values["owner"], unless, values["status"], place.line)
+    whose = tuple(values["reassign"])
+    if whose != FREE and not values["owner"]:
+        return reading.bad(place, "reassign says whose people get another owner, and no owner is named", "add owner:")
+    return Handoff(values["name"], values["when"], values["owner"], unless, values["status"], whose, place.line)
 
 
 def make_tag(values: JsonObject, place: Place, _reading: Reading) -> Any:

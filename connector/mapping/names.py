@@ -18,6 +18,7 @@ def collect(tree: Map, reading: Reading) -> None:
     """Fills ``reading`` with names; two of one name are a mistake."""
     for section, kind in NAMED_LISTS.items():
         reading.names[kind] = _names(tree.items.get(section), kind, reading)
+    reading.names["stage in order"] = _in_order(tree.items.get("stages"), reading.names["stage"])
     reading.names["stage or status"] = reading.names["stage"] | reading.names["status"]
     conditions = tree.items.get("conditions")
     if isinstance(conditions, Map):
@@ -63,6 +64,16 @@ def _names(tree: Tree | None, kind: str, reading: Reading) -> dict[str, Place]:
             reading.bad(name.place, f"two {kind} entries are called {text} (the first in line {line})", "rename one")
         found.setdefault(text, name.place)
     return found
+
+
+def _in_order(tree: Tree | None, names: dict[str, Place]) -> dict[str, Place]:
+    """Without the stages beside the funnel: nothing is before or behind those."""
+    beside = set()
+    for item in tree.items if isinstance(tree, Seq) else ():
+        funnel, name = (item.items.get(key) if isinstance(item, Map) else None for key in ("funnel", "name"))
+        if isinstance(funnel, Scalar) and funnel.value is False and isinstance(name, Scalar):
+            beside.add(name.text.strip())
+    return {name: place for name, place in names.items() if name not in beside}
 
 
 def _attributes(tree: Tree | None, reading: Reading) -> None:

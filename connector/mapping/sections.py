@@ -7,6 +7,7 @@ from datetime import timedelta
 from connector.base.facts import PEOPLE
 from connector.base.json import JsonObject
 from connector.lifecycle.deals import DEFAULT_PRECEDENCE, POLICIES, DealPolicy
+from connector.lifecycle.handoff import FREE, WHOSE
 from connector.lifecycle.model import Identity, Manual
 from connector.mapping.examples import EXAMPLE
 from connector.mapping.filters import ACTIVITY_FILTER, KIND_LIST, OPPORTUNITY_FILTER
@@ -62,8 +63,11 @@ STAGE = Block(
             "hidden: left out of the tables of connector status; --json and conditions have it",
             "shown",
         ),
-        "funnel": Key(YesNo(), "false: beside the funnel, like Disqualified", True),
+        "funnel": Key(
+            YesNo(), "false: beside the funnel, like Disqualified; only moves and people lead out of it", True
+        ),
         "terminal": Key(YesNo(), "true: rules move nobody out of it, only moves and people do", False),
+        "forever": Key(YesNo(), "true: only people lead out of it; moves from it do not count", False),
         "value": Key(PerObject(Text()), "what Salesforce calls it, where that differs from the name"),
         "description": Key(Text(longest=2000), "for people", ""),
     },
@@ -235,6 +239,13 @@ HANDOFF = Block(
         "status": Key(NameOf("status"), "the lead status that goes with it"),
         "owner": Key(
             ListOf(OWNER_RULE, strict=True, lenient=True), "who gets them, in order; without it, nobody changes", ()
+        ),
+        "reassign": Key(
+            ListOf(Text()),
+            "whose people may get another owner: nobody's, a queue's and the integration user's, unless you say it: "
+            + ", ".join(WHOSE)
+            + ", or owners by name. handed off: whom a hand-off of this mapping gave away",
+            FREE,
         ),
     },
     make_handoff,

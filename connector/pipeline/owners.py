@@ -36,8 +36,8 @@ OWNED = {"Contact": "", "Lead": " AND IsConverted = false"}
 def find_owners(mapping: CompiledMapping, salesforce: Salesforce, store: Store, now: datetime) -> Owners:
     """The owners that the mapping names, looked up where what is known of them is too old. Raises ConfigurationError
     for names that nobody active has."""
-    rules = [rule for handoff in mapping.model.handoffs for rule in handoff.owners]
-    if not rules:
+    rules = [rule for handoff in mapping.model.handoffs for rule in handoff.owners_named]
+    if not rules and not mapping.model.asks_whose:
         return NO_OWNERS
     known = store.cursor(OWNERS)
     if known is None or not _is_good(known, rules, now):
@@ -57,12 +57,13 @@ def known_owners(store: Store, mapping: CompiledMapping) -> Owners:
 
 def _owners(known: JsonMap) -> Owners:
     named = {each: name for name, each in known["ids"].items()}
-    return Owners(ids=known["ids"], load=known["load"], names=named | known.get("names", {}))
+    names, integration = named | known.get("names", {}), known.get("integration")
+    return Owners(ids=known["ids"], load=known["load"], names=names, integration=integration)
 
 
 def look_up_owners(rules: Sequence[OwnerRule], salesforce: Salesforce) -> JsonObject:
     """``ids``: name -> id; ``names``: id -> what people call them; ``load``: name -> people they own now, where a rule
-    asks. Raises ConfigurationError."""
+    asks; ``integration``: id of the user that is signed in. Raises ConfigurationError."""
     users, queues = _names(rules, is_queue=False), _names(rules, is_queue=True)
     reads = []
     if users:
@@ -81,13 +82,17 @@ def look_up_owners(rules: Sequence[OwnerRule], salesforce: Salesforce) -> JsonOb
         )
     names = {row["Id"]: row["Name"] for page in pages.values() for row in page.rows if row.get("Name")}
     load = _load(ids, salesforce) if any(rule.by_capacity for rule in rules) else {}
-    return {"ids": ids, "names": names, "load": load}
+    return {"ids": ids, "names": names, "load": load, "integration": salesforce.user()}
 
 
 def _is_good(known: JsonMap, rules: Sequence[OwnerRule], now: datetime) -> bool:
     kept = KEPT_BY_CAPACITY if any(rule.by_capacity for rule in rules) else _KEPT
     names = {name for rule in rules for name, _ in rule.shares}
-    return names <= known["ids"].keys() and now - datetime.fromisoformat(known["read_at"]) < kept
+    return (
+        names <= known["ids"].keys()
+        and "integration" in known
+        and now - datetime.fromisoformat(known["read_at"]) < kept
+    )
 
 
 def _names(rules: Sequence[OwnerRule], *, is_queue: bool) -> list[str]:

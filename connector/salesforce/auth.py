@@ -41,6 +41,7 @@ class Auth:
         self._token = ""
         self._instance_url = ""
         self._org_id: str | None = None
+        self._user_id: str | None = None
         self._session = Session("Salesforce sign-in", judge_token, clock, ca_bundle=settings.ca_bundle)
 
     def get(self) -> str:
@@ -71,6 +72,11 @@ class Auth:
         """The org's 18 character id where the sign-in gives it away, else None."""
         self.get()
         return self._org_id
+
+    def user_id(self) -> str | None:
+        """The 18 character id of the user who signs in, where the answer gives it away, else None."""
+        self.get()
+        return self._user_id
 
     def close(self) -> None:
         self._session.close()
@@ -107,7 +113,9 @@ class Auth:
             raise Refused("the sign-in answer names no instance", "set CONNECTOR_SALESFORCE_INSTANCE_URL")
         self._instance_url = check_url(str(instance_url), "the instance_url of the sign-in answer").rstrip("/")
         self._token = str(token)
-        self._org_id = org_of_identity(str(answer.get("id") or "")) or org_of_token(self._token)
+        identity = str(answer.get("id") or "")
+        self._org_id = org_of_identity(identity) or org_of_token(self._token)
+        self._user_id = user_of_identity(identity)
 
 
 def audience(login_url: str) -> str:
@@ -163,6 +171,11 @@ def org_of_token(token: str) -> str | None:
     """Access tokens begin with the org's 15 character id and an exclamation mark."""
     head, mark, _ = token.partition("!")
     return id18(head) if mark and head.startswith("00D") else None
+
+
+def user_of_identity(url: str) -> str | None:
+    found = re.search(r"/id/00D\w{12,15}/(005\w{12}(?:\w{3})?)$", url)
+    return id18(found.group(1)) if found else None
 
 
 def org_of_identity(url: str) -> str | None:

@@ -26,7 +26,7 @@ from connector.base.ports import Answers, Deleted, DeletedSince, LocatorExpired,
 from connector.base.settings import Settings
 from connector.base.soql import name
 from connector.salesforce import composite
-from connector.salesforce.auth import Auth
+from connector.salesforce.auth import Auth, user_of_identity
 from connector.salesforce.errors import judge_salesforce
 from connector.salesforce.writes import Pack, write_rows
 
@@ -69,6 +69,7 @@ class SalesforceClient:
         self._described: dict[str, JsonMap] = {}
         self._simple: SimpleSalesforce | None = None
         self._org_id: str | None = None
+        self._user_id: str | None = None
 
     def read(self, reads: Sequence[Read], deleted: Sequence[DeletedSince] = ()) -> Answers:
         pages: dict[str, Page] = {}
@@ -122,6 +123,12 @@ class SalesforceClient:
         if self._org_id is None:
             self._org_id = self.auth.org_id() or self._ask_org_id()
         return self._org_id
+
+    def user(self) -> str | None:
+        """From the sign-in; where only a token is given, from the list of resources, which names the identity."""
+        if self._user_id is None:
+            self._user_id = self.auth.user_id() or user_of_identity(str(self._call("user", "")[0].get("identity")))
+        return self._user_id
 
     def address(self) -> str:
         return self.auth.instance_url()

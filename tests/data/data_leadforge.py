@@ -31,9 +31,9 @@ WITH person AS (
 SELECT object, id, CASE
     WHEN object = 'Contact' AND id IN (SELECT id FROM role WHERE stage = 'closed_won') THEN 'Customer'
     WHEN object = 'Contact' AND id IN (SELECT id FROM role) THEN 'Opportunity'
+    WHEN id NOT IN (SELECT id FROM email) THEN 'Anonymous'
     WHEN id IN (SELECT id FROM engaged) THEN 'Engaged'
-    WHEN id IN (SELECT id FROM email) THEN 'Suspect'
-    ELSE 'Anonymous' END AS stage
+    ELSE 'Suspect' END AS stage
 FROM person
 """
 

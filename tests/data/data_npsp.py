@@ -29,9 +29,9 @@ SELECT p.id, CASE
     WHEN EXISTS (SELECT 1 FROM role r JOIN deal d ON d.id = r.deal WHERE r.person = p.id AND d.stage = 'Closed Won')
         THEN 'Customer'
     WHEN EXISTS (SELECT 1 FROM role r WHERE r.person = p.id) THEN 'Opportunity'
+    WHEN trim(coalesce(p.Email, '')) = '' THEN 'Anonymous'
     WHEN EXISTS (SELECT 1 FROM activity a WHERE a.person = p.id AND a.direction = 'inbound') THEN 'Engaged'
-    WHEN trim(coalesce(p.Email, '')) <> '' THEN 'Suspect'
-    ELSE 'Anonymous' END AS stage,
+    ELSE 'Suspect' END AS stage,
     (SELECT h.stage FROM set_by_hand h WHERE h.person = p.id) AS by_hand
 FROM person p
 """

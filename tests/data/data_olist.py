@@ -12,9 +12,9 @@ from tests.data.datasets import Dataset, add_table, csv_tables, raw_folder, seed
 ORACLE = """
 SELECT CASE WHEN d.mql_id IS NULL THEN 'Lead' ELSE 'Contact' END AS object, m.mql_id AS id, CASE
     WHEN d.mql_id IS NOT NULL THEN 'Customer'
+    WHEN m.mql_id NOT IN (SELECT mql_id FROM email) THEN 'Anonymous'
     WHEN m.mql_id NOT IN (SELECT mql_id FROM quiet) THEN 'Engaged'
-    WHEN m.mql_id IN (SELECT mql_id FROM email) THEN 'Suspect'
-    ELSE 'Anonymous' END AS stage
+    ELSE 'Suspect' END AS stage
 FROM mql m LEFT JOIN closed_deals d ON d.mql_id = m.mql_id
 """
 

@@ -25,9 +25,9 @@ SELECT object, Id, CASE
     WHEN Id IN (SELECT r.person FROM role r JOIN Opportunity o ON o.Id = r.deal WHERE o.IsWon IN ('1', 'true'))
         THEN 'Customer'
     WHEN Id IN (SELECT person FROM role) THEN 'Opportunity'
+    WHEN trim(Email) = '' THEN 'Anonymous'
     WHEN Id IN (SELECT person FROM activity WHERE direction = 'inbound') THEN 'Engaged'
-    WHEN trim(Email) <> '' THEN 'Suspect'
-    ELSE 'Anonymous' END AS stage, (SELECT h.stage FROM set_by_hand h WHERE h.person = Id) AS by_hand
+    ELSE 'Suspect' END AS stage, (SELECT h.stage FROM set_by_hand h WHERE h.person = Id) AS by_hand
 FROM person
 """
 

@@ -48,10 +48,17 @@ WITH RECURSIVE became AS (  -- one step from a record to what it became
 SELECT person.Id, person.stage, CASE
     WHEN Id IN (SELECT person FROM role WHERE IsWon = 1) THEN 'Customer'
     WHEN Id IN (SELECT person FROM role) THEN 'Opportunity'
+    WHEN Email IS NULL THEN 'Anonymous'
     WHEN Id IN (SELECT person FROM engaged) THEN 'Engaged'
-    WHEN Email IS NOT NULL THEN 'Suspect'
-    ELSE 'Anonymous' END AS rule
+    ELSE 'Suspect' END AS rule
 FROM person
+"""
+
+
+BESIDE = {"Evangelist", "Disqualified", "Other"}  # only a later role or win leads out of these
+ROLES = """
+SELECT r.ContactId, r.Id, o.IsWon FROM OpportunityContactRole r JOIN Opportunity o ON o.Id = r.OpportunityId
+WHERE r.IsDeleted = 0 AND o.IsDeleted = 0
 """
 
 
@@ -93,14 +100,18 @@ def test_after_each_cycle_everybody_stands_where_the_oracle_says(practice: Pract
         left = {person: stage for person, (stage, _) in people(org).items()}
         by_hand: set[str] = set()
         for _ in range(CYCLES):
+            known = set(map(tuple, org.db.read(ROLES)))
             happened = live(org, practice.pardot, dice, SystemClock().now(), events=EVENTS)
             before, taken_over = people(org), brought(org)
+            dealt = {person for person, *_ in set(map(tuple, org.db.read(ROLES))) - known}
             by_hand |= {person for person, (stage, _) in before.items() if left.get(person, stage) != stage}
             report = run_cycle(pipeline)
             after = people(org)
             for person, (stage, rule) in before.items():
                 expected = {furthest(stage, rule), furthest(stage, rule, *taken_over.get(person, ()))}
                 expected |= {stage or ""} if person in by_hand else set()
+                if stage in BESIDE:
+                    expected = {stage, rule} if person in dealt else {stage}
                 assert after[person][0] in expected, (person, stage, rule, after[person], happened)
             assert (report.set_aside, report.sources_failed, report.waiting) == ({}, {}, 0)
             left = {person: stage for person, (stage, _) in after.items()}

@@ -123,12 +123,12 @@ moves: [{from: Opportunity, to: Engaged, when: {opportunity: all_lost}}]
     ann = company.contact()
     company.does("ann@example.com", createdAt=int((START - 10 * DAY).timestamp()))
     company.cycle()
-    assert company.row(ann, STAGE, "Engaged_In__c", "Engaged_How__c") == ("Engaged", "2026-04-24", "inferred")
+    assert company.row(ann, STAGE, "Engaged_In__c", "Engaged_How__c") == ("Engaged", "2026-05-04", "inferred")
     company.clock.sleep((5 * DAY).total_seconds())
     deal = company.deal(ann)
     company.cycle()
     assert company.row(ann, "Engaged_Out__c", "Engaged_Days__c", "Opportunity_In__c", "Opportunity_How__c") == (
-        *("2026-05-09", 15),
+        *("2026-05-09", 5),
         *("2026-05-09", "observed"),
     )
     company.org.update("Opportunity", [{"Id": deal, "StageName": "Closed Lost"}])

@@ -8,7 +8,7 @@ import pytest
 
 from connector.lifecycle import decide, plan
 from connector.mapping import load
-from tests.lifecycle.someone import NOW, deal, did, person, stage_of, track, written
+from tests.lifecycle.someone import DAY, NOW, deal, did, person, stage_of, track, written
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +57,9 @@ def test_stages_that_people_set_are_kept(mapping, stage):
 def test_a_person_who_was_sales_qualified_by_hand_goes_on_with_the_deal(mapping):
     someone, _ = written(person(did=[did("email_click")]), mapping)
     qualified = replace(someone, fields={**someone.fields, "Lifecycle_Stage__c": "Sales Qualified"})
-    assert stage_of(qualified, mapping) == "Sales Qualified"
-    assert stage_of(replace(qualified, opportunities=(deal("open"),)), mapping) == "Opportunity"
+    qualified, decision = written(qualified, mapping)
+    assert track(decision).value == "Sales Qualified"
+    assert stage_of(replace(qualified, opportunities=(deal("open", ago=-1),)), mapping, NOW + 2 * DAY) == "Opportunity"
 
 
 def test_a_value_the_mapping_does_not_know_is_held_and_reported(mapping):

@@ -100,7 +100,7 @@ handoff:
   status: New
   owner: [{when: {country: DE}, user: anna}, {round_robin: [ben, clara]}]
 """
-OWNERS = Owners({"anna": "005A", "ben": "005B", "clara": "005C"})
+OWNERS = Owners({"anna": "005A", "ben": "005B", "clara": "005C"}, integration="005Z")
 
 
 def decide(someone, mapping, now, owners=OWNERS):
@@ -115,7 +115,7 @@ def scored(someone, score):
 def handed(scores, mapping=None):
     """The owner decided at each score, in turn; "" where nobody was handed to anybody."""
     mapping = mapping or loads(HANDOFF)
-    someone, owners = person(MailingCountry="DE", OwnerId="005M"), []
+    someone, owners = person(MailingCountry="DE", OwnerId="005Z"), []
     for day, score in enumerate(scores):
         someone, decision = written(scored(someone, score), mapping, NOW + day * DAY, OWNERS)
         owner = track(decision, "owner")
@@ -156,6 +156,39 @@ def test_a_rep_who_works_on_somebody_keeps_them():
     assert track(decide(worked_on, told_so, NOW), "owner").value in {"005B", "005C"}
 
 
+def test_only_people_who_are_nobodys_a_queues_or_the_integration_users_get_another_owner():
+    mapping = loads(HANDOFF)
+
+    def owner_of(owner, mapping=mapping, memory=None, object_name="Contact"):
+        someone = scored(person(OwnerId=owner, MailingCountry="DE", Country="DE", object_name=object_name), 80)
+        return track(decide(replace(someone, memory=memory or {}), mapping, NOW), "owner")
+
+    assert [owner_of(owner).value for owner in (None, "005Z", "00GQ", "005X")] == ["005A", "005A", "005A", "005X"]
+    kept = owner_of("005X")
+    assert (kept.rule, kept.verdict) == ("hand-off", "stays")
+    assert kept.reason.endswith("; stays with 005X")
+
+    def whose(*names):
+        return loads(HANDOFF.replace("  status: New", f"  reassign: [{', '.join(names)}]\n  status: New"))
+
+    assert owner_of("005X", whose("colleague")).value == "005A"
+    assert owner_of("005C", whose("clara")).value == "005A"
+    assert owner_of("005B", whose("clara")).value == "005B"
+    given = {"owner": {"on": [], "to": "ben", "by": "hand-off", "at": NOW.isoformat(), "written": "005B"}}
+    assert owner_of("005B", whose("handed off"), given).value == "005A"
+    assert owner_of("005X", whose("handed off"), given).value == "005X"
+
+
+def test_a_hand_off_overwrites_no_status_that_a_person_set():
+    mapping = loads(HANDOFF)
+    someone, _ = written(scored(person(), 10), mapping, owners=OWNERS)
+    by_hand = replace(someone, fields={**someone.fields, "Lead_Status__c": "Working"})
+    assert track(decide(scored(by_hand, 80), mapping, NOW), "status").value == "Working"
+    assert track(decide(scored(person(Lead_Status__c="Working"), 80), mapping, NOW), "status").value == "Working"
+    assert track(decide(scored(person(Lead_Status__c="Strange"), 80), mapping, NOW), "status").value is None
+    assert track(decide(scored(someone, 80), mapping, NOW), "status").value == "New"
+
+
 def test_of_two_hand_offs_at_once_the_second_happens_where_somebody_works_on_the_first():
     mapping = loads(
         """
@@ -175,7 +208,7 @@ handoff:
 
 def test_an_owner_the_org_does_not_have_hands_nobody_over():
     someone = scored(person(OwnerId="005Z", MailingCountry="DE"), 80)
-    decision = decide(someone, loads(HANDOFF), NOW, Owners())
+    decision = decide(someone, loads(HANDOFF), NOW, Owners(integration="005Z"))
     owner = track(decision, "owner")
     assert (owner.value, owner.verdict) == ("005Z", "held")
     assert "the org has no active user or queue anna" in owner.reason

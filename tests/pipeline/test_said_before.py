@@ -20,7 +20,7 @@ from connector.pipeline.cycle import poll
 from connector.pipeline.planned import Listing, Planned
 from connector.store import open_store
 from tests.cases import cases
-from tests.fakes import START
+from tests.fakes import SIGNED_IN, START
 from tests.lifecycle.test_always import FAST
 from tests.pipeline.conftest import World
 from tests.pipeline.test_refused_rows import Office
@@ -101,11 +101,11 @@ class Org(World):
 
     def _contact(self, has_email: bool, country: str, account: str | None) -> None:
         email = f"p{len(self.people)}@example.com" if has_email else None
-        self.people.append(self.contact(email, MailingCountry=country, AccountId=account, OwnerId="005Z"))
+        self.people.append(self.contact(email, MailingCountry=country, AccountId=account, OwnerId=SIGNED_IN))
 
     def _lead(self, has_email: bool, country: str) -> None:
         email = f"p{len(self.people) // 2}@example.com" if has_email else None
-        self.people.append(self.lead(email, Country=country, OwnerId="005Z"))
+        self.people.append(self.lead(email, Country=country, OwnerId=SIGNED_IN))
 
     def _who(self, number: int) -> str:
         return self.people[number % len(self.people)]

@@ -79,6 +79,7 @@ class Scene:
     records: int = 0
     prospect: dict[str, Any] | None = None
     deals: set[str] = field(default_factory=set)
+    has_begun: bool = False
 
     def __post_init__(self):
         self.feeds = {each.name: each.through[0] for each in self.mapping.model.sources if each.through}
@@ -156,8 +157,12 @@ class Scene:
         for number, spec in enumerate(deals, 1):
             stage, is_closed, is_won = DEALS[spec.get("state", "open")]
             key = f"{spec.get('id', number):0>12}AAA"
-            then = self.clock.now() - span(spec.get("ago", "30d"))
-            closes = then if is_closed else self.clock.now() + timedelta(days=30)
+            now, before = (
+                self.clock.now(),
+                None if "ago" in spec else self.org.rows.get("Opportunity", {}).get(f"006{key}"),
+            )
+            then = now - span(spec.get("ago", "0d" if self.has_begun else "30d"))
+            closes = then if is_closed else now + timedelta(days=30)
             via = spec.get("via", "role")
             row: dict[str, Any] = {
                 "Id": f"006{key}",
@@ -166,9 +171,13 @@ class Scene:
                 "IsClosed": is_closed,
                 "IsWon": is_won,
             }
-            row |= {"CloseDate": closes.date().isoformat(), "CreatedDate": sf_time(then)}
             row |= {"AccountId": ACCOUNT if via == "account" else None, **spec.get("fields", {})}
-            self.org.put("Opportunity", row)
+            made = before["CreatedDate"] if before else sf_time(then)
+            if before is None or any(
+                before.get(name) != value for name, value in row.items()
+            ):  # else it keeps its dates
+                dates = {"CloseDate": closes.date().isoformat(), "CreatedDate": made}
+                self.org.put("Opportunity", dates | row)
             if via == "conversion":
                 self.org.put("Lead", {"Id": RECORDS["Lead"][0], "ConvertedOpportunityId": row["Id"]})
             if via == "role":
@@ -176,7 +185,7 @@ class Scene:
                     "Id": f"00K{key}",
                     "ContactId": self.id,
                     "OpportunityId": row["Id"],
-                    "CreatedDate": sf_time(then),
+                    "CreatedDate": made,
                 }
                 role |= {"Role": spec.get("role", "Decision Maker"), "IsPrimary": spec.get("primary", True)}
                 self.org.put("OpportunityContactRole", role)
@@ -219,6 +228,7 @@ class Scene:
         self.pages.setdefault(source, FakeSource(f"{source} feed")).pages.append(page)
 
     def cycle(self) -> None:
+        self.has_begun = True
         pipeline = Pipeline(
             mapping=self.mapping,
             store=self.store,
