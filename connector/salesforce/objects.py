@@ -31,8 +31,8 @@ _ACTIVITIES: dict[str, tuple[tuple[str, ...], Callable[[Row], Activity | None]]]
     "CampaignMember": (CAMPAIGN_MEMBER_FIELDS, campaign_member_activity),
 }
 OPTIONAL = {"Task": TASK_OPTIONAL_FIELDS, "Event": EVENT_OPTIONAL_FIELDS}
-# Read only when the mapping asks: accounts when a rule looks at their fields, bounces when one names their kind, members
-# when one names theirs or means all inbound activity; in the last case only where the org shows them.
+# Read only when the mapping asks: accounts when a rule looks at their fields, bounces when one names their kind, and
+# members when one names theirs, or means all inbound activity; then only where the org shows them.
 CAMPAIGN_RESPONSE, EMAIL_BOUNCE = "campaign_response", "email_bounce"
 _IDENTITY = {  # what is needed of an object to know who is who and to say so, whatever the mapping says
     "Account": ("Name",),
