@@ -85,9 +85,11 @@ class Passage:
         self.pending: dict[str, str] = {}
         self.waiting = memory.get("pending", NO_MEMORY)
         self._look_from_here()
-        self.hold, self.hidden = self._kept()
+        self.hold = self.hidden = None
+        if standing.hold is not None or standing.hidden is not None:
+            self.hold, self.hidden = self._kept()
         self._ask(self.position)
-        if self.hold is None and self._is_ahead_from_the_start():
+        if not ladder.track.forward and self.hold is None and self._is_ahead_from_the_start():
             since = standing.since or view.now
             self.hold = ladder.held("start", since)
             if self.hold is not None:
@@ -111,6 +113,8 @@ class Passage:
 
     def _stay(self, wanted: int) -> None:
         """Why the rules are not followed, where they say other than what stands."""
+        if self.hidden is None and wanted == self.position <= self.answer:
+            return
         said = self.answer if self.hidden is None else self.ladder.answer(self.view)[0]
         if wanted != self.position or (said != self.position and self.hold is not None):
             self.verdict, self.reason = "held", self._hold_reason()
@@ -122,7 +126,11 @@ class Passage:
 
     def _ask(self, position: int) -> None:
         """What the rules say, to somebody who stands there."""
-        self.answer, self.rule, self.asked = ask(self.view, self.ladder, position, self.hidden)
+        if self.hidden is None:
+            self.answer, self.rule = self.ladder.answer(self.view)
+            self.asked = self.view
+        else:
+            self.answer, self.rule, self.asked = ask(self.view, self.ladder, position, self.hidden)
 
     def _look_from_here(self) -> None:
         """Lets conditions see where the person stands."""
@@ -228,7 +236,7 @@ class Passage:
     def _is_ahead_from_the_start(self) -> bool:
         """On a track that goes both ways: a value that stood there when the person was first seen stays, too, where
         the rules say less. Somebody will have set it."""
-        if self.ladder.track.forward or self.position < 0 or not self._is_start:
+        if self.position < 0 or not self._is_start:
             return False
         return self.answer < self.position or not self.ladder.steps[self.position].funnel
 
@@ -336,7 +344,7 @@ class Passage:
             remembered["hold"] = self.hold
         if self.hidden:
             remembered["hidden"] = self.hidden
-        if self._is_start and self.target == self.position >= 0:
+        if self.target == self.position >= 0 and self._is_start:
             remembered["start"] = True
         if self.pending:
             remembered["pending"] = self.pending

@@ -51,11 +51,9 @@ def hide(view: View, ladder: Ladder, position: int, since: datetime, before: Hid
     return _shown({"since": start, "muted": muted, "deals": known})
 
 
-def ask(view: View, ladder: Ladder, position: int, hidden: Hidden | None) -> tuple[int, Rule | None, View]:
+def ask(view: View, ladder: Ladder, position: int, hidden: Hidden) -> tuple[int, Rule | None, View]:
     """The furthest step with a rule that holds, by what is not hidden from somebody at ``position``; and the view in
     which it does."""
-    if hidden is None:
-        return *ladder.answer(view), view
     muted, views = hidden.get("muted", {}), _Views(view, hidden)
     found: tuple[int, Rule | None, View] = (-1, None, view)
     for at, rule, test in ladder.worth_asking(view):
