@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from connector.lifecycle.conditions import Condition
+from connector.lifecycle.activity import HasActivity
+from connector.lifecycle.conditions import All, Condition
 from connector.lifecycle.model import Move, Rule, Track
+from connector.lifecycle.opportunity import HasOpportunity
 from connector.lifecycle.program import Model
 from connector.mapping.logic import excludes, implies, impossible
 from connector.mapping.mistakes import Notes, Place
@@ -70,9 +72,12 @@ def _unreached(track: Track, model: Model) -> Iterator[str]:
 
 
 def _circles(track: Track) -> Iterator[str]:
-    """Moves that lead round in a circle while all their conditions hold. People in one are held, not thrown about."""
+    """Moves that lead round in a circle while all their conditions hold. People in one are held, not thrown about. One
+    that asks for something newer than the step does not hold for somebody who comes there at that moment."""
     told: set[frozenset[str]] = set()
     for move in track.moves:
+        if _waits(move, track):
+            continue
         for circle in _from([move], track):
             names = frozenset(each.name for each in circle)
             if names not in told:
@@ -83,11 +88,17 @@ def _circles(track: Track) -> Iterator[str]:
                 yield f"{at}: the moves {moves} lead round in a circle while their conditions all hold: {way}"
 
 
+def _waits(move: Move, track: Track) -> bool:
+    parts = move.when.items if isinstance(move.when, All) else (move.when,)
+    asked = (each for each in parts if isinstance(each, HasActivity | HasOpportunity))
+    return any(each.since == track.name and getattr(each, "state", "") != "none" for each in asked)
+
+
 def _from(path: list[Move], track: Track) -> Iterator[list[Move]]:
     for move in track.moves:
         if move.origins and path[-1].to not in move.origins:
             continue
-        if any(move is each or excludes(move.when, each.when) for each in path):
+        if _waits(move, track) or any(move is each or excludes(move.when, each.when) for each in path):
             continue
         longer = [*path, move]
         if not path[0].origins or move.to in path[0].origins:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from connector.mapping import MappingInvalid, loads
 from connector.mapping import reference as pages
@@ -51,6 +52,19 @@ def test_every_sentence_is_a_mapping_that_passes_its_own_tests(sentence, text):
     mapping = loads(text)
     assert "expect:" in text, "a sentence shows what becomes of somebody"
     assert not mapping.warnings
+
+
+SEEDS = {file.stem: file for file in (ROOT / "tests" / "mapping" / "seeds").glob("*.yaml")}
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_what_the_seeds_promise_is_kept_by_the_mapping_row_by_row(name):
+    text = SEEDS[name].read_text(encoding="utf-8")
+    assert f"\ninclude: {name}\n" in text
+    assert not loads(text).warnings, "loading a mapping runs its tests"
+    section = (ROOT / "docs" / "seeds.md").read_text(encoding="utf-8").split(f": `{name}`\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| .*? ?\| (.+?) \|$", section, re.MULTILINE)[2:]  # after the heading and the line below it
+    assert rows == [each["name"] for each in YAML(typ="safe", pure=True).load(text)["tests"]]
 
 
 LADDERS = {

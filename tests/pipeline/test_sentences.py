@@ -198,7 +198,8 @@ class Scene:
         """What the marketing system says of the person."""
         self.prospect = {**(self.prospect or {}), **attributes, **more}
         crm_id = None if self.object == "Prospect" else self.id
-        self.page("pardot", SourcePage({}, (), (Prospect("pardot", "1", EMAIL, crm_id, self.prospect),)))
+        email = self.prospect.get("Email", EMAIL)
+        self.page("pardot", SourcePage({}, (), (Prospect("pardot", "1", email, crm_id, self.prospect),)))
 
     def does(self, spec: Mapping[str, Any]) -> None:
         source, kind, now = spec.get("source", "salesforce"), spec["kind"], self.clock.now()
@@ -285,6 +286,8 @@ def plain(value: Any) -> Any:
 PAGE = (ROOT / "docs" / "mapping-examples.md").read_text(encoding="utf-8")
 TEXTS = re.findall(r"^### (.*?)\n\n```yaml\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE)
 TEXTS += [(name, (ROOT / "mappings" / f"{name}.yaml").read_text(encoding="utf-8")) for name in shipped_names()]
+SEEDS = sorted((ROOT / "tests" / "mapping" / "seeds").glob("*.yaml"))
+TEXTS += [(f"seeds of {file.stem}", file.read_text(encoding="utf-8")) for file in SEEDS]
 
 
 @pytest.fixture(scope="module")
