@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from connector.base.facts import NOTHING, Evidence, TrackDecision
+from connector.base.facts import NOTHING, Activity, Evidence, TrackDecision
 from connector.base.json import JsonMap
 from connector.lifecycle.activity import Candidates, HasActivity
 from connector.lifecycle.conditions import Condition, Test, can_hold
@@ -25,11 +25,12 @@ Rated = tuple[Candidates, float, float]  # activities that fit, points each, cap
 
 @dataclass(frozen=True)
 class Points:
-    """``points`` for each activity that fits (or, in a fit, once when the condition holds), ``cap`` at most."""
+    """``points`` once while the condition holds, or, with ``is_each``, for each activity that fits, ``cap`` at most."""
 
     when: Condition
     points: float
     cap: float | None = None
+    is_each: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,14 +91,20 @@ class Scorer:
         self._relevant = ByPresence(self._worth_counting)
         self._judged: list[tuple[Test, float]] = []
         for each in self.score.points:
-            if isinstance(each.when, HasActivity) and not self.is_fit:
+            if isinstance(each.when, HasActivity) and each.is_each:
                 cap = math.inf if each.cap is None else each.cap
                 self._rated.append((each.when, (each.when.every, each.points, cap)))
             else:
-                self._judged.append((each.when.compile(self.object_name), each.points))
+                self._judged.append((self._once(each.when), each.points))
         days = self.score.half_life / ONE_DAY if self.score.half_life else None
         self._half_life = days
         self._faded = [0.5 ** (age / days) for age in range(int(days * 20) + 1)] if days else []
+
+    def _once(self, condition: Condition) -> Test:
+        """A test that a fresh start makes forget what was done before."""
+        if not isinstance(condition, HasActivity):
+            return condition.compile(self.object_name)
+        return lambda view: len(_counted(condition, view)) >= condition.count
 
     def _worth_counting(self, present: Present) -> tuple[Rated, ...]:
         return tuple(rated for condition, rated in self._rated if can_hold(condition, present))
@@ -200,8 +207,8 @@ class Scorer:
             return (Evidence("prospect", view.person.id, f"the marketing system's {self.name}"),)
         parts: list[tuple[float, Evidence]] = []
         for each in self.score.points:
-            if isinstance(each.when, HasActivity) and not self.is_fit:
-                found = [a for a in each.when.every(view) if view.restarted is None or a.occurred_at >= view.restarted]
+            if isinstance(each.when, HasActivity) and each.is_each:
+                found = _counted(each.when, view)
                 if found:
                     text = f"{len(found)} x {each.when.words()}, {show(each.points)} points each before fading"
                     parts.append(
@@ -210,7 +217,7 @@ class Scorer:
                             Evidence("activity", found[-1].source + ":" + found[-1].id, text, found[-1].occurred_at),
                         )
                     )
-            elif each.when.holds(view):
+            elif self._once(each.when)(view):
                 parts.append(
                     (
                         abs(each.points),
@@ -219,3 +226,8 @@ class Scorer:
                 )
         parts.sort(key=lambda pair: (-pair[0], pair[1].text))
         return tuple(evidence for _, evidence in parts[:_SHOWN])
+
+
+def _counted(condition: HasActivity, view: View) -> Sequence[Activity]:
+    """What fits, of what was done since the last fresh start."""
+    return [each for each in condition.every(view) if view.restarted is None or each.occurred_at >= view.restarted]

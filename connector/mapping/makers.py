@@ -156,7 +156,8 @@ def make_points(values: JsonObject, place: Place, reading: Reading) -> Any:
         return reading.bad(place, "each activity gives points, so count means nothing here", "use cap")
     if values["when"] is not None and values["cap"] is not None:
         return reading.bad(place, "cap is for points of activities", "leave it out")
-    return Points(values["activity"] or values["when"], values["points"], values["cap"])
+    is_each = values["activity"] is not None
+    return Points(values["activity"] if is_each else values["when"], values["points"], values["cap"], is_each)
 
 
 def make_score(values: JsonObject, place: Place, reading: Reading) -> Any:

@@ -181,7 +181,7 @@ POINTS = Block(
     "points",
     {
         "activity": Key(ACTIVITY_FILTER, "points for each activity that fits"),
-        "when": Key(CONDITION, "points once, while this holds"),
+        "when": Key(CONDITION, "points once, while this holds, however many activities fit; they do not fade"),
         "points": Key(Number(-1000, 1000), "how many; negative ones are taken off", required=True),
         "cap": Key(Number(0, 100_000), "at most so many from this entry"),
     },

@@ -48,6 +48,19 @@ def test_points_add_up_are_capped_fade_and_stay_between_0_and_100(facts, score):
     assert score_of(person(did=facts)) == score
 
 
+def test_points_are_given_once_while_something_holds_or_for_each_activity():
+    text = "stages: [{name: Known, when: always}]\nscore: {points: [{when: {activity: {kind: form_submit, count: 2}}, points: 7}"
+    once, each = loads(text + "]}\n"), loads(text + ", {activity: form_submit, points: 1}]}\n")
+    forms = [did("form_submit", ago, key=str(ago)) for ago in (1, 2, 3)]
+    assert [score_of(person(did=forms[:n]), once) for n in range(4)] == [0, 0, 7, 7]
+    assert score_of(person(did=forms), each) == 10
+    after = replace(person(did=forms), memory={"stage": {"restarted": (NOW - 2.5 * DAY).isoformat()}})
+    assert score_of(after, once) == 7
+    assert score_of(replace(after, activities=tuple(forms[:1])), once) == 0, (
+        "what was before a fresh start is forgotten"
+    )
+
+
 def test_a_fading_score_is_looked_at_again_when_its_number_changes():
     mapping = loads(POINTS)
     someone, decision = written(person(did=[did("form_submit", 0.1)]), mapping)
