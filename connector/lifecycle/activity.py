@@ -255,8 +255,8 @@ def _newest(
 
 
 def _attribute_check(name: str, compare: Comparison) -> _Matches:
-    check = compare.compile()
-    return lambda activity, view: check(activity.attributes.get(name), view)
+    check = compare.of(name)
+    return lambda activity, view: check(activity.attributes, view)
 
 
 def _evidence(activity: Activity) -> Evidence:

@@ -7,18 +7,19 @@ answer changes next; that is all that ``review_at`` needs.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from connector.lifecycle.values import fold, is_missing, number_of, show, show_duration, show_time, time_of
+from connector.lifecycle.values import ONE_DAY, fold, is_missing, number_of, show, show_duration, show_time, time_of
 
 if TYPE_CHECKING:
     from connector.lifecycle.view import View
 
 _Scalar = str | int | float | bool
 Check = Callable[[Any, "View"], bool]
+RowCheck = Callable[[Mapping[str, Any], "View"], bool]
 ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
     ">": operator.gt,
@@ -28,13 +29,34 @@ ORDERS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class Comparison:
-    """One comparison. ``compile`` gives the fast test, ``words`` what it asks for, in plain English."""
+    """One comparison. ``compile`` gives the fast test, ``words`` what it asks for, in plain English. ``asks``: of what
+    kind of value it makes sense, "" where of any."""
+
+    asks: ClassVar[str] = ""
 
     def compile(self) -> Check:
         raise NotImplementedError
 
     def words(self) -> str:
         raise NotImplementedError
+
+    def parts(self) -> tuple[Comparison, ...]:
+        return ()
+
+    def walk(self) -> Iterator[Comparison]:
+        """Itself and everything inside."""
+        yield self
+        for part in self.parts():
+            yield from part.walk()
+
+    def others(self) -> tuple[str, ...]:
+        """Further fields of the same row that it looks at."""
+        return tuple(each.other for each in self.walk() if isinstance(each, Against))
+
+    def of(self, name: str) -> RowCheck:
+        """The test of a row's field."""
+        check = self.compile()
+        return lambda row, view: check(row.get(name), view)
 
 
 @dataclass(frozen=True)
@@ -84,6 +106,7 @@ class Missing(Comparison):
 class Order(Comparison):
     """``>= 71``. A value that is missing or no number is never in order."""
 
+    asks: ClassVar[str] = "number"
     sign: str
     bound: float
 
@@ -108,6 +131,7 @@ class Order(Comparison):
 class DateOrder(Comparison):
     """``>= 2026-01-31``: a fixed date."""
 
+    asks: ClassVar[str] = "date"
     sign: str
     bound: datetime
 
@@ -126,33 +150,59 @@ class DateOrder(Comparison):
 
 @dataclass(frozen=True)
 class Contains(Comparison):
-    """The text contains (or starts with) one of these, without case."""
+    """The text contains one of these, or starts or ends with it, without case."""
 
-    parts: tuple[str, ...]
-    at_start: bool = False
+    asks: ClassVar[str] = "text"
+    texts: tuple[str, ...]
+    where: str = "contains"  # "contains" | "starts with" | "ends with"
 
     def compile(self) -> Check:
-        parts = tuple(fold(part) for part in self.parts)
+        texts = tuple(fold(text) for text in self.texts)
 
         def contains(value: Any, _view: View) -> bool:
             if is_missing(value):
                 return False
             text = fold(str(value))
-            return any(part in text for part in parts)
+            return any(part in text for part in texts)
 
         def starts(value: Any, _view: View) -> bool:
-            return not is_missing(value) and fold(str(value)).startswith(parts)
+            return not is_missing(value) and fold(str(value)).startswith(texts)
 
-        return starts if self.at_start else contains
+        def ends(value: Any, _view: View) -> bool:
+            return not is_missing(value) and fold(str(value)).endswith(texts)
+
+        return {"contains": contains, "starts with": starts, "ends with": ends}[self.where]
 
     def words(self) -> str:
-        return ("starts with " if self.at_start else "contains ") + " or ".join(self.parts)
+        return f"{self.where} " + " or ".join(self.texts)
+
+
+@dataclass(frozen=True)
+class InDomain(Comparison):
+    """An e-mail address at exactly one of these domains; ``.edu`` is any domain that ends so."""
+
+    asks: ClassVar[str] = "text"
+    domains: tuple[str, ...]
+
+    def compile(self) -> Check:
+        exact = frozenset(fold(each).removeprefix("@") for each in self.domains if not each.startswith("."))
+        ends = tuple(fold(each) for each in self.domains if each.startswith("."))
+
+        def test(value: Any, _view: View) -> bool:
+            _, at, domain = str(value or "").rpartition("@")
+            return bool(at) and ((domain := fold(domain)) in exact or domain.endswith(ends or ("@",)))
+
+        return test
+
+    def words(self) -> str:
+        return "at the domain " + " or ".join(self.domains)
 
 
 @dataclass(frozen=True)
 class Includes(Comparison):
     """A multi-select picklist (``A;B``) has one of these values."""
 
+    asks: ClassVar[str] = "list"
     values: tuple[str, ...]
 
     def compile(self) -> Check:
@@ -171,6 +221,7 @@ class Includes(Comparison):
 class Within(Comparison):
     """A time in the past, at most ``span`` ago."""
 
+    asks: ClassVar[str] = "date"
     span: timedelta
 
     def compile(self) -> Check:
@@ -199,6 +250,7 @@ class Within(Comparison):
 class OlderThan(Comparison):
     """A time at least ``span`` ago."""
 
+    asks: ClassVar[str] = "date"
     span: timedelta
 
     def compile(self) -> Check:
@@ -223,6 +275,7 @@ class OlderThan(Comparison):
 class Ahead(Comparison):
     """A time in the future, at most ``span`` away."""
 
+    asks: ClassVar[str] = "date"
     span: timedelta
 
     def compile(self) -> Check:
@@ -254,6 +307,13 @@ class IsNot(Comparison):
         check = self.item.compile()
         return lambda value, view: not check(value, view)
 
+    def of(self, name: str) -> RowCheck:
+        check = self.item.of(name)
+        return lambda row, view: not check(row, view)
+
+    def parts(self) -> tuple[Comparison, ...]:
+        return (self.item,)
+
     def words(self) -> str:
         return f"not {self.item.words()}"
 
@@ -275,5 +335,64 @@ class Every(Comparison):
 
         return test
 
+    def of(self, name: str) -> RowCheck:
+        checks = tuple(item.of(name) for item in self.items)
+        return lambda row, view: all(check(row, view) for check in checks)
+
+    def parts(self) -> tuple[Comparison, ...]:
+        return self.items
+
     def words(self) -> str:
         return " and ".join(item.words() for item in self.items)
+
+
+@dataclass(frozen=True)
+class DayOrder(Comparison):
+    """``<= today``: days of UTC."""
+
+    asks: ClassVar[str] = "date"
+    sign: str
+
+    def compile(self) -> Check:
+        compare = {**ORDERS, "=": operator.eq}[self.sign]
+
+        def test(value: Any, view: View) -> bool:
+            at = time_of(value)
+            if at is None:
+                return False
+            midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+            view.look_again(midnight)
+            view.look_again(midnight + ONE_DAY)
+            return bool(compare(midnight.date(), view.now.astimezone(UTC).date()))
+
+        return test
+
+    def words(self) -> str:
+        return "today" if self.sign == "=" else f"{self.sign} today"
+
+
+@dataclass(frozen=True)
+class Against(Comparison):
+    """``> Trial_Start__c``: another field of the same record. Numbers, dates, or equal texts; both must be there."""
+
+    sign: str
+    other: str
+
+    def compile(self) -> Check:
+        return lambda _value, _view: False  # a value by itself has no other field
+
+    def of(self, name: str) -> RowCheck:
+        compare, other, is_equal = {**ORDERS, "=": operator.eq}[self.sign], self.other, self.sign == "="
+
+        def test(row: Mapping[str, Any], _view: View) -> bool:
+            for read in (number_of, time_of):
+                one, two = read(row.get(name)), read(row.get(other))
+                if one is not None and two is not None:
+                    return bool(compare(one, two))
+            one, two = row.get(name), row.get(other)
+            return is_equal and not is_missing(one) and fold(str(one)) == fold(str(two))
+
+        return test
+
+    def words(self) -> str:
+        return f"{self.sign} {self.other}"

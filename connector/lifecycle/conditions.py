@@ -24,6 +24,7 @@ from connector.lifecycle.view import View
 _T = TypeVar("_T")
 Test = Callable[[View], object]  # truthy when the condition holds
 Reads = Iterator[tuple[str, str]]  # object, API field name
+Compares = Iterator[tuple[str, str, Comparison]]  # object, API field name, comparison
 Needs = frozenset[str] | None
 Why = tuple[Evidence, ...]
 Grounds = tuple[Why, datetime | None]  # evidence, and since when it has held as far as the facts tell
@@ -85,6 +86,10 @@ class Condition:
 
     def reads(self) -> Reads:
         """What must be read from Salesforce for it."""
+        yield from ()
+
+    def compares(self) -> Compares:
+        """The fields of Salesforce that it compares, and how."""
         yield from ()
 
     def needs(self) -> Needs:
@@ -276,6 +281,9 @@ class FieldIs(Condition):
 
     def compile(self, object_name: str) -> Test:
         check, name = self.compare.compile(), self.fields.get(object_name)
+        if name is not None and self.compare.others():
+            of_row = self.compare.of(name)
+            return lambda view: of_row(view.fields, view)
         if name is None:
             return lambda view: check(None, view)
         return lambda view: check(view.fields.get(name), view)
@@ -295,7 +303,12 @@ class FieldIs(Condition):
         return f"{self.name} {self.compare.words()}"
 
     def reads(self) -> Reads:
-        yield from ((name, field) for name, field in self.fields.items() if name in PEOPLE)
+        for name, field in self.fields.items():
+            if name in PEOPLE:
+                yield from ((name, each) for each in (field, *self.compare.others()))
+
+    def compares(self) -> Compares:
+        yield from ((name, field, self.compare) for name, field in self.fields.items() if name in PEOPLE)
 
 
 @dataclass(frozen=True)
@@ -306,8 +319,8 @@ class AccountIs(Condition):
     compare: Comparison
 
     def compile(self, object_name: str) -> Test:
-        check, name = self.compare.compile(), self.field
-        return lambda view: check(view.account.get(name), view)
+        check = self.compare.of(self.field)
+        return lambda view: check(view.account, view)
 
     def grounds(self, view: View) -> Grounds:
         ref = str(view.account.get("Id") or view.fields.get("AccountId") or view.person.id)
@@ -321,8 +334,11 @@ class AccountIs(Condition):
         return f"account's {self.field} {self.compare.words()}"
 
     def reads(self) -> Reads:
-        yield "Account", self.field
+        yield from (("Account", each) for each in (self.field, *self.compare.others()))
         yield "Contact", "AccountId"
+
+    def compares(self) -> Compares:
+        yield "Account", self.field, self.compare
 
 
 @dataclass(frozen=True)
@@ -333,20 +349,20 @@ class ProspectIs(Condition):
     compare: Comparison
 
     def compile(self, object_name: str) -> Test:
-        check, name = self.compare.compile(), self.attribute
+        check = self.compare.of(self.attribute)
 
         def test(view: View) -> bool:
             if not view.person.prospects:
-                return check(None, view)
-            return any(check(each.attributes.get(name), view) for each in view.person.prospects)
+                return check({}, view)
+            return any(check(each.attributes, view) for each in view.person.prospects)
 
         return test
 
     def grounds(self, view: View) -> Grounds:
-        check = self.compare.compile()
+        check = self.compare.of(self.attribute)
         for each in view.person.prospects:
-            value = each.attributes.get(self.attribute)
-            if check(value, view):
+            if check(each.attributes, view):
+                value = each.attributes.get(self.attribute)
                 text = f"{each.source} says {self.attribute} is {show(value)}"
                 return (Evidence("prospect", f"{each.source}:{each.id}", text),), view.created
         return (Evidence("prospect", view.person.id, f"no prospect has a {self.attribute}"),), view.created

@@ -13,7 +13,7 @@ from functools import cached_property
 from connector.base.facts import Evidence, OpportunityRole, Row
 from connector.lifecycle.activity import ANCHORS, SINCE_WORDS
 from connector.lifecycle.compare import Comparison
-from connector.lifecycle.conditions import Condition, Grounds, Needs, Reads, Test
+from connector.lifecycle.conditions import Compares, Condition, Grounds, Needs, Reads, Test
 from connector.lifecycle.values import show, time_of
 from connector.lifecycle.view import SOME_OPPORTUNITY, View
 
@@ -75,8 +75,8 @@ class HasOpportunity(Condition):
 
     def fits(self) -> _Matches:
         in_state = STATES.get(self.state, STATES["any"])
-        filters = [(name, compare.compile()) for name, compare in self.where]
-        role_filters = [(name, compare.compile()) for name, compare in self.role]
+        filters = [compare.of(name) for name, compare in self.where]
+        role_filters = [compare.of(name) for name, compare in self.role]
         anchor = ANCHORS.get(self.since)
         if not filters and not role_filters and anchor is None:
             return lambda each, _view: in_state(each.opportunity)
@@ -84,11 +84,11 @@ class HasOpportunity(Condition):
         def fits(each: OpportunityRole, view: View) -> bool:
             if not in_state(each.opportunity):
                 return False
-            for name, check in filters:
-                if not check(each.opportunity.get(name), view):
+            for check in filters:
+                if not check(each.opportunity, view):
                     return False
-            for name, check in role_filters:
-                if not check(each.role.get(name), view):
+            for check in role_filters:
+                if not check(each.role, view):
                     return False
             return anchor is None or self._is_after(each, anchor(view), view)
 
@@ -149,8 +149,17 @@ class HasOpportunity(Condition):
         return " ".join(parts)
 
     def reads(self) -> Reads:
-        yield from (("Opportunity", name) for name in (*_FIELDS, *(name for name, _ in self.where)))
-        yield from (("OpportunityContactRole", name) for name in (*ROLE_FIELDS, *(name for name, _ in self.role)))
+        yield from (("Opportunity", name) for name in (*_FIELDS, *_named(self.where)))
+        yield from (("OpportunityContactRole", name) for name in (*ROLE_FIELDS, *_named(self.role)))
+
+    def compares(self) -> Compares:
+        yield from (("Opportunity", name, compare) for name, compare in self.where)
+        yield from (("OpportunityContactRole", name, compare) for name, compare in self.role)
+
+
+def _named(filters: Sequence[tuple[str, Comparison]]) -> list[str]:
+    """Every field that is looked at."""
+    return [each for name, compare in filters for each in (name, *compare.others())]
 
 
 def _summary(roles: Sequence[OpportunityRole]) -> str:

@@ -9,7 +9,7 @@ from connector.base.json import JsonObject
 from connector.lifecycle.activity import ANCHORS, HasActivity
 from connector.lifecycle.compare import OneOf
 from connector.lifecycle.opportunity import STATES, WHOLE, HasOpportunity
-from connector.mapping.comparison import COMPARISON
+from connector.mapping.comparison import COMPARISON, ComparisonShape
 from connector.mapping.mistakes import Place
 from connector.mapping.shape import (
     BAD,
@@ -27,6 +27,7 @@ from connector.mapping.shape import (
     YesNo,
 )
 from connector.mapping.tree import Map, Scalar, Seq, Tree
+from connector.mapping.types import OF_FIELDS
 
 DIRECTIONS = ("inbound", "outbound", "any")
 
@@ -43,9 +44,15 @@ class Filters(Shape):
             return self._mismatch(tree, reading, "write it like {Country: [DE, AT]}")
         found: list[tuple[str, Any]] = []
         for key, value in tree.items.items():
-            compare = COMPARISON.read(value, reading)
+            kind = OF_FIELDS.get(key, "") if self.fields else ""
+            compare = ComparisonShape(kind).read(value, reading)
             if self.fields and not FIELD.fullmatch(key):
                 hint = "API names have letters, digits and _, like Lifecycle_Stage__c"
+                compare = reading.bad(tree.at(key), f"{key} is not the API name of a field", hint)
+            elif self.fields and key.islower() and not key.endswith("__c"):
+                hint = (
+                    "write API names as Salesforce does, like Industry; a condition stands by itself, beside this one"
+                )
                 compare = reading.bad(tree.at(key), f"{key} is not the API name of a field", hint)
             found.append((key, compare))
         return BAD if any(compare is BAD for _, compare in found) else tuple(found)

@@ -28,7 +28,7 @@ from connector.lifecycle.measures import AccountStageIs, HandedOff, HasTag, Resp
 from connector.lifecycle.owners import OWNER_KINDS
 from connector.lifecycle.program import OBJECTS
 from connector.lifecycle.whereabouts import OwnedBy, StandsAt, StandsFor
-from connector.mapping.comparison import COMPARISON
+from connector.mapping.comparison import ComparisonShape
 from connector.mapping.filters import ACTIVITY_FILTER, OPPORTUNITY_FILTER, Filters
 from connector.mapping.mistakes import Place, did_you_mean
 from connector.mapping.shape import (
@@ -46,6 +46,7 @@ from connector.mapping.shape import (
     parse_duration,
 )
 from connector.mapping.tree import Map, Scalar, Seq, Tree
+from connector.mapping.types import NUMERIC, OF_FIELDS
 
 ATTRIBUTES: dict[str, dict[str, str]] = {
     "email": {"Contact": "Email", "Lead": "Email", "Prospect": "Email"},
@@ -90,8 +91,11 @@ class ConditionShape(Shape):
             value = spec.shape.read(tree, reading)
             return BAD if value is BAD else make(value, place, reading)
         if key in reading.attributes:
-            compare = COMPARISON.read(tree, reading)
-            return BAD if compare is BAD else FieldIs(key, reading.attributes[key], compare)
+            fields = reading.attributes[key]
+            compare = ComparisonShape(OF_FIELDS.get(fields.get("Contact", fields.get("Lead", "")), "")).read(
+                tree, reading
+            )
+            return BAD if compare is BAD else FieldIs(key, fields, compare)
         known = [*CONDITIONS, *reading.attributes]
         hint = did_you_mean(key, known, "for a field of the record write field: {" + key + ": ...}")
         return reading.bad(place, f"there is no condition {key}", hint)
@@ -224,19 +228,26 @@ HANDED_OFF = Block(
     short_key="expected",
     doc="sales got the person by a hand-off",
 )
+_NUMBER, _SEVERAL = ComparisonShape(NUMERIC), ListOf(CONDITION, strict=True)
 CONDITIONS: dict[str, tuple[Key, Maker]] = {
     "all": (
-        Key(
-            ListOf(CONDITION, strict=True), "all of these hold", example="all: [{email: present}, {activity: inbound}]"
-        ),
+        Key(_SEVERAL, "all of these hold", example="all: [{email: present}, {activity: inbound}]"),
         _of(All),
     ),
     "any": (
         Key(
-            ListOf(CONDITION, strict=True),
+            _SEVERAL,
             "at least one of these holds",
             example="any: [{opportunity: open}, {opportunity: won}]",
         ),
+        _of(AnyOf),
+    ),
+    "and": (
+        Key(ListOf(CONDITION, strict=True), "the same as all", example="and: [{email: present}, {country: DE}]"),
+        _of(All),
+    ),
+    "or": (
+        Key(ListOf(CONDITION, strict=True), "the same as any", example="or: [{country: DE}, {country: AT}]"),
         _of(AnyOf),
     ),
     "not": (Key(CONDITION, "this does not hold", example="not: {activity: {within: 90d}}"), _of(Not)),
@@ -293,8 +304,14 @@ CONDITIONS: dict[str, tuple[Key, Maker]] = {
         Key(Duration(), "at the present status for at least so long", example="status_for: 2d"),
         _of(lambda span: StandsFor("status", span)),
     ),
-    "score": (Key(COMPARISON, "the score, as score: counts or takes it", example="score: '>= 71'"), _number("score")),
-    "fit": (Key(COMPARISON, "the fit, as fit: counts or takes it", example="fit: '>= 50'"), _number("fit")),
+    "score": (
+        Key(ComparisonShape(NUMBER), "the score, as score: counts or takes it", example="score: '>= 71'"),
+        _number("score"),
+    ),
+    "fit": (
+        Key(ComparisonShape(NUMBER), "the fit, as fit: counts or takes it", example="fit: '>= 50'"),
+        _number("fit"),
+    ),
     "threshold": (
         Key(NameOf("threshold"), "past a threshold, and not yet back below it", example="threshold: sales_ready"),
         _threshold,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from connector.base.json import JsonMap
 from connector.lifecycle.mapping import CompiledMapping
 from connector.mapping.mistakes import Mistake, did_you_mean
+from connector.mapping.types import HINTS, OF_DESCRIBE, clashes
 
 PICKLISTS = ("picklist", "multipicklist")
 _NUMBERS = ("double", "int", "currency", "percent")
@@ -20,7 +21,12 @@ def check_org(mapping: CompiledMapping, describes: Mapping[str, Describe | None]
         name: {each["name"]: each for each in describe["fields"]} if describe else None
         for name, describe in describes.items()
     }
-    found = [*_reads(mapping, fields), *_writes(mapping, fields), *_values(mapping, fields)]
+    found = [
+        *_reads(mapping, fields),
+        *_compared(mapping, fields),
+        *_writes(mapping, fields),
+        *_values(mapping, fields),
+    ]
     return sorted({Mistake(file, 0, what, hint) for what, hint in found})
 
 
@@ -45,6 +51,15 @@ def _reads(mapping: CompiledMapping, fields: Fields) -> _Found:
                 f"{name} has no field {field}, or the integration user cannot see it",
                 hint or f"create the field, or give the integration user's permission set access to {name}.{field}",
             )
+
+
+def _compared(mapping: CompiledMapping, fields: Fields) -> _Found:
+    """Comparisons that make no sense of what the org has in the field."""
+    for condition in mapping.model.walk():
+        for name, field, compare in condition.compares():
+            kind = OF_DESCRIBE.get(str((fields.get(name) or {}).get(field, {}).get("type")), "")
+            if kind:
+                yield from ((f"{name}.{field}: {clash}", HINTS[kind]) for clash in clashes(compare, kind))
 
 
 def _written(mapping: CompiledMapping, name: str) -> set[str]:

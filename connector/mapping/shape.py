@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from connector.base.json import JsonObject
+from connector.mapping.literals import unquoted
 from connector.mapping.mistakes import Notes, Place, did_you_mean
 from connector.mapping.tree import Map, Scalar, Seq, Tree
 
@@ -155,10 +156,11 @@ class Number(Shape):
 @dataclass(frozen=True)
 class Duration(Shape):
     words: str = "a length of time"
+    least: timedelta = timedelta(minutes=1)
 
     def read(self, tree: Tree, reading: Reading) -> Any:
-        span = parse_duration(tree.text) if isinstance(tree, Scalar) else None
-        if span is None:
+        span = parse_duration(unquoted(tree.text)) if isinstance(tree, Scalar) else None
+        if span is None or span < self.least:
             hint = "write 90 days as 90d" if "mo" in _describe(tree) else "write it like 30d, 12h, 45min, 2w or 1y"
             return self._mismatch(tree, reading, hint)
         return span
@@ -169,7 +171,7 @@ class Duration(Shape):
 
 def parse_duration(text: str) -> timedelta | None:
     found = DURATION.fullmatch(text.strip())
-    if not found or int(found[1]) == 0:
+    if not found:
         return None
     unit = "min" if found[2].startswith("min") else found[2][0]
     span = int(found[1]) * UNITS[unit]

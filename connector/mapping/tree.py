@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,10 +102,8 @@ def _compose(text: str, file: str, notes: Notes) -> Node | None:
         what = " ".join(str(part) for part in (error.context, error.problem) if part)
         if "single document" in what:
             what = "a mapping file is one document, and this one has a second (---)"
-        place = Place(file, mark.line + 1 if mark else 1)
-        notes.add(
-            place, f"not valid YAML: {what}", "check indentation, colons and quotes on this line and the one before"
-        )
+        line = mark.line if mark else 0
+        notes.add(Place(file, line + 1), f"not valid YAML: {what}", _yaml_hint(text.splitlines()[line : line + 1]))
         return None
     except (YAMLError, ValueError, AttributeError, TypeError, IndexError, KeyError) as error:
         # ruamel.yaml raises bare Python errors on some broken input
@@ -116,6 +114,16 @@ def _compose(text: str, file: str, notes: Notes) -> Node | None:
     if node is None:
         notes.add(Place(file, 1), "the file is empty", "start with stages:, or copy a shipped mapping")
     return node
+
+
+def _yaml_hint(line: Sequence[str]) -> str:
+    """What somebody will have meant who wrote such a line."""
+    written = line[0] if line else ""
+    if "\t" in written[: len(written) - len(written.lstrip())] or written.startswith("\t"):
+        return "indent with spaces, not with tabs"
+    if found := re.search(r":\s*([>|@%&*!][^'\"]*)$", written):
+        return f"quote it: '{found[1].strip()}'"
+    return "check indentation, colons and quotes on this line and the one before"
 
 
 def _indentation_depth(text: str) -> int:
@@ -186,7 +194,8 @@ class _Converter:
         if kind in {"int", "float"}:
             return Scalar(_number(text), place, text)
         if kind not in {"str", "timestamp", "value", "merge"}:
-            self._notes.add(place, f"the tag {node.tag} means nothing here", "leave it out")
+            hint = f"quote it: '{node.tag} {text}'" if str(node.tag).startswith("!=") else "leave it out"
+            self._notes.add(place, f"the tag {node.tag} means nothing here", hint)
         return Scalar(text, place, text)
 
 

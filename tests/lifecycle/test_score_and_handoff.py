@@ -49,7 +49,8 @@ def test_points_add_up_are_capped_fade_and_stay_between_0_and_100(facts, score):
 
 
 def test_points_are_given_once_while_something_holds_or_for_each_activity():
-    text = "stages: [{name: Known, when: always}]\nscore: {points: [{when: {activity: {kind: form_submit, count: 2}}, points: 7}"
+    text = "stages: [{name: Known, when: always}]\n"
+    text += "score: {points: [{when: {activity: {kind: form_submit, count: 2}}, points: 7}"
     once, each = loads(text + "]}\n"), loads(text + ", {activity: form_submit, points: 1}]}\n")
     forms = [did("form_submit", ago, key=str(ago)) for ago in (1, 2, 3)]
     assert [score_of(person(did=forms[:n]), once) for n in range(4)] == [0, 0, 7, 7]

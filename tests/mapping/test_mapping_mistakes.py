@@ -72,6 +72,18 @@ stagez: 1
         ("stages:\n  - {name: A, when: {email: '>= many'}}\n", "needs a number or a date"),
         ("stages:\n  - {name: A, when: {email: missing}, set_by: people}\n", "set by people"),
         ("stages: [A, {name: B, value: a}]\n", "same value"),
+        ("stages:\n  - {name: A, when: {created: '> 2026-02-30'}}\n", "2026-02-30 is no date"),
+        ("stages:\n  - {name: A, when: {field: {A__c: 2026-02-30}}}\n", "2026-02-30 is no date"),
+        ("stages:\n  - {name: A, when: {created: 31.12.2026}}\n", "no date as they are written here"),
+        ("stages:\n  - {name: A, when: {opportunity: {where: {Amount: lots}}}}\n", "lots is no number"),
+        ("stages:\n  - {name: A, when: {opportunity: {where: {Amount: '> 10k EUR'}}}}\n", "names a currency"),
+        ("stages:\n  - {name: A, when: {opportunity: {where: {Amount: '> 10.000'}}}}\n", "10 to some and 10000 to"),
+        ("stages:\n  - {name: A, when: {opportunity: {where: {IsWon: perhaps}}}}\n", "a checkbox is never perhaps"),
+        ("stages:\n  - {name: A, when: {opportunity: {where: {Amount: {contains: x}}}}}\n", "no sense of a number"),
+        ("stages:\n  - {name: A, when: {opportunity: {where: {Type: '>= 5'}}}}\n", "no sense of a text"),
+        ("stages:\n  - {name: A, when: {account: {opportunity: won}}}\n", "opportunity is not the API name"),
+        ("stages:\n  - {name: A, when: {field: {A__c: {after: {feld: B__c}}}}}\n", "not a number, a date, today or"),
+        ("score: {from: {prospect: score}}\nstages:\n  - {name: A, when: {score: many}}\n", "many is no number"),
         ("include: nothing.yaml\n" + GOOD, "cannot read nothing.yaml"),
         ("include: my.yaml\n" + GOOD, "include each other"),
     ],
@@ -80,6 +92,19 @@ def test_each_of_these_gets_a_message(text, says):
     found = mistakes(text)
     assert any(says in what for _, what, _ in found), found
     assert all(line >= 0 for line, _, _ in found)
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("score: >= 71", "quote it: '>= 71'"),
+        ("country: != DE", "quote it: '!= DE'"),
+        ("\tcountry: DE", "indent with spaces, not with tabs"),
+        ("created: '>= 31.12.2026'", "write 2026-12-31"),
+    ],
+)
+def test_what_yaml_itself_refuses_is_told_with_what_was_meant(line, hint):
+    assert mistakes(f"stages:\n  - name: A\n    when:\n      {line}\n")[0][2] == hint
 
 
 def test_a_bomb_of_aliases_is_refused_quickly():

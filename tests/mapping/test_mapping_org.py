@@ -100,3 +100,26 @@ def test_fields_of_the_wrong_type_and_tags_that_a_picklist_lacks_are_found():
         "Contact.Score__c (score) is a string field, not one of double, int, currency, percent",
         "the picklist Contact.Tags__c has no active value Hot",
     ]
+
+
+def test_a_comparison_that_makes_no_sense_of_what_the_org_has_in_the_field_is_found():
+    mapping = loads(
+        "stages:\n"
+        "  - {name: A, when: {field: {Size__c: '1-10', Ticked__c: maybe, Due__c: '>= 5', Kind__c: {within: 5d}}}}\n"
+        "  - {name: B, when: {account: {Size__c: '>= 5', Note__c: '>= 5'}}}\n"
+    )
+    fields = {
+        "Size__c": field("Size__c", type="double"),
+        "Ticked__c": field("Ticked__c", type="boolean"),
+        "Due__c": field("Due__c", type="date", calculated=True),
+        "Kind__c": field("Kind__c", type="picklist", picklistValues=[]),
+        "Note__c": field("Note__c"),
+    }
+    described = {name: {"fields": list(fields.values())} for name in ("Contact", "Account")}
+    whats = [each.what for each in check_org(mapping, described) if "__c: " in each.what]
+    assert sorted(whats) == [
+        "Contact.Due__c: >= 5 makes no sense of a date",
+        "Contact.Kind__c: within the last 5 days makes no sense of a text",
+        "Contact.Size__c: a number is never 1-10",
+        "Contact.Ticked__c: a checkbox is never maybe",
+    ]
