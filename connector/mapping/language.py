@@ -305,11 +305,11 @@ CONDITIONS: dict[str, tuple[Key, Maker]] = {
         _of(lambda span: StandsFor("status", span)),
     ),
     "score": (
-        Key(ComparisonShape(NUMBER), "the score, as score: counts or takes it", example="score: '>= 71'"),
+        Key(_NUMBER, "the score, as score: counts or takes it", example="score: '>= 71'"),
         _number("score"),
     ),
     "fit": (
-        Key(ComparisonShape(NUMBER), "the fit, as fit: counts or takes it", example="fit: '>= 50'"),
+        Key(_NUMBER, "the fit, as fit: counts or takes it", example="fit: '>= 50'"),
         _number("fit"),
     ),
     "threshold": (
