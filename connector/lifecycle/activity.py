@@ -135,10 +135,12 @@ class HasActivity(Condition):
         return every
 
     def reads(self) -> Reads:
-        """Custom fields of activities, which Task and Event share."""
-        custom = [name for name, _ in self.where if name.endswith("__c")]
-        if not self.kinds or SALES_KINDS & {*self.kinds}:
-            yield from ((name, each) for name in ("Task", "Event") for each in custom)
+        """Custom fields of activities, which Task and Event share; of campaign members also those of the campaign."""
+        names = [each for name, compare in self.where for each in (name, *compare.others())]
+        if self.kinds == ("campaign_response",):
+            yield from (("CampaignMember", each) for each in names if each.endswith("__c") or "." in each)
+        elif not self.kinds or SALES_KINDS & {*self.kinds}:
+            yield from ((name, each) for name in ("Task", "Event") for each in names if each.endswith("__c"))
 
     def needs(self) -> Needs:
         return frozenset(self.kinds or (SOME_ACTIVITY,))
@@ -155,11 +157,11 @@ class HasActivity(Condition):
     def grounds(self, view: View) -> Grounds:
         telling = self._shown_ones(view)
         if len(telling) == 1:
-            return (_evidence(telling[0]),), telling[0].occurred_at
+            return (activity_evidence(telling[0]),), telling[0].occurred_at
         if not telling:  # asked from another step than the one at which it held
             return (), None
         since = telling[0 if self._is_moving else -1].occurred_at
-        return tuple([_evidence(activity) for activity in telling[:_SHOWN]]), since
+        return tuple([activity_evidence(activity) for activity in telling[:_SHOWN]]), since
 
     def found(self, view: View) -> str:
         fitting = len(self.every(view))
@@ -259,7 +261,7 @@ def _attribute_check(name: str, compare: Comparison) -> _Matches:
     return lambda activity, view: check(activity.attributes, view)
 
 
-def _evidence(activity: Activity) -> Evidence:
+def activity_evidence(activity: Activity) -> Evidence:
     key, name = activity.direction + activity.kind, activity.name
     words = _WORDS.get(key) or _WORDS.setdefault(key, f"{activity.direction} {activity.kind.replace('_', ' ')}")
     text = f"{words} {name!r}" if name else words

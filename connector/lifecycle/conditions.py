@@ -163,7 +163,7 @@ class Never(Condition):
         return "never"
 
 
-def _together(items: Iterable[Condition], view: View) -> tuple[Why, list[datetime]]:
+def evidence_of(items: Iterable[Condition], view: View) -> tuple[Why, list[datetime]]:
     """The evidence of all of these, and the times they tell."""
     evidence: Why = ()
     times = []
@@ -189,7 +189,7 @@ class All(Condition):
         return all_of(tests)
 
     def grounds(self, view: View) -> Grounds:
-        evidence, times = _together(self.items, view)
+        evidence, times = evidence_of(self.items, view)
         return evidence, max(times, default=None)
 
     def look(self, view: View) -> Finding:
@@ -227,7 +227,7 @@ class AnyOf(Condition):
         return test
 
     def grounds(self, view: View) -> Grounds:
-        evidence, times = _together([item for item in self.items if item.holds(view)], view)
+        evidence, times = evidence_of([item for item in self.items if item.holds(view)], view)
         return evidence, min(times, default=None)
 
     def look(self, view: View) -> Finding:

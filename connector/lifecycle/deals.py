@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from connector.base.facts import Activity, OpportunityRole
-from connector.lifecycle.opportunity import STATES, HasOpportunity
-from connector.lifecycle.values import number_of, time_of
+from connector.lifecycle.opportunity import STATES, WHICH, HasOpportunity
+from connector.lifecycle.values import number_of
 from connector.lifecycle.view import View
 
 DEFAULT_PRECEDENCE = ("won", "open", "lost")
@@ -22,8 +22,8 @@ POLICIES = ("ignore", "primary_contact", "active_contacts", "converted_lead")
 class DealPolicy:
     """``counts``: only opportunities that fit (None: all). ``precedence``: by default every opportunity counts, and the
     order of the stages ranks won above open above lost; in another order only those of the first state that there is
-    count; ``newest`` and ``primary`` leave only that one. ``without_roles``: whom an opportunity without any contact
-    role moves."""
+    count; ``primary`` and those of WHICH leave only that one. ``without_roles``: whom an opportunity moves that has no
+    contact role."""
 
     counts: HasOpportunity | None = None
     precedence: tuple[str, ...] = DEFAULT_PRECEDENCE
@@ -73,11 +73,8 @@ def _preferred(roles: list[OpportunityRole], precedence: tuple[str, ...]) -> lis
         return roles
     if precedence == ("primary",):
         return [role for role in roles if role.role.get("IsPrimary")]
-    if precedence == ("newest",):
-        newest = max(
-            roles, key=lambda role: (str(time_of(role.opportunity.get("CreatedDate")) or ""), role.opportunity_id)
-        )
-        return [role for role in roles if role.opportunity_id == newest.opportunity_id]
+    if len(precedence) == 1:
+        return WHICH[precedence[0]](roles)
     for state in precedence:
         found = [role for role in roles if STATES[state](role.opportunity)]
         if found:

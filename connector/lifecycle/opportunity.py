@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from connector.base.facts import Evidence, OpportunityRole, Row
 from connector.lifecycle.activity import ANCHORS, SINCE_WORDS
-from connector.lifecycle.compare import Comparison
+from connector.lifecycle.compare import Check, Comparison
 from connector.lifecycle.conditions import Compares, Condition, Grounds, Needs, Reads, Test
-from connector.lifecycle.values import show, time_of
+from connector.lifecycle.values import number_of, show, time_of
 from connector.lifecycle.view import SOME_OPPORTUNITY, View
 
 _SHOWN = 3  # opportunities named as evidence
@@ -35,6 +36,23 @@ STATE_WORDS = {
     "all_lost": "opportunities, all of them lost",
     "none": "no opportunity",
 }
+
+
+def _most(key: Callable[[OpportunityRole], Any]) -> Callable[[Sequence[OpportunityRole]], list[OpportunityRole]]:
+    """All roles of the opportunity with the most of it; of equal ones that with the higher id."""
+
+    def choose(roles: Sequence[OpportunityRole]) -> list[OpportunityRole]:
+        chosen = max(roles, key=lambda each: (key(each), each.opportunity_id)).opportunity_id
+        return [each for each in roles if each.opportunity_id == chosen]
+
+    return choose
+
+
+WHICH: dict[str, Callable[[Sequence[OpportunityRole]], list[OpportunityRole]]] = {
+    "largest": _most(lambda each: number_of(each.opportunity.get("Amount")) or 0.0),
+    "newest": _most(lambda each: str(time_of(each.opportunity.get("CreatedDate")) or "")),
+    "latest": _most(lambda each: str(time_of(each.opportunity.get("CloseDate")) or "")),
+}
 VIA = {"account": "opportunity of the account", "conversion": "opportunity of the converted lead"}  # without a role
 _Matches = Callable[[OpportunityRole, View], bool]
 _FIELDS = ("Name", "StageName", "IsWon", "IsClosed", "CloseDate", "CreatedDate")
@@ -51,6 +69,8 @@ class HasOpportunity(Condition):
     role: tuple[tuple[str, Comparison], ...] = ()
     count: int = 1
     since: str = ""  # one of ANCHORS
+    which: str = ""  # one of WHICH: only this one of all that the person has
+    total: tuple[tuple[str, Comparison], ...] = ()  # of fields, summed over those that fit
 
     @cached_property
     def _fits(self) -> _Matches:
@@ -60,9 +80,7 @@ class HasOpportunity(Condition):
         fits, count = self._fits, self.count
         if self.state == "none":
             return lambda view: not any(fits(each, view) for each in view.every_opportunity or view.opportunities)
-        if self.state == "all_lost":
-            return lambda view: bool(view.opportunities) and bool(self.fitting(view))
-        if count > 1:
+        if self.state == "all_lost" or count > 1 or self.which or self.total:
             return lambda view: bool(view.opportunities) and bool(self.fitting(view))
 
         def test(view: View) -> bool:
@@ -97,7 +115,8 @@ class HasOpportunity(Condition):
     def fitting(self, view: View) -> list[OpportunityRole]:
         """One role of each opportunity that fits; [] when the condition does not hold."""
         fits = self._fits
-        found = [each for each in view.opportunities if fits(each, view)]
+        candidates = WHICH[self.which](view.opportunities) if self.which and view.opportunities else view.opportunities
+        found = [each for each in candidates if fits(each, view)]
         if len(found) > 1:
             found.sort(key=lambda each: (each.opportunity_id, each.role_id), reverse=True)
             by_opportunity = {each.opportunity_id: each for each in found}  # the first role of each
@@ -105,7 +124,13 @@ class HasOpportunity(Condition):
         if self.state == "all_lost":
             every = (each for each in view.every_opportunity or view.opportunities if fits(each, view))
             return found if all(STATES["lost"](each.opportunity) for each in every) else []
+        if any(not check(_sums(name, found), view) for name, check in self._totals):
+            return []
         return found if len(found) >= self.count else []
+
+    @cached_property
+    def _totals(self) -> list[tuple[str, Check]]:
+        return [(name, compare.compile()) for name, compare in self.total]
 
     def needs(self) -> Needs:
         return None if self.state == "none" else frozenset((SOME_OPPORTUNITY,))
@@ -142,19 +167,25 @@ class HasOpportunity(Condition):
 
     def words(self) -> str:
         number = f"at least {self.count} times " if self.count > 1 else ""
-        parts = [number + STATE_WORDS[self.state]]
+        parts = [number + STATE_WORDS[self.state] + (f", the {self.which} one," if self.which else "")]
         parts += [f"with {name} {compare.words()}" for name, compare in self.where]
         parts += [SINCE_WORDS[self.since]] if self.since else []
+        parts += [f"with {name} {compare.words()} altogether" for name, compare in self.total]
         parts += [f"in the role with {name} {compare.words()}" for name, compare in self.role]
         return " ".join(parts)
 
     def reads(self) -> Reads:
-        yield from (("Opportunity", name) for name in (*_FIELDS, *_named(self.where)))
+        more = ["Amount"] if self.which == "largest" else []
+        yield from (("Opportunity", name) for name in (*_FIELDS, *more, *_named(self.where), *_named(self.total)))
         yield from (("OpportunityContactRole", name) for name in (*ROLE_FIELDS, *_named(self.role)))
 
     def compares(self) -> Compares:
-        yield from (("Opportunity", name, compare) for name, compare in self.where)
+        yield from (("Opportunity", name, compare) for name, compare in (*self.where, *self.total))
         yield from (("OpportunityContactRole", name, compare) for name, compare in self.role)
+
+
+def _sums(name: str, roles: Sequence[OpportunityRole]) -> float:
+    return sum(number_of(each.opportunity.get(name)) or 0.0 for each in roles)
 
 
 def _named(filters: Sequence[tuple[str, Comparison]]) -> list[str]:

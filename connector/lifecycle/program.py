@@ -74,6 +74,8 @@ class Model:
         for score in self.scores:
             if score.source is not None and score.source.fields is not None:
                 pairs |= {(name, each) for name, each in score.source.fields.items() if name in PEOPLE}
+        if self.deals.precedence == ("largest",):
+            pairs.add(("Opportunity", "Amount"))
         if self.deals.primary_contact_field:
             pairs |= {("Account", self.deals.primary_contact_field), ("Contact", "AccountId")}
         names = sorted({name for name, _ in pairs})

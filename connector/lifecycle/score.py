@@ -1,8 +1,9 @@
 """The score: taken from the marketing system, or counted from activities; the fit, counted from attributes; and the
 thresholds that are crossed once, with hysteresis.
 
-Points of activities fade by half-life, in whole days of UTC: a score changes at midnight or with a new activity, and
-its number stands still in between. So the next time it can change is known.
+Points of activities fade by half-life, or all of them together fall by so many points a day, down to none. Both go by
+whole days of UTC: a score changes at midnight or with a new activity, and its number stands still in between. So the
+next time it can change is known.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ class Score:
     source: ScoreSource | None = None
     points: tuple[Points, ...] = ()
     half_life: timedelta | None = None
+    decay: float = 0  # points a day
     least: int = 0
     most: int = 100
     fields: Mapping[str, str] | None = None  # object -> field it is written to
@@ -132,6 +134,8 @@ class Scorer:
         return max(self.score.least, min(self.score.most, math.floor(value + 0.5)))
 
     def _counted(self, view: View) -> int:
+        if self.score.decay:
+            return self._draining(view)
         gained = lost = 0.0
         today, start, faded = view.now.toordinal(), view.restarted, self._faded
         oldest = today - len(faded)
@@ -158,6 +162,30 @@ class Scorer:
         if self._half_life and (gained or lost):
             self._look_again(view, gained, lost, fixed)
         return self._bounded(gained - lost + fixed)
+
+    def _draining(self, view: View) -> int:
+        """As a bucket with a hole: each activity pours in, each day lets out."""
+        poured: list[tuple[int, float]] = []  # day, points
+        for every, points, cap in self._relevant[view.present]:
+            left = cap
+            for activity in every(view):
+                if view.restarted is None or activity.occurred_at >= view.restarted:
+                    given = math.copysign(min(abs(points), left), points)
+                    left -= abs(given)
+                    poured.append((activity.occurred_at.toordinal(), given))
+        poured.sort(key=lambda each: (each[0], -each[1]))  # on one day gains come first
+        level, day = 0.0, 0
+        for at, points in poured:
+            level = max(0.0, max(0.0, level - self.score.decay * (at - day)) + points)
+            level, day = min(level, float(self.score.most)), at
+        level = max(0.0, level - self.score.decay * (view.now.toordinal() - day))
+        fixed = sum(points for test, points in self._judged if test(view))
+        value = self._bounded(level + fixed)
+        if level > 0:
+            days = max(1, math.floor((level + fixed - (value - 0.5)) / self.score.decay))
+            midnight = view.now.replace(hour=0, minute=0, second=0, microsecond=0)
+            view.look_again(midnight + min(days, 36500) * ONE_DAY)
+        return value
 
     def _look_again(self, view: View, gained: float, lost: float, fixed: float) -> None:
         """The first midnight at which the whole number may differ. Gains alone can only fall, and no faster than by

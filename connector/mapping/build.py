@@ -9,6 +9,7 @@ from connector.lifecycle.model import Manual, Move, Rule, Step, Track
 from connector.lifecycle.program import Model
 from connector.lifecycle.score import Score, Threshold
 from connector.lifecycle.tags import Tag
+from connector.lifecycle.values import ONE_DAY
 from connector.mapping.mistakes import Place
 from connector.mapping.sections import FIELDS_SECTION
 from connector.mapping.shape import Reading
@@ -54,7 +55,9 @@ def _scores(values: JsonMap, fields: JsonMap, reading: Reading) -> Iterable[Scor
         if name == "fit" and source is not None and source.is_sources:
             reading.bad(said["place"], "sources say their score, not the fit", "write from: {prospect: ...}")
         points = said["points"] or ()
-        yield Score(name, source, points, said.get("half_life"), said["min"], said["max"], fields[name])
+        decay = said.get("decay")
+        a_day = decay["points"] / (decay["every"] / ONE_DAY) if decay else 0
+        yield Score(name, source, points, said.get("half_life"), a_day, said["min"], said["max"], fields[name])
 
 
 def _thresholds(values: JsonMap, reading: Reading) -> Iterable[Threshold]:

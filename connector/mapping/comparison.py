@@ -39,7 +39,7 @@ from connector.mapping.literals import (
     worded,
 )
 from connector.mapping.mistakes import did_you_mean
-from connector.mapping.shape import BAD, FIELD, Duration, Key, ListOf, Reading, Shape, Text
+from connector.mapping.shape import BAD, PATH, Duration, Key, ListOf, Reading, Shape, Text
 from connector.mapping.tree import Map, Scalar, Seq, Tree
 from connector.mapping.types import CHECKBOX, DAY, HINTS, NUMERIC, clashes
 
@@ -102,7 +102,7 @@ class Bound(Shape):
     def read(self, tree: Tree, reading: Reading) -> Any:
         if isinstance(tree, Map):
             field = tree.items.get("field")
-            if set(tree.items) == {"field"} and isinstance(field, Scalar) and FIELD.fullmatch(field.text):
+            if set(tree.items) == {"field"} and isinstance(field, Scalar) and PATH.fullmatch(field.text):
                 return Against("=", field.text)
             return self._mismatch(tree, reading, "write {field: Other_Field__c}")
         text = unquoted(tree.text) if isinstance(tree, Scalar) else ""

@@ -39,7 +39,7 @@ from connector.mapping.shape import (
     Word,
     YesNo,
 )
-from connector.mapping.tree import Map, Tree, plain
+from connector.mapping.tree import Map, Scalar, Tree, plain
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)  # the day every test begins
 _DEALS = {
@@ -55,7 +55,12 @@ class Anything(Shape):
     words = "a map of fields to values"
 
     def read(self, tree: Tree, reading: Reading) -> Any:
-        return plain(tree) if isinstance(tree, Map) else self._mismatch(tree, reading)
+        if not isinstance(tree, Map):
+            return self._mismatch(tree, reading)
+        for key, value in tree.items.items():
+            if not isinstance(value, Scalar):
+                return reading.bad(tree.at(key), f"{key} has a value that no field has", "a text, a number or a date")
+        return plain(tree)
 
     def schema(self) -> JsonObject:
         return {"type": "object"}

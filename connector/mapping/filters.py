@@ -8,12 +8,12 @@ from typing import Any
 from connector.base.json import JsonObject
 from connector.lifecycle.activity import ANCHORS, HasActivity
 from connector.lifecycle.compare import OneOf
-from connector.lifecycle.opportunity import STATES, WHOLE, HasOpportunity
+from connector.lifecycle.opportunity import STATES, WHICH, WHOLE, HasOpportunity
 from connector.mapping.comparison import COMPARISON, ComparisonShape
 from connector.mapping.mistakes import Place
 from connector.mapping.shape import (
     BAD,
-    FIELD,
+    PATH,
     Block,
     Duration,
     Key,
@@ -44,10 +44,10 @@ class Filters(Shape):
             return self._mismatch(tree, reading, "write it like {Country: [DE, AT]}")
         found: list[tuple[str, Any]] = []
         for key, value in tree.items.items():
-            kind = OF_FIELDS.get(key, "") if self.fields else ""
+            kind = OF_FIELDS.get(key.rpartition(".")[2], "") if self.fields else ""
             compare = ComparisonShape(kind).read(value, reading)
-            if self.fields and not FIELD.fullmatch(key):
-                hint = "API names have letters, digits and _, like Lifecycle_Stage__c"
+            if self.fields and not PATH.fullmatch(key):
+                hint = "API names are like Lifecycle_Stage__c; fields of a parent like Owner.UserRole.Name"
                 compare = reading.bad(tree.at(key), f"{key} is not the API name of a field", hint)
             elif self.fields and key.islower() and not key.endswith("__c"):
                 hint = (
@@ -100,7 +100,17 @@ def _opportunity(values: JsonObject, place: Place, reading: Reading) -> Any:
         where.append(("StageName", OneOf(later)))
     if values["state"] in WHOLE and values["count"] != 1:
         return reading.bad(place, f"{values['state']} cannot be counted", "leave count out")
-    return HasOpportunity(values["state"] or "any", tuple(where), tuple(role), values["count"], values["since"] or "")
+    if values["which"] and values["count"] != 1:
+        return reading.bad(place, f"the {values['which']} one is one", "leave count out")
+    return HasOpportunity(
+        values["state"] or "any",
+        tuple(where),
+        tuple(role),
+        values["count"],
+        values["since"] or "",
+        values["which"] or "",
+        tuple(values["sum"] or ()),
+    )
 
 
 SINCE_DOC = "only after the person came to the present stage or status, was handed off, or started afresh"
@@ -145,6 +155,12 @@ OPPORTUNITY_FILTER = Block(
         "role_where": Key(Filters(), "other fields of the contact role", example="role_where: {Region__c: North}"),
         "since": Key(Word(tuple(ANCHORS)), SINCE_DOC + "; by its close date, or while open by its contact role"),
         "count": Key(Number(1, 10_000, whole=True), "at least so many opportunities", 1),
+        "sum": Key(Filters(), "fields summed over all that fit", example="sum: {Amount: '>= 50k'}"),
+        "which": Key(
+            Word(tuple(WHICH)),
+            "only one of all opportunities is asked: the largest by Amount, the newest by CreatedDate, the latest by "
+            "CloseDate",
+        ),
     },
     _opportunity,
     short=Word(OPPORTUNITY_STATES),

@@ -27,6 +27,7 @@ from connector.lifecycle.conditions import (
 from connector.lifecycle.measures import AccountStageIs, HandedOff, HasTag, ResponseTime, ScoreIs, ThresholdOn
 from connector.lifecycle.owners import OWNER_KINDS
 from connector.lifecycle.program import OBJECTS
+from connector.lifecycle.several import AtLeast, InSequence
 from connector.lifecycle.whereabouts import OwnedBy, StandsAt, StandsFor
 from connector.mapping.comparison import ComparisonShape
 from connector.mapping.filters import ACTIVITY_FILTER, OPPORTUNITY_FILTER, Filters
@@ -38,6 +39,7 @@ from connector.mapping.shape import (
     Key,
     ListOf,
     NameOf,
+    Number,
     Reading,
     Shape,
     Text,
@@ -209,6 +211,20 @@ class Span(Shape):
         return {"type": "string", "pattern": "^(>=|<=|>|<)"}
 
 
+def _at_least(values: JsonObject, place: Place, reading: Reading) -> Any:
+    if values["count"] > len(values["of"]):
+        return reading.bad(
+            place, f"{values['count']} of {len(values['of'])} can never hold", "name more, or ask for less"
+        )
+    return AtLeast(values["count"], tuple(values["of"]))
+
+
+def _sequence(values: JsonObject, place: Place, reading: Reading) -> Any:
+    if len(values["steps"]) < 2 or any(step.count != 1 for step in values["steps"]):
+        return reading.bad(place, "a sequence has two steps or more, and no count in them", "say a step twice instead")
+    return InSequence(tuple(values["steps"]), values["within"])
+
+
 def _as_it_is(value: Any, _place: Place, _reading: Reading) -> Any:
     return value
 
@@ -249,6 +265,38 @@ CONDITIONS: dict[str, tuple[Key, Maker]] = {
     "or": (
         Key(ListOf(CONDITION, strict=True), "the same as any", example="or: [{country: DE}, {country: AT}]"),
         _of(AnyOf),
+    ),
+    "at_least": (
+        Key(
+            Block(
+                "at_least",
+                {
+                    "count": Key(Number(1, 100, whole=True), "so many", required=True),
+                    "of": Key(_SEVERAL, "of these conditions", required=True),
+                },
+                _at_least,
+                doc="some of several conditions",
+            ),
+            "at least so many of these hold",
+            example="at_least: {count: 2, of: [{country: DE}, {activity: inbound}, {title: present}]}",
+        ),
+        _as_it_is,
+    ),
+    "sequence": (
+        Key(
+            Block(
+                "sequence",
+                {
+                    "steps": Key(ListOf(ACTIVITY_FILTER, strict=True), "the activities, in order", required=True),
+                    "within": Key(Duration(), "each at most so long after the one before"),
+                },
+                _sequence,
+                doc="activities one after another",
+            ),
+            "activities in this order",
+            example="sequence: {steps: [form_submit, {kind: page_view, name: {contains: pricing}}], within: 7d}",
+        ),
+        _as_it_is,
     ),
     "not": (Key(CONDITION, "this does not hold", example="not: {activity: {within: 90d}}"), _of(Not)),
     "condition": (

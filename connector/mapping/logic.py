@@ -57,7 +57,7 @@ def excludes(a: Condition, b: Condition) -> bool:
 
 
 def _deal_implies(a: HasOpportunity, b: HasOpportunity) -> bool:
-    if "none" in {a.state, b.state} or b.state == "all_lost":
+    if "none" in {a.state, b.state} or b.state == "all_lost" or a.which != b.which or b.total:
         return a == b
     return (
         b.state in {a.state, *WIDER.get(a.state, ())}
@@ -70,7 +70,7 @@ def _deal_implies(a: HasOpportunity, b: HasOpportunity) -> bool:
 
 def _deal_excludes(a: HasOpportunity, b: HasOpportunity) -> bool:
     states = {a.state, b.state}
-    is_plain = not (a.where or a.role or a.since or b.where or b.role or b.since)
+    is_plain = not any(each.where or each.role or each.since or each.which or each.total for each in (a, b))
     return is_plain and (states in APART or ("none" in states and len(states) == 2))
 
 

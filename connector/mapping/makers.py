@@ -11,6 +11,7 @@ from connector.lifecycle.dates import DateFields
 from connector.lifecycle.deals import DEFAULT_PRECEDENCE, DealPolicy
 from connector.lifecycle.handoff import FREE, WORKED_ON, Handoff, OwnerRule
 from connector.lifecycle.model import Identity, Manual
+from connector.lifecycle.opportunity import WHICH
 from connector.lifecycle.score import Points, ScoreSource
 from connector.lifecycle.tags import Tag
 from connector.mapping.mistakes import Place
@@ -107,9 +108,9 @@ class PatternShape(Shape):
 
 @dataclass(frozen=True)
 class PrecedenceShape(Shape):
-    """``won > open > lost``, in some order, or ``newest``, or ``primary``."""
+    """``won > open > lost``, in some order, or one word for the only one that counts."""
 
-    words: str = "won, open and lost in an order, like 'open > won > lost', or newest, or primary"
+    words: str = f"won, open and lost in an order, like 'open > won > lost', or one of primary, {', '.join(WHICH)}"
 
     def read(self, tree: Tree, reading: Reading) -> Any:
         if isinstance(tree, Scalar):
@@ -120,7 +121,9 @@ class PrecedenceShape(Shape):
                 if isinstance(tree, Seq)
                 else ()
             )
-        if words in {("newest",), ("primary",)} or (set(words) == set(DEFAULT_PRECEDENCE) and len(words) == 3):
+        if (len(words) == 1 and words[0] in {"primary", *WHICH}) or (
+            set(words) == set(DEFAULT_PRECEDENCE) and len(words) == 3
+        ):
             return words
         return self._mismatch(tree, reading, "name all three, like won > open > lost")
 
@@ -163,8 +166,11 @@ def make_points(values: JsonObject, place: Place, reading: Reading) -> Any:
 def make_score(values: JsonObject, place: Place, reading: Reading) -> Any:
     if (values["from"] is None) == (values["points"] is None):
         return reading.bad(place, "a score is either taken (from) or counted (points)", "say one of them")
-    if values["from"] is not None and values.get("half_life"):
-        return reading.bad(place, "a score that is taken from elsewhere has no half_life", "leave it out")
+    fading = [key for key in ("half_life", "decay") if values.get(key)]
+    if values["from"] is not None and fading:
+        return reading.bad(place, f"a score that is taken from elsewhere has no {fading[0]}", "leave it out")
+    if len(fading) > 1:
+        return reading.bad(place, "points fade by half_life or by decay", "say one of them")
     if values["min"] >= values["max"]:
         return reading.bad(place, "min is not below max", "swap them")
     return {**values, "place": place}

@@ -7,7 +7,7 @@ from connector.mapping.kinds import KNOWN_KINDS, KNOWN_SOURCES
 from connector.mapping.language import ATTRIBUTES, CONDITIONS
 from connector.mapping.mistakes import Place
 from connector.mapping.sections import FIELDS_SECTION, THRESHOLD
-from connector.mapping.shape import BAD, FIELD, MapOf, Reading
+from connector.mapping.shape import BAD, PATH, MapOf, Reading
 from connector.mapping.tree import Map, Scalar, Seq, Tree
 
 DEFAULT_IGNORED = ("email_open",)
@@ -86,7 +86,7 @@ def _attributes(tree: Tree | None, reading: Reading) -> None:
             reading.attributes[name] = {
                 key: value.text
                 for key, value in fields.items.items()
-                if key in OBJECTS and isinstance(value, Scalar) and FIELD.fullmatch(value.text)
+                if key in OBJECTS and isinstance(value, Scalar) and PATH.fullmatch(value.text)
             }
 
 

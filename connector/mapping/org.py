@@ -46,11 +46,23 @@ def _reads(mapping: CompiledMapping, fields: Fields) -> _Found:
             )
             continue
         for field in sorted(wanted - known.keys()):
+            if "." in field:
+                yield from _parent(name, field, known)
+                continue
             hint = did_you_mean(field, known, "") if field not in _written(mapping, name) else ""
             yield (
                 f"{name} has no field {field}, or the integration user cannot see it",
                 hint or f"create the field, or give the integration user's permission set access to {name}.{field}",
             )
+
+
+def _parent(name: str, path: str, known: Mapping[str, Describe]) -> _Found:
+    """A field of a parent. Whether the parent has it, Salesforce says when it is read."""
+    relation = path.partition(".")[0]
+    parents = {str(each.get("relationshipName")): "" for each in known.values() if each.get("relationshipName")}
+    if relation not in parents:
+        hint = did_you_mean(relation, parents, "name the relationship, like Owner, Account or Parent__r")
+        yield f"{name} refers to no {relation}, or the integration user cannot see it", hint
 
 
 def _compared(mapping: CompiledMapping, fields: Fields) -> _Found:

@@ -9,6 +9,7 @@ from connector.base.json import JsonObject
 from connector.lifecycle.deals import DEFAULT_PRECEDENCE, POLICIES, DealPolicy
 from connector.lifecycle.handoff import FREE, WHOSE
 from connector.lifecycle.model import Identity, Manual
+from connector.lifecycle.values import ONE_DAY
 from connector.mapping.examples import EXAMPLE
 from connector.mapping.filters import ACTIVITY_FILTER, KIND_LIST, OPPORTUNITY_FILTER
 from connector.mapping.language import CONDITION, Steps
@@ -31,6 +32,7 @@ from connector.mapping.makers import (
 )
 from connector.mapping.mistakes import Place
 from connector.mapping.shape import (
+    PATH,
     Block,
     Duration,
     FieldName,
@@ -196,7 +198,21 @@ SCORE_KEYS = {
 }
 SCORE = Block(
     "score",
-    {**SCORE_KEYS, "half_life": Key(Duration(), "points of activities lose half their worth in so long")},
+    {
+        **SCORE_KEYS,
+        "half_life": Key(Duration(), "points of activities lose half their worth in so long"),
+        "decay": Key(
+            Block(
+                "decay",
+                {
+                    "points": Key(Number(0.001, 100_000), "how many", required=True),
+                    "every": Key(Duration(ONE_DAY), "in so long", required=True),
+                },
+                doc="the points of activities together, less and less",
+            ),
+            "or so many points less in so long, down to none: a new activity begins from what is left",
+        ),
+    },
     make_score,
     doc="a number for what a person does",
 )
@@ -309,7 +325,7 @@ ROOT = Block(
         "include": Key(ListOf(Text()), "files, or shipped mappings, that this one adds to and overrides"),
         "fields": Key(FIELDS_SECTION, FIELDS_SECTION.doc),
         "attributes": Key(
-            MapOf(MapOf(FieldName(), (*PEOPLE, "Prospect"))),
+            MapOf(MapOf(FieldName(PATH), (*PEOPLE, "Prospect"))),
             "names for fields that are called differently on each object",
         ),
         "activities": Key(_ACTIVITIES, _ACTIVITIES.doc),

@@ -19,6 +19,7 @@ from connector.mapping.tree import Map, Scalar, Seq, Tree
 
 BAD: Any = type("Bad", (), {"__repr__": lambda _self: "BAD", "__bool__": lambda _self: False})()
 FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+PATH = re.compile(rf"{FIELD.pattern}(?:\.{FIELD.pattern}){{0,4}}")  # a field, or one of a record that it refers to
 UNITS = {
     "min": timedelta(minutes=1),
     "h": timedelta(hours=1),
@@ -94,22 +95,23 @@ class Text(Shape):
 
 @dataclass(frozen=True)
 class FieldName(Shape):
-    """A Salesforce field, by its API name."""
+    """A Salesforce field, by its API name. ``form``: PATH where one of a parent will do, which can only be read."""
 
+    form: re.Pattern[str] = FIELD
     words: str = "the API name of a field"
 
     def read(self, tree: Tree, reading: Reading) -> Any:
         if (
             isinstance(tree, Scalar)
             and isinstance(tree.value, str)
-            and FIELD.fullmatch(tree.value)
-            and len(tree.value) <= 80
+            and self.form.fullmatch(tree.value)
+            and all(len(part) <= 80 for part in tree.value.split("."))
         ):
             return tree.value
         return self._mismatch(tree, reading, "API names have letters, digits and _, like Lifecycle_Stage__c")
 
     def schema(self) -> JsonObject:
-        return {"type": "string", "pattern": f"^{FIELD.pattern}$"}
+        return {"type": "string", "pattern": f"^{self.form.pattern}$"}
 
 
 @dataclass(frozen=True)
@@ -155,8 +157,8 @@ class Number(Shape):
 
 @dataclass(frozen=True)
 class Duration(Shape):
-    words: str = "a length of time"
     least: timedelta = timedelta(minutes=1)
+    words: str = "a length of time"
 
     def read(self, tree: Tree, reading: Reading) -> Any:
         span = parse_duration(unquoted(tree.text)) if isinstance(tree, Scalar) else None

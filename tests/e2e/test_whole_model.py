@@ -301,3 +301,30 @@ tags: [{name: Active, when: {stage: Opportunity, stage_for: 14d}}]
     assert (calm.people_decided, company.row(ann, "Tags__c")[0]) == (0, None)
     late = company.cycle(2 * DAY)
     assert (late.people_decided, late.written, company.row(ann, "Tags__c")[0]) == (1, 1, "Active")
+
+
+def test_fields_of_parents_count_wherever_a_field_is_named(company):
+    company.says(
+        """
+include: lead-liaison
+stages:
+  - {name: Marketing Qualified, set_by: rules, when: {field: {Owner.Title: Account Executive}}}
+  - name: Sales Qualified
+    set_by: rules
+    when: {activity: {kind: campaign_response, where: {Campaign.Type: Webinar, Status: Attended}}}
+  - {name: Customer, when: {account: {Owner.Title: Account Executive}}}
+"""
+    )
+    [executive] = company.org.create(
+        "User", [{"LastName": "Anna", "Username": "anna@sales.example", "Title": "Account Executive", "IsActive": True}]
+    )
+    account = company.org.create("Account", [{"Name": "Acme", "OwnerId": executive}])[0]
+    campaign = company.org.create("Campaign", [{"Name": "Autumn", "Type": "Webinar"}])[0]
+    owned, lead = company.contact(OwnerId=executive), company.lead(OwnerId=executive)
+    guest, colleague = company.contact("ben@example.com"), company.contact("clara@example.com", AccountId=account)
+    member = {"CampaignId": campaign, "ContactId": guest, "Status": "Attended", "HasResponded": True}
+    company.org.create("CampaignMember", [member])
+    company.cycle()
+    assert [company.row(each) for each in (owned, lead)] == ["Marketing Qualified"] * 2
+    assert company.row(guest) == "Sales Qualified"
+    assert company.row(colleague) == "Customer"
