@@ -12,6 +12,7 @@ import practice_org.practice as served
 from connector.base import settings as settings_module
 from connector.base.errors import ConfigurationError
 from connector.base.settings import Settings
+from connector.lifecycle.written import COUNT_KINDS
 from connector.mapping import CompiledMapping
 from practice_org.company.build import Size
 from practice_org.errors import PracticeError
@@ -115,6 +116,11 @@ def _values(mapping: CompiledMapping, track: str, object_name: str) -> list[str]
 
 def _field(mapping: CompiledMapping, track: str, name: str, values: Sequence[str]) -> FieldSpec:
     what = track.split(" ", maxsplit=1)[0]
+    if written := next((each for each in mapping.model.written if each.track == track), None):
+        if written.what in COUNT_KINDS:
+            return FieldSpec(name, "double", precision=18)
+        day = "datetime" if written.with_time else "date"
+        return FieldSpec(name, day) if written.is_date else FieldSpec(name, "textarea", length=255)
     if what in {"score", "fit", "days"}:
         return FieldSpec(name, "double", precision=18)
     if what in {"entered", "exited"}:

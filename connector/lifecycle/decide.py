@@ -38,6 +38,8 @@ def decide(person: Person, mapping: CompiledMapping, now: datetime, assigner: As
         tracks.append(scorer.decision(view))
     if program.labeller is not None:
         tracks.append(program.labeller.decide(view))
+    if program.beside is not None:
+        tracks[0] = program.beside.with_fields(view, tracks)
     return assigner.assign(Decision(person.id, tuple(tracks), view.review), mapping)
 
 

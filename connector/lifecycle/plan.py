@@ -10,6 +10,7 @@ from connector.lifecycle.dates import date_values
 from connector.lifecycle.decide import LOCKED
 from connector.lifecycle.mapping import CompiledMapping
 from connector.lifecycle.values import number_of
+from connector.lifecycle.written import beside_values, same
 
 _PROSPECT = "Prospect"
 NUMBERS = ("score", "fit")
@@ -19,13 +20,19 @@ def plan(person: Person, decision: Decision, mapping: CompiledMapping) -> Record
     """None when there is nothing to write. A decided value of "" empties the field."""
     if person.object == _PROSPECT:
         return None
-    changes = []
+    changes: list[Change] = []
     for track, field, new in _wanted(person, decision, mapping):
         old = person.fields.get(field)
         if (None if old == "" else old) != new:
             changes.append(Change(track, field, old, new))
+    lazy: list[Change] = []
+    for track, field, new, is_worth_it in _written(person, decision, mapping):
+        old = person.fields.get(field)
+        if not same(old, new):
+            (changes if is_worth_it else lazy).append(Change(track, field, old, new))
     if not changes:
         return None
+    changes += lazy
     account_id = str(person.fields.get("AccountId") or "")
     return RecordChange(person.id, person.object, person.id, tuple(changes), account_id)
 
@@ -38,6 +45,12 @@ def _wanted(person: Person, decision: Decision, mapping: CompiledMapping) -> Ite
             yield track.track, field, _typed(track)
         if track.track == "stage" and track.reason != LOCKED:
             yield from _beside_the_stage(person, track, mapping)
+
+
+def _written(person: Person, decision: Decision, mapping: CompiledMapping) -> Iterator[tuple[str, str, Any, bool]]:
+    for track in decision.tracks:
+        if mapping.model.written and track.track == "stage" and track.reason != LOCKED:
+            yield from beside_values(mapping.model.written, person.object, track.memory)
 
 
 def _typed(track: TrackDecision) -> Any:

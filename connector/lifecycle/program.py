@@ -20,6 +20,7 @@ from connector.lifecycle.score import Score, Scorer, Threshold
 from connector.lifecycle.sources import Declared, Sieve
 from connector.lifecycle.tags import Labeller, Tag
 from connector.lifecycle.whereabouts import OwnedBy, StandsAt, StandsFor
+from connector.lifecycle.written import FieldsBeside, Written
 
 OBJECTS = (*PEOPLE, "Prospect")
 OWNER_FIELDS = dict.fromkeys(PEOPLE, "OwnerId")
@@ -44,6 +45,7 @@ class Model:
     account_field: str | None = None  # of Account, for the furthest stage of its people
     identity: Identity = field(default_factory=Identity)
     sources: tuple[Declared, ...] = ()
+    written: tuple[Written, ...] = ()
 
     @property
     def tracks(self) -> tuple[Track, ...]:
@@ -60,6 +62,7 @@ class Model:
             yield handoff.when
             optional += [handoff.unless, *(rule.when for rule in handoff.owners)]
         yield from (tag.when for tag in self.tags)
+        yield from (each.touch for each in self.written if each.touch is not None)
         yield from (each for each in optional if each is not None)
 
     def walk(self) -> Iterator[Condition]:
@@ -92,6 +95,7 @@ class Model:
             for step in self.stage.steps:
                 for what, name in self.dates.fields(step.name).items():
                     found[f"{what} {step.name}"] = dict.fromkeys(self.stage.fields, name)
+        found |= {each.track: dict(each.fields) for each in self.written}
         if self.account_field:
             found["account_stage"] = {"Account": self.account_field}
         return {track: fields for track, fields in found.items() if fields}
@@ -127,6 +131,7 @@ class Program:
         self.handoffs = Handoffs(model.handoffs, name, OWNER_FIELDS.get(name)) if model.handoffs else None
         tag_field = model.tag_fields.get(name)
         self.labeller = Labeller(model.tags, name, tag_field, model.tag_separator) if model.tags else None
+        self.beside = FieldsBeside(model.written, name, model.stage.steps) if model.written else None
         self.is_intertwined = any(looks_ahead(condition) for condition in stage_conditions(model))
         self.deals = None if model.deals.is_default else model.deals
         self.sieve = Sieve(model.sources) if model.sources else None

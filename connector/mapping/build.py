@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from connector.base.json import JsonMap, JsonObject
 from connector.lifecycle.model import Manual, Move, Rule, Step, Track
@@ -10,6 +10,7 @@ from connector.lifecycle.program import Model
 from connector.lifecycle.score import Score, Threshold
 from connector.lifecycle.tags import Tag
 from connector.lifecycle.values import ONE_DAY
+from connector.lifecycle.written import Written
 from connector.mapping.mistakes import Place
 from connector.mapping.sections import FIELDS_SECTION
 from connector.mapping.shape import Reading
@@ -42,7 +43,21 @@ def build(values: JsonMap, reading: Reading) -> Model:
         account_field=fields["account_stage"],
         identity=values["identity"],
         sources=values["sources"],
+        written=tuple(_written(values["write"], reading)),
     )
+
+
+def _written(entries: Iterable[Written], reading: Reading) -> Iterator[Written]:
+    seen: dict[tuple[str, str], int] = {}
+    for each in entries:
+        place = Place(next(iter(reading.names["stage"].values())).file, each.line)
+        for pair in each.fields.items():
+            if pair in seen:
+                reading.bad(place, f"{pair[1]} is written twice (the first in line {seen[pair]})", "keep one of them")
+            seen.setdefault(pair, each.line)
+        if each.what == "band" and each.of not in reading.names["number"]:
+            reading.bad(place, f"there is no {each.of} in this mapping", f"add a section {each.of}:")
+        yield each
 
 
 def _scores(values: JsonMap, fields: JsonMap, reading: Reading) -> Iterable[Score]:

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 
 from connector.base.json import JsonMap
 from connector.lifecycle.mapping import CompiledMapping
+from connector.lifecycle.written import CLEARED, COUNT_KINDS, LONGEST, Written
 from connector.mapping.mistakes import Mistake, did_you_mean
 from connector.mapping.types import HINTS, OF_DESCRIBE, clashes
 
 PICKLISTS = ("picklist", "multipicklist")
+_TEXTS = ("string", "textarea", "picklist", "combobox")
 _NUMBERS = ("double", "int", "currency", "percent")
 Describe = JsonMap
 
@@ -80,6 +82,7 @@ def _written(mapping: CompiledMapping, name: str) -> set[str]:
 
 def _writes(mapping: CompiledMapping, fields: Fields) -> _Found:
     as_date = mapping.model.dates is None or mapping.model.dates.as_date
+    written = {each.track: _types_of(each) for each in mapping.model.written}
     for track, targets in mapping.writes.items():
         for name, field in targets.items():
             described = (fields.get(name) or {}).get(field)
@@ -90,12 +93,20 @@ def _writes(mapping: CompiledMapping, fields: Fields) -> _Found:
                     f"{name}.{field} ({track}) cannot be written by the integration user",
                     f"give the permission set Edit access to {name}.{field}; formulas and system fields never can",
                 )
-            allowed = _types(track, as_date)
+            allowed = written.get(track) or _types(track, as_date)
             if allowed and described.get("type") not in allowed:
                 yield (
                     f"{name}.{field} ({track}) is a {described.get('type')} field, not one of {', '.join(allowed)}",
                     "name a field of that type",
                 )
+
+
+def _types_of(each: Written) -> tuple[str, ...]:
+    if each.what in COUNT_KINDS:
+        return _NUMBERS
+    if each.is_date:
+        return ("datetime",) if each.with_time else ("date",)
+    return () if each.what == CLEARED else _TEXTS
 
 
 def _types(track: str, as_date: bool) -> tuple[str, ...]:
@@ -115,6 +126,14 @@ def _values(mapping: CompiledMapping, fields: Fields) -> _Found:
     for name, field in model.highest.items():
         steps = [step for step in mapping.stages if step.funnel]
         yield from _values_of("highest_stage", name, field, [step.value(name) for step in steps], fields)
+    for each in model.written:
+        for name, field in each.fields.items():
+            values = [step.value(name) for step in mapping.stages] if each.what == "previous_stage" else []
+            yield from _values_of(each.track, name, field, [*values, *(band for band, _ in each.bands)], fields)
+            length = (fields.get(name) or {}).get(field, {}).get("length") or LONGEST
+            if _types_of(each) == _TEXTS and not values and not each.bands and length < LONGEST:
+                what = f"{name}.{field} ({each.track}) holds {length} characters, and texts have up to {LONGEST}"
+                yield what, "make the field longer"
     for name, field in model.tag_fields.items():
         yield from _values_of("tags", name, field, [tag.name for tag in model.tags], fields)
 

@@ -47,6 +47,7 @@ from connector.mapping.shape import (
     YesNo,
 )
 from connector.mapping.sources import SourcesShape
+from connector.mapping.writing import WRITE
 
 
 def with_place(values: JsonObject, place: Place, _reading: Reading) -> JsonObject:
@@ -343,6 +344,7 @@ ROOT = Block(
         "handoff": Key(ListOf(HANDOFF, lenient=True), "when people go to sales, and to whom", ()),
         "tags": Key(ListOf(TAG, strict=True, lenient=True), "labels", ()),
         "dates": Key(DATES, DATES.doc),
+        "write": Key(ListOf(WRITE, strict=True, lenient=True), "further fields that are written", ()),
         "tests": Key(ListOf(EXAMPLE, strict=True, lenient=True), "example people, and what they must become", ()),
         "identity": Key(_IDENTITY, _IDENTITY.doc, Identity()),
     },

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self, TextIO
 from connector.base.facts import Decision, RecordChange
 from connector.base.text import printable
 from connector.lifecycle.plan import NUMBERS
+from connector.lifecycle.written import COUNT_KINDS, DATE_KINDS
 
 EMPTY = "(empty)"
 BAND, BANDED = 10, 100  # points of a score that are told as one, from 0 to below 100
@@ -21,6 +22,7 @@ LISTING_COLUMNS = ("id", "object", "name", "track", "from", "to", "verdict", "ru
 FORMULA = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning of a formula
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 _WORDS = ("stage", "status", "owner", "tags", "highest_stage", "account_stage")  # tracks told value by value
+_TOLD = ("how", "previous_stage", "rule", "band", "first_touch", "last_touch")
 _IN_MEMORY = 1_000_000  # characters of rows, before they go to disk
 ListingRow = dict[str, str]
 
@@ -45,7 +47,9 @@ def counted_as(track: str, value: Any) -> str:
     if track in NUMBERS or track in _WORDS:
         return str(value)
     kind = track.partition(" ")[0]
-    return {"days": "a number", "how": str(value)}.get(kind, "a date")
+    if kind in {"days", *COUNT_KINDS}:
+        return "a number"
+    return "a date" if kind in {"entered", "exited", *DATE_KINDS} else str(value) if kind in _TOLD else "a text"
 
 
 def is_beside(track: str) -> bool:

@@ -1,0 +1,107 @@
+"""Fields that are written from what was decided."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from connector.lifecycle import decide, plan
+from connector.mapping import check_org, loads
+from tests.lifecycle.someone import DAY, NOW, deal, did, person, track, written
+
+MAPPING = """
+stages:
+  - {name: Known, when: always}
+  - {name: Hot, value: Very hot, when: {activity: {kind: form_submit, within: 5d}}}
+  - {name: Customer, when: {opportunity: won}}
+gate: {stage: {direction: both}}
+score: {points: [{activity: visit, points: 40}]}
+write:
+  - {field: Hot_Date__c, date_of: Hot}
+  - {field: First_Hot__c, first_date_of: Hot, with_time: true}
+  - {field: Hot_Count__c, times: Hot}
+  - {field: {Contact: Before__c}, value: previous_stage}
+  - {field: Why__c, value: reason}
+  - {field: Days__c, value: days_in_stage}
+"""
+
+
+def changes(someone, mapping, now=NOW):
+    change = plan(someone, decide(someone, mapping, now), mapping)
+    return change.values() if change else {}
+
+
+def test_a_stage_is_counted_and_dated_each_time_it_is_reached():
+    mapping = loads(MAPPING)
+    someone, _ = written(person(did=[did("form_submit", 1)]), mapping)
+    assert (someone.fields["Hot_Count__c"], someone.fields["Hot_Date__c"]) == (1, "2026-05-31")
+    someone, _ = written(someone, mapping, NOW + 10 * DAY)
+    assert (someone.fields["Lifecycle_Stage__c"], someone.fields["Before__c"]) == ("Known", "Very hot")
+    again = replace(someone, activities=(*someone.activities, did("form_submit", -20)))
+    someone, _ = written(again, mapping, NOW + 20 * DAY)
+    assert (someone.fields["Hot_Count__c"], someone.fields["Hot_Date__c"]) == (2, "2026-06-21")
+    assert someone.fields["First_Hot__c"] == "2026-05-31T12:00:00.000+0000"
+    assert someone.fields["Before__c"] == "Known"
+
+
+def test_why_somebody_came_to_a_stage_stands_there_as_long_as_they_do():
+    mapping = loads(MAPPING)
+    someone, _ = written(person(did=[did("form_submit", 1)]), mapping)
+    said = someone.fields["Why__c"]
+    assert said.startswith("Hot: form submit")
+    someone, _ = written(someone, mapping, NOW + DAY)
+    assert someone.fields["Why__c"] == said
+    edited = replace(someone, fields={**someone.fields, "Lifecycle_Stage__c": "Customer"})
+    someone, _ = written(edited, mapping, NOW + 2 * DAY)
+    assert someone.fields["Why__c"].startswith("set by a person on 2026-06-03")
+
+
+def test_what_changes_every_day_is_only_written_along_with_something_else():
+    mapping = loads(MAPPING)
+    someone, _ = written(person(), mapping)
+    assert someone.fields["Days__c"] == 0
+    assert changes(someone, mapping, NOW + 9 * DAY) == {}
+    won = replace(someone, opportunities=(deal("won", ago=-9),))
+    assert changes(won, mapping, NOW + 9.5 * DAY)["Days__c"] == 1
+    edited = replace(someone, fields={**someone.fields, "Hot_Count__c": 7.0})
+    assert changes(edited, mapping, NOW + 9 * DAY) == {"Hot_Count__c": 0, "Days__c": 9}, (
+        "what people write is overwritten"
+    )
+
+
+def test_a_number_that_salesforce_gives_back_as_a_float_is_the_same():
+    mapping = loads(MAPPING)
+    someone, _ = written(person(did=[did("form_submit", 1)]), mapping)
+    read_back = {**someone.fields, "Hot_Count__c": 1.0, "Days__c": 0.0, "First_Hot__c": "2026-05-31T12:00:00.000Z"}
+    assert changes(replace(someone, fields=read_back), mapping) == {}
+
+
+def test_an_object_that_is_not_named_has_no_such_field():
+    mapping = loads(MAPPING)
+    lead, _ = written(person(object_name="Lead", did=[did("form_submit", 1)]), mapping)
+    assert "Before__c" not in lead.fields
+    assert lead.fields["Hot_Count__c"] == 1
+    assert "Before__c" not in mapping.reads["Lead"]
+
+
+def test_a_mapping_that_asks_later_counts_from_then():
+    before = loads(MAPPING.split("write:", maxsplit=1)[0])
+    someone, _ = written(person(did=[did("form_submit", 1)]), before)
+    decided = track(decide(someone, loads(MAPPING), NOW + DAY))
+    assert decided.memory["beside"]["Hot_Count__c"] == 1
+
+
+def test_the_org_must_have_fields_of_the_right_type():
+    mapping = loads(MAPPING)
+
+    def field(name, kind, **more):
+        return {"name": name, "type": kind, "updateable": True, "length": 255, **more}
+
+    fields = [field("Lifecycle_Stage__c", "string"), field("Hot_Date__c", "datetime"), field("First_Hot__c", "date")]
+    fields += [field("Hot_Count__c", "string"), field("Days__c", "double"), field("Why__c", "string", length=80)]
+    fields.append(field("Before__c", "picklist", picklistValues=[]))
+    found = [each.what for each in check_org(mapping, {"Contact": {"fields": fields}}) if "__c (" in each.what]
+    assert [each.split(" ")[0] for each in found] == [
+        *("Contact.First_Hot__c", "Contact.Hot_Count__c", "Contact.Hot_Date__c", "Contact.Why__c")
+    ]
+    told = [each.what for each in check_org(mapping, {"Contact": {"fields": fields}})]
+    assert "the picklist Contact.Before__c has no active value Very hot" in told
