@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
 
 from connector.base.facts import Activity, Evidence
+from connector.lifecycle.calendar import Span
 from connector.lifecycle.compare import Comparison
 from connector.lifecycle.conditions import Condition, Grounds, Needs, Reads, Test
 from connector.lifecycle.values import show_duration
@@ -43,11 +44,11 @@ class HasActivity(Condition):
     name: Comparison | None = None
     source: Comparison | None = None
     where: tuple[tuple[str, Comparison], ...] = ()
-    within: timedelta | None = None
+    within: Span | None = None
     since: str = ""  # one of ANCHORS
     count: int = 1
     latest_of: tuple[str, ...] = ()
-    after_quiet: timedelta | None = None
+    after_quiet: Span | None = None
     upcoming: bool = False
 
     def compile(self, object_name: str) -> Test:
@@ -122,7 +123,7 @@ class HasActivity(Condition):
             if matches is not None:
                 found = [a for a in found if matches(a, view)]
             if pause is not None:
-                found = [b for a, b in pairwise(found) if b.occurred_at - a.occurred_at >= pause]
+                found = [b for a, b in pairwise(found) if b.occurred_at >= a.occurred_at + pause]
             if anchor is not None and (start := anchor(view)) is not None:
                 found = [a for a in found if a.occurred_at >= start]
             if within is not None:
@@ -222,7 +223,7 @@ def _newest(
     matches: _Matches | None,
     anchor: Anchor | None,
     count: int,
-    within: timedelta | None,
+    within: Span | None,
     *,
     newest_only: bool,
 ) -> Candidates:

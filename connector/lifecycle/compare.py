@@ -9,9 +9,10 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from connector.lifecycle.calendar import Span
 from connector.lifecycle.values import ONE_DAY, fold, is_missing, number_of, show, show_duration, show_time, time_of
 
 if TYPE_CHECKING:
@@ -222,7 +223,7 @@ class Within(Comparison):
     """A time in the past, at most ``span`` ago."""
 
     asks: ClassVar[str] = "date"
-    span: timedelta
+    span: Span
 
     def compile(self) -> Check:
         span = self.span
@@ -251,7 +252,7 @@ class OlderThan(Comparison):
     """A time at least ``span`` ago."""
 
     asks: ClassVar[str] = "date"
-    span: timedelta
+    span: Span
 
     def compile(self) -> Check:
         span = self.span
@@ -276,7 +277,7 @@ class Ahead(Comparison):
     """A time in the future, at most ``span`` away."""
 
     asks: ClassVar[str] = "date"
-    span: timedelta
+    span: Span
 
     def compile(self) -> Check:
         span = self.span

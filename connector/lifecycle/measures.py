@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from connector.base.facts import Activity, Evidence
+from connector.lifecycle.calendar import Span
 from connector.lifecycle.compare import ORDERS, Comparison, Order
 from connector.lifecycle.conditions import Condition, Grounds, Reads, Test
 from connector.lifecycle.values import fold, show, show_duration, show_time
@@ -78,7 +79,7 @@ class HandedOff(Condition):
 
     expected: bool = True
     by: tuple[str, ...] = ()
-    within: timedelta | None = None
+    within: Span | None = None
 
     def compile(self, object_name: str) -> Test:
         expected, by, within = self.expected, frozenset(self.by), self.within
@@ -113,7 +114,7 @@ class ResponseTime(Condition):
     """How long after the hand-off sales first reached out. While nobody has, the time so far counts."""
 
     sign: str  # one of ORDERS
-    span: timedelta
+    span: Span
 
     def compile(self, object_name: str) -> Test:
         compare, span, is_slow = ORDERS[self.sign], self.span, self.sign[0] == ">"
@@ -126,7 +127,7 @@ class ResponseTime(Condition):
             if first is None:
                 view.look_again(start + span)
                 return (view.now >= start + span) == is_slow
-            return compare(first.occurred_at - start, span)
+            return bool(compare(first.occurred_at, start + span))
 
         return test
 

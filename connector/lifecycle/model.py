@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import cached_property
 
+from connector.lifecycle.calendar import Span
 from connector.lifecycle.conditions import Condition
 
 
@@ -54,7 +54,7 @@ class Manual:
     ``span``."""
 
     kind: str = "until_promotion"
-    span: timedelta | None = None
+    span: Span | None = None
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class Move:
     origins: tuple[str, ...]
     to: str
     when: Condition
-    after: timedelta | None = None
-    cool_off: timedelta | None = None
+    after: Span | None = None
+    cool_off: Span | None = None
     status: str | None = None
     restart: bool = False
     file: str = ""

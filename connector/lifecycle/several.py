@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cached_property
 
 from connector.base.facts import Activity
 from connector.lifecycle.activity import HasActivity, activity_evidence
+from connector.lifecycle.calendar import Span
 from connector.lifecycle.conditions import Condition, Finding, Grounds, Needs, Test, evidence_of
 from connector.lifecycle.values import show_duration
 from connector.lifecycle.view import View
@@ -53,7 +53,7 @@ class InSequence(Condition):
     """Activities one after another, each at most ``within`` after the one before."""
 
     steps: tuple[HasActivity, ...]
-    within: timedelta | None = None
+    within: Span | None = None
 
     def compile(self, object_name: str) -> Test:
         return self._chain
@@ -94,9 +94,7 @@ class InSequence(Condition):
         return self.steps
 
 
-def _last_before(
-    activity: Activity, ways: Sequence[tuple[Activity, ...]], within: timedelta | None
-) -> tuple[Activity, ...]:
+def _last_before(activity: Activity, ways: Sequence[tuple[Activity, ...]], within: Span | None) -> tuple[Activity, ...]:
     """The way so far that ended last before the activity, with the activity; () when none did in time."""
     for way in reversed(ways):
         ended = way[-1].occurred_at

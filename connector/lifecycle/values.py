@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from connector.lifecycle.calendar import BusinessSpan, Span
+
 ONE_DAY = timedelta(days=1)
 
 
@@ -57,8 +59,10 @@ def show_time(at: datetime) -> str:
     return at.strftime("%Y-%m-%d") if at.hour == at.minute == at.second == 0 else at.strftime("%Y-%m-%d %H:%M")
 
 
-def show_duration(span: timedelta) -> str:
-    """30 days, 12 hours, 10 minutes: the largest unit that divides it."""
+def show_duration(span: Span) -> str:
+    """30 days, 12 hours, 10 minutes, 2 business days: the largest unit that divides it."""
+    if isinstance(span, BusinessSpan):
+        return str(span)
     seconds = int(span.total_seconds())
     for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds % size == 0 and seconds >= size:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from connector.base.facts import PEOPLE, Evidence
+from connector.lifecycle.calendar import Span
 from connector.lifecycle.conditions import Condition, Grounds, Reads, Test
 from connector.lifecycle.values import show_duration, show_time
 from connector.lifecycle.view import View
@@ -43,7 +43,7 @@ class StandsFor(Condition):
     seen: the clock starts when the connector first sees the value."""
 
     track: str
-    span: timedelta
+    span: Span
 
     def compile(self, object_name: str) -> Test:
         span, is_stage = self.span, self.track == "stage"

@@ -45,6 +45,7 @@ from connector.mapping.shape import (
     Text,
     Word,
     YesNo,
+    business_span,
     parse_duration,
 )
 from connector.mapping.tree import Map, Scalar, Seq, Tree
@@ -197,14 +198,14 @@ def _tag(names: tuple[str, ...], place: Place, reading: Reading) -> Any:
 
 
 @dataclass(frozen=True)
-class Span(Shape):
+class SignedSpan(Shape):
     """``"> 4h"``"""
 
     words: str = "a sign and a length of time, like '> 4h'"
 
     def read(self, tree: Tree, reading: Reading) -> Any:
         signed = SIGNED_NAME.fullmatch(tree.text.strip()) if isinstance(tree, Scalar) else None
-        span = parse_duration(signed[2]) if signed else None
+        span = (business_span(signed[2], reading) or parse_duration(signed[2])) if signed else None
         return (signed[1], span) if signed and span else self._mismatch(tree, reading, "write it like '> 4h'")
 
     def schema(self) -> JsonObject:
@@ -377,7 +378,11 @@ CONDITIONS: dict[str, tuple[Key, Maker]] = {
         _of(lambda kinds: OwnedBy(tuple(kinds))),
     ),
     "response_time": (
-        Key(Span(), "how long after the hand-off sales reached out, or has not yet", example="response_time: '> 4h'"),
+        Key(
+            SignedSpan(),
+            "how long after the hand-off sales reached out, or has not yet",
+            example="response_time: '> 4h'",
+        ),
         _of(lambda found: ResponseTime(*found)),
     ),
     "account_stage": (

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from connector.lifecycle.activity import HasActivity
+from connector.lifecycle.calendar import is_no_longer
 from connector.lifecycle.compare import Comparison, DateOrder, IsNot, IsPresent, Missing, OneOf, Order
 from connector.lifecycle.conditions import AccountIs, All, Always, AnyOf, Condition, FieldIs, Never, Not, ObjectIs
 from connector.lifecycle.measures import ScoreIs
@@ -88,7 +89,7 @@ def _activity_implies(a: HasActivity, b: HasActivity) -> bool:
         and b.name in {None, a.name}
         and b.source in {None, a.source}
         and set(b.where) <= set(a.where)
-        and (b.within is None or (a.within is not None and a.within <= b.within))
+        and (b.within is None or (a.within is not None and is_no_longer(a.within, b.within)))
         and b.since in {"", a.since}
         and b.count <= a.count
     )

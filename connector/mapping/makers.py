@@ -27,6 +27,7 @@ from connector.mapping.shape import (
     Shape,
     Text,
     Word,
+    business_span,
     parse_duration,
 )
 from connector.mapping.tree import Map, Scalar, Seq, Tree
@@ -62,7 +63,7 @@ class ManualShape(Shape):
         text = tree.text.strip().replace(" ", "_") if isinstance(tree, Scalar) else ""
         if text in {"until_promotion", "forever", "ignored"}:
             return Manual(text)
-        span = parse_duration(text.replace("_", " "))
+        span = business_span(text.replace("_", " "), reading) or parse_duration(text.replace("_", " "))
         return (
             Manual("span", span)
             if span

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connector.lifecycle.program import OBJECTS
+from connector.mapping.business import CALENDAR
 from connector.mapping.kinds import KNOWN_KINDS, KNOWN_SOURCES
 from connector.mapping.language import ATTRIBUTES, CONDITIONS
 from connector.mapping.mistakes import Place
@@ -38,6 +39,9 @@ def collect(tree: Map, reading: Reading) -> None:
 
 def read_ahead(tree: Map, reading: Reading) -> None:
     """What conditions need to know of other sections."""
+    calendar = reading.quietly(CALENDAR, tree.items.get("calendar"))
+    if calendar is not BAD:
+        reading.calendar = calendar
     fields = reading.quietly(FIELDS_SECTION, tree.items.get("fields"))
     if fields is not BAD:
         reading.tag_fields, reading.tag_separator = fields["tags"], fields["tag_separator"]

@@ -6,10 +6,12 @@ from datetime import timedelta
 
 from connector.base.facts import PEOPLE
 from connector.base.json import JsonObject
+from connector.lifecycle.calendar import Calendar
 from connector.lifecycle.deals import DEFAULT_PRECEDENCE, POLICIES, DealPolicy
 from connector.lifecycle.handoff import FREE, WHOSE
 from connector.lifecycle.model import Identity, Manual
 from connector.lifecycle.values import ONE_DAY
+from connector.mapping.business import CALENDAR
 from connector.mapping.examples import EXAMPLE
 from connector.mapping.filters import ACTIVITY_FILTER, KIND_LIST, OPPORTUNITY_FILTER
 from connector.mapping.language import CONDITION, Steps
@@ -201,13 +203,13 @@ SCORE = Block(
     "score",
     {
         **SCORE_KEYS,
-        "half_life": Key(Duration(), "points of activities lose half their worth in so long"),
+        "half_life": Key(Duration(is_plain=True), "points of activities lose half their worth in so long"),
         "decay": Key(
             Block(
                 "decay",
                 {
                     "points": Key(Number(0.001, 100_000), "how many", required=True),
-                    "every": Key(Duration(ONE_DAY), "in so long", required=True),
+                    "every": Key(Duration(ONE_DAY, is_plain=True), "in so long", required=True),
                 },
                 doc="the points of activities together, less and less",
             ),
@@ -285,7 +287,7 @@ _DEALS = Block(
         "precedence": Key(PrecedenceShape(), "which of several counts", DEFAULT_PRECEDENCE),
         "without_roles": Key(ListOf(Word(POLICIES)), "whom opportunities without any contact role move", ("ignore",)),
         "active_within": Key(
-            Duration(), "for active_contacts: with an activity at most so long ago", timedelta(days=90)
+            Duration(is_plain=True), "for active_contacts: with an activity at most so long ago", timedelta(days=90)
         ),
         "primary_contact_field": Key(FieldName(), "for primary_contact: the Account field with the contact's id"),
         "pipeline": Key(ListOf(Text(), strict=True), "the opportunity stages in order, for past:"),
@@ -335,6 +337,7 @@ ROOT = Block(
         "stages": Key(ListOf(STAGE, strict=True, lenient=True), "the stages, in order", required=True),
         "statuses": Key(ListOf(STATUS, strict=True, lenient=True), "the lead statuses, in order"),
         "rules": Key(ListOf(_RULE, strict=True, lenient=True), "further rules", ()),
+        "calendar": Key(CALENDAR, CALENDAR.doc, Calendar()),
         "gate": Key(GATE, GATE.doc),
         "moves": Key(ListOf(MOVE, strict=True, lenient=True), "named exceptions to the gate", ()),
         "opportunities": Key(_DEALS, _DEALS.doc, DealPolicy()),

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from connector.base.json import JsonObject
+from connector.lifecycle.calendar import BusinessSpan, Calendar
 from connector.mapping.literals import unquoted
 from connector.mapping.mistakes import Notes, Place, did_you_mean
 from connector.mapping.tree import Map, Scalar, Seq, Tree
@@ -28,6 +29,7 @@ UNITS = {
     "y": timedelta(days=365),
 }
 DURATION = re.compile(r"(\d{1,6})\s*(min|minutes?|h|hours?|d|days?|w|weeks?|y|years?)")
+BUSINESS = re.compile(r"(\d{1,4})\s*(?:business|working|work)\s*(day|hour)s?|(\d{1,4})\s*b([dh])")
 
 
 @dataclass
@@ -41,6 +43,7 @@ class Reading:
     tag_fields: Mapping[str, str] = field(default_factory=dict)
     tag_separator: str = ";"
     thresholds: JsonObject = field(default_factory=dict)
+    calendar: Calendar = field(default_factory=Calendar)
     named: dict[str, Tree] = field(default_factory=dict)  # named conditions as written
     known: JsonObject = field(default_factory=dict)  # named conditions already read
     open: list[str] = field(default_factory=list)  # named conditions being read
@@ -157,18 +160,34 @@ class Number(Shape):
 
 @dataclass(frozen=True)
 class Duration(Shape):
+    """``is_plain``: not in business time."""
+
     least: timedelta = timedelta(minutes=1)
+    is_plain: bool = False
     words: str = "a length of time"
 
     def read(self, tree: Tree, reading: Reading) -> Any:
-        span = parse_duration(unquoted(tree.text)) if isinstance(tree, Scalar) else None
+        text = unquoted(tree.text) if isinstance(tree, Scalar) else ""
+        if not self.is_plain and (business := business_span(text, reading)):
+            return business
+        span = parse_duration(text)
         if span is None or span < self.least:
             hint = "write 90 days as 90d" if "mo" in _describe(tree) else "write it like 30d, 12h, 45min, 2w or 1y"
             return self._mismatch(tree, reading, hint)
         return span
 
     def schema(self) -> JsonObject:
-        return {"type": "string", "pattern": f"^{DURATION.pattern}$"}
+        return {"type": "string", "pattern": f"^({DURATION.pattern}|{BUSINESS.pattern})$"}
+
+
+def business_span(text: str, reading: Reading) -> BusinessSpan | None:
+    """``2 business days``, ``2bd``, ``4bh``."""
+    found = BUSINESS.fullmatch(text.strip())
+    amount = int(found[1] or found[3]) if found else 0
+    if found is None or amount == 0:
+        return None
+    unit = found[2] or {"d": "day", "h": "hour"}[found[4]]
+    return BusinessSpan(amount, unit, reading.calendar)
 
 
 def parse_duration(text: str) -> timedelta | None:
