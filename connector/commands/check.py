@@ -120,10 +120,10 @@ def _no_bounces(each: PolledObject, missing: Sequence[str]) -> Iterator[str]:
 
 
 def _owners(mapping: CompiledMapping, salesforce: SalesforceClient) -> list[Mistake]:
-    rules = [rule for handoff in mapping.model.handoffs for rule in handoff.owners]
+    rules = [rule for handoff in mapping.model.handoffs for rule in handoff.owners_named]
     try:
         if rules:
-            look_up_owners(rules, salesforce)
+            look_up_owners(rules, salesforce, mapping.model.away, SystemClock().now())
     except ConfigurationError as error:
         return [Mistake(mapping.name, rules[0].line, error.what, error.hint)]
     return []

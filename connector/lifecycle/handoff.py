@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from connector.base.facts import NOTHING, TrackDecision
+from connector.base.facts import NOTHING, Evidence, TrackDecision, Verdict
 from connector.base.json import JsonMap
 from connector.lifecycle.activity import HasActivity
 from connector.lifecycle.compare import OneOf
-from connector.lifecycle.conditions import Condition, Test
+from connector.lifecycle.conditions import Condition, Test, Why
 from connector.lifecycle.owners import A_QUEUE, INTEGRATION_USER, NOBODY, OWNER_KINDS
 from connector.lifecycle.view import View
 
@@ -39,6 +39,7 @@ class OwnerRule:
     when: Condition | None = None
     is_queue: bool = False
     by_capacity: bool = False
+    is_accounts: bool = False  # whoever owns the person's account
     line: int = 0
 
 
@@ -120,10 +121,23 @@ class Handoffs:
         still_on = [name for name in self.on(view) if name in on]
         happened = {"on": still_on, "at": view.now.isoformat(), "by": handoff.name, "to": None, "written": current}
         remembered = happened if rule is None else {**happened, "rule": rule.name}
+        if rule is not None and rule.is_accounts:
+            return self._to_account_owner(view, handoff, current, evidence, happened), handoff
         reason = f"{handoff.name}: {handoff.when.said}"
         if is_kept:
             reason += f"; stays with {view.owners.names.get(str(current), current)}"
         return TrackDecision("owner", current, current, handoff.name, "stays", reason, evidence, remembered), handoff
+
+    def _to_account_owner(
+        self, view: View, handoff: Handoff, current: str | None, evidence: Why, happened: JsonMap
+    ) -> TrackDecision:
+        owner = str(view.account["OwnerId"])
+        name = view.owners.names.get(owner, owner)
+        verdict: Verdict = "stays" if owner == current else "moves"
+        reason = f"{handoff.name}: {handoff.when.said}; goes to {name}, who owns the account"
+        told = (*evidence, Evidence("owner", owner, f"{name} owns the account"))
+        memory = {**happened, "to": owner, "written": owner}
+        return TrackDecision("owner", owner, current, handoff.name, verdict, reason, told, memory)
 
 
 def _may_go(view: View, handoff: Handoff, current: str | None) -> bool:
@@ -140,10 +154,14 @@ def _may_go(view: View, handoff: Handoff, current: str | None) -> bool:
 def _rule_for(view: View, owners: list[tuple[OwnerRule, Test | None]]) -> tuple[OwnerRule | None, str]:
     """The first rule that fits and has somebody free, or what is lacking."""
     for rule, test in owners:
-        if test is None or test(view):
-            shares = view.owners.shares(rule)
-            if not shares:
-                return None, f"the org has no active user or queue {' and '.join(name for name, _ in rule.shares)}"
-            if any(share > 0 for _, share in shares):
+        if test is not None and not test(view):
+            continue
+        if rule.is_accounts:
+            if view.account.get("OwnerId") and view.owners.is_there(str(view.account["OwnerId"])):
                 return rule, ""
-    return None, "no owner rule fits, or all are full"
+            continue
+        if all(view.owners.id_of(name) is None for name, _ in rule.shares):
+            return None, f"the org has no active user or queue {' and '.join(name for name, _ in rule.shares)}"
+        if any(share > 0 for _, share in view.owners.shares(rule)):
+            return rule, ""
+    return None, "no owner rule fits, or all are full or away"

@@ -25,13 +25,15 @@ class Shares(Protocol):
 class Owners:
     """``ids``: name in the mapping -> User or Group id. ``load``: name -> people they have now, for rules by
     capacity. ``names``: id -> what people call them. ``integration``: id of the user that the connector signs in as.
-    ``queues``: ids of queues that do not look like one."""
+    ``queues``: ids of queues that do not look like one. ``away``: ids of users who get nobody for now: the mapping says
+    who is away, and the org who is not active."""
 
     ids: Mapping[str, str] = field(default_factory=dict)
     load: Mapping[str, int] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     integration: str | None = None
     queues: frozenset[str] = frozenset()
+    away: frozenset[str] = frozenset()
 
     def id_of(self, owner: str) -> str | None:
         """The id; a mapping may also name owners by their id."""
@@ -45,9 +47,13 @@ class Owners:
             return A_QUEUE
         return INTEGRATION_USER if owner_id == self.integration else COLLEAGUE
 
+    def is_there(self, owner_id: str | None) -> bool:
+        """Whether the org has the owner, and they are not away."""
+        return owner_id is not None and owner_id not in self.away
+
     def shares(self, rule: Shares) -> list[tuple[str, float]]:
-        """Each owner's part, of those the org has; by capacity, how many more they can take."""
-        there = [(owner, weight) for owner, weight in rule.shares if self.id_of(owner) is not None]
+        """Each owner's part, of those who are there; by capacity, how many more they can take."""
+        there = [(owner, weight) for owner, weight in rule.shares if self.is_there(self.id_of(owner))]
         if rule.by_capacity:
             return [(owner, max(0.0, weight - self.load.get(owner, 0))) for owner, weight in there]
         return there

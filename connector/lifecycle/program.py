@@ -8,6 +8,7 @@ from functools import cached_property
 
 from connector.base.facts import PEOPLE
 from connector.lifecycle.activity import HasActivity
+from connector.lifecycle.compare import Comparison
 from connector.lifecycle.conditions import Condition, Test, everything_read
 from connector.lifecycle.dates import DateFields
 from connector.lifecycle.deals import DealPolicy
@@ -46,6 +47,7 @@ class Model:
     identity: Identity = field(default_factory=Identity)
     sources: tuple[Declared, ...] = ()
     written: tuple[Written, ...] = ()
+    away: tuple[tuple[str, Comparison], ...] = ()  # of fields of User: who is away
 
     @property
     def tracks(self) -> tuple[Track, ...]:
@@ -79,6 +81,8 @@ class Model:
                 pairs |= {(name, each) for name, each in score.source.fields.items() if name in PEOPLE}
         if self.deals.precedence == ("largest",):
             pairs.add(("Opportunity", "Amount"))
+        if any(rule.is_accounts for handoff in self.handoffs for rule in handoff.owners):
+            pairs |= {("Account", "OwnerId"), ("Contact", "AccountId")}
         if self.deals.primary_contact_field:
             pairs |= {("Account", self.deals.primary_contact_field), ("Contact", "AccountId")}
         names = sorted({name for name, _ in pairs})

@@ -43,6 +43,7 @@ def build(values: JsonMap, reading: Reading) -> Model:
         account_field=fields["account_stage"],
         identity=values["identity"],
         sources=values["sources"],
+        away=tuple((values["owners"] or {}).get("away") or ()),
         written=tuple(_written(values["write"], reading)),
     )
 

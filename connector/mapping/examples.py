@@ -134,6 +134,7 @@ STEP_KEYS: dict[str, Key] = {
     "opportunities": Key(OrNone(ListOf(EXAMPLE_DEAL)), "all opportunities there are now; none: none"),
     "activities": Key(ListOf(EXAMPLE_ACTIVITY), "further activities"),
     "becomes": Key(Word(PEOPLE), "the record was converted or merged into another one of this object"),
+    "away": Key(ListOf(Text()), "owners who are away from now on"),
     "expect": Key(EXPECT, "what the person must become"),
 }
 
@@ -164,6 +165,8 @@ def run_examples(examples: Iterable[JsonMap], mapping: CompiledMapping, reading:
         person, at, assigner = somebody(example["object"]), NOW, Assigner(owners)
         for step in (example, *example["then"]):
             at += step["after"] or timedelta()
+            if step["away"] is not None:
+                assigner.owners = replace(owners, away=frozenset(step["away"]))
             person = _changed(person, step, mapping, reading, at)
             decision = decide(person, mapping, at, assigner)
             for what in _wrong(step["expect"] or {}, person, decision, mapping):

@@ -185,10 +185,13 @@ def make_threshold(values: JsonObject, place: Place, reading: Reading) -> Any:
 
 
 def make_owner_rule(values: JsonObject, place: Place, reading: Reading) -> Any:
-    ways = [way for way in ("user", "queue", "round_robin", "weights", "capacity") if values[way] is not None]
+    every = ("user", "queue", "round_robin", "weights", "capacity", "account_owner")
+    ways = [way for way in every if values[way] is not None and values[way] is not False]
     if len(ways) != 1:
-        return reading.bad(place, "an owner rule names one of user, queue, round_robin, weights, capacity", "say one")
+        return reading.bad(place, f"an owner rule names one of {', '.join(every)}", "say one")
     (way,) = ways
+    if way == "account_owner":
+        return OwnerRule(values["name"] or "account owner", (), values["when"], is_accounts=True, line=place.line)
     chosen = values[way]
     if isinstance(chosen, dict):
         shares = tuple(chosen.items())
@@ -199,7 +202,7 @@ def make_owner_rule(values: JsonObject, place: Place, reading: Reading) -> Any:
     if not any(share for _, share in shares):
         return reading.bad(place, "nobody gets anybody: every number is 0", "give somebody more")
     name = values["name"] or f"{way.replace('_', ' ')} {', '.join(owner for owner, _ in shares)}"
-    return OwnerRule(name, shares, values["when"], way == "queue", way == "capacity", place.line)
+    return OwnerRule(name, shares, values["when"], way == "queue", way == "capacity", line=place.line)
 
 
 def make_handoff(values: JsonObject, place: Place, reading: Reading) -> Any:

@@ -13,7 +13,7 @@ from connector.lifecycle.model import Identity, Manual
 from connector.lifecycle.values import ONE_DAY
 from connector.mapping.business import CALENDAR
 from connector.mapping.examples import EXAMPLE
-from connector.mapping.filters import ACTIVITY_FILTER, KIND_LIST, OPPORTUNITY_FILTER
+from connector.mapping.filters import ACTIVITY_FILTER, KIND_LIST, OPPORTUNITY_FILTER, Filters
 from connector.mapping.language import CONDITION, Steps
 from connector.mapping.makers import (
     SCORE_SOURCE,
@@ -242,6 +242,7 @@ OWNER_RULE = Block(
         "capacity": Key(
             MapOf(Number(0, 100_000), key_words="a user"), "these users, by how many more people they can take"
         ),
+        "account_owner": Key(YesNo(), "true: whoever owns the contact's account, unless they are away"),
     },
     make_owner_rule,
     doc="who gets a person; the first rule that fits decides",
@@ -269,6 +270,17 @@ HANDOFF = Block(
     },
     make_handoff,
     doc="a person goes to sales",
+)
+WHO_IS_THERE = Block(
+    "owners",
+    {
+        "away": Key(
+            Filters(),
+            "users for whom this holds get nobody: fields of User. Who is not active never does",
+            example="away: {Out_Of_Office_Until__c: {after: today}}",
+        )
+    },
+    doc="who is there to get people",
 )
 TAG = Block(
     "tag",
@@ -345,6 +357,7 @@ ROOT = Block(
         "fit": Key(FIT, FIT.doc),
         "thresholds": Key(MapOf(THRESHOLD), "named thresholds", {}),
         "handoff": Key(ListOf(HANDOFF, lenient=True), "when people go to sales, and to whom", ()),
+        "owners": Key(WHO_IS_THERE, WHO_IS_THERE.doc),
         "tags": Key(ListOf(TAG, strict=True, lenient=True), "labels", ()),
         "dates": Key(DATES, DATES.doc),
         "write": Key(ListOf(WRITE, strict=True, lenient=True), "further fields that are written", ()),

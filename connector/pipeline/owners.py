@@ -2,7 +2,7 @@
 
 A mapping names users by username, e-mail address or id and queues by name, developer name or id. They are looked up
 once and kept with the state for a day, or for an hour where owners are chosen by capacity, which depends on how many
-people they have.
+people they have, or can be away.
 """
 
 from __future__ import annotations
@@ -12,22 +12,28 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from connector.base.errors import ConfigurationError
-from connector.base.facts import Row
+from connector.base.facts import Person, Row
 from connector.base.json import JsonMap, JsonObject
-from connector.base.ports import Read, Salesforce
+from connector.base.ports import Page, Read, Salesforce
 from connector.base.soql import among
+from connector.lifecycle.compare import Comparison
 from connector.lifecycle.handoff import OwnerRule
 from connector.lifecycle.owners import NO_OWNERS, Owners
+from connector.lifecycle.program import Model
+from connector.lifecycle.view import View
 from connector.mapping import CompiledMapping
 from connector.store import Store
 
 OWNERS = "owners"  # where they are kept
 _KEPT = timedelta(days=1)
-KEPT_BY_CAPACITY = timedelta(hours=1)
+KEPT_SHORT = timedelta(hours=1)
 USER_KEYS = ("Username", "Email", "Id")  # what a user is called in a mapping, the surest first
 QUEUE_KEYS = ("DeveloperName", "Name", "Id")
 EVERYBODY = (  # whom people come from is told by name, too: as many as one page holds
-    Read("every user", "SELECT Id, Name FROM User WHERE UserType = 'Standard' ORDER BY IsActive DESC LIMIT 2000"),
+    Read(
+        "every user",
+        "SELECT Id, Name, IsActive%s FROM User WHERE UserType = 'Standard' ORDER BY IsActive DESC LIMIT 2000",
+    ),
     Read("every queue", "SELECT Id, Name FROM Group WHERE Type = 'Queue' LIMIT 2000"),
 )
 OWNED = {"Contact": "", "Lead": " AND IsConverted = false"}
@@ -40,8 +46,8 @@ def find_owners(mapping: CompiledMapping, salesforce: Salesforce, store: Store, 
     if not rules and not mapping.model.asks_whose:
         return NO_OWNERS
     known = store.cursor(OWNERS)
-    if known is None or not _is_good(known, rules, now):
-        known = {**look_up_owners(rules, salesforce), "read_at": now.isoformat()}
+    if known is None or not _is_good(known, mapping.model, rules, now):
+        known = {**look_up_owners(rules, salesforce, mapping.model.away, now), "read_at": now.isoformat()}
         store.set_cursor(OWNERS, known)
     return _owners(known)
 
@@ -58,12 +64,16 @@ def known_owners(store: Store, mapping: CompiledMapping) -> Owners:
 def _owners(known: JsonMap) -> Owners:
     named = {each: name for name, each in known["ids"].items()}
     names, integration = named | known.get("names", {}), known.get("integration")
-    return Owners(ids=known["ids"], load=known["load"], names=names, integration=integration)
+    away = frozenset(known.get("away", ()))
+    return Owners(ids=known["ids"], load=known["load"], names=names, integration=integration, away=away)
 
 
-def look_up_owners(rules: Sequence[OwnerRule], salesforce: Salesforce) -> JsonObject:
+def look_up_owners(
+    rules: Sequence[OwnerRule], salesforce: Salesforce, away: Sequence[tuple[str, Comparison]], now: datetime
+) -> JsonObject:
     """``ids``: name -> id; ``names``: id -> what people call them; ``load``: name -> people they own now, where a rule
-    asks; ``integration``: id of the user that is signed in. Raises ConfigurationError."""
+    asks; ``integration``: id of the user that is signed in; ``away``: ids of users who are away, or not active. Raises
+    ConfigurationError."""
     users, queues = _names(rules, is_queue=False), _names(rules, is_queue=True)
     reads = []
     if users:
@@ -72,7 +82,9 @@ def look_up_owners(rules: Sequence[OwnerRule], salesforce: Salesforce) -> JsonOb
     if queues:
         asked = _any_of(QUEUE_KEYS, queues)
         reads.append(Read("queues", f"SELECT Id, DeveloperName, Name FROM Group WHERE Type = 'Queue' AND ({asked})"))
-    pages = salesforce.read([*reads, *EVERYBODY]).pages
+    more = "".join(f", {field}" for field in sorted({each for name, test in away for each in (name, *test.others())}))
+    everybody = [replace(each, soql=each.soql.replace("%s", more)) for each in EVERYBODY]
+    pages = salesforce.read([*reads, *everybody]).pages
     ids = _matched(users, pages["users"].rows if users else (), USER_KEYS)
     ids |= _matched(queues, pages["queues"].rows if queues else (), QUEUE_KEYS)
     if missing := sorted({*users, *queues} - ids.keys()):
@@ -82,17 +94,26 @@ def look_up_owners(rules: Sequence[OwnerRule], salesforce: Salesforce) -> JsonOb
         )
     names = {row["Id"]: row["Name"] for page in pages.values() for row in page.rows if row.get("Name")}
     load = _load(ids, salesforce) if any(rule.by_capacity for rule in rules) else {}
-    return {"ids": ids, "names": names, "load": load, "integration": salesforce.user()}
+    return {"ids": ids, "names": names, "load": load, "integration": salesforce.user(), "away": _away(pages, away, now)}
 
 
-def _is_good(known: JsonMap, rules: Sequence[OwnerRule], now: datetime) -> bool:
-    kept = KEPT_BY_CAPACITY if any(rule.by_capacity for rule in rules) else _KEPT
+def _away(pages: Mapping[str, Page], away: Sequence[tuple[str, Comparison]], now: datetime) -> list[str]:
+    """Ids of the users who get nobody for now."""
+    view = View(Person("", "User", {}), now)
+    tests = [test.of(name) for name, test in away]
+    gone = [
+        row["Id"]
+        for row in pages["every user"].rows
+        if row.get("IsActive") is False or (tests and all(test(row, view) for test in tests))
+    ]
+    return sorted(gone)
+
+
+def _is_good(known: JsonMap, model: Model, rules: Sequence[OwnerRule], now: datetime) -> bool:
+    is_moving = bool(model.away) or any(rule.by_capacity for rule in rules)
+    kept = KEPT_SHORT if is_moving else _KEPT
     names = {name for rule in rules for name, _ in rule.shares}
-    return (
-        names <= known["ids"].keys()
-        and "integration" in known
-        and now - datetime.fromisoformat(known["read_at"]) < kept
-    )
+    return names <= known["ids"].keys() and "away" in known and now - datetime.fromisoformat(known["read_at"]) < kept
 
 
 def _names(rules: Sequence[OwnerRule], *, is_queue: bool) -> list[str]:

@@ -339,3 +339,31 @@ tags: [{name: Handed, when: {handed_off: true}}]
     assert track(decision, "owner").memory["by"] == "hand-off"
     assert track(decision, "tags").value == "Handed"
     assert track(decide(someone, mapping, NOW), "tags").value == "Handed"
+
+
+def test_who_is_away_gets_nobody_and_the_next_rule_is_asked_when_all_are():
+    mapping = loads(HANDOFF.replace("{round_robin: [ben, clara]}", "{round_robin: [ben, clara]}, {user: anna}"))
+
+    def owner(*away):
+        return track(decide(scored(person(), 80), mapping, NOW, replace(OWNERS, away=frozenset(away))), "owner").value
+
+    assert owner("005B") == "005C"
+    assert owner("005B", "005C") == "005A"
+    assert owner("005A", "005B", "005C") is None
+
+
+def test_a_contact_goes_to_the_owner_of_the_account_who_is_there():
+    mapping = loads(HANDOFF.replace("{when: {country: DE}, user: anna}", "{account_owner: true}"))
+    assert {("Account", "OwnerId"), ("Contact", "AccountId")} <= {
+        (name, field) for name, fields in mapping.reads.items() for field in fields
+    }
+
+    def owner(account, away=()):
+        someone = scored(person(account=account), 80)
+        return track(decide(someone, mapping, NOW, replace(OWNERS, away=frozenset(away))), "owner")
+
+    given = owner({"OwnerId": "005D"})
+    assert (given.value, given.memory["to"], given.verdict) == ("005D", "005D", "moves")
+    assert "who owns the account" in given.reason
+    assert owner({"OwnerId": "005D"}, away=["005D"]).value == "005B"
+    assert owner({}).value == "005B"

@@ -39,10 +39,11 @@ class Office(FakeSalesforce):
     def read(self, reads: Sequence[Read], deleted: Sequence[DeletedSince] = ()) -> Answers:
         if reads[0].name == "users":
             rows = tuple(
-                {"Id": each, "Username": f"{name}@example.com", "Email": f"{name}@example.com"}
+                {"Id": each, "Username": f"{name}@example.com", "Email": f"{name}@example.com", "IsActive": True}
                 for name, each in REPS.items()
             )
-            return Answers({"users": Page(rows, None, self.now)}, {}, self.now)
+            pages = {"users": rows, "every user": rows, "every queue": ()}
+            return Answers({name: Page(found, None, self.now) for name, found in pages.items()}, {}, self.now)
         return super().read(reads, deleted)
 
 

@@ -57,11 +57,15 @@ class Office(FakeSalesforce):
     """An org that has every owner whom a mapping names, with the name as the id."""
 
     owners: Mapping[str, bool]
+    away: frozenset[str] = frozenset()
 
     def read(self, reads, deleted=()):
-        if reads[0].name not in {"users", "queues"}:
+        if reads[-1].name != "every queue":
             return super().read(reads, deleted)
-        people = tuple({"Id": each, "Username": each, "Email": each, "Name": each} for each in self.owners)
+        people = tuple(
+            {"Id": each, "Username": each, "Email": each, "Name": each, "Away__c": each in self.away}
+            for each in self.owners
+        )
         return Answers({each.name: Page(people, None, self.now) for each in reads}, {}, self.now)
 
 
@@ -107,6 +111,8 @@ class Scene:
         self.org.pass_time(seconds)
         if "becomes" in step:
             self.become(step["becomes"])
+        if "away" in step:
+            self.org.away = frozenset(step["away"])
         if "account" in step:
             self.org.put("Account", {"Id": ACCOUNT, **step["account"]})
         if "account_stage" in step:
