@@ -95,9 +95,10 @@ class Person:
 
     ``account_opportunities`` are opportunities without any contact role that may concern this person, with ``role_id``
     "": those of the account (``role`` is ``{"Via": "account"}``) and those made by converting one of the person's leads
-    (``{"Via": "conversion"}``). ``former`` is what is remembered of those who became this person: id -> track -> JSON
+    (``{"Via": "conversion"}``); and all others of the account (``{"Via": "colleagues"}``). ``colleagues`` are the other
+    people of the account. ``former`` is what is remembered of those who became this person: id -> track -> JSON
     object. ``account_stage`` is the furthest stage that the other people of the account reached by
-    rules of their own. Both are only looked at where a mapping asks for them. ``former_prospects`` are those that their
+    rules of their own. All this is only looked at where a mapping asks for it. ``former_prospects`` are those that the
     source has deleted: they say nothing any more, but what they did counts.
     """
 
@@ -114,6 +115,7 @@ class Person:
     account_stage: str | None = None
     former: Mapping[str, Mapping[str, JsonMap]] = field(default_factory=dict)
     former_prospects: tuple[Prospect, ...] = ()
+    colleagues: tuple[Person, ...] = ()
 
 
 class Evidence(NamedTuple):

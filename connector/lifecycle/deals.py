@@ -49,6 +49,8 @@ def counting(view: View, policy: DealPolicy) -> Sequence[OpportunityRole]:
 
 def _moves(view: View, role: OpportunityRole, policy: DealPolicy) -> bool:
     """Whether an opportunity without roles moves this person."""
+    if role.role.get("Via") == "colleagues":
+        return False
     if role.role.get("Via") == "conversion":
         return "converted_lead" in policy.without_roles
     if "primary_contact" in policy.without_roles and policy.primary_contact_field:

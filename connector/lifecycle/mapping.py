@@ -8,6 +8,7 @@ from functools import cached_property
 from connector.lifecycle.activity import HasActivity
 from connector.lifecycle.model import Identity, Step
 from connector.lifecycle.program import Model, Program, compile_programs
+from connector.lifecycle.surroundings import AccountHasOpportunity, AccountIsActive
 
 
 class CompiledMapping:
@@ -58,10 +59,11 @@ class CompiledMapping:
         asked = (each for each in self.model.walk() if isinstance(each, HasActivity) and not each.kinds)
         return any(each.direction != "outbound" and not each.latest_of for each in asked)
 
-    @property
-    def moves_without_roles(self) -> bool:
-        """Whether opportunities without contact roles may move people."""
-        return self.model.deals.without_roles != ("ignore",)
+    @cached_property
+    def around(self) -> frozenset[str]:
+        """What of people's accounts is looked at: of the words of the store."""
+        asked = {each.asks for each in self.model.walk() if isinstance(each, AccountHasOpportunity | AccountIsActive)}
+        return frozenset(asked | ({"roleless"} if self.model.deals.without_roles != ("ignore",) else set()))
 
     @property
     def off(self) -> frozenset[str]:

@@ -81,8 +81,8 @@ EXAMPLE_DEAL = Block(
         "role": Key(Text(), "the person's role", "Decision Maker"),
         "primary": Key(YesNo(), "whether the person is the primary contact", True),
         "via": Key(
-            Word(("role", "account", "conversion")),
-            "without a contact role: of the account, or of a converted lead",
+            Word(("role", "account", "colleagues", "conversion")),
+            "without a contact role of theirs: of the account, of colleagues, or of a converted lead",
             "role",
         ),
         "fields": Key(Anything(), "other fields", {}),
@@ -135,6 +135,7 @@ STEP_KEYS: dict[str, Key] = {
     "activities": Key(ListOf(EXAMPLE_ACTIVITY), "further activities"),
     "becomes": Key(Word(PEOPLE), "the record was converted or merged into another one of this object"),
     "away": Key(ListOf(Text()), "owners who are away from now on"),
+    "colleagues": Key(ListOf(EXAMPLE_ACTIVITY), "activities, each of another person of the account"),
     "expect": Key(EXPECT, "what the person must become"),
 }
 
@@ -204,6 +205,8 @@ def _changed(person: Person, step: JsonMap, mapping: CompiledMapping, reading: R
         have = len(person.activities)
         new = [each for spec in step["activities"] for each in _activities(spec, have, at, person.id, feeds)]
         changes["activities"] = tuple(sorted((*person.activities, *new), key=lambda a: (a.occurred_at, a.source, a.id)))
+    if step["colleagues"] is not None:
+        changes["colleagues"] = (*person.colleagues, *_colleagues(step["colleagues"], person, at))
     if step["account_stage"] is not None:
         changes["account_stage"] = step["account_stage"]
     return replace(person, **changes)
@@ -286,6 +289,12 @@ def _activities(spec: JsonMap, have: int, at: datetime, person_id: str, feeds: M
             prospect_id="1" if spec["by"] == BY_PROSPECT else None,
             email="ann@example.com" if spec["by"] == EMAIL else None,
         )
+
+
+def _colleagues(specs: Iterable[JsonMap], person: Person, at: datetime) -> Iterable[Person]:
+    for number, spec in enumerate(specs, len(person.colleagues) + 1):
+        key = f"003{number:09d}CCCAAA"
+        yield Person(key, "Contact", {"Id": key}, activities=tuple(_activities(spec, number, at, key, {})))
 
 
 def _written(person: Person, decision: Decision, mapping: CompiledMapping) -> Person:

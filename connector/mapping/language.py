@@ -13,7 +13,6 @@ from typing import Any
 
 from connector.base.json import JsonObject
 from connector.lifecycle.conditions import (
-    AccountIs,
     All,
     Always,
     AnyOf,
@@ -48,6 +47,7 @@ from connector.mapping.shape import (
     business_span,
     parse_duration,
 )
+from connector.mapping.surroundings import AccountShape, account_condition
 from connector.mapping.tree import Map, Scalar, Seq, Tree
 from connector.mapping.types import NUMERIC, OF_FIELDS
 
@@ -152,12 +152,9 @@ def _field_filters(objects: tuple[str, ...]) -> Callable[[Any, Place, Reading], 
     return make
 
 
-def _each(kind: type[AccountIs] | type[ProspectIs]) -> Callable[[Any, Place, Reading], Condition]:
-    def make(filters: Any, _place: Place, _reading: Reading) -> Condition:
-        items = tuple(kind(name, compare) for name, compare in filters)
-        return items[0] if len(items) == 1 else All(items)
-
-    return make
+def _prospect(filters: Any, _place: Place, _reading: Reading) -> Condition:
+    items = tuple(ProspectIs(name, compare) for name, compare in filters)
+    return items[0] if len(items) == 1 else All(items)
 
 
 Maker = Callable[[Any, Place, Reading], Any]
@@ -317,12 +314,16 @@ CONDITIONS: dict[str, tuple[Key, Maker]] = {
         _field_filters(("Lead",)),
     ),
     "account": (
-        Key(Filters(), "fields of the contact's account", example="account: {NumberOfEmployees: '>= 100'}"),
-        _each(AccountIs),
+        Key(
+            AccountShape(),
+            "fields of the contact's account; opportunity: any of the account; people: how many did something",
+            example="account: {NumberOfEmployees: '>= 100'}",
+        ),
+        account_condition,
     ),
     "prospect": (
         Key(Filters(fields=False), "what a marketing system says of the person", example="prospect: {grade: [A, B]}"),
-        _each(ProspectIs),
+        _prospect,
     ),
     "object": (
         Key(

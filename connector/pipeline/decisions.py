@@ -26,9 +26,7 @@ def adopt(store: Store, mapping: CompiledMapping) -> None:
     store.mark_all_dirty()
     text = "\n".join(f"# {name}\n{text}" for name, text in mapping.texts.items())
     rolls_up, joins = RollUp(mapping, store).is_wanted, mapping.identity
-    store.set_mapping_version(
-        mapping.version, text, roleless=mapping.moves_without_roles, rolls_up=rolls_up, joins=joins
-    )
+    store.set_mapping_version(mapping.version, text, around=mapping.around, rolls_up=rolls_up, joins=joins)
 
 
 class Decisions:
@@ -42,7 +40,7 @@ class Decisions:
 
     def facts(self, ids: Sequence[str]) -> Sequence[Person]:
         """What is recorded of these people, and of those around them."""
-        found = self._store.facts_of(ids, with_roleless=self.mapping.moves_without_roles)
+        found = self._store.facts_of(ids, around=self.mapping.around)
         return self.rollup.with_colleagues(found)
 
     def batch(self, ids: Sequence[str], marks: Mapping[str, int]) -> list[Planned]:

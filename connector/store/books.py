@@ -17,6 +17,9 @@ from connector.store.schema import CALLS, CURSOR, CYCLE, MAPPING, SETTING
 
 CYCLES_KEPT = 10_000  # a week of one a minute; the decision log is what is kept for ever
 
+# What of a person's account a mapping may look at: its opportunities without any contact role, all of them, its people.
+ROLELESS, ACCOUNT_DEALS, COLLEAGUES = AROUND = ("roleless", "account_deals", "colleagues")
+
 
 def setting(connection: Connection, name: str) -> str | None:
     value = connection.execute(select(SETTING.c.value).where(SETTING.c.name == name)).scalar()
@@ -27,9 +30,12 @@ def set_setting(connection: Connection, name: str, value: str) -> None:
     upsert(connection, SETTING, [{"name": name, "value": value}], keep=frozenset())
 
 
-def asks_for_roleless(connection: Connection) -> bool:
-    """Whether the mapping in force looks at opportunities without contact roles."""
-    return setting(connection, "roleless") == "yes"
+def around(connection: Connection) -> frozenset[str]:
+    """What the mapping in force looks at around people, of AROUND."""
+    told = setting(connection, "around")
+    if told is None:  # of a state that knew only one thing
+        return frozenset((ROLELESS,)) if setting(connection, "roleless") == "yes" else frozenset()
+    return frozenset(told.split()) if told else frozenset()
 
 
 def identity(connection: Connection) -> Identity:

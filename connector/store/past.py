@@ -132,7 +132,7 @@ def _near(connection: Connection, people: set[str], at: datetime) -> set[str]:
     in_account = {str(row.fields["AccountId"]) for row in rows.values() if row.fields.get("AccountId")}
     deals = {row.fields.get(name) for row in rows.values() for name in ("OpportunityId", "ConvertedOpportunityId")}
     near = in_account | roles | {str(each) for each in deals if each}
-    if books.asks_for_roleless(connection) or accounts.are_asked_for(connection):
+    if books.around(connection) or accounts.are_asked_for(connection):
         near |= select_ids(connection, _OF_ACCOUNTS, in_account)
     return near | select_ids(connection, _ROLES_OF, near)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any
 
@@ -17,7 +17,8 @@ from sqlalchemy import Connection, select
 from connector.base.facts import PEOPLE, Activity, OpportunityRole, Person, Prospect, Row
 from connector.base.json import JsonMap
 from connector.store import rows as values
-from connector.store.links import IDS, is_alone, rows_in
+from connector.store.books import ACCOUNT_DEALS, COLLEAGUES, ROLELESS
+from connector.store.links import IDS, is_alone, people_of_account, rows_in
 from connector.store.roleless import roleless
 from connector.store.rows import read_json
 from connector.store.schema import ACTIVITY, PROSPECT, RECORD, TRACK
@@ -66,9 +67,9 @@ class _Draft:
     former: dict[str, dict[str, JsonMap]] = field(default_factory=dict)
 
 
-def facts_of(connection: Connection, person_ids: Sequence[str], *, with_roleless: bool = False) -> list[Person]:
-    """In the order asked; people who do not exist (any more) are left out. ``with_roleless`` also finds opportunities
-    without contact roles."""
+def facts_of(connection: Connection, person_ids: Sequence[str], around: frozenset[str] = frozenset()) -> list[Person]:
+    """In the order asked; people who do not exist (any more) are left out. ``around``: what of their accounts, of
+    ``books.AROUND``."""
     refs = [each for each in person_ids if ":" in each]
     ids = [each for each in person_ids if ":" not in each]
     drafts = _drafts(connection, ids)
@@ -79,9 +80,23 @@ def facts_of(connection: Connection, person_ids: Sequence[str], *, with_roleless
     _add_activities(connection, drafts, owners, by_email)
     _add_opportunities(connection, drafts, owners)
     _add_memory(connection, drafts)
-    if with_roleless:
-        _add_roleless(connection, drafts)
-    return [_person(each, drafts[each]) for each in dict.fromkeys(person_ids) if each in drafts]
+    if around & {ROLELESS, ACCOUNT_DEALS}:
+        _add_roleless(connection, drafts, is_every=ACCOUNT_DEALS in around)
+    found = [_person(each, drafts[each]) for each in dict.fromkeys(person_ids) if each in drafts]
+    return _with_colleagues(connection, found, drafts) if COLLEAGUES in around else found
+
+
+def _with_colleagues(connection: Connection, people: Sequence[Person], drafts: Mapping[str, _Draft]) -> list[Person]:
+    accounts = {account for each in people if (account := drafts[each.id].account_id)}
+    in_account: dict[str, list[Person]] = defaultdict(list)
+    for each in facts_of(connection, sorted(people_of_account(connection, sorted(accounts)))):
+        in_account[str(each.fields.get("AccountId"))].append(each)
+    return [
+        replace(each, colleagues=tuple(other for other in in_account.get(account, ()) if other.id != each.id))
+        if (account := drafts[each.id].account_id)
+        else each
+        for each in people
+    ]
 
 
 def _person(person_id: str, draft: _Draft) -> Person:
@@ -203,12 +218,12 @@ def _add_opportunities(connection: Connection, drafts: Mapping[str, _Draft], own
         )
 
 
-def _add_roleless(connection: Connection, drafts: Mapping[str, _Draft]) -> None:
+def _add_roleless(connection: Connection, drafts: Mapping[str, _Draft], *, is_every: bool) -> None:
     accounts: dict[str, list[str]] = defaultdict(list)
     for person_id, draft in drafts.items():
         if draft.object in PEOPLE:
             accounts[draft.account_id or ""].append(person_id)
-    for person_id, opportunities in roleless(connection, accounts).items():
+    for person_id, opportunities in roleless(connection, accounts, is_every=is_every).items():
         drafts[person_id].roleless = opportunities
 
 

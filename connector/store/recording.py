@@ -116,11 +116,15 @@ def _mark(connection: Connection, object_name: str, changed: Sequence[_Changed])
     ids = [each.after["id"] for each in changed]
     if object_name in PEOPLE:
         people = _people_changed(connection, changed) | _accounts_of(connection, changed)
+        if books.COLLEAGUES in books.around(connection):
+            people |= links.people_of_account(connection, sorted(_moved_between(changed)))
     elif object_name == "Account":
         people = links.people_of_account(connection, ids)
         people |= set(ids) if accounts.are_asked_for(connection) else set()
     elif object_name == "Opportunity":
         people = links.people_of_opportunities(connection, ids) | _people_of_roleless(connection, ids)
+        if books.around(connection):  # the people of the account that it left
+            people |= links.people_of_account(connection, sorted(_moved_between(changed)))
     else:  # a role, a campaign member: whoever it named before and names now
         contacts = {each.after["contact_id"] for each in changed}
         contacts |= {each.before.contact_id for each in changed if each.before is not None}
@@ -132,8 +136,10 @@ def _mark(connection: Connection, object_name: str, changed: Sequence[_Changed])
 
 def _accounts_of(connection: Connection, changed: Sequence[_Changed]) -> set[str]:
     """The accounts that somebody came to or left, where the mapping looks at accounts as a whole."""
-    if not accounts.are_asked_for(connection):
-        return set()
+    return _moved_between(changed) if accounts.are_asked_for(connection) else set()
+
+
+def _moved_between(changed: Sequence[_Changed]) -> set[str]:
     found: set[str | None] = set()
     for each in changed:
         before = each.before.account_id if each.before is not None and each.before.live else None
@@ -144,8 +150,8 @@ def _accounts_of(connection: Connection, changed: Sequence[_Changed]) -> set[str
 
 
 def _people_of_roleless(connection: Connection, opportunities: Iterable[str]) -> set[str]:
-    """Whom opportunities concern while they have no roles, where the mapping asks for that."""
-    if not books.asks_for_roleless(connection):
+    """Whom opportunities concern besides those with roles, where the mapping asks for that."""
+    if not books.around(connection) & {books.ROLELESS, books.ACCOUNT_DEALS}:
         return set()
     return roleless.people_concerned(connection, [each for each in opportunities if each])
 
@@ -235,6 +241,9 @@ def _mark_of_activities(connection: Connection, rows: Sequence[Any]) -> None:
         emails=(row["email"] for row in rows if not row["crm_id"] and not row["prospect"]),
         prospects=(row["prospect"] for row in rows),
     )
+    if people and books.COLLEAGUES in books.around(connection):
+        accounts_of = links.select_ids(connection, _ACCOUNTS, people)
+        people |= links.people_of_account(connection, sorted(accounts_of))
     links.mark(connection, people)
 
 

@@ -1,7 +1,8 @@
-"""Opportunities without any contact role: whom they may concern, for mappings that ask.
+"""Opportunities that may concern people without a contact role of theirs, for mappings that ask.
 
-Such an opportunity may concern the people of its account, and the contact of the lead that was converted into it. Which
-of them it moves is the mapping's to say; here they are found, and marked when one of these opportunities changes.
+One without any role may concern the people of its account, and the contact of the lead that was converted into it. One
+with roles is known to the colleagues of those who have them. Which of them it moves is the mapping's to say; here they
+are found, and marked when one of these opportunities changes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ _HAS_ROLES = exists(
     select(ROLE_ROW.c.id).where(ROLE_ROW.c.opportunity_id == RECORD.c.id, ROLE_ROW.c.live).correlate(RECORD)
 )
 _COLUMNS = (RECORD.c.live, RECORD.c.object, RECORD.c.id, RECORD.c.account_id, RECORD.c.fields)
-_OF_ACCOUNTS = select(*_COLUMNS).where(RECORD.c.account_id.in_(IDS), not_(_HAS_ROLES))
+_EVERY_OF_ACCOUNTS = select(*_COLUMNS, _HAS_ROLES.label("has_roles")).where(RECORD.c.account_id.in_(IDS))
+_OF_ACCOUNTS = _EVERY_OF_ACCOUNTS.where(not_(_HAS_ROLES))
 _BY_ID = select(*_COLUMNS).where(RECORD.c.id.in_(IDS), not_(_HAS_ROLES))
 _ACCOUNT_OF = select(RECORD.c.account_id).where(RECORD.c.id.in_(IDS), RECORD.c.account_id.is_not(None))
 _CONVERTED = select(RECORD.c.object, RECORD.c.alias_of, RECORD.c.fields).where(RECORD.c.alias_of.in_(IDS))
@@ -32,13 +34,13 @@ _CONVERTED = select(RECORD.c.object, RECORD.c.alias_of, RECORD.c.fields).where(R
 _Found = dict[str, list[OpportunityRole]]  # person -> opportunities
 
 
-def roleless(connection: Connection, accounts: Mapping[str, Iterable[str]]) -> _Found:
-    """Opportunities that may concern people, by account id -> its people."""
+def roleless(connection: Connection, accounts: Mapping[str, Iterable[str]], *, is_every: bool) -> _Found:
+    """Opportunities that may concern people, by account id -> its people. ``is_every``: also those with roles."""
     found: _Found = defaultdict(list)
     people = sorted({person for group in accounts.values() for person in group})
-    for row in _live(rows_in(connection, _OF_ACCOUNTS, accounts)):
+    for row in _live(rows_in(connection, _EVERY_OF_ACCOUNTS if is_every else _OF_ACCOUNTS, accounts)):
         for person in accounts[row.account_id]:
-            found[person].append(_role(row, "account"))
+            found[person].append(_role(row, "colleagues" if row.has_roles else "account"))
     converted = _conversions(connection, people)
     for row in _live(rows_in(connection, _BY_ID, converted)):
         for person in converted[row.id]:

@@ -212,12 +212,12 @@ class Store:
         with self._read() as connection:
             return [(row.person_id, row.seq) for row in connection.execute(query)]
 
-    def facts_of(self, person_ids: Sequence[str], *, with_roleless: bool | None = None) -> list[Person]:
-        """Everything recorded of these people, in this order; those who do not exist are left out. ``with_roleless``
-        adds opportunities without contact roles (None: where the mapping in force asks for them)."""
+    def facts_of(self, person_ids: Sequence[str], *, around: frozenset[str] | None = None) -> list[Person]:
+        """Everything recorded of these people, in this order; those who do not exist are left out. ``around``: what of
+        their accounts besides (None: what the mapping in force asks for)."""
         with uncollected(), self._read() as connection:
-            wanted = books.asks_for_roleless(connection) if with_roleless is None else with_roleless
-            return people.facts_of(connection, person_ids, with_roleless=wanted)
+            wanted = books.around(connection) if around is None else around
+            return people.facts_of(connection, person_ids, wanted)
 
     def people_of_accounts(self, ids: Sequence[str]) -> dict[str, dict[str, tuple[str, str]]]:
         """Account -> person -> the stage reached by rules of their own, and the rule, as decided last."""
@@ -280,15 +280,15 @@ class Store:
         version: str,
         text: str = "",
         *,
-        roleless: bool = False,
+        around: frozenset[str] = frozenset(),
         rolls_up: bool = False,
         joins: Identity = NO_JOINS,
     ) -> None:
-        """The mapping in force from now on. Its text is kept, so that log entries stay readable. ``roleless``: it looks
-        at opportunities without contact roles. ``rolls_up``: it looks at accounts as a whole, which are marked.
-        ``joins``: how it joins records by e-mail; whom a change of that concerns is marked."""
+        """The mapping in force from now on. Its text is kept, so that log entries stay readable. ``around``: what of
+        people's accounts it looks at (``books.AROUND``). ``rolls_up``: it looks at accounts themselves, which are
+        marked. ``joins``: how it joins records by e-mail; whom a change of that concerns is marked."""
         with self._write() as connection:
-            books.set_setting(connection, "roleless", "yes" if roleless else "no")
+            books.set_setting(connection, "around", " ".join(sorted(around)))
             accounts.ask_for(connection, asked=rolls_up)
             identity.join_records(connection, joins)
             books.set_mapping(connection, version, text, self._clock.now())

@@ -81,7 +81,7 @@ stagez: 1
         ("stages:\n  - {name: A, when: {opportunity: {where: {IsWon: perhaps}}}}\n", "a checkbox is never perhaps"),
         ("stages:\n  - {name: A, when: {opportunity: {where: {Amount: {contains: x}}}}}\n", "no sense of a number"),
         ("stages:\n  - {name: A, when: {opportunity: {where: {Type: '>= 5'}}}}\n", "no sense of a text"),
-        ("stages:\n  - {name: A, when: {account: {opportunity: won}}}\n", "opportunity is not the API name"),
+        ("stages:\n  - {name: A, when: {account: {activity: inbound}}}\n", "activity is not the API name"),
         ("stages:\n  - {name: A, when: {field: {A__c: {after: {feld: B__c}}}}}\n", "not a number, a date, today or"),
         (GOOD + "calendar: {time_zone: Mars/Olympus}\n", "no time zone Mars/Olympus"),
         (GOOD + "calendar: {hours: {mon-fri: 9 to 5}}\n", "9 to 5 is not days and hours"),

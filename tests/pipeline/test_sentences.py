@@ -130,6 +130,11 @@ class Scene:
             self.told(step.get("prospect", {}), changes)
         for spec in as_list(step.get("activities", []), "kind"):
             self.does(spec)
+        for spec in as_list(step.get("colleagues", []), "kind"):
+            self.seen += 1
+            key = f"003{self.seen:09d}CCCAAA"
+            self.org.put("Contact", {"Id": key, "Email": f"{self.seen}@example.com", "AccountId": ACCOUNT})
+            self.does(spec, key)
 
     def field_of(self, name: str) -> str:
         return ATTRIBUTES.get(name, {}).get(self.object, name)
@@ -177,7 +182,7 @@ class Scene:
                 "IsClosed": is_closed,
                 "IsWon": is_won,
             }
-            row |= {"AccountId": ACCOUNT if via == "account" else None, **spec.get("fields", {})}
+            row |= {"AccountId": ACCOUNT if via in {"account", "colleagues"} else None, **spec.get("fields", {})}
             made = before["CreatedDate"] if before else sf_time(then)
             if before is None or any(
                 before.get(name) != value for name, value in row.items()
@@ -186,6 +191,11 @@ class Scene:
                 self.org.put("Opportunity", dates | row)
             if via == "conversion":
                 self.org.put("Lead", {"Id": RECORDS["Lead"][0], "ConvertedOpportunityId": row["Id"]})
+            if via == "colleagues":
+                colleague = {"Id": "003000000000008AAA", "Email": "col@example.com", "AccountId": ACCOUNT}
+                self.org.put("Contact", colleague)
+                role = {"Id": f"00K{key}", "ContactId": colleague["Id"], "OpportunityId": row["Id"]}
+                self.org.put("OpportunityContactRole", role | {"CreatedDate": made})
             if via == "role":
                 role = {
                     "Id": f"00K{key}",
@@ -207,14 +217,14 @@ class Scene:
         email = self.prospect.get("Email", EMAIL)
         self.page("pardot", SourcePage({}, (), (Prospect("pardot", "1", email, crm_id, self.prospect),)))
 
-    def does(self, spec: Mapping[str, Any]) -> None:
+    def does(self, spec: Mapping[str, Any], who: str | None = None) -> None:
         source, kind, now = spec.get("source", "salesforce"), spec["kind"], self.clock.now()
         first = now + span(spec["ahead"]) if "ahead" in spec else now - span(spec.get("ago", "1d"))
         attributes, through = dict(spec.get("attributes", {})), self.feeds.get(source, source)
         if source in self.feeds:
             attributes[FEEDS[through]] = source
         usual = Direction.OUTBOUND if kind in OUTBOUND else Direction.INBOUND
-        by, crm_id = spec.get("by", "crm_id"), None if self.object == "Prospect" else self.id
+        by, crm_id = spec.get("by", "crm_id"), who or (None if self.object == "Prospect" else self.id)
         for number in range(spec.get("count", 1)):
             self.seen += 1
             activity = Activity(
