@@ -41,15 +41,19 @@ class Practice:
     def credentials(self) -> dict[str, str]:
         """What a client needs: the first line that is printed."""
         given = self.org.credentials
-        return {
+        found = {
             "url": self.url,
             "access_token": given.access_token,
             "client_id": given.client_id,
             "client_secret": given.client_secret,
             "username": given.username,
             "private_key_file": str(given.private_key_file),
+            "refresh_token": given.refresh_token,
             "pardot_business_unit_id": self.pardot.business_unit_id,
         }
+        if self.marketo is not None:
+            found |= {"marketo_client_id": self.marketo.client_id, "marketo_client_secret": self.marketo.client_secret}
+        return found | ({"hubspot_token": self.hubspot.token} if self.hubspot is not None else {})
 
 
 @contextmanager

@@ -24,6 +24,19 @@ _LOGIN_HOSTS = ("login.salesforce.com", "test.salesforce.com")
 _JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _UNCHECKED: jwt.types.Options = {"verify_exp": False, "verify_aud": False, "verify_iat": False, "verify_nbf": False}
 _LONGEST_ASSERTION = timedelta(minutes=5)
+_SKEW = timedelta(seconds=30)  # clients' clocks; Salesforce's own tools ask for less than a second of life
+_MILLISECONDS = 1e11  # as seconds, the year 5138
+
+
+def _seconds(expires: Any) -> float:
+    """``exp`` as clients send it: seconds, as a number or as text, or milliseconds. 0 for what is no time."""
+    if isinstance(expires, bool):
+        return 0
+    try:
+        found = float(expires)
+    except (TypeError, ValueError):
+        return 0
+    return found / 1000 if found > _MILLISECONDS else found
 
 
 class Refused(Exception):
@@ -75,6 +88,27 @@ class Credentials:
     def expire(self) -> None:
         """Ends every session, as an admin may."""
         self._tokens.clear()
+
+    def revoke(self, token: str) -> bool:
+        """Ends a session, or with the refresh token all of them; whether there was such a token."""
+        if token and token == self.refresh_token:
+            self.refresh_token = ""
+            self.expire()
+            return True
+        return self._tokens.pop(token, None) is not None
+
+    def introspect(self, form: Mapping[str, str], authorization: str, url: str) -> dict[str, Any]:
+        """What the org says of a token to the app it was given to; asking does not extend the session. Raises
+        :class:`Refused`."""
+        self._check_client(form, authorization)
+        token = form.get("token", "")
+        used = self._tokens.get(token)
+        known = {"active": True, "scope": "api", "client_id": self.client_id, "username": self.username,
+                 "sub": f"{url}/id/{self.organization_id}/{self.user_id}"}  # fmt: skip
+        if used is not None and self._clock.now() - used <= self.session:
+            since, until = int(used.timestamp()), int((used + self.session).timestamp())
+            return {**known, "token_type": "access_token", "exp": until, "iat": since, "nbf": since}
+        return {**known, "token_type": "refresh_token"} if token and token == self.refresh_token else {"active": False}
 
     @cached_property
     def _key(self) -> rsa.RSAPrivateKey:
@@ -143,12 +177,12 @@ class Credentials:
         except jwt.PyJWTError:
             raise Refused("invalid_grant", "expired authorization code") from None
         now = self._clock.now().timestamp()
-        expires = claims.get("exp")
+        expires = _seconds(claims.get("exp"))
         if claims.get("iss") != self.client_id:
             raise Refused("invalid_client_id", "client identifier invalid")
-        if claims.get("aud") not in (*(f"https://{host}" for host in _LOGIN_HOSTS), url):
+        if str(claims.get("aud")).rstrip("/") not in (*(f"https://{host}" for host in _LOGIN_HOSTS), url):
             raise Refused("invalid_grant", "audience is invalid")
-        if not isinstance(expires, int | float) or not now < expires <= now + _LONGEST_ASSERTION.total_seconds():
+        if not now - _SKEW.total_seconds() < expires <= now + _LONGEST_ASSERTION.total_seconds():
             raise Refused("invalid_grant", "expired authorization code")
         if claims.get("sub") != self.username or not self.preauthorised:
             raise Refused("invalid_grant", "user hasn't approved this consumer")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from email.utils import format_datetime
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 import structlog
 import uvicorn
@@ -24,8 +24,8 @@ from starlette.types import Receive, Scope, Send
 
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.problems import Problem, not_found
+from practice_org.salesforce.rest import absent, oauth
 from practice_org.salesforce.rest import calls as rest
-from practice_org.salesforce.rest import oauth
 from practice_org.salesforce.rest.calls import Call, Reply
 from practice_org.salesforce.rest.resources import ROUTER
 from practice_org.serving import admin, wire
@@ -45,6 +45,7 @@ class PracticeApp(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not scope["path"].startswith("/practice"):
+            scope = normalised(scope)
             path = scope["path"]
             slow = self.org.faults.take("slow", path)
             if slow is not None:
@@ -62,7 +63,7 @@ def app(org: PracticeOrg, *, extra_routes: Sequence[BaseRoute] = (), url: str = 
     """The ASGI application. ``url`` is what sign-in answers as the instance (else what the client asked)."""
 
     async def data(request: Request) -> Response:
-        call = await _call(request)
+        call = await _call(request, url)
         return _respond(org, request, answer(org, call, request.url.path))
 
     async def token(request: Request) -> Response:
@@ -73,6 +74,18 @@ def app(org: PracticeOrg, *, extra_routes: Sequence[BaseRoute] = (), url: str = 
         reply = oauth.token(org, form, request.headers.get("authorization", ""), host, _instance(request, url))
         org.faults.path = ""
         return _respond(org, request, reply)
+
+    async def revoke(request: Request) -> Response:
+        form = dict(parse_qsl((await _body(request)).decode("utf-8", "replace"), keep_blank_values=True))
+        return _respond(org, request, oauth.revoke(org, {**request.query_params, **form}))
+
+    async def introspect(request: Request) -> Response:
+        form = dict(parse_qsl((await _body(request)).decode("utf-8", "replace"), keep_blank_values=True))
+        reply = oauth.introspect(org, form, request.headers.get("authorization", ""), _instance(request, url))
+        return _respond(org, request, reply)
+
+    async def beside(request: Request) -> Response:
+        return _respond(org, request, absent.outside(request.url.path, request.headers.get("accept", "")))
 
     async def userinfo(request: Request) -> Response:
         if not org.accepts(_bearer(request)):
@@ -88,11 +101,14 @@ def app(org: PracticeOrg, *, extra_routes: Sequence[BaseRoute] = (), url: str = 
     routes: list[BaseRoute] = [
         *extra_routes,
         Route("/services/oauth2/token", token, methods=["POST"]),
+        Route("/services/oauth2/revoke", revoke, methods=["GET", "POST"]),
+        Route("/services/oauth2/introspect", introspect, methods=["POST"]),
         Route("/services/oauth2/userinfo", userinfo, methods=["GET", "POST"]),
         Route("/id/{organization}/{user}", userinfo, methods=["GET"]),
         Route("/practice/{rest:path}", practice, methods=_ALL),
         Route("/health", health),
         Route("/services/data{rest:path}", data, methods=_ALL),
+        Route("/services/{kind}/{rest:path}", beside, methods=_ALL),
     ]
     return PracticeApp(org, routes, url)
 
@@ -113,8 +129,8 @@ async def _body(request: Request) -> bytes:
     return gzip.decompress(body) if request.headers.get("content-encoding", "").lower() == "gzip" else body
 
 
-async def _call(request: Request) -> Call:
-    match = _VERSION.match(request.url.path)
+async def _call(request: Request, url: str) -> Call:
+    match = _VERSION.match(request.scope["raw_path"].decode("latin-1"))
     headers = {name.lower(): value for name, value in request.headers.items()}
     try:
         body = await _body(request)
@@ -127,7 +143,23 @@ async def _call(request: Request) -> Call:
         dict(request.query_params),
         headers,
         body,
+        instance=_instance(request, url),
     )
+
+
+def normalised(scope: Scope) -> Scope:
+    """The request with one slash before its path and no ``..`` in it, as clients that join addresses send them; a
+    sign-in resource may also end with a slash. Inside a path an empty part stays one, and is not found."""
+    kept: list[str] = []
+    for part in scope["raw_path"].decode("latin-1").lstrip("/").split("/"):
+        if part == "..":
+            del kept[-1:]
+        elif part != ".":
+            kept.append(part)
+    path = "/" + "/".join(kept)
+    if path.startswith(("/services/oauth2/", "/id/")):
+        path = path.rstrip("/")
+    return {**scope, "raw_path": path.encode("latin-1"), "path": unquote(path)}
 
 
 def answer(org: PracticeOrg, call: Call, path: str) -> Reply:

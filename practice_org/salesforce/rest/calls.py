@@ -12,20 +12,22 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from practice_org.salesforce import values
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.problems import Problem, each, not_found
 from practice_org.salesforce.writing.results import Options
 
-NEWEST, OLDEST = 68, 50  # API versions served; older ones are retired here
+NEWEST, OLDEST = 68, 31  # API versions that answer; 21 to 30 retired in Summer '25
 _RELEASES = ("Spring", "Summer", "Winter")
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """``path`` is what follows ``/services/data/v60.0/``; header names are lower case; ``content`` is the parsed body
-    of a subrequest. ``transaction`` counts rows by object over a whole Composite request."""
+    """``path`` is what follows ``/services/data/v60.0/``, still percent-encoded; header names are lower case;
+    ``content`` is the parsed body of a subrequest; ``instance`` is the org's address as the client knows it.
+    ``transaction`` counts rows by object over a whole Composite request."""
 
     method: str
     version: str
@@ -35,6 +37,7 @@ class Call:
     body: bytes = b""
     content: Any = None
     transaction: Mapping[str, int] = field(default_factory=dict)
+    instance: str = ""
 
     @property
     def base(self) -> str:
@@ -103,7 +106,7 @@ class Router:
                     handler = handlers.get("GET" if call.method == "HEAD" else call.method)
                     if handler is None:
                         raise _not_allowed(call.method, handlers)
-                    return handler(org, call, **match.groupdict())
+                    return handler(org, call, **{key: unquote(text) for key, text in match.groupdict().items()})
             raise not_found()
         except Problem as problem:
             return refusal(problem)

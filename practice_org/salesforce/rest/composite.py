@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.problems import Problem
@@ -66,7 +66,7 @@ def _below(part: Mapping[str, Any], call: Call) -> tuple[str, str]:
     """Path under the version and query string of a subrequest's URL."""
     url = urlsplit(str(part.get("url", "")))
     match = re.match(r"/?(?:services/data/)?v[\d.]+/(.*)", url.path)
-    return unquote(match[1] if match else url.path.lstrip("/")), url.query
+    return match[1] if match else url.path.lstrip("/"), url.query
 
 
 def _rows(parts: list[Mapping[str, Any]]) -> Counter[str]:
@@ -103,7 +103,9 @@ def _sub(
     parameters = dict(parse_qsl(query, keep_blank_values=True))
     method = str(part.get("method", "GET")).upper()
     merged = {**call.headers, **headers}
-    return Call(method, call.version, path, parameters, merged, content=content, transaction=rows)
+    return Call(
+        method, call.version, path, parameters, merged, content=content, transaction=rows, instance=call.instance
+    )
 
 
 def _filled(value: Any, answers: Mapping[str, Reply]) -> Any:

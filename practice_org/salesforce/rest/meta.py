@@ -46,7 +46,7 @@ def routes(router: Router) -> None:
 
 def resources(org: PracticeOrg, call: Call) -> Reply:
     found = {name: f"{call.base}/{name}" for name in _RESOURCES}
-    return Reply(body={**found, "identity": f"/id/{org.organization_id}/{org.user_id}"})
+    return Reply(body={**found, "identity": f"{call.instance}/id/{org.organization_id}/{org.user_id}"})
 
 
 def describe_global(org: PracticeOrg, call: Call) -> Reply:

@@ -21,6 +21,21 @@ def token(org: PracticeOrg, form: Mapping[str, str], authorization: str, host: s
         return Reply(400, {"error": refused.error, "error_description": refused.description}, headers)
 
 
+def revoke(org: PracticeOrg, form: Mapping[str, str]) -> Reply:
+    """``/services/oauth2/revoke``: 200 and nothing, or 400 for a token that is none."""
+    if org.credentials.revoke(form.get("token", "")):
+        return Reply(200, "", content_type="text/html;charset=UTF-8")
+    return Reply(400, {"error": "invalid_token", "error_description": "invalid token"})
+
+
+def introspect(org: PracticeOrg, form: Mapping[str, str], authorization: str, url: str) -> Reply:
+    """``POST /services/oauth2/introspect``"""
+    try:
+        return Reply(body=org.credentials.introspect(form, authorization, url))
+    except Refused as refused:
+        return Reply(401, {"error": refused.error, "error_description": refused.description})
+
+
 def userinfo(org: PracticeOrg, url: str) -> dict[str, Any]:
     """``/services/oauth2/userinfo`` and ``/id/<org>/<user>``"""
     user = org.rows(f"SELECT Name, Email, Username FROM User WHERE Id = '{org.user_id}'")[0]

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
-from urllib.parse import unquote
 
 from practice_org.salesforce import ids, values
 from practice_org.salesforce.org import PracticeOrg
@@ -18,6 +17,8 @@ from practice_org.salesforce.storage import quoted
 from practice_org.salesforce.writing import dml, removal
 from practice_org.salesforce.writing.automation import Row
 from practice_org.salesforce.writing.results import RowResult
+
+_SAYS_WHAT_IT_DID = 46  # the version since which an upsert that changes a record answers with a body
 
 
 def routes(router: Router) -> None:
@@ -172,7 +173,7 @@ def _one(
     org: PracticeOrg, call: Call, spec: ObjectSpec, field: str, value: str
 ) -> tuple[FieldSpec, str | None, Reply | None]:
     found = _external(org, spec, field)
-    many = matching(org, spec, found, unquote(value))
+    many = matching(org, spec, found, value)
     if len(many) > 1:
         return found, None, Reply(300, [f"{call.base}/sobjects/{spec.name}/{one}" for one in many])
     return found, many[0] if many else None, None
@@ -207,10 +208,12 @@ def upsert(org: PracticeOrg, call: Call, name: str, field: str, value: str) -> R
         return several
     if one is not None:
         _change(org, call, spec, one)
+        if float(call.version) < _SAYS_WHAT_IT_DID:
+            return Reply(204)
         return Reply(200, {"id": one, "success": True, "errors": [], "created": False})
     row = dict(_writable(call.mapping()))
     if found.type != "id":
-        row[found.name] = unquote(value)
+        row[found.name] = value
     result = dml.create(org, spec, [row], call.options())[0]
     raise_for(result)
     return Reply(201, {"id": result.id, "success": True, "errors": [], "created": True})

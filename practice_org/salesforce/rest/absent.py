@@ -1,0 +1,86 @@
+"""What a real org offers and the practice org does not: each says so by its name, with the status that an org gives
+where the feature is not enabled. docs/practice-org.md lists them; a test holds the page to this table.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from practice_org.salesforce.org import PracticeOrg
+from practice_org.salesforce.problems import Problem
+from practice_org.salesforce.rest.calls import Call, Handler, Reply, Router
+
+_BULK_1 = (
+    '<?xml version="1.0" encoding="UTF-8"?><error xmlns="http://www.force.com/2009/06/asyncapi/dataload">'
+    "<exceptionCode>FeatureNotEnabled</exceptionCode><exceptionMessage>Async API not enabled</exceptionMessage></error>"
+)
+_SOAP_FAULT = (
+    '<?xml version="1.0" encoding="UTF-8"?>'
+    '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" '
+    'xmlns:sf="urn:fault.partner.soap.sforce.com"><soapenv:Body><soapenv:Fault>'
+    "<faultcode>sf:INVALID_OPERATION</faultcode><faultstring>INVALID_OPERATION: SOAP API login() is "
+    "disabled by default in this org.</faultstring>"
+    "</soapenv:Fault></soapenv:Body></soapenv:Envelope>"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """``below`` is a path under ``/services/data/v60.0/``, ``name`` what its refusal says."""
+
+    below: str
+    name: str
+
+
+RESOURCES = (
+    Absent("tooling", "Tooling API"),
+    Absent("metadata", "Metadata REST API"),
+    Absent("analytics", "Reports and Dashboards API"),
+    Absent("wave", "CRM Analytics API"),
+    Absent("chatter", "Chatter API"),
+    Absent("connect", "Connect REST API"),
+    Absent("actions", "Actions API"),
+    Absent("process", "Process API"),
+    Absent("search", "SOSL search"),
+    Absent("parameterizedSearch", "Parameterized search"),
+    Absent("support", "Knowledge support API"),
+    Absent("knowledgeManagement", "Knowledge management API"),
+    Absent("ui-api", "User Interface API"),
+    Absent("event", "Event schemas"),
+    Absent("quickActions", "Quick actions"),
+    Absent("tabs", "Tabs"),
+    Absent("theme", "Themes"),
+    Absent("appMenu", "App menu"),
+    Absent("licensing", "Licensing API"),
+    Absent("composite/graph", "Composite graph"),
+    Absent("async-queries", "Async SOQL"),
+    Absent("consent", "Consent API"),
+)
+
+
+def routes(router: Router) -> None:
+    for one in RESOURCES:
+        for pattern in (re.escape(one.below), re.escape(one.below) + "/.*"):
+            router.add(pattern, **dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), _refusing(one)))
+
+
+def _refusing(one: Absent) -> Handler:
+    def refuse(org: PracticeOrg, call: Call) -> Reply:
+        text = f"[{one.name}] is not enabled: the practice org does not offer it"
+        raise Problem(403, "FUNCTIONALITY_NOT_ENABLED", text)
+
+    return refuse
+
+
+def outside(path: str, accept: str) -> Reply:
+    """The answer to what stands beside ``/services/data``: Bulk API 1.0, SOAP and Apex REST."""
+    kind = path.split("/")[2].lower()
+    if kind == "async":
+        if "json" in accept:
+            body = {"exceptionCode": "FeatureNotEnabled", "exceptionMessage": "Async API not enabled"}
+            return Reply(400, body)
+        return Reply(400, _BULK_1, content_type="application/xml")
+    if kind == "soap":
+        return Reply(500, _SOAP_FAULT, content_type="text/xml")
+    return Reply(404, [Problem(404, "NOT_FOUND", f"Could not find a match for URL {path}").as_error()])
