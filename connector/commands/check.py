@@ -31,6 +31,7 @@ class CheckReport:
     mapping: str
     mistakes: list[Mistake] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    differs: list[str] = field(default_factory=list)  # what included tests say that is not so any more
     org: str | None = None
     reads: dict[str, list[str]] = field(default_factory=dict)
     writes: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class CheckReport:
                 {"file": each.file, "line": each.line, "what": each.what, "hint": each.hint} for each in self.mistakes
             ],
             "warnings": self.warnings,
+            "differs": self.differs,
             "reads": self.reads,
             "writes": self.writes,
             "sources": self.sources,
@@ -58,7 +60,7 @@ def run_check(settings: Settings) -> CheckReport:
     except MappingInvalid as error:
         report.mistakes = list(error.mistakes)
         return report
-    report.warnings = [*mapping.warnings, *_sources(mapping, settings)]
+    report.warnings, report.differs = [*mapping.warnings, *_sources(mapping, settings)], [*mapping.differs]
     report.sources = [name for name in switched_on(settings) if name not in mapping.off]
     objects = polled_objects(mapping)
     report.reads = {each.name: list(each.fields) for each in objects}
@@ -84,7 +86,8 @@ def check_files(files: Sequence[Path]) -> list[CheckReport]:
     for file in files:
         report = CheckReport(mapping=str(file))
         try:
-            report.warnings = [*load(str(file)).warnings]
+            mapping = load(str(file))
+            report.warnings, report.differs = [*mapping.warnings], [*mapping.differs]
         except MappingInvalid as error:
             report.mistakes = list(error.mistakes)
         except ConfigurationError as error:
@@ -185,5 +188,7 @@ def _notes(console: Console, report: CheckReport) -> None:
         console.print(f"[red]{shown(mistake.where)}:[/red] {shown(mistake.what)}", soft_wrap=True)
         if mistake.hint:
             console.print(f"  try: {shown(mistake.hint)}", soft_wrap=True)
+    for said in report.differs:
+        console.print(f"[dim]differs from what it includes:[/dim] {shown(said)}", soft_wrap=True)
     for warning in report.warnings:
         console.print(f"[yellow]warning:[/yellow] {shown(warning)}", soft_wrap=True)

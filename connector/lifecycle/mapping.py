@@ -29,6 +29,7 @@ class CompiledMapping:
         self.model = model
         self.texts = texts
         self.warnings = warnings
+        self.differs: tuple[str, ...] = ()  # what tests of included files say that is not so here
         self._from_texts = from_texts
 
     def __reduce__(self) -> tuple[Callable[..., CompiledMapping], tuple[object, ...]]:

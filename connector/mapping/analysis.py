@@ -27,6 +27,7 @@ def analyse(model: Model, notes: Notes, file: str) -> tuple[str, ...]:
         warnings += _never_winning(track)
         warnings += _unreached(track, model)
         warnings += _circles(track)
+    warnings += _behind(model.stage)
     return tuple(warnings)
 
 
@@ -69,6 +70,19 @@ def _unreached(track: Track, model: Model) -> Iterator[str]:
     for step in track.steps:
         if not step.rules and step.set_by != "people" and step.name not in led_to:
             yield (f"nothing leads to the {track.name} {step.name}; say when, or set_by: people if only people set it")
+
+
+def _behind(track: Track) -> Iterator[str]:
+    """Stages of the funnel that come after one beside it, as one does that is added to an included ladder."""
+    beside = ""
+    for step in track.steps:
+        if not step.funnel:
+            beside = beside or step.name
+        elif beside:
+            yield (
+                f"the stage {step.name} comes after {beside}, which is beside the funnel:"
+                f" place it with before: {beside}, or say funnel: false"
+            )
 
 
 def _circles(track: Track) -> Iterator[str]:

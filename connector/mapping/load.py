@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,15 @@ from connector.lifecycle.mapping import CompiledMapping
 from connector.mapping.analysis import analyse
 from connector.mapping.build import build
 from connector.mapping.examples import run_examples
-from connector.mapping.include import gather
+from connector.mapping.include import Gathered, gather
 from connector.mapping.mistakes import MappingInvalid, Mistake, Notes, Place, did_you_mean
 from connector.mapping.names import collect, read_ahead
-from connector.mapping.sections import ROOT
+from connector.mapping.sections import ROOT, TESTS
 from connector.mapping.shape import BAD, Reading
 from connector.mapping.tree import Map as TreeMap
-from connector.mapping.tree import plain
+from connector.mapping.tree import Tree, plain
 
-LANGUAGE = 1  # raised when the same mapping comes to mean something else
+LANGUAGE = 2  # raised when the same mapping comes to mean something else
 NOT_DECIDING = ("name", "description", "tests", "include")  # sections that do not change a decision
 PACKAGE = Path(__file__).resolve().parent.parent
 SHIPPED = (PACKAGE / "shipped_mappings", PACKAGE.parent / "mappings")  # in the wheel, in a checkout
@@ -77,15 +78,16 @@ def from_texts(texts: Mapping[str, str]) -> CompiledMapping:
 
 def _compile(file: str, read: Any) -> CompiledMapping:
     notes = Notes()
-    tree, texts = gather(file, read, notes)
-    if tree is None:
+    found = gather(file, read, notes)
+    if found.tree is None:
         raise MappingInvalid(notes.mistakes)
-    return compile_tree(tree, texts, file, notes)
+    return compile_tree(found, file, notes)
 
 
-def compile_tree(tree: TreeMap, texts: Mapping[str, str], file: str, notes: Notes) -> CompiledMapping:
+def compile_tree(found: Gathered, file: str, notes: Notes) -> CompiledMapping:
     """The mapping that a tree says. Raises MappingInvalid with what was noted before, and now."""
-    reading = Reading(notes)
+    assert found.tree is not None  # noqa: S101 - asked only then
+    tree, reading = found.tree, Reading(notes)
     collect(tree, reading)
     read_ahead(tree, reading)
     values = ROOT.read(tree, reading)
@@ -94,11 +96,22 @@ def compile_tree(tree: TreeMap, texts: Mapping[str, str], file: str, notes: Note
     if notes.mistakes or model is None:
         raise MappingInvalid(notes.mistakes)
     name = values["name"] or Path(file).stem
-    mapping = CompiledMapping(name, version_of(tree), model, texts, from_texts, warnings)
+    mapping = CompiledMapping(name, version_of(tree), model, found.texts, from_texts, warnings)
     run_examples(values["tests"], mapping, reading)
     if notes.mistakes:
         raise MappingInvalid(notes.mistakes)
+    mapping.differs = tuple(_differs(found.tests, mapping, reading))
     return mapping
+
+
+def _differs(tests: Mapping[str, Tree], mapping: CompiledMapping, reading: Reading) -> Iterator[str]:
+    """What the tests of included files say that is not so any more. That may be meant, so it is told and no mistake."""
+    for file, tree in tests.items():
+        notes = Notes()
+        examples = TESTS.read(tree, replace(reading, notes=notes))
+        if examples is not BAD:
+            run_examples([each for each in examples if each is not BAD], mapping, replace(reading, notes=notes))
+        yield from (f"{file}: {each.what}" for each in notes.mistakes)
 
 
 def version_of(tree: TreeMap) -> str:

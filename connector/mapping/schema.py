@@ -13,10 +13,22 @@ from connector.mapping.language import CONDITIONS, CONSTANT
 from connector.mapping.sections import ROOT
 from connector.mapping.shape import Block, Key, Shape
 
+NAMED = ("stage", "status", "rule", "move", "tag", "hand-off")  # entries that an including file can place and drop
+_PLACES: JsonObject = {
+    "drop": {"const": True, "description": "true: takes the included entry of this name out"},
+    "before": {"type": "string", "description": "places it right before this entry of the included file"},
+    "after": {"type": "string", "description": "places it right after this entry of the included file"},
+}
+
 
 def json_schema() -> JsonObject:
     """JSON Schema 2020-12."""
     definitions = {block.ref: block.definition() for block in blocks() if block is not ROOT}
+    for name in NAMED:
+        forms = definitions[name].get("anyOf", [definitions[name]])
+        next(each for each in forms if "properties" in each)["properties"] |= {
+            key: spec for key, spec in _PLACES.items() if name != "move" or key != "after"
+        }
     definitions |= {"condition": _condition(), "comparison": comparison.definition()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -332,6 +332,7 @@ _IDENTITY = Block(
     make_identity,
     doc="when records are one human, besides conversion and merge",
 )
+TESTS = ListOf(EXAMPLE, strict=True, lenient=True)
 ROOT = Block(
     "mapping",
     {
@@ -361,7 +362,7 @@ ROOT = Block(
         "tags": Key(ListOf(TAG, strict=True, lenient=True), "labels", ()),
         "dates": Key(DATES, DATES.doc),
         "write": Key(ListOf(WRITE, strict=True, lenient=True), "further fields that are written", ()),
-        "tests": Key(ListOf(EXAMPLE, strict=True, lenient=True), "example people, and what they must become", ()),
+        "tests": Key(TESTS, "example people, and what they must become", ()),
         "identity": Key(_IDENTITY, _IDENTITY.doc, Identity()),
     },
     doc="one mapping",

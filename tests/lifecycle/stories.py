@@ -15,6 +15,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from connector.base.facts import Prospect
+from connector.mapping.include import Gathered
 from connector.mapping.load import compile_tree
 from connector.mapping.mistakes import MappingInvalid, Notes, Place
 from connector.mapping.tree import Map, Scalar, Seq
@@ -290,7 +291,7 @@ def tree_of(value: Any) -> Any:
 def compiled(values: dict[str, Any]) -> Any:
     """The mapping; a random one that nobody could mean is skipped."""
     try:
-        mapping = compile_tree(tree_of(values), {}, "<story>", Notes())
+        mapping = compile_tree(Gathered(tree_of(values), {}, {}), "<story>", Notes())
     except MappingInvalid as error:
         assume(not all("can never hold" in each.what for each in error.mistakes))
         raise

@@ -12,6 +12,7 @@ import pytest
 from connector.lifecycle import decide
 from connector.mapping import MappingInvalid, load, loads
 from connector.mapping.examples import NOW, somebody
+from connector.mapping.include import Gathered
 from connector.mapping.load import compile_tree, shipped_names
 from connector.mapping.mistakes import Notes
 from connector.mapping.tree import Map, Scalar, Seq, parse_yaml
@@ -122,7 +123,7 @@ def test_mutated_values_never_give_a_traceback(trees, seed):
         for _ in range(dice.randint(1, 3)):
             tree = mutated_tree(tree, dice, others)
         if isinstance(tree, Map):
-            came.add(tried(lambda tree=tree: compile_tree(tree, {}, "fuzz.yaml", Notes())))
+            came.add(tried(lambda tree=tree: compile_tree(Gathered(tree, {}, {}), "fuzz.yaml", Notes())))
     assert came == {"loaded", "refused"}
 
 

@@ -146,6 +146,45 @@ def test_a_mapping_pickles_as_its_text():
     assert (again.name, again.version, again.texts) == (mapping.name, mapping.version, mapping.texts)
 
 
+INCLUDING = """
+include: lead-liaison
+stages:
+  - {name: Evangelist, drop: true}
+  - {name: Alumni, before: Disqualified, when: {country: XX}}
+  - {name: Engaged, after: Marketing Qualified}
+moves: [{name: put on a deal later, from: [Disqualified, Other]}, {name: won a deal later, drop: true}]
+"""
+
+
+def test_an_including_file_drops_and_places_entries():
+    mapping = loads(INCLUDING)
+    names = [stage.name for stage in mapping.stages]
+    assert names[1:5] == ["Suspect", "Marketing Qualified", "Engaged", "Sales Qualified"]
+    assert names[-3:] == ["Alumni", "Disqualified", "Other"]
+    assert [move.name for move in mapping.model.stage.moves] == ["put on a deal later"]
+    assert not mapping.warnings
+
+
+def test_what_an_including_file_cannot_place_or_drop_is_told():
+    found = mistakes(INCLUDING.replace("name: Evangelist", "name: Evangalist").replace("before: Dis", "before: Dus"))
+    assert (4, "there is no Evangalist to drop", "did you mean Evangelist?") in found
+    assert (5, "there is no Dusqualified to stand before", "did you mean Disqualified?") in found
+    assert "stage has no key drop" in mistakes(GOOD.replace("name: A,", "name: A, drop: true,"))[0][1]
+
+
+def test_a_stage_that_lands_behind_those_beside_the_funnel_is_told():
+    [warning] = loads("include: lead-liaison\nstages: [{name: Alumni, when: {country: XX}}]\n").warnings
+    assert "the stage Alumni comes after Evangelist, which is beside the funnel: place it with before: Evang" in warning
+
+
+def test_the_tests_of_an_included_file_are_run_and_what_differs_is_told():
+    assert loads("include: lead-liaison\n").differs == ()
+    differs = loads("include: lead-liaison\nactivities: {ignore: none}\n").differs
+    assert len(differs) == 1
+    assert "stage is Engaged, not Suspect" in differs[0]
+    assert differs[0].startswith("lead-liaison: the test 'nobody without an address")
+
+
 def test_a_file_that_includes_another_adds_to_it_and_overrides_it(tmp_path):
     (tmp_path / "mine.yaml").write_text(
         "include: lead-liaison\nstages:\n  - {name: Engaged, when: {activity: form_submit}}\n  - name: Alumni\n"

@@ -55,7 +55,10 @@ handoff:
     when: {stage: ">= Customer"}
     unless: never
     owner: [{round_robin: [ann@example.com, ben@example.com, cat@example.com]}]
-tags: [{name: warm, when: {activity: {direction: inbound, within: 3d}}}]
+tags:
+  - {name: warm, when: {activity: {direction: inbound, within: 3d}}}
+  - {name: group, when: {account: {people: {count: 2, activity: {direction: inbound, within: 3d}}}}}
+  - {name: dealing, when: {account: {opportunity: open}}}
 gate: {lock: {field: {Locked__c: true}}}
 """
 ACCOUNTS = ("001000000000001AAA", "001000000000002AAA")
