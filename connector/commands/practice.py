@@ -109,7 +109,7 @@ def _values(mapping: CompiledMapping, track: str, object_name: str) -> list[str]
     """What a picklist of this track must hold."""
     if track == "tags":
         return [tag.name for tag in mapping.model.tags]
-    steps = {each.name: each.steps for each in mapping.model.tracks}
+    steps = {each.name: each.steps for each in mapping.model.tracks} | {"stage": mapping.stages}
     of = "stage" if track in {"highest_stage", "account_stage"} else track
     return list(dict.fromkeys(step.value(object_name) for step in steps.get(of, ())))
 

@@ -84,7 +84,8 @@ def _tracks(mapping: CompiledMapping | None) -> dict[str, list[str]]:
     """Tracks with their values in the mapping's order."""
     if mapping is None:
         return {"stage": [], "status": []}
-    return {track.name: [step.name for step in track.steps] for track in mapping.model.tracks}
+    found = {track.name: [step.name for step in track.steps] for track in mapping.model.tracks}
+    return found | {"stage": [step.name for step in mapping.stages]}
 
 
 def _out_of_reports(mapping: CompiledMapping | None) -> list[str]:

@@ -31,6 +31,7 @@ def decide(person: Person, mapping: CompiledMapping, now: datetime, assigner: As
     assigner = assigner or Assigner()
     program = mapping.programs[person.object]
     view = look_at(person, program, now, assigner.owners)
+    program = program.of(view) if program.segments else program
     if program.lock is not None and program.lock(view):
         return Decision(person.id, locked(view, program), view.review)
     tracks = _ladders(view, program)

@@ -60,6 +60,7 @@ def explain(person: Person, mapping: CompiledMapping, now: datetime, assigner: A
     program = mapping.programs[person.object]
     decision = decide(person, mapping, now, assigner)
     view = look_at(person, program, now, assigner.owners if assigner else NO_OWNERS)
+    program = program.of(view)
     tracks = []
     for decided in decision.tracks:
         look, go_on = _LOOKS[decided.track]

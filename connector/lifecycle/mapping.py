@@ -37,7 +37,7 @@ class CompiledMapping:
 
     @property
     def stages(self) -> tuple[Step, ...]:
-        return self.model.stage.steps
+        return self.model.stages
 
     @property
     def identity(self) -> Identity:

@@ -95,6 +95,15 @@ class Track:
 
 
 @dataclass(frozen=True)
+class Segment:
+    """People with a ladder of their own: those for whom ``when`` holds."""
+
+    name: str
+    when: Condition
+    stage: Track
+
+
+@dataclass(frozen=True)
 class Identity:
     """When records are one human besides conversion and merge. ``by_email``: records with the same e-mail address are,
     unless more than ``at_most`` have it; the one of the first object in ``prefer`` leads, and among those the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from connector.base.facts import PEOPLE
@@ -15,11 +15,12 @@ from connector.lifecycle.deals import DealPolicy
 from connector.lifecycle.handoff import Handoff, Handoffs
 from connector.lifecycle.ladder import Ladder
 from connector.lifecycle.measures import HandedOff, ResponseTime
-from connector.lifecycle.model import Identity, Track
+from connector.lifecycle.model import Identity, Segment, Step, Track
 from connector.lifecycle.opportunity import HasOpportunity
 from connector.lifecycle.score import Score, Scorer, Threshold
 from connector.lifecycle.sources import Declared, Sieve
 from connector.lifecycle.tags import Labeller, Tag
+from connector.lifecycle.view import View
 from connector.lifecycle.whereabouts import OwnedBy, StandsAt, StandsFor
 from connector.lifecycle.written import FieldsBeside, Written
 
@@ -48,14 +49,25 @@ class Model:
     sources: tuple[Declared, ...] = ()
     written: tuple[Written, ...] = ()
     away: tuple[tuple[str, Comparison], ...] = ()  # of fields of User: who is away
+    segments: tuple[Segment, ...] = ()
 
     @property
     def tracks(self) -> tuple[Track, ...]:
-        return (self.stage,) if self.status is None else (self.stage, self.status)
+        ladders = (self.stage, *(each.stage for each in self.segments))
+        return ladders if self.status is None else (*ladders, self.status)
+
+    @cached_property
+    def stages(self) -> tuple[Step, ...]:
+        """Of all ladders, each name once; those of the general one first."""
+        found: dict[str, Step] = {}
+        for track in self.tracks:
+            for step in track.steps if track.name == "stage" else ():
+                found.setdefault(step.name, step)
+        return tuple(found.values())
 
     def conditions(self) -> Iterator[Condition]:
         """Every condition, outermost only."""
-        optional = [self.lock, self.deals.counts]
+        optional = [self.lock, self.deals.counts, *(each.when for each in self.segments)]
         for track in self.tracks:
             yield from (rule.when for step in track.steps for rule in step.rules)
             yield from (move.when for move in track.moves)
@@ -96,7 +108,7 @@ class Model:
             found["owner"] = dict(OWNER_FIELDS)
         found |= {"tags": dict(self.tag_fields), "highest_stage": dict(self.highest)}
         if self.dates is not None:
-            for step in self.stage.steps:
+            for step in self.stages:
                 for what, name in self.dates.fields(step.name).items():
                     found[f"{what} {step.name}"] = dict.fromkeys(self.stage.fields, name)
         found |= {each.track: dict(each.fields) for each in self.written}
@@ -117,7 +129,8 @@ class Model:
 
 @dataclass
 class Program:
-    """A model compiled for the people of one object."""
+    """A model compiled for the people of one object. ``segments``: the programs of those who have a ladder of their
+    own, with the test that says who they are."""
 
     model: Model
     object_name: str
@@ -139,6 +152,14 @@ class Program:
         self.is_intertwined = any(looks_ahead(condition) for condition in stage_conditions(model))
         self.deals = None if model.deals.is_default else model.deals
         self.sieve = Sieve(model.sources) if model.sources else None
+        self.segments = tuple(
+            (each.when.compile(name), Program(replace(model, stage=each.stage, segments=()), name))
+            for each in model.segments
+        )
+
+    def of(self, view: View) -> Program:
+        """The program that decides this person: of the first segment they are in."""
+        return next((program for test, program in self.segments if test(view)), self)
 
 
 def stage_conditions(model: Model) -> Iterator[Condition]:

@@ -27,7 +27,7 @@ def analyse(model: Model, notes: Notes, file: str) -> tuple[str, ...]:
         warnings += _never_winning(track)
         warnings += _unreached(track, model)
         warnings += _circles(track)
-    warnings += _behind(model.stage)
+        warnings += _behind(track) if track.name == "stage" else ()
     return tuple(warnings)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from connector.base.json import JsonMap, JsonObject
-from connector.lifecycle.model import Manual, Move, Rule, Step, Track
+from connector.lifecycle.model import Manual, Move, Rule, Segment, Step, Track
 from connector.lifecycle.program import Model
 from connector.lifecycle.score import Score, Threshold
 from connector.lifecycle.tags import Tag
@@ -43,9 +43,16 @@ def build(values: JsonMap, reading: Reading) -> Model:
         account_field=fields["account_stage"],
         identity=values["identity"],
         sources=values["sources"],
+        segments=tuple(_segments(values, fields, gate["stage"] or NO_GATE, reading)),
         away=tuple((values["owners"] or {}).get("away") or ()),
         written=tuple(_written(values["write"], reading)),
     )
+
+
+def _segments(values: JsonMap, fields: JsonMap, gate: JsonMap, reading: Reading) -> Iterator[Segment]:
+    for each in values["segments"]:
+        said = {**values, "moves": each["moves"]}
+        yield Segment(each["name"], each["for"], _track("stage", each["stages"], said, fields, gate, reading))
 
 
 def _written(entries: Iterable[Written], reading: Reading) -> Iterator[Written]:

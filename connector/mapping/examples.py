@@ -222,6 +222,8 @@ def _fields(step: JsonMap, object_name: str, mapping: CompiledMapping, reading: 
         field = track.fields.get(object_name)
         if value is not None and field is not None:
             named = next((each for each in track.steps if each.name == value), None)
+            if named is None and field in fields:
+                continue  # a stage of another ladder
             fields[field] = None if value == "none" else named.value(object_name) if named else value
     return fields
 
@@ -312,7 +314,8 @@ def _wrong(expect: JsonMap, person: Person, decision: Decision, mapping: Compile
             continue
         track = tracks.get(name)
         found = track.value if track else None
-        shown = _name_of(name, found, person.object, mapping)
+        at = track.memory.get("at") if track and found else None  # tells steps apart that share a value
+        shown = at or _name_of(name, found, person.object, mapping)
         if str(wanted) not in {shown or "none", found or "none"}:
             reason = f" ({track.reason})" if track else ""
             yield f"{name} is {shown or 'none'}, not {wanted}{reason}"
@@ -337,10 +340,8 @@ def _wrong_tags(wanted: tuple[Any, ...], tracks: JsonMap, mapping: CompiledMappi
 
 
 def _name_of(track: str, value: str | None, object_name: str, mapping: CompiledMapping) -> str | None:
-    for each in mapping.model.tracks:
-        if each.name == track:
-            return next((step.name for step in each.steps if step.value(object_name) == value), value)
-    return value
+    steps = (step for each in mapping.model.tracks if each.name == track for step in each.steps)
+    return next((step.name for step in steps if step.value(object_name) == value), value)
 
 
 def _stamp(at: datetime) -> str:

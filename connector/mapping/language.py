@@ -128,13 +128,15 @@ class Steps(Shape):
         name = NameOf(self.kind).read(Scalar(signed[2].strip(), tree.place, signed[2]), reading)
         if name is BAD:
             return BAD
-        names = list(reading.names.get(f"{self.kind} in order", reading.names[self.kind]))
-        if name not in names:
-            return reading.bad(
-                tree.place, f"{name} is beside the funnel: no stage is before or behind it", "name stages"
-            )
-        at, sign = names.index(name), signed[1]
-        chosen = names[at if sign == ">=" else at + 1 :] if sign[0] == ">" else names[: at + 1 if sign == "<=" else at]
+        ladders = reading.ladders if self.kind == "stage" else [list(reading.names[self.kind])]
+        if not any(name in ladder for ladder in ladders):
+            what = f"{name} is beside the funnel: no stage is before or behind it"
+            return reading.bad(tree.place, what, "name the stages that you mean")
+        chosen: dict[str, None] = {}
+        for names in ladders:
+            at, sign = names.index(name) if name in names else -1, signed[1]
+            there = names[at if sign == ">=" else at + 1 :] if sign[0] == ">" else names[: at + (sign == "<=")]
+            chosen |= dict.fromkeys(there) if at >= 0 else {}
         return tuple(chosen) or reading.bad(
             tree.place, f"no {self.kind} is {sign} {name}", "it is at the end of the list"
         )

@@ -19,7 +19,13 @@ def collect(tree: Map, reading: Reading) -> None:
     """Fills ``reading`` with names; two of one name are a mistake."""
     for section, kind in NAMED_LISTS.items():
         reading.names[kind] = _names(tree.items.get(section), kind, reading)
-    reading.names["stage in order"] = _in_order(tree.items.get("stages"), reading.names["stage"])
+    reading.ladders = [_in_order(tree.items.get("stages"), reading.names["stage"])]
+    segments = tree.items.get("segments")
+    for segment in segments.items if isinstance(segments, Seq) else ():
+        if isinstance(segment, Map):
+            theirs = _names(segment.items.get("stages"), "stage", reading)
+            reading.ladders.append(_in_order(segment.items.get("stages"), theirs))
+            reading.names["stage"] = theirs | reading.names["stage"]
     reading.names["stage or status"] = reading.names["stage"] | reading.names["status"]
     conditions = tree.items.get("conditions")
     if isinstance(conditions, Map):
@@ -70,14 +76,14 @@ def _names(tree: Tree | None, kind: str, reading: Reading) -> dict[str, Place]:
     return found
 
 
-def _in_order(tree: Tree | None, names: dict[str, Place]) -> dict[str, Place]:
+def _in_order(tree: Tree | None, names: dict[str, Place]) -> list[str]:
     """Without the stages beside the funnel: nothing is before or behind those."""
     beside = set()
     for item in tree.items if isinstance(tree, Seq) else ():
         funnel, name = (item.items.get(key) if isinstance(item, Map) else None for key in ("funnel", "name"))
         if isinstance(funnel, Scalar) and funnel.value is False and isinstance(name, Scalar):
             beside.add(name.text.strip())
-    return {name: place for name, place in names.items() if name not in beside}
+    return [name for name in names if name not in beside]
 
 
 def _attributes(tree: Tree | None, reading: Reading) -> None:

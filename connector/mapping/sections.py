@@ -126,6 +126,16 @@ MOVE = Block(
     with_place,
     doc="a named exception: out of a step, back or forward, although the rules would not",
 )
+SEGMENT = Block(
+    "segment",
+    {
+        "name": Key(NAME, "what these people are called", required=True),
+        "for": Key(CONDITION, "people for whom this holds", required=True),
+        "stages": Key(ListOf(STAGE, strict=True, lenient=True), "their stages, in order", required=True),
+        "moves": Key(ListOf(MOVE, strict=True, lenient=True), "named exceptions to the gate", ()),
+    },
+    doc="people with stages of their own, such as a business unit or partners",
+)
 GATE_STAGE = {
     "direction": Key(Word(("forward", "both")), "forward: rules never lower it; both: it follows the rules", None),
     "manual": Key(ManualShape(), "how long a value that a person set stays", Manual()),
@@ -350,6 +360,9 @@ ROOT = Block(
         "stages": Key(ListOf(STAGE, strict=True, lenient=True), "the stages, in order", required=True),
         "statuses": Key(ListOf(STATUS, strict=True, lenient=True), "the lead statuses, in order"),
         "rules": Key(ListOf(_RULE, strict=True, lenient=True), "further rules", ()),
+        "segments": Key(
+            ListOf(SEGMENT, strict=True, lenient=True), "people with a ladder of their own, the first counts", ()
+        ),
         "calendar": Key(CALENDAR, CALENDAR.doc, Calendar()),
         "gate": Key(GATE, GATE.doc),
         "moves": Key(ListOf(MOVE, strict=True, lenient=True), "named exceptions to the gate", ()),

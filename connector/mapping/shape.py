@@ -39,6 +39,7 @@ class Reading:
     notes: Notes
     names: dict[str, dict[str, Place]] = field(default_factory=dict)
     attributes: dict[str, Mapping[str, str]] = field(default_factory=dict)  # name -> object -> field
+    ladders: list[list[str]] = field(default_factory=list)  # the stages of the funnel in order, of each ladder
     ignored_kinds: frozenset[str] = frozenset()
     tag_fields: Mapping[str, str] = field(default_factory=dict)
     tag_separator: str = ";"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from connector.lifecycle import decide, explain
 from connector.mapping import loads
 from tests.cases import cases
-from tests.lifecycle.someone import DAY, NOW, deal, did, person, stage_of, track
+from tests.lifecycle.someone import DAY, NOW, deal, did, person, stage_of, track, written
 
 
 def fits(condition, someone, now=NOW):
@@ -107,3 +107,39 @@ def test_a_draining_score_is_looked_at_again_before_it_changes(done):
         assert track(before, "score").value == track(decision, "score").value
         now = decision.review_at
     assert level(someone, now + 900 * DAY) == level(someone, now)
+
+
+SEGMENTS = """
+stages:
+  - {name: Lead, when: always}
+  - {name: Qualified, when: {activity: form_submit}}
+  - {name: Customer, when: {opportunity: won}}
+segments:
+  - name: partners
+    for: {lead_source: Partner}
+    stages:
+      - {name: Registered, value: Lead, when: always}
+      - {name: Trained, value: Qualified, when: {activity: event_attend}}
+      - {name: Gone, set_by: people, funnel: false}
+    moves: [{from: Gone, to: Registered, when: {activity: {kind: event_attend, since: stage}}}]
+tags: [{name: far, when: {stage: ">= Trained"}}, {name: customer, when: {stage: ">= Qualified"}}]
+fields: {tags: Tags__c}
+"""
+
+
+def test_people_of_a_segment_have_a_ladder_of_their_own_and_the_same_values():
+    mapping = loads(SEGMENTS)
+    partner = person(LeadSource="Partner", did=[did("form_submit")])
+    assert stage_of(partner, mapping) == "Lead"
+    trained, decision = written(replace(partner, activities=(*partner.activities, did("event_attend"))), mapping)
+    assert (track(decision).value, track(decision).memory["at"]) == ("Qualified", "Trained")
+    assert trained.fields["Tags__c"] == "far", "what comes before or behind a stage is asked of the ladder it is in"
+    assert stage_of(person(did=[did("form_submit")]), mapping) == "Qualified"
+    _, decision = written(replace(trained, fields={**trained.fields, "LeadSource": "Web"}), mapping)
+    assert track(decision).memory["at"] == "Qualified", "who leaves the segment stands where the value says"
+    assert [each.name for each in mapping.stages] == ["Lead", "Qualified", "Customer", "Registered", "Trained", "Gone"]
+    gone = replace(trained, fields={**trained.fields, "Lifecycle_Stage__c": "Gone"})
+    gone, _ = written(gone, mapping)
+    back = replace(gone, activities=(*gone.activities, did("event_attend", -1, key="again")))
+    decided = track(decide(back, mapping, NOW + 2 * DAY))
+    assert (decided.value, decided.memory["at"]) == ("Lead", "Registered"), "by the move of the segment"

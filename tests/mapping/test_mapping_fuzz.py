@@ -70,7 +70,7 @@ def mutated_text(text, dice):
 def test_mutated_texts_never_give_a_traceback(seed):
     dice = random.Random(seed)  # noqa: S311 - a repeatable test
     came = set()
-    for _ in range(40):
+    for _ in range(60):
         text = mutated_text(dice.choice(SNIPPETS), dice)
         source = text if dice.random() < 0.8 else text.encode("utf-8", "surrogatepass")
         came.add(tried(lambda source=source: loads(source, "fuzz.yaml")))

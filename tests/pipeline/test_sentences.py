@@ -278,12 +278,10 @@ class Scene:
         if key == "tags":
             ours = {tag.name for tag in self.mapping.model.tags}
             return {part.strip() for part in (value or "").split(self.mapping.model.tag_separator)} & ours
-        for track in self.mapping.model.tracks:
-            if track.name == key:
-                named = [step.name for step in track.steps if step.value(self.object) == value]
-                at = memory.get(key, {}).get("at")  # tells steps apart that share a value
-                return at if at in named else named[0] if named else value
-        return value
+        steps = [step for track in self.mapping.model.tracks if track.name == key for step in track.steps]
+        named = [step.name for step in steps if step.value(self.object) == value]
+        at = memory.get(key, {}).get("at")  # tells steps apart that share a value
+        return at if at in named else named[0] if named else value
 
 
 def wanted(expect: Mapping[str, Any]) -> dict[str, Any]:
