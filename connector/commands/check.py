@@ -11,9 +11,10 @@ from rich.console import Console
 from connector.base.clock import SystemClock
 from connector.base.errors import ConfigurationError, Refused
 from connector.base.json import JsonMap, JsonObject
-from connector.base.ports import PolledObject
+from connector.base.ports import PolledObject, Read
 from connector.base.settings import Settings
 from connector.commands.screen import grid, out, print_json, shown
+from connector.lifecycle.ladder import UNKNOWN, Ladder
 from connector.mapping import CompiledMapping, MappingInvalid, Mistake, check_org, load
 from connector.pipeline.optional_fields import NOTHING_OF_IT, missing_fields, with_optional
 from connector.pipeline.owners import look_up_owners
@@ -69,6 +70,7 @@ def run_check(settings: Settings) -> CheckReport:
         with open_client(settings, SystemClock()) as salesforce:
             report.org = salesforce.identity()
             report.mistakes = check_org(mapping, describes(salesforce, mapping)) + _owners(mapping, salesforce)
+            report.warnings += _in_use(mapping, salesforce) if not report.mistakes else ()
             for each in objects:
                 missing = missing_fields(salesforce, each.name, each.optional)
                 if each.may_lack and NOTHING_OF_IT in missing:
@@ -112,6 +114,26 @@ def _sources(mapping: CompiledMapping, settings: Settings) -> Iterator[str]:
             yield f"{where}{through} is not switched on by settings: set {needed}"
         if each.name == "hubspot" and each.deals and "deals" not in settings.hubspot_reads.replace(" ", "").split(","):
             yield f"{where} counts deals as opportunities, and reads none: add deals to CONNECTOR_HUBSPOT_READS"
+
+
+def _in_use(mapping: CompiledMapping, salesforce: SalesforceClient) -> Iterator[str]:
+    """Values that people have and the mapping does not know: another ladder was here before."""
+    written = {(each.name, name): api for each in mapping.model.tracks for name, api in each.fields.items()}
+    for (track, name), api in sorted(written.items()):
+        soql = f"SELECT {api}, COUNT(Id) people FROM {name} WHERE {api} != null GROUP BY {api}"
+        try:
+            rows = salesforce.read([Read(name, soql)]).pages[name].rows
+        except Refused as error:
+            yield f"the values of {name}.{api} in use could not be counted: {error.what}"
+            continue
+        ladders = [Ladder(each, name) for each in mapping.model.tracks if each.name == track]
+        for row in sorted(rows, key=lambda each: -int(each["people"])):
+            value = str(row[api])
+            if all(ladder.position_of(value, {}) == UNKNOWN for ladder in ladders):
+                yield (
+                    f"{int(row['people']):,} x {name}.{api} is {value}, which is no {track} of the mapping: they are"
+                    f" left alone; to take them over write migrate: {{{track}: {{{value}: ...}}}}"
+                )
 
 
 def _no_bounces(each: PolledObject, missing: Sequence[str]) -> Iterator[str]:

@@ -52,6 +52,11 @@ class Ladder:
         self._by_value: dict[str, int] = {}
         for position, step in enumerate(self.steps):
             self._by_value.setdefault(fold(step.value(self.object_name)), position)
+        self._former = {
+            fold(old): self.positions[name]
+            for old, name in self.track.migrate.items()
+            if name in self.positions and fold(old) not in self._by_value
+        }
         self.rules: tuple[CompiledRule, ...] = tuple(  # the furthest step's first
             (position, rule, rule.when.compile(self.object_name))
             for position, step in reversed(list(enumerate(self.steps)))
@@ -83,7 +88,12 @@ class Ladder:
         remembered = self.positions.get(memory.get("at", ""), UNKNOWN)
         if remembered >= 0 and self.values[remembered] == value:
             return remembered
-        return self._by_value.get(fold(value), UNKNOWN)
+        known = self._by_value.get(fold(value))
+        return self._former.get(fold(value), UNKNOWN) if known is None else known
+
+    def is_former(self, value: str) -> bool:
+        """Whether it is what a step was called before, which is written anew."""
+        return bool(self._former) and fold(value) in self._former
 
     def answer(self, view: View) -> tuple[int, Rule | None]:
         """The furthest step with a rule that holds."""

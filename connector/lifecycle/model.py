@@ -82,7 +82,8 @@ class Move:
 @dataclass(frozen=True)
 class Track:
     """Ordered steps. ``forward``: rules never move anybody back, but for ``moves``. ``stages``: it is only decided for
-    people at one of these stages (None: for all); ``outside`` says what happens to the value of the others."""
+    people at one of these stages (None: for all); ``outside`` says what happens to the value of the others.
+    ``migrate``: what steps were called before -> their names."""
 
     name: str  # "stage" | "status"
     steps: tuple[Step, ...]
@@ -92,6 +93,7 @@ class Track:
     moves: tuple[Move, ...] = ()
     stages: tuple[str, ...] | None = None
     outside: str = "leave"  # "leave" | "clear"
+    migrate: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,7 @@ def _track(
         moves=tuple(_moves(name, values["moves"], reading)),
         stages=gate.get("stages"),
         outside=gate.get("outside", "leave"),
+        migrate=(values["migrate"] or {}).get(name) or {},
     )
 
 

@@ -126,6 +126,14 @@ MOVE = Block(
     with_place,
     doc="a named exception: out of a step, back or forward, although the rules would not",
 )
+MIGRATE = Block(
+    "migrate",
+    {
+        "stage": Key(MapOf(NameOf("stage"), key_words="an old value"), "old value of the field -> stage"),
+        "status": Key(MapOf(NameOf("status"), key_words="an old value"), "old value of the field -> lead status"),
+    },
+    doc="what the org calls stages and statuses from before; people who have such a value get the new one",
+)
 SEGMENT = Block(
     "segment",
     {
@@ -363,6 +371,7 @@ ROOT = Block(
         "segments": Key(
             ListOf(SEGMENT, strict=True, lenient=True), "people with a ladder of their own, the first counts", ()
         ),
+        "migrate": Key(MIGRATE, MIGRATE.doc),
         "calendar": Key(CALENDAR, CALENDAR.doc, Calendar()),
         "gate": Key(GATE, GATE.doc),
         "moves": Key(ListOf(MOVE, strict=True, lenient=True), "named exceptions to the gate", ()),

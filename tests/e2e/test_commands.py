@@ -181,6 +181,20 @@ def test_check_finds_what_the_org_lacks(connected, served):
     assert any("Lifecycle_Stage__c" in each["what"] for each in only_document(done)["mistakes"])
 
 
+def test_check_counts_values_in_use_that_the_mapping_does_not_know(connected, served):
+    for contact in served.org.rows("SELECT Id FROM Contact LIMIT 2"):
+        served.org.update("Contact", [{"Id": contact["Id"], "Lead_Status__c": "Parked"}])
+    told = [each for each in only_document(connected("check", "--json"))["warnings"] if "Parked" in each]
+    assert told == [
+        "2 x Contact.Lead_Status__c is Parked, which is no status of the mapping: they are left alone;"
+        " to take them over write migrate: {status: {Parked: ...}}"
+    ]
+    (connected.folder / "mine.yaml").write_text(
+        "include: lead-liaison\nmigrate: {status: {Parked: Open - Not Contacted}}\n"
+    )
+    assert "Parked" not in connected("check", "--mapping", "mine.yaml").stdout
+
+
 HANDED = """
 include: lead-liaison
 handoff: {when: {stage: Engaged}, owner: [{user: nobody@example.com}]}

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from connector.lifecycle import decide
 from connector.mapping import load, loads
 from tests.cases import cases
 from tests.lifecycle.someone import DAY, NOW, deal, did, person, stage_of, stamp, track, written
@@ -217,3 +218,13 @@ def test_facts_older_than_a_hold_never_end_it_whenever_they_arrive(activities, d
     for hours in (0, 1, 30, 900):
         late, decision = written(late, mapping, NOW + timedelta(hours=hours))
         assert track(decision).value == stage
+
+
+def test_a_value_from_before_is_taken_over_and_written_anew():
+    mapping = loads(LADDER + "migrate: {stage: {Prospect: Engaged, Buyer: Customer}}\n")
+    someone, decision = written(person("prospect"), mapping)
+    assert (track(decision).value, track(decision).verdict) == ("Engaged", "moves")
+    assert someone.fields["Lifecycle_Stage__c"] == "Engaged"
+    assert stage_of(person("Buyer", deals=[deal("open")]), mapping) == "Customer", "forward only from there"
+    assert stage_of(person("Prospect", deals=[deal("open")]), mapping) == "Opportunity"
+    assert track(decide(person("Champion"), mapping, NOW)).value is None
