@@ -288,6 +288,8 @@ class Passage:
         rule = self.winner.name if self.winner is not None and self.verdict != "held" else ""
         remembered = self._remembered(value, entered, rule)
         ladder.show(self.view, target, entered)
+        if ladder.is_counted is not None and not ladder.is_counted(self.view):
+            remembered = {**remembered, "apart": True}
         is_held = self.verdict == "held" and value == self.current
         verdict: Verdict = "moves" if value != self.current else "held" if is_held else "stays"
         reason = self.reason or self._reason(ladder.names[target])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector.base.json import JsonMap
-from connector.lifecycle.conditions import Test, can_hold
+from connector.lifecycle.conditions import Condition, Test, can_hold
 from connector.lifecycle.measures import AccountStageIs
 from connector.lifecycle.model import Move, Rule, Step, Track
 from connector.lifecycle.values import fold, time_of
@@ -40,6 +40,7 @@ class Ladder:
     object_name: str
     keeps_dates: bool = False
     keeps_highest: bool = False
+    counts: Condition | None = None  # for whom it holds is one of those who say how far their account is
 
     def __post_init__(self) -> None:
         self.name = self.track.name
@@ -63,6 +64,7 @@ class Ladder:
             for rule in step.rules
         )
         self._relevant = ByPresence(self._worth_asking)
+        self.is_counted = self.counts.compile(self.object_name) if self.counts is not None else None
         self.has_lifts = any(is_lifted(rule) for _, rule, _ in self.rules)
         self.scope = None if self.track.stages is None else frozenset(self.track.stages)
         self.moves_from: dict[int, tuple[tuple[Move, Test], ...]] = {}

@@ -45,6 +45,7 @@ class Model:
     dates: DateFields | None = None
     highest: Mapping[str, str] = field(default_factory=dict)
     account_field: str | None = None  # of Account, for the furthest stage of its people
+    account_people: Condition | None = None  # who of them counts for that
     identity: Identity = field(default_factory=Identity)
     sources: tuple[Declared, ...] = ()
     written: tuple[Written, ...] = ()
@@ -67,7 +68,7 @@ class Model:
 
     def conditions(self) -> Iterator[Condition]:
         """Every condition, outermost only."""
-        optional = [self.lock, self.deals.counts, *(each.when for each in self.segments)]
+        optional = [self.lock, self.deals.counts, self.account_people, *(each.when for each in self.segments)]
         for track in self.tracks:
             yield from (rule.when for step in track.steps for rule in step.rules)
             yield from (move.when for move in track.moves)
@@ -137,7 +138,7 @@ class Program:
 
     def __post_init__(self) -> None:
         model, name = self.model, self.object_name
-        self.stage = Ladder(model.stage, name, model.dates is not None, bool(model.highest))
+        self.stage = Ladder(model.stage, name, model.dates is not None, bool(model.highest), model.account_people)
         self.status = Ladder(model.status, name) if model.status else None
         self.ladders = (self.stage,) if self.status is None else (self.stage, self.status)
         self.lock: Test | None = model.lock.compile(name) if model.lock else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from connector.base.json import JsonMap, JsonObject
+from connector.lifecycle.conditions import Condition
+from connector.lifecycle.measures import AccountStageIs
 from connector.lifecycle.model import Manual, Move, Rule, Segment, Step, Track
 from connector.lifecycle.program import Model
 from connector.lifecycle.score import Score, Threshold
@@ -41,6 +43,7 @@ def build(values: JsonMap, reading: Reading) -> Model:
         dates=values["dates"],
         highest=fields["highest_stage"],
         account_field=fields["account_stage"],
+        account_people=_account_people(values["accounts"], reading),
         identity=values["identity"],
         sources=values["sources"],
         segments=tuple(_segments(values, fields, gate["stage"] or NO_GATE, reading)),
@@ -53,6 +56,14 @@ def _segments(values: JsonMap, fields: JsonMap, gate: JsonMap, reading: Reading)
     for each in values["segments"]:
         said = {**values, "moves": each["moves"]}
         yield Segment(each["name"], each["for"], _track("stage", each["stages"], said, fields, gate, reading))
+
+
+def _account_people(said: JsonMap | None, reading: Reading) -> Condition | None:
+    who: Condition | None = (said or {}).get("counts")
+    if who is not None and any(isinstance(each, AccountStageIs) for each in who.walk()):
+        place = next(iter(reading.names["stage"].values()))
+        reading.bad(place, "accounts: counts asks for account_stage, which follows from it", "ask for something else")
+    return who
 
 
 def _written(entries: Iterable[Written], reading: Reading) -> Iterator[Written]:

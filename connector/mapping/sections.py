@@ -350,6 +350,13 @@ _IDENTITY = Block(
     make_identity,
     doc="when records are one human, besides conversion and merge",
 )
+_ACCOUNTS = Block(
+    "accounts",
+    {
+        "counts": Key(CONDITION, "who of the people of an account counts for its stage; without it everybody does"),
+    },
+    doc="what counts for an account as a whole",
+)
 TESTS = ListOf(EXAMPLE, strict=True, lenient=True)
 ROOT = Block(
     "mapping",
@@ -385,6 +392,7 @@ ROOT = Block(
         "dates": Key(DATES, DATES.doc),
         "write": Key(ListOf(WRITE, strict=True, lenient=True), "further fields that are written", ()),
         "tests": Key(TESTS, "example people, and what they must become", ()),
+        "accounts": Key(_ACCOUNTS, _ACCOUNTS.doc),
         "identity": Key(_IDENTITY, _IDENTITY.doc, Identity()),
     },
     doc="one mapping",

@@ -58,8 +58,8 @@ def people_of(connection: Connection, accounts: Sequence[str]) -> dict[str, dict
 
 
 def own_stage(memory: JsonMap) -> str | None:
-    """Of the memory of the track "stage": what the account lent a person does not count."""
-    stage: str | None = memory.get("own", memory.get("at"))
+    """Of the memory of the track "stage": what the account lent a person does not count, and who stands apart."""
+    stage: str | None = None if memory.get("apart") else memory.get("own", memory.get("at"))
     return stage
 
 

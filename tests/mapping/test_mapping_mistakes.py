@@ -83,6 +83,7 @@ stagez: 1
         ("stages:\n  - {name: A, when: {opportunity: {where: {Type: '>= 5'}}}}\n", "no sense of a text"),
         ("stages:\n  - {name: A, when: {account: {activity: inbound}}}\n", "activity is not the API name"),
         ("stages:\n  - {name: A, when: {field: {A__c: {after: {feld: B__c}}}}}\n", "not a number, a date, today or"),
+        (GOOD + "accounts: {counts: {account_stage: A}}\n", "which follows from it"),
         (GOOD + "calendar: {time_zone: Mars/Olympus}\n", "no time zone Mars/Olympus"),
         (GOOD + "calendar: {hours: {mon-fri: 9 to 5}}\n", "9 to 5 is not days and hours"),
         (GOOD + "calendar: {hours: {fri-mon: 09:00-17:00}}\n", "is not days and hours"),

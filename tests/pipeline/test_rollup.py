@@ -10,6 +10,7 @@ from connector.commands.explain import explain_people
 from connector.commands.explain_text import explanations
 from connector.commands.plan import run_preview
 from connector.pipeline.cycle import silent
+from tests.fakes import sf_time
 
 MAPPING = """
 fields:
@@ -253,3 +254,38 @@ def test_an_account_is_explained_and_planned_as_people_are(world, acme, tmp_path
     told = run_preview(settings, str(tmp_path / "new.yaml"), silent).as_dict()
     assert told["changes"]["account_stage"] == {"(empty) -> Opportunity": 1}
     assert (told["people_to_change"], told["accounts_to_change"], told["write_calls"]) == (1, 1, 2)
+
+
+def test_only_those_count_for_the_account_whom_the_mapping_counts(world, acme):
+    ada, bob = acme
+    world.mapping = MAPPING + "accounts: {counts: {field: {Active__c: true}}}\n"
+    world.role(ada, world.deal())
+    world.org.put("Contact", {"Id": bob, "Active__c": True})
+    world.cycle()
+    assert account_stage(world) == "Suspect"
+    world.org.put("Contact", {"Id": ada, "Active__c": True})
+    world.cycle()
+    assert account_stage(world) == "Opportunity"
+    world.cycle()
+    assert world.org.rows["Contact"][bob][FIELD] == "Engaged"
+    for person in acme:
+        world.org.put("Contact", {"Id": person, "Active__c": False})
+    world.cycle()
+    assert account_stage(world) is None
+    world.cycle()
+    assert at_rest(world)
+
+
+def test_who_counts_only_for_some_days_stops_to_count_by_itself(world, acme):
+    ada, _ = acme
+    world.mapping = MAPPING + "accounts: {counts: {field: {Seen__c: {within: 5d}}}}\n"
+    world.role(ada, world.deal())
+    world.org.put("Contact", {"Id": ada, "Seen__c": sf_time(world.clock.now())})
+    world.cycle()
+    assert account_stage(world) == "Opportunity"
+    world.wait(4 * 86_400)
+    world.cycle()
+    assert account_stage(world) == "Opportunity"
+    world.wait(86_400 + 60)
+    world.cycle()
+    assert account_stage(world) is None

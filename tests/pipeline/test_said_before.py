@@ -60,6 +60,7 @@ tags:
   - {name: group, when: {account: {people: {count: 2, activity: {direction: inbound, within: 3d}}}}}
   - {name: dealing, when: {account: {opportunity: open}}}
 gate: {lock: {field: {Locked__c: true}}}
+accounts: {counts: {not: {all: [{country: DE}, {stage: Suspect}]}}}
 """
 ACCOUNTS = ("001000000000001AAA", "001000000000002AAA")
 OTHERS = {  # what the admin may make of the mapping before the next sync
