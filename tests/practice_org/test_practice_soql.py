@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.problems import Problem
 from tests.cases import cases
+from tests.practice_org.practice_api import Api
 
 
 def names(org: PracticeOrg, condition: str, field: str = "LastName") -> list[Any]:
@@ -59,6 +60,14 @@ def people(org: PracticeOrg) -> PracticeOrg:
         ("CreatedDate = LAST_N_DAYS:4", ["Ant", "Bee", "Cat", "D%g"]),
         ("CreatedDate > LAST_N_DAYS:3", []),
         ("CreatedDate != THIS_YEAR", []),
+        ("CreatedDate IN (TODAY, LAST_WEEK)", ["Ant", "Bee", "Cat", "D%g"]),
+        ("CreatedDate NOT IN (TODAY, 2026-01-01T00:00:00Z)", ["Cat"]),
+        ("CreatedDate = LAST_N_DAYS : 3", ["Ant", "Bee", "D%g"]),
+        ("DAY_IN_WEEK(CreatedDate) = 5", ["Cat"]),  # a Thursday
+        ("DAY_IN_YEAR(CreatedDate) = 120", ["Cat"]),
+        ("WEEK_IN_MONTH(CreatedDate) = 5", ["Cat"]),
+        ("WEEK_IN_YEAR(CreatedDate) = 18 /* from January 1 on */", ["Ant", "Bee", "Cat", "D%g"]),
+        ("Account.AnnualRevenue > USD1000", []),
         ("CreatedDate < 2026-05-01T00:00:00Z", ["Cat"]),
         ("CreatedDate < 2026-05-01T02:00:00+02:00", ["Cat"]),
         ("CreatedDate < 2026-04-30T17:00:00.000-07:00", ["Cat"]),
@@ -202,6 +211,27 @@ def test_fields_stand_for_all_standard_or_custom(org: PracticeOrg) -> None:
         ("SELECT Id FROM Contact WHERE Id = 'nope'", "INVALID_QUERY_FILTER_OPERATOR", "invalid ID field: nope"),
         ("SELECT Id FROM Contact LIMIT 1 OFFSET 2001", "NUMBER_OUTSIDE_VALID_RANGE", "2000"),
         ("SELECT Title, COUNT(Id) FROM Contact", "MALFORMED_QUERY", "must be grouped or aggregated"),
+        ("SELECT Id FROM Contact LIMIT -1", "MALFORMED_QUERY", "unexpected token: '-1'"),
+        ("SELECT Id FROM Contact LIMIT 1.5", "MALFORMED_QUERY", "unexpected token: '1.5'"),
+        ("SELECT Id FROM Contact OFFSET -5", "MALFORMED_QUERY", "unexpected token: '-5'"),
+        ("SELECT Id FROM Contact HAVING COUNT(Id) > 1", "MALFORMED_QUERY", "GROUP BY"),
+        ("SELECT Id FROM Contact WHERE COUNT(Id) > 1", "MALFORMED_QUERY", "COUNT is not allowed in the WHERE"),
+        ("SELECT Id FROM Contact ORDER BY COUNT(Id)", "MALFORMED_QUERY", "needs a query with groups"),
+        ("SELECT Title FROM Contact GROUP BY Title ORDER BY Name", "MALFORMED_QUERY", "grouped or aggregated: Name"),
+        ("SELECT MAX(COUNT(Id)) FROM Contact", "MALFORMED_QUERY", "does not support aggregate operator MAX"),
+        ("SELECT COUNT() FROM Contact GROUP BY Title", "MALFORMED_QUERY", "stands alone"),
+        ("SELECT COUNT(), COUNT(Id) FROM Contact", "MALFORMED_QUERY", "stands alone"),
+        ("SELECT COUNT(Id) FROM Contact GROUP BY MailingAddress", "MALFORMED_QUERY", "can not be grouped"),
+        ("SELECT CALENDAR_YEAR(Title) FROM Contact", "MALFORMED_QUERY", "does not support function CALENDAR_YEAR"),
+        ("SELECT (SELECT COUNT(Id) FROM Contacts) FROM Account", "MALFORMED_QUERY", "not allowed in a nested query"),
+        ("SELECT (SELECT Nope FROM Contacts) FROM Account", "INVALID_FIELD", "No such column 'Nope'"),
+        ("SELECT Id FROM Account.Contacts", "MALFORMED_QUERY", "unexpected token: 'Account.Contacts'"),
+        ("SELECT TYPEOF What WHEN Account THEN Amount END FROM Task", "INVALID_FIELD", "'Amount' on entity 'Account'"),
+        ("SELECT TYPEOF What WHEN Nope THEN Id END FROM Task", "INVALID_TYPE", "'Nope' is not supported"),
+        ("SELECT Id FROM Contact WHERE Title = '\\ud800'", "MALFORMED_QUERY", "escape"),
+        ("SELECT Id FROM Contact WHERE Title = '\ud800'", "MALFORMED_QUERY", "Unicode"),
+        ("SELECT Id FROM Contact WHERE " + "NOT " * 3000 + "Title = 'a'", "QUERY_TOO_COMPLICATED", "too complicated"),
+        ("SELECT Id FROM Contact WHERE Id = null" + " OR Id = null" * 3000, "QUERY_TOO_COMPLICATED", "too complicated"),
         ("SELECT (SELECT Id FROM Nopes) FROM Contact", "INVALID_TYPE", "Didn't understand relationship 'Nopes'"),
         ("SELECT Id FROM Contact WHERE CreatedDate = LAST_N_FOO:3", "MALFORMED_QUERY", "LAST_N_FOO"),
         ("SELECT Id FROM Contact WHERE Title = 'x" + "x" * 100_000 + "'", "MALFORMED_QUERY", "100000"),
@@ -275,3 +305,21 @@ def test_names_match_without_case_everywhere(people: PracticeOrg) -> None:
     assert people.rows(
         "select title, count(id) from CONTACT where title != NULL group by TITLE order by title limit 1"
     ) == [{"Title": "50_50", "expr0": 1}]
+
+
+def test_children_may_be_named_by_the_whole_path(people: PracticeOrg) -> None:
+    rows = people.rows("SELECT Name, (SELECT LastName FROM Account.Contacts) FROM Account WHERE Name = 'Acme'")
+    assert [row["LastName"] for row in rows[0]["Contacts"]["records"]] == ["Ant"]
+
+
+def test_typeof_takes_the_objects_own_name_and_its_parents(people: PracticeOrg) -> None:
+    account = people.rows("SELECT Id FROM Account WHERE Name = 'Acme'")[0]["Id"]
+    people.create("Task", [{"Subject": "s", "WhatId": account}])
+    [task] = people.rows("SELECT TYPEOF What WHEN Account THEN Account.Name, Owner.Name ELSE Name END FROM Task")
+    assert task["What"]["Name"] == "Acme"
+    assert task["What"]["Owner"]["Name"]
+
+
+def test_a_count_of_rows_knows_limit_and_offset(api: Api, people: PracticeOrg) -> None:
+    for tail, wanted in (("", 4), ("LIMIT 3", 3), ("LIMIT 9 OFFSET 3", 1), ("LIMIT 1 OFFSET 9", 0)):
+        assert api.query(f"SELECT COUNT() FROM Contact {tail}")["totalSize"] == wanted

@@ -20,15 +20,21 @@ from practice_org.salesforce.problems import (
 )
 from practice_org.salesforce.schema import ADDRESS_PARTS, FieldSpec, ObjectSpec, field_from
 from practice_org.salesforce.soql import parse as soql
+from practice_org.salesforce.soql import rules
 from practice_org.salesforce.soql.values import NOT_FILTERABLE, condition
 from practice_org.salesforce.storage import quoted
 
 _LEVELS = 5
-AGGREGATES = {"COUNT": "COUNT({})", "COUNT_DISTINCT": "COUNT(DISTINCT {})", "SUM": "SUM({})", "AVG": "AVG({})",
-               "MIN": "MIN({})", "MAX": "MAX({})"}  # fmt: skip
 _DATE_PARTS = {"CALENDAR_YEAR": (1, 4), "CALENDAR_MONTH": (6, 2), "DAY_IN_MONTH": (9, 2), "HOUR_IN_DAY": (12, 2),
                "FISCAL_YEAR": (1, 4), "FISCAL_MONTH": (6, 2)}  # fmt: skip
 _QUARTERS = ("CALENDAR_QUARTER", "FISCAL_QUARTER")
+_OF_DAYS = {  # Sunday is 1; a week of a month or year begins with its first day
+    "DAY_IN_WEEK": "(CAST(strftime('%w', SUBSTR({0}, 1, 10)) AS INTEGER) + 1)",
+    "DAY_IN_YEAR": "CAST(strftime('%j', SUBSTR({0}, 1, 10)) AS INTEGER)",
+    "WEEK_IN_MONTH": "((CAST(SUBSTR({0}, 9, 2) AS INTEGER) + 6) / 7)",
+    "WEEK_IN_YEAR": "((CAST(strftime('%j', SUBSTR({0}, 1, 10)) AS INTEGER) + 6) / 7)",
+}
+_OF_TIMES = ("HOUR_IN_DAY", "DAY_ONLY")
 _AS_IS = ("TOLABEL", "FORMAT", "CONVERTCURRENCY", "CONVERTTIMEZONE")
 _NUMBER = field_from("expr", "int", "9", "n")
 _AMOUNT = field_from("expr", "double", "18.0", "n")
@@ -51,6 +57,8 @@ def _aggregatable(name: str, spec: FieldSpec) -> bool:
 
 def _scalar(name: str, inner: Target) -> Target | None:
     """A function of one row's value; None for a name SOQL does not have."""
+    if name in _OF_DAYS:
+        return Target(_OF_DAYS[name].format(inner.sql), _NUMBER)
     if name in _DATE_PARTS:
         start, length = _DATE_PARTS[name]
         return Target(f"CAST(SUBSTR({inner.sql}, {start}, {length}) AS INTEGER)", _NUMBER)
@@ -93,8 +101,9 @@ class Compiler:
         tables: tuple[tuple[str, ObjectSpec], ...] = (("t", self.spec),)
         reference = "t.Id"
         for depth, name in enumerate(names[:-1], 1):
-            alias = tables[0][0]
-            found = next((s.by_relationship(name) for _, s in tables if s.by_relationship(name)), None)
+            alias, found = next(
+                ((table, one) for table, spec in tables if (one := spec.by_relationship(name))), ("", None)
+            )
             if found is None or not self.seen(found):
                 raise pointed(no_such_relationship(name), soql.where(self.text, path.column))
             reference = f"{alias}.{quoted(found.name)}"
@@ -151,12 +160,17 @@ class Compiler:
         if of.argument is None:
             raise malformed_query(f"{soql.where(self.text, of.column)}Unknown function: {of.name}")
         inner = self.operand(of.argument)
-        if name in AGGREGATES:
-            if not _aggregatable(name, inner.spec):
+        if name in rules.AGGREGATES:
+            if not isinstance(of.argument, soql.Path) or not _aggregatable(name, inner.spec):
                 text = f"field {inner.spec.name} does not support aggregate operator {name}"
                 raise malformed_query(soql.where(self.text, of.column) + text)
             kind = _NUMBER if name.startswith("COUNT") else _AMOUNT if name in ("SUM", "AVG") else inner.spec
-            return Target(AGGREGATES[name].format(inner.sql), kind)
+            return Target(rules.AGGREGATES[name].format(inner.sql), kind)
+        dated = ("datetime",) if name in _OF_TIMES else ("date", "datetime")
+        of_dates = name in _OF_DAYS or name in _DATE_PARTS or name in _QUARTERS or name == "DAY_ONLY"
+        if inner.spec.type == "address" or (of_dates and inner.spec.type not in dated):
+            text = f"field {inner.spec.name} does not support function {of.name}"
+            raise malformed_query(soql.where(self.text, of.column) + text)
         made = _scalar(name, inner)
         if made is None:
             raise malformed_query(f"{soql.where(self.text, of.column)}Unknown function: {of.name}")
@@ -182,10 +196,17 @@ class Compiler:
             conditions.append(extra)
         text = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         if query.group:
-            text += f" GROUP BY {', '.join(self.operand(one).sql for one in query.group)}"
+            text += f" GROUP BY {', '.join(self._group(one) for one in query.group)}"
         if query.having is not None:
             text += f" HAVING {self.where(query.having, parameters)}"
         return text
+
+    def _group(self, of: soql.Path | soql.Call) -> str:
+        target = self.operand(of)
+        if not _aggregatable("COUNT", target.spec):
+            text = f"field '{target.spec.name}' can not be grouped in a query call"
+            raise malformed_query(soql.where(self.text, of.column) + text)
+        return target.sql
 
     def tail(self) -> str:
         found = ", ".join(self._ordering(one) for one in self.query.order)
@@ -206,7 +227,8 @@ class Compiler:
             one.of,
         )
         target = self.operand(of)
-        if target.spec.name in NOT_FILTERABLE or (target.spec.type == "textarea" and target.spec.length > 255):
+        wide = target.spec.type == "address" or (target.spec.type == "textarea" and target.spec.length > 255)
+        if target.spec.name in NOT_FILTERABLE or wide:
             raise malformed_query(f"field '{target.spec.name}' can not be sorted in a query call")
         return f"{target.sql} {'DESC' if one.descending else 'ASC'} NULLS {'LAST' if one.nulls_last else 'FIRST'}"
 
@@ -224,11 +246,15 @@ class Compiler:
 
     def _semijoin(self, of: soql.Compare, target: Target, parameters: list[Any]) -> str:
         assert isinstance(of.values, soql.Query)  # noqa: S101 - narrowed by the caller
+        rules.check(of.values, self.text, inside=True)
         inner = Compiler(self.org, of.values, self.text, all_rows=self.all_rows, trusted=self.trusted)
         [item] = of.values.select if len(of.values.select) == 1 else (None,)
-        if not isinstance(item, soql.Item):
-            raise malformed_query("a nested query selects exactly one field")
-        value = inner.operand(item.of).sql
+        if not isinstance(item, soql.Item) or not isinstance(item.of, soql.Path) or len(of.values.source.names) > 1:
+            raise malformed_query("a nested query selects exactly one field of one object")
+        chosen = inner.operand(item.of)
+        if "address" in (target.spec.type, chosen.spec.type):
+            raise malformed_query(f"field '{target.spec.name}' can not be filtered by a nested query")
+        value = chosen.sql
         filters = inner.filters(parameters)
         # A NULL among the inner values would make NOT IN true for nobody.
         body = f"SELECT v FROM (SELECT {value} AS v {inner.source()}{filters}) WHERE v IS NOT NULL"

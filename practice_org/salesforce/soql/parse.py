@@ -15,6 +15,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 from practice_org.salesforce.problems import Problem, malformed_query
 
 _MOST = 2**31 - 1
+_DIGITS = 18  # of a whole number that every database holds
 LONGEST = 100_000  # characters of a statement
 
 
@@ -127,6 +128,8 @@ def unescape(text: str, *, like: bool = False) -> str:
     def one(match: re.Match[str]) -> str:
         char = match[1]
         if char[0] == "u" and len(char) == 5:
+            if "d800" <= char[1:].lower() < "e000":
+                raise malformed_query(f"Illegal escape sequence '\\{char}' in string literal")
             return chr(int(char[1:], 16))
         if like and char in "_%\\":
             return "\\" + char
@@ -137,17 +140,27 @@ def unescape(text: str, *, like: bool = False) -> str:
     return _ESCAPE.sub(one, text) if "\\" in text else text
 
 
+def _whole(number: str) -> int:
+    return min(_MOST, int(number)) if len(number) <= _DIGITS else _MOST
+
+
+def _number(text: str) -> Literal:
+    return Literal("number", float(text) if "." in text or len(text) > _DIGITS else int(text))
+
+
 def _literal(token: Token | Literal) -> Literal:
     if isinstance(token, Literal):
         return token
     kind, text = token.type, str(token)
     if kind == "STRING":
         return Literal("string", unescape(text[1:-1]))
-    if kind == "NUMBER":
-        return Literal("number", float(text) if "." in text else int(text))
+    if kind in ("NUMBER", "CURRENCY"):
+        return _number(text[3:] if kind == "CURRENCY" else text)
     if kind in ("TRUE", "FALSE"):
         return Literal("boolean", kind == "TRUE")
-    return Literal({"NULL": "null", "DATE": "date", "DATETIME": "datetime"}.get(kind, "relative"), text)
+    return Literal(
+        {"NULL": "null", "DATE": "date", "DATETIME": "datetime"}.get(kind, "relative"), "".join(text.split())
+    )
 
 
 _ORDER = ("source", "using", "where", "with", "group", "having", "order", "limit", "offset", "tail", "all_rows")
@@ -229,16 +242,15 @@ class _Build(Transformer[Token, Any]):
         return _Clause("order", orderings)
 
     def limit(self, number: Token) -> _Clause:
-        return _Clause("limit", min(_MOST, int(float(number))))
+        return _Clause("limit", _whole(number))
 
     def offset(self, number: Token) -> _Clause:
-        return _Clause("offset", min(_MOST, int(float(number))))
+        return _Clause("offset", _whole(number))
 
-    def source(self, *names: Token) -> _Clause:
-        return _Clause("source", Path(tuple(map(str, names)), names[0].column or 1))
-
-    def aliased(self, name: Token, alias: Token) -> _Clause:
-        return _Clause("source", (Path((str(name),), name.column or 1), str(alias)))
+    def source(self, *names: Token | None) -> _Clause:
+        path, alias = [name for name in names[:-1] if name is not None], names[-1]
+        found = Path(tuple(map(str, path)), path[0].column or 1)
+        return _Clause("source", (found, str(alias) if alias is not None else None))
 
     def using(self, _scope: Token) -> _Clause:
         return _Clause("using", None)
@@ -256,8 +268,7 @@ class _Build(Transformer[Token, Any]):
         if late is not None:
             raise malformed_query(f"unexpected token: '{_ORDER[late].upper()}'")
         clauses = {clause.name: clause.value for clause in found if clause.name not in _IGNORED}
-        source = clauses.pop("source")
-        source, alias = source if isinstance(source, tuple) else (source, None)
+        source, alias = clauses.pop("source")
         selected = tuple(part for part in parts if part is not None and not isinstance(part, _Clause))
         return Query(selected, source, alias, **clauses)
 
@@ -276,6 +287,8 @@ def parse(text: str) -> Query:
     """Raises MALFORMED_QUERY with the place of the mistake."""
     if len(text) > LONGEST:
         raise malformed_query(f"SOQL statements cannot be longer than {LONGEST} characters.")
+    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+        raise malformed_query("The query string is not valid Unicode text")
     if not text.strip():
         raise malformed_query("A query string has to be specified")
     try:

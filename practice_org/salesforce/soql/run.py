@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from practice_org.salesforce.core import OrgCore
+from practice_org.salesforce.problems import Problem
 from practice_org.salesforce.schema import ADDRESS_PARTS
 from practice_org.salesforce.soql import parse as soql
 from practice_org.salesforce.soql import select as soql_select
@@ -16,6 +20,7 @@ from practice_org.salesforce.soql.select import Child, Node, Plan, Slot
 from practice_org.salesforce.storage import quoted
 
 Record = dict[str, Any]
+_TOO_MUCH = re.compile("too (large|many)|at most|stack overflow|too big")
 _CHUNK = 5000  # rows read by one statement
 _PARTS = [part[0][0].lower() + part[0][1:] for part in ADDRESS_PARTS]
 
@@ -32,6 +37,21 @@ class Result:
     all_rows: bool = False
 
 
+@contextmanager
+def _bounded() -> Iterator[None]:
+    """Raises QUERY_TOO_COMPLICATED for what is too deep or too wide for the database that stands in for theirs."""
+    text = "Query is either selecting too many fields or the filter conditions are too complicated."
+    try:
+        yield
+    except RecursionError:
+        raise Problem(400, "QUERY_TOO_COMPLICATED", text) from None
+    except sqlite3.OperationalError as error:
+        if not _TOO_MUCH.search(str(error)):
+            raise
+        raise Problem(400, "QUERY_TOO_COMPLICATED", text) from None
+
+
+@_bounded()
 def run(
     org: OrgCore, text: str, *, all_rows: bool = False, trusted: bool = False, page: int = 2000, base: str = ""
 ) -> Result:
@@ -42,8 +62,8 @@ def run(
     shaped = Shaper(org, text, base, all_rows=compiler.all_rows, trusted=trusted)
     select = f"SELECT {', '.join(plan.columns)} {plan.source}{plan.filters}{plan.tail}"
     if plan.count_only:
-        count = org.db.read(f"SELECT COUNT(*) {plan.source}{plan.filters}", plan.parameters)[0][0]
-        return Result(plan, count, [])
+        count = int(org.db.read(f"SELECT COUNT(*) {plan.source}{plan.filters}", plan.parameters)[0][0])
+        return Result(plan, max(0, min(count - plan.offset, count if plan.limit is None else plan.limit)), [])
     if plan.aggregate:
         rows = org.db.read(select + _limits(plan, plan.limit), plan.parameters)
         return Result(plan, len(rows), shaped.records(plan, rows))
@@ -64,6 +84,7 @@ def _limits(plan: Plan, limit: int | None) -> str:
     return f" LIMIT {-1 if limit is None else limit} OFFSET {plan.offset}"
 
 
+@_bounded()
 def snapshot(org: OrgCore, text: str, *, all_rows: bool) -> Result:
     """The rows of a query without their values; for jobs, whose results are read later and page by page."""
     compiler = Compiler(org, soql.parse(text), text, all_rows=all_rows, trusted=False)

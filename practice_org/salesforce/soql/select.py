@@ -9,7 +9,8 @@ from typing import Any
 from practice_org.salesforce.problems import Problem, malformed_query
 from practice_org.salesforce.schema import FieldSpec, ObjectSpec
 from practice_org.salesforce.soql import parse as soql
-from practice_org.salesforce.soql.compile import AGGREGATES, Compiler
+from practice_org.salesforce.soql import rules
+from practice_org.salesforce.soql.compile import Compiler
 
 _MOST_OFFSET = 2000
 
@@ -73,9 +74,8 @@ def child_relationship(child: ObjectSpec, reference: FieldSpec, parent: ObjectSp
 def plan(compiler: Compiler, *, extra: str = "") -> Plan:
     """The whole query. Raises the problem Salesforce would. ``extra`` as in :meth:`Compiler.filters`."""
     query = compiler.query
-    calls = [one for one in query.select if isinstance(one, soql.Item) and _aggregates(one.of)]
-    grouped = bool(query.group or calls)
-    only = calls[0].of if len(calls) == len(query.select) == 1 else None
+    rules.check(query, compiler.text, inside=bool(extra))
+    grouped = rules.grouped(query)
     root = Node(compiler.spec, -1 if grouped else compiler.add("t.Id"))
     _selected(compiler, root, grouped=grouped)
     parameters: list[Any] = []
@@ -94,12 +94,8 @@ def plan(compiler: Compiler, *, extra: str = "") -> Plan:
         query.limit,
         query.offset,
         grouped,
-        count_only=isinstance(only, soql.Call) and only.argument is None,
+        count_only=rules.counts_rows(query.select[0]),
     )
-
-
-def _aggregates(of: soql.Path | soql.Call) -> bool:
-    return isinstance(of, soql.Call) and of.name.upper() in AGGREGATES
 
 
 def _selected(compiler: Compiler, root: Node, *, grouped: bool) -> None:
@@ -124,24 +120,12 @@ def _selected(compiler: Compiler, root: Node, *, grouped: bool) -> None:
 def _aggregate(compiler: Compiler, root: Node, one: soql.Item, unnamed: int) -> int:
     target = compiler.operand(one.of)
     if isinstance(one.of, soql.Path):
-        if _plain(one.of) not in map(_plain, compiler.query.group):
-            names = ".".join(one.of.names)
-            raise malformed_query(
-                f"{soql.where(compiler.text, one.of.column)}Field must be grouped or aggregated: {names}"
-            )
         key = one.alias or target.spec.name
     else:
         key = one.alias or f"expr{unnamed}"
         unnamed += not one.alias
     root.keys.append((key, Slot(compiler.add(target.sql), target.spec)))
     return unnamed
-
-
-def _plain(of: soql.Path | soql.Call | None) -> object:
-    """What two mentions of one expression have in common."""
-    if isinstance(of, soql.Call):
-        return (of.name.lower(), _plain(of.argument))
-    return tuple(name.lower() for name in of.names) if of is not None else None
 
 
 def _path(compiler: Compiler, root: Node, path: soql.Path) -> None:
@@ -192,6 +176,7 @@ def _subquery(compiler: Compiler, root: Node, query: soql.Query) -> None:
         relationship = child_relationship(child, reference, compiler.spec)
         if relationship is not None and relationship.lower() == name:
             inner = dataclasses.replace(query, source=soql.Path((child.name,), query.source.column))
+            plan(_beside(compiler, inner), extra="0")  # its mistakes are told though no parent is found
             root.keys.append((relationship, Child(inner, child, reference)))
             return
     text = f"Didn't understand relationship '{query.source.names[-1]}' in FROM part of query call."
@@ -200,16 +185,23 @@ def _subquery(compiler: Compiler, root: Node, query: soql.Query) -> None:
 
 def _typeof(compiler: Compiler, root: Node, one: soql.TypeOf) -> None:
     """Every branch's fields are read; the record keeps those of the branch that its object chooses."""
-    paths = {path.names[-1].lower(): path for _, group in one.branches for path in group}
-    paths |= {path.names[-1].lower(): path for path in one.otherwise}
+    branches = {name: [_of_object(compiler, name, path) for path in group] for name, group in one.branches}
+    branches[""] = list(one.otherwise)
+    paths = {tuple(map(str.lower, path.names)): path for group in branches.values() for path in group}
     for path in paths.values():
         _path(compiler, root, soql.Path((*one.path.names, *path.names), path.column))
     relation = compiler.spec.by_relationship(one.path.names[-1])
     node = next((what for key, what in root.keys if relation is not None and key == relation.relationship), None)
     if isinstance(node, Node):
-        node.branches = {name: _lowered(group) for name, group in one.branches}
-        node.branches[""] = _lowered(one.otherwise)
+        node.branches = {name: frozenset(path.names[0].lower() for path in group) for name, group in branches.items()}
 
 
-def _lowered(paths: tuple[soql.Path, ...]) -> frozenset[str]:
-    return frozenset(path.names[-1].lower() for path in paths)
+def _of_object(compiler: Compiler, name: str, path: soql.Path) -> soql.Path:
+    """A field of a branch, without the object's own name before it. Raises for one that the object lacks."""
+    own = _beside(compiler, dataclasses.replace(compiler.query, source=soql.Path((name,), path.column), alias=None))
+    own.find(path)
+    return soql.Path(own.names(path), path.column)
+
+
+def _beside(compiler: Compiler, query: soql.Query) -> Compiler:
+    return Compiler(compiler.org, query, compiler.text, all_rows=compiler.all_rows, trusted=compiler.trusted)

@@ -39,8 +39,11 @@ def condition(
         return f"({sql} LIKE ? ESCAPE '\\')"
     if operator in ("INCLUDES", "EXCLUDES"):
         return _multi(sql, spec, operator, literals, parameters, where)
-    if literals[0].kind == "relative" and operator not in ("IN", "NOT IN"):
-        return _range(sql, spec, operator, relative(literals[0].value, today), parameters)
+    if any(one.kind == "relative" for one in literals):
+        if operator not in ("IN", "NOT IN"):
+            return _range(sql, spec, operator, relative(literals[0].value, today), parameters)
+        parts = [condition(sql, spec, "=", [one], parameters, today, where) for one in literals]
+        return f"(({' OR '.join(parts)}) IS {'' if operator == 'IN' else 'NOT '}1)"
     found = [_value(spec, literal, where) for literal in literals]
     if operator in ("IN", "NOT IN"):
         return _members(sql, operator, found, parameters)
