@@ -131,6 +131,15 @@ def explained(
         "joined_by_email": store.followers(person.id),
         "decided": [become(each, fields, history) for each in decided if each["at"] <= moment],
         "owners": {each: names[each] for each in _owners(decided, history) if each in names},
+        "further_fields": [
+            {
+                "field": each.fields[person.object],
+                "what": each.track.partition(" ")[0],
+                "in_salesforce": fields[each.track],
+            }
+            for each in mapping.model.written
+            if person.object in each.fields
+        ],
         "now": explain(person, mapping, now, assigner).as_dict(),
         "timeline": [
             {

@@ -61,6 +61,9 @@ def explanation(console: Console, person: JsonMap, *, rules: bool = True, histor
         members = [(each["name"] or "", each["person"], each["stage"], each["rule"] or NONE) for each in people]
         columns = ("name", "record", "stage", "rule")
         console.print(grid("People, as far as they came by themselves", columns, members))
+    if further := person.get("further_fields"):
+        stand = [(each["field"], each["what"], _value(each["in_salesforce"], names, EMPTY)) for each in further]
+        console.print(grid("Further fields", ("field", "what", "in Salesforce"), stand))
     if rules and "now" in person:
         rules_table(console, person["now"]["tracks"])
     if timeline := person.get("timeline") if history else None:
@@ -92,7 +95,7 @@ def history_table(console: Console, history: Sequence[JsonMap], names: Mapping[s
         for each in told
     ]
     beside = len(history) - len(told)
-    title = f"History (--json also has {count(beside, 'write')} of stage dates)" if beside else "History"
+    title = f"History (--json also has {count(beside, 'write')} of dates and further fields)" if beside else "History"
     console.print(grid(title, ("at (UTC)", "track", "from -> to", "rule", "Salesforce"), rows))
 
 

@@ -112,7 +112,8 @@ class Model:
             for step in self.stages:
                 for what, name in self.dates.fields(step.name).items():
                     found[f"{what} {step.name}"] = dict.fromkeys(self.stage.fields, name)
-        found |= {each.track: dict(each.fields) for each in self.written}
+        for each in self.written:
+            found[each.track] = {**found.get(each.track, {}), **each.fields}
         if self.account_field:
             found["account_stage"] = {"Account": self.account_field}
         return {track: fields for track, fields in found.items() if fields}

@@ -21,13 +21,13 @@ from connector.lifecycle.view import View
 DATE_KINDS = frozenset({"date_of", "first_date_of", "since"})
 COUNT_KINDS = frozenset({"times", "touches", "days_in_stage"})
 CLEARED = "only_at"
-LONGEST = 255  # characters of a text
+LONGEST = 255  # characters of a text, where the mapping says no other length
 TOUCH_PARTS: dict[str, Callable[[Activity], Any]] = {
     "kind": lambda touch: touch.kind,
     "name": lambda touch: touch.name,
     "source": lambda touch: touch.source,
     "campaign": lambda touch: touch.attributes.get("Campaign.Name") or touch.attributes.get("campaign"),
-    "date": lambda touch: touch.occurred_at.date().isoformat(),
+    "date": lambda touch: touch.occurred_at.isoformat(),
 }
 
 
@@ -43,6 +43,7 @@ class Written:
     bands: tuple[tuple[str, float], ...] = ()
     stages: tuple[str, ...] = ()
     with_time: bool = False
+    length: int = LONGEST
     line: int = 0
 
     @property
@@ -52,6 +53,10 @@ class Written:
     @property
     def is_date(self) -> bool:
         return self.what in DATE_KINDS or (self.what in {"first_touch", "last_touch"} and self.of == "date")
+
+    def text(self, value: str) -> str | None:
+        """As Salesforce keeps it: white space at an end is dropped there, and would be written again and again."""
+        return " ".join(value.split())[: self.length].rstrip() or None
 
 
 @dataclass
@@ -68,8 +73,11 @@ class FieldsBeside:
         self._mine = [(name, each) for each in self.written if (name := each.fields.get(self.object_name))]
 
     def with_fields(self, view: View, tracks: Sequence[TrackDecision]) -> TrackDecision:
-        """The stage's decision, with what is written beside it in its memory."""
+        """The stage's decision, with what is written beside it in its memory. Nothing follows from a stage that the
+        mapping does not know."""
         stage = tracks[0]
+        if "at" not in stage.memory:
+            return stage
         memory = {**stage.memory, **_history(stage, view.memory.get("stage", NO_MEMORY))}
         beside = {}
         for name, each in self._mine:
@@ -77,7 +85,7 @@ class FieldsBeside:
             if each.what == "previous_stage":
                 value = self._values.get(value, value)
             if value is not KEEP:
-                beside[name] = value[:LONGEST] if isinstance(value, str) else value
+                beside[name] = each.text(value) if isinstance(value, str) else value
         return stage._replace(memory={**memory, "beside": beside} if beside else memory)
 
 
@@ -116,7 +124,8 @@ def _came(index: int) -> Value:
 def _touch(index: int) -> Value:
     def value(written: Written, view: View, _memory: Memory) -> Any:
         touches = written.touch.every(view) if written.touch is not None else ()
-        return TOUCH_PARTS[written.of](touches[index]) or None if touches else None
+        part = TOUCH_PARTS[written.of](touches[index]) if touches else None
+        return _date(written, part) if written.of == "date" else str(part) if part else None
 
     return value
 

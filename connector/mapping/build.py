@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from connector.base.json import JsonMap, JsonObject
 from connector.lifecycle.conditions import Condition
@@ -29,7 +30,7 @@ def build(values: JsonMap, reading: Reading) -> Model:
     status = None
     if values["statuses"]:
         status = _track("status", values["statuses"], values, fields, gate["status"] or NO_GATE, reading)
-    return Model(
+    model = Model(
         stage=stage,
         status=status,
         lock=gate["lock"],
@@ -48,8 +49,8 @@ def build(values: JsonMap, reading: Reading) -> Model:
         sources=values["sources"],
         segments=tuple(_segments(values, fields, gate["stage"] or NO_GATE, reading)),
         away=tuple((values["owners"] or {}).get("away") or ()),
-        written=tuple(_written(values["write"], reading)),
     )
+    return replace(model, written=tuple(_written(values["write"], model, reading)))
 
 
 def _segments(values: JsonMap, fields: JsonMap, gate: JsonMap, reading: Reading) -> Iterator[Segment]:
@@ -66,7 +67,8 @@ def _account_people(said: JsonMap | None, reading: Reading) -> Condition | None:
     return who
 
 
-def _written(entries: Iterable[Written], reading: Reading) -> Iterator[Written]:
+def _written(entries: Iterable[Written], model: Model, reading: Reading) -> Iterator[Written]:
+    tracks = {pair: track for track, fields in model.writes().items() for pair in fields.items()}
     seen: dict[tuple[str, str], int] = {}
     for each in entries:
         place = Place(next(iter(reading.names["stage"].values())).file, each.line)
@@ -74,6 +76,8 @@ def _written(entries: Iterable[Written], reading: Reading) -> Iterator[Written]:
             if pair in seen:
                 reading.bad(place, f"{pair[1]} is written twice (the first in line {seen[pair]})", "keep one of them")
             seen.setdefault(pair, each.line)
+            if pair in tracks:
+                reading.bad(place, f"{pair[1]} is where the {tracks[pair]} is written", "name another field")
         if each.what == "band" and each.of not in reading.names["number"]:
             reading.bad(place, f"there is no {each.of} in this mapping", f"add a section {each.of}:")
         yield each

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from connector.base.json import JsonMap
 from connector.lifecycle.mapping import CompiledMapping
-from connector.lifecycle.written import CLEARED, COUNT_KINDS, LONGEST, Written
+from connector.lifecycle.written import CLEARED, COUNT_KINDS, Written
 from connector.mapping.mistakes import Mistake, did_you_mean
 from connector.mapping.types import HINTS, OF_DESCRIBE, clashes
 
@@ -129,13 +129,22 @@ def _values(mapping: CompiledMapping, fields: Fields) -> _Found:
     for each in model.written:
         for name, field in each.fields.items():
             values = [step.value(name) for step in mapping.stages] if each.what == "previous_stage" else []
-            yield from _values_of(each.track, name, field, [*values, *(band for band, _ in each.bands)], fields)
-            length = (fields.get(name) or {}).get(field, {}).get("length") or LONGEST
-            if _types_of(each) == _TEXTS and not values and not each.bands and length < LONGEST:
-                what = f"{name}.{field} ({each.track}) holds {length} characters, and texts have up to {LONGEST}"
-                yield what, "make the field longer"
+            values += [band for band, _ in each.bands]
+            yield from _values_of(each.track, name, field, values, fields)
+            if _types_of(each) == _TEXTS and not values:
+                yield from _text_of(each, name, field, (fields.get(name) or {}).get(field, {}))
     for name, field in model.tag_fields.items():
         yield from _values_of("tags", name, field, [tag.name for tag in model.tags], fields)
+
+
+def _text_of(each: Written, name: str, field: str, described: Describe) -> _Found:
+    """A text that may be any."""
+    length = described.get("length") or each.length
+    if described.get("restrictedPicklist"):
+        yield f"the picklist {name}.{field} ({each.track}) takes its own values only", "name a text field"
+    elif length < each.length:
+        what = f"{name}.{field} ({each.track}) holds {length} characters, and texts have up to {each.length}"
+        yield what, f"say length: {length}, and longer ones are cut, or make the field longer"
 
 
 def _values_of(track: str, name: str, field: str, wanted: list[str], fields: Fields) -> _Found:

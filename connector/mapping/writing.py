@@ -6,7 +6,7 @@ from typing import Any
 
 from connector.base.json import JsonObject
 from connector.lifecycle.activity import HasActivity
-from connector.lifecycle.written import TOUCH_PARTS, Written
+from connector.lifecycle.written import LONGEST, TOUCH_PARTS, Written
 from connector.mapping.filters import ACTIVITY_FILTER
 from connector.mapping.language import Steps
 from connector.mapping.makers import PerObject
@@ -20,7 +20,7 @@ _WHATS = {
     "times": Key(_STAGE, "how often the person came to this stage"),
     "value": Key(
         Word(("previous_stage", "rule", "reason", "since", "days_in_stage")),
-        "of the present stage: the one before it, which rule led there, why in words (255 characters), since when, for "
+        "of the present stage: the one before it, which rule led there, why in words, since when, for "
         "how many days (only written along with other changes)",
     ),
     "first_touch": Key(_PART, "of the first inbound activity"),
@@ -39,7 +39,7 @@ def _written(values: JsonObject, place: Place, reading: Reading) -> Any:
         )
     (what,) = said
     value, fields = values[what], values["field"]
-    more: JsonObject = {"with_time": values["with_time"], "line": place.line}
+    more: JsonObject = {name: values[name] for name in ("with_time", "length")} | {"line": place.line}
     if what == "value":
         return Written(fields, value, **more)
     if what == "touches":
@@ -62,7 +62,8 @@ WRITE = Block(
         **_WHATS,
         "of": Key(Word(("score", "fit")), "for band: which number", "score"),
         "with_time": Key(YesNo(), "true: the field is a date with a time", False),
+        "length": Key(Number(least=1, most=131072, whole=True), "a text is cut to so many characters", LONGEST),
     },
     _written,
-    doc="a field that follows from what was decided; what people write into it is overwritten",
+    doc="a field that follows from what was decided; what people write into it is overwritten, but for only_at",
 )

@@ -208,7 +208,10 @@ def test_accounts_of_people_who_were_refused_are_not_come_to_and_dates_of_stages
     shown = site.shell("explain", ajax).stdout
     assert "Ajax (Account" in shown
     assert re.search(r"P1 +003", shown)
-    assert "History (--json also has 2 writes of stage dates)" in site.shell("explain", "p1@example.com").stdout
+    assert (
+        "History (--json also has 2 writes of dates and further fields)"
+        in site.shell("explain", "p1@example.com").stdout
+    )
 
 
 def test_a_plan_takes_owners_that_nobody_looked_up_to_be_there_and_says_so(site):

@@ -105,3 +105,52 @@ def test_the_org_must_have_fields_of_the_right_type():
     ]
     told = [each.what for each in check_org(mapping, {"Contact": {"fields": fields}})]
     assert "the picklist Contact.Before__c has no active value Very hot" in told
+
+
+def beside(fields):
+    return loads(f"""
+stages: [{{name: Known, when: always}}, {{name: Off, funnel: false, set_by: people}}]
+write: {fields}
+""")
+
+
+def test_what_is_written_is_what_salesforce_keeps_of_it():
+    mapping = beside("[{field: A__c, first_touch: name, length: 8}, {field: B__c, last_touch: name}]")
+    someone, _ = written(person(did=[did("form_submit", 2, name="  Request\n a demo "), did("visit", 1)]), mapping)
+    assert (someone.fields["A__c"], someone.fields.get("B__c")) == ("Request", None), (
+        "a space at the end is dropped by Salesforce, and would be written in every cycle"
+    )
+
+
+def test_a_touch_is_dated_with_its_time_where_the_field_has_one():
+    mapping = beside("[{field: A__c, first_touch: date, with_time: true}, {field: B__c, last_touch: date}]")
+    someone, _ = written(person(did=[did("form_submit", 2), did("visit", 1)]), mapping)
+    assert (someone.fields["A__c"], someone.fields["B__c"]) == ("2026-05-30T12:00:00.000+0000", "2026-05-31")
+
+
+def test_nothing_follows_from_a_stage_that_the_mapping_does_not_know():
+    mapping = beside("[{field: Reason__c, only_at: 'Off'}]")
+    someone = person("Weird", Reason__c="No budget")
+    assert changes(someone, mapping) == {}
+    someone, decision = written(someone, mapping)
+    assert track(decision).memory == {}, "and whoever gets a stage that it knows is seen for the first time"
+    known = replace(someone, fields={**someone.fields, "Lifecycle_Stage__c": "Known"})
+    assert changes(known, mapping) == {"Reason__c": None}
+
+
+def test_one_field_may_tell_one_thing_of_contacts_and_another_of_leads():
+    mapping = beside("[{field: {Contact: A__c}, times: Known}, {field: {Lead: A__c}, times: 'Off'}]")
+    assert {name: "A__c" in mapping.reads[name] for name in ("Contact", "Lead")} == {"Contact": True, "Lead": True}
+    contact, _ = written(person(), mapping)
+    lead, _ = written(person(object_name="Lead"), mapping)
+    assert (contact.fields["A__c"], lead.fields["A__c"]) == (1, 0)
+
+
+def test_a_text_that_is_cut_to_its_field_is_right_and_a_picklist_takes_no_free_text():
+    mapping = beside("[{field: A__c, value: reason, length: 80}, {field: B__c, value: reason}]")
+    text = {"name": "A__c", "type": "string", "updateable": True, "length": 80}
+    picklist = {"name": "B__c", "type": "picklist", "updateable": True, "length": 255, "restrictedPicklist": True}
+    found = [each.what for each in check_org(mapping, {"Contact": {"fields": [text, picklist]}})]
+    assert [each for each in found if "A__c" in each or "B__c" in each] == [
+        "the picklist Contact.B__c (reason B__c) takes its own values only"
+    ]

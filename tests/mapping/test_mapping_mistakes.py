@@ -95,6 +95,10 @@ stagez: 1
         (GOOD + "write: [{field: A__c, times: A}, {field: A__c, times: B}]\n", "A__c is written twice"),
         (GOOD + "write: [{field: A__c, band: {Cold: 0}}]\n", "there is no score"),
         (GOOD + "write: [{field: A__c, date_of: C}]\n", "no stage C"),
+        (
+            GOOD + "write: [{field: Lifecycle_Stage__c, value: rule}]\n",
+            "Lifecycle_Stage__c is where the stage is written",
+        ),
         ("score: {from: {prospect: score}}\nstages:\n  - {name: A, when: {score: many}}\n", "many is no number"),
         ("include: nothing.yaml\n" + GOOD, "cannot read nothing.yaml"),
         ("include: my.yaml\n" + GOOD, "include each other"),
