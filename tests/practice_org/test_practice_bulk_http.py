@@ -158,3 +158,42 @@ def test_a_job_that_makes_no_sense_is_refused(api: Api) -> None:
         assert api.call("POST", "jobs/ingest", json=body).status_code == 400
     job = api.call("POST", "jobs/ingest", json={"object": "Contact", "operation": "insert"}).json()
     assert api.call("PATCH", f"jobs/ingest/{job['id']}", json={"state": "UploadComplete"}).status_code == 400
+
+
+def test_an_upload_with_nothing_in_it_is_a_job_of_no_rows(api: Api) -> None:
+    for text in ("", "Id,Title\n"):
+        path, job = ingest(api, text)
+        assert (job["state"], job["numberRecordsProcessed"], job["numberRecordsFailed"]) == ("JobComplete", 0, 0)
+        assert api.get(f"{path}/failedResults").status_code == 200
+
+
+def test_rows_that_were_not_worked_are_read_under_both_spellings(api: Api) -> None:
+    path, _ = ingest(api, "Id,Title\n")
+    texts = {api.get(f"{path}/{name}/").text for name in ("unprocessedrecords", "unprocessedRecords")}
+    assert texts == {'"Id","Title"\n'}
+
+
+def test_rows_are_upserted_by_id(api: Api, org: PracticeOrg, people: list[str]) -> None:
+    text = f"Id,LastName\n{people[0]},Changed\n,Fresh\n003000000000000AAA,Gone\n"
+    path, job = ingest(api, text, "upsert", externalIdFieldName="Id")
+    assert (job["numberRecordsProcessed"], job["numberRecordsFailed"]) == (3, 1)
+    done = list(csv.DictReader(io.StringIO(api.get(f"{path}/successfulResults").text)))
+    assert [row["sf__Created"] for row in done] == ["false", "true"]
+
+
+def test_a_parent_is_named_by_its_external_id(api: Api, org: PracticeOrg) -> None:
+    org.define("Account", [FieldSpec("Ext__c", "string", external_id=True)])
+    org.create("Account", [{"Name": "Acme", "Ext__c": "A1"}])
+    _, job = ingest(api, "LastName,Account.Ext__c\nAda,A1\nBo,none\n", "insert")
+    assert (job["numberRecordsProcessed"], job["numberRecordsFailed"]) == (2, 1)
+    assert org.rows("SELECT Account.Name FROM Contact WHERE LastName = 'Ada'")[0]["Account"]["Name"] == "Acme"
+
+
+def test_results_may_be_read_side_by_side(api: Api, people: list[str]) -> None:
+    job = started(api, "SELECT Id FROM Contact")
+    path = f"jobs/query/{job['id']}"
+    assert api.get(f"{path}/resultPages").status_code == 204
+    assert api.get(path).json()["state"] == "JobComplete"
+    found = api.get(f"{path}/resultPages").json()
+    assert (len(found["resultPages"]), found["done"]) == (1, True)
+    assert api.get(found["resultPages"][0]["resultUrl"]).text.count("\n") == len(people) + 1

@@ -119,7 +119,7 @@ def test_collections_create_read_upsert_and_delete(api: Api, org: PracticeOrg) -
     assert [one["LastName"] for one in posted] == ["a"]
     rows = [row("Contact", None, Ext__c="1", LastName="x"), row("Contact", None, LastName="no key")]
     upserted = api.call("PATCH", "composite/sobjects/Contact/Ext__c", json={"records": rows}).json()
-    assert [(one["success"], one.get("created")) for one in upserted] == [(True, True), (False, None)]
+    assert [(one["success"], one.get("created")) for one in upserted] == [(True, True), (False, False)]
     again = api.call("PATCH", "composite/sobjects/Contact/Ext__c", json={"records": rows[:1]}).json()
     assert (again[0]["id"], again[0]["created"]) == (upserted[0]["id"], False)
     gone = api.call("DELETE", "composite/sobjects", params={"ids": f"{first},{first}"}).json()
@@ -232,3 +232,32 @@ def test_a_tree_plants_children_or_nothing(api: Api, org: PracticeOrg) -> None:
     assert failed.status_code == 400
     assert failed.json()["results"][0]["errors"][0]["statusCode"] == "INVALID_EMAIL_ADDRESS"
     assert len(org.rows("SELECT Id FROM Account")) == 1
+
+
+def test_a_collection_may_be_upserted_by_id(api: Api, org: PracticeOrg) -> None:
+    [known] = org.create("Contact", [{"LastName": "old"}])
+    rows = [row("Contact", None, Id=known, LastName="new"), row("Contact", None, LastName="fresh"),
+            row("Contact", None, Id="003000000000000AAA", LastName="gone")]  # fmt: skip
+    made = api.call("PATCH", "composite/sobjects/Contact/Id", json={"records": rows}).json()
+    assert [(one["success"], one["created"]) for one in made] == [(True, False), (True, True), (False, False)]
+    assert made[2]["errors"][0]["statusCode"] == "INVALID_CROSS_REFERENCE_KEY"
+    assert [one["LastName"] for one in org.rows("SELECT LastName FROM Contact ORDER BY LastName")] == ["fresh", "new"]
+
+
+def test_a_graph_is_done_whole_or_not_at_all(api: Api, org: PracticeOrg) -> None:
+    def graph(name: str, last: str | None) -> dict[str, Any]:
+        account = {"method": "POST", "url": "/services/data/v67.0/sobjects/Account", "referenceId": "a",
+                   "body": {"Name": name}}  # fmt: skip
+        contact = {"method": "POST", "url": "/services/data/v67.0/sobjects/Contact", "referenceId": "c",
+                   "body": {"LastName": last, "AccountId": "@{a.id}"}}  # fmt: skip
+        return {"graphId": name, "compositeRequest": [account, contact]}
+
+    body = {"graphs": [graph("whole", "Ada"), graph("broken", None)]}
+    whole, broken = api.call("POST", "composite/graph", json=body).json()["graphs"]
+    assert (whole["graphId"], whole["isSuccessful"]) == ("whole", True)
+    assert [part["httpStatusCode"] for part in whole["graphResponse"]["compositeResponse"]] == [201, 201]
+    assert (broken["graphId"], broken["isSuccessful"]) == ("broken", False)
+    assert org.rows("SELECT LastName, Account.Name FROM Contact")[0]["Account"]["Name"] == "whole"
+    assert [one["Name"] for one in org.rows("SELECT Name FROM Account")] == ["whole"]
+    for graphs in (None, [], [graph("x", "a"), graph("x", "b")]):
+        assert api.call("POST", "composite/graph", json={"graphs": graphs}).status_code == 400

@@ -172,3 +172,23 @@ def test_a_full_page_comes_fast(api: Api, org: PracticeOrg) -> None:
         assert len(api.query(soql)["records"]) == 2000
         taken.append(perf_counter() - started)
     assert min(taken) < 0.25
+
+
+def test_records_are_counted_by_object(api: Api, org: PracticeOrg) -> None:
+    org.create("Contact", [{"LastName": "a"}, {"LastName": "b"}])
+    assert api.get("limits/recordCount", sObjects="Contact,Nope,Lead").json() == {
+        "sObjects": [{"count": 2, "name": "Contact"}, {"count": 0, "name": "Lead"}]
+    }
+    assert {"count": 2, "name": "Contact"} in api.get("limits/recordCount").json()["sObjects"]
+
+
+def test_an_object_has_one_empty_layout(api: Api) -> None:
+    found = api.get("sobjects/Contact/describe/layouts").json()
+    assert ([one["relatedLists"] for one in found["layouts"]], found["recordTypeSelectorRequired"]) == ([[]], [False])
+    assert api.get("sobjects/Nope/describe/layouts").status_code == 404
+
+
+def test_query_all_reads_archived_activities(api: Api, org: PracticeOrg) -> None:
+    org.create("Task", [{"Subject": "old", "IsArchived": True}])
+    assert api.query("SELECT Id FROM Task")["totalSize"] == 0
+    assert api.get("queryAll", q="SELECT Subject FROM Task").json()["records"][0]["Subject"] == "old"

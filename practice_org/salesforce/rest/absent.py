@@ -53,7 +53,6 @@ RESOURCES = (
     Absent("theme", "Themes"),
     Absent("appMenu", "App menu"),
     Absent("licensing", "Licensing API"),
-    Absent("composite/graph", "Composite graph"),
     Absent("async-queries", "Async SOQL"),
     Absent("consent", "Consent API"),
 )

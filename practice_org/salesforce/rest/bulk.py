@@ -20,6 +20,7 @@ from practice_org.salesforce.soql import run as soql_run
 
 _CSV = "text/csv"
 _PAGE = 50_000
+_SIDE_BY_SIDE = 5
 _NOT_QUERYABLE = ("TaskStatus", "LeadStatus", "OpportunityStage")
 _OPERATIONS = ("insert", "update", "upsert", "delete", "hardDelete")
 
@@ -29,8 +30,9 @@ def routes(router: Router) -> None:
     router.add("jobs/ingest", POST=create_ingest, GET=list_jobs)
     router.add(r"jobs/(?P<kind>query|ingest)/(?P<job>\w+)", GET=show, PATCH=change, DELETE=remove)
     router.add(r"jobs/query/(?P<job>\w+)/results", GET=results)
+    router.add(r"jobs/query/(?P<job>\w+)/resultPages", GET=result_pages)
     router.add(r"jobs/ingest/(?P<job>\w+)/batches", PUT=upload)
-    router.add(r"jobs/ingest/(?P<job>\w+)/(?P<file>successfulResults|failedResults|unprocessedrecords)", GET=files)
+    router.add(r"jobs/ingest/(?P<job>\w+)/(?P<file>successfulResults|failedResults|unprocessed[Rr]ecords)", GET=files)
 
 
 def _new(org: PracticeOrg, call: Call, kind: str, settings: dict[str, Any]) -> Job:
@@ -166,8 +168,26 @@ def results(org: PracticeOrg, call: Call, job: str) -> Reply:
     text, number = bulk_csv.page(org, found.result, start, most, found.settings)
     after = start + most
     more = after < found.result.total
-    locator = base64.urlsafe_b64encode(str(after).encode()).decode().rstrip("=") if more else "null"
+    locator = _locator(after) if more else "null"
     return Reply(200, text, {"Sforce-NumberOfRecords": str(number), "Sforce-Locator": locator}, _CSV)
+
+
+def _locator(start: int) -> str:
+    return base64.urlsafe_b64encode(str(start).encode()).decode().rstrip("=")
+
+
+def result_pages(org: PracticeOrg, call: Call, job: str) -> Reply:
+    """Up to five addresses of results, to be read side by side."""
+    found = _found(org, call, "query", job)
+    if found.state != "JobComplete" or found.result is None:
+        return Reply(204)
+    own = f"{call.base}/jobs/query/{found.id}"
+    starts = range(_start(call.query.get("locator")), max(1, found.result.total), _PAGE)
+    pages = [{"resultUrl": f"{own}/results?locator={_locator(start)}"} for start in starts[:_SIDE_BY_SIDE]]
+    body: dict[str, Any] = {"resultPages": pages, "done": len(starts) <= _SIDE_BY_SIDE}
+    if not body["done"]:
+        body["nextRecordUrl"] = f"{own}/resultPages?locator={_locator(starts[_SIDE_BY_SIDE])}"
+    return Reply(body=body)
 
 
 def _start(locator: str | None) -> int:

@@ -11,7 +11,7 @@ from practice_org.salesforce.jobs import Job
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.problems import Problem
 from practice_org.salesforce.rest import bulk_csv
-from practice_org.salesforce.rest.rows import matching
+from practice_org.salesforce.rest.rows import upsert_row
 from practice_org.salesforce.schema import ObjectSpec
 from practice_org.salesforce.writing import dml, removal
 from practice_org.salesforce.writing.results import Options, RowResult
@@ -61,9 +61,7 @@ def _parse(job: Job, spec: ObjectSpec) -> tuple[list[str], list[list[str]]]:
         raise _Invalid("InvalidBatch : LineEnding is invalid on user data. Current LineEnding setting is "
                        f"{job.settings['lineEnding']}")  # fmt: skip
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=bulk_csv.DELIMITERS[job.settings["columnDelimiter"]])
-    header, *rows = [row for row in reader if row] or [[]]
-    if not header:
-        raise _Invalid("InvalidBatch : The file has no header")
+    header, *rows = [row for row in reader if row] or [[]]  # a file with nothing in it is a job of no rows
     for name in header:
         stem = name.partition(".")[0]
         if spec.find(name) is None and not ("." in name and spec.by_relationship(stem)):
@@ -92,21 +90,10 @@ def _batch(org: PracticeOrg, job: Job, spec: ObjectSpec, rows: Sequence[Mapping[
         if operation == "update":
             return dml.update(org, spec, rows, options)
         if operation == "upsert":
-            return [_upsert(org, spec, job.settings["externalIdFieldName"], row, options) for row in rows]
+            key = spec.find(job.settings["externalIdFieldName"])
+            assert key is not None  # noqa: S101 - the job would not have been made
+            return [upsert_row(org, spec, key, row, options) for row in rows]
         wanted = [str(next((v for k, v in row.items() if k.lower() == "id"), "")) for row in rows]
         return removal.delete(org, spec, wanted, hard=operation == "hardDelete", trusted=False)
     except Problem as problem:
         return [RowResult(problems=[problem]) for _ in rows]
-
-
-def _upsert(org: PracticeOrg, spec: ObjectSpec, name: str, row: Mapping[str, Any], options: Options) -> RowResult:
-    key = spec.find(name)
-    value = next((v for k, v in row.items() if k.lower() == name.lower()), None)
-    if key is None or value is None:
-        return RowResult(problems=[Problem(400, "MISSING_ARGUMENT", f"{name} not specified", (name,))])
-    many = matching(org, spec, key, value)
-    if len(many) > 1:
-        return RowResult(problems=[Problem(300, "DUPLICATE_EXTERNAL_ID", f"{name}: more than one record found", ())])
-    if many:
-        return dml.update(org, spec, [{**row, "Id": many[0]}], options)[0]
-    return dml.create(org, spec, [row], options)[0]

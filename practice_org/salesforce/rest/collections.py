@@ -10,7 +10,7 @@ from practice_org.salesforce import ids
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.problems import Problem, rolled_back
 from practice_org.salesforce.rest.calls import Call, Reply, Router, boolean, parser_error
-from practice_org.salesforce.rest.rows import matching, record, spec_of
+from practice_org.salesforce.rest.rows import record, spec_of, upsert_row
 from practice_org.salesforce.schema import ObjectSpec
 from practice_org.salesforce.writing import dml, removal
 from practice_org.salesforce.writing.results import RowResult
@@ -77,7 +77,8 @@ def answer(results: Sequence[RowResult], *, created: bool = False) -> Reply:
             row: dict[str, Any] = {"id": result.id, "success": True, "errors": []}
             body.append({**row, "created": result.created} if created else row)
         else:
-            body.append({"success": False, "errors": [problem.as_row_error() for problem in result.problems]})
+            failed = {"success": False, "errors": [problem.as_row_error() for problem in result.problems]}
+            body.append({**failed, "created": False} if created else failed)
     return Reply(body=body)
 
 
@@ -156,20 +157,7 @@ def upsert(org: PracticeOrg, call: Call, name: str, field: str) -> Reply:
         raise Problem(404, "NOT_FOUND", text)
     options = call.options(all_or_none=all_or_none)
 
-    def one(row: Mapping[str, Any]) -> RowResult:
-        value = next((value for key, value in row.items() if key.lower() == field.lower()), None)
-        if value in (None, ""):
-            text = f"{field} not specified"
-            return RowResult(problems=[Problem(400, "MISSING_ARGUMENT", text, (field,))])
-        many = matching(org, spec, found, value)
-        if len(many) > 1:
-            text = f"{field}: more than one record found for external id field: {many}"
-            return RowResult(problems=[Problem(300, "DUPLICATE_EXTERNAL_ID", text, ())])
-        if many:
-            return dml.update(org, spec, [{**row, "Id": many[0]}], options)[0]
-        return dml.create(org, spec, [row], options)[0]
-
     def work(_: ObjectSpec, chunk: list[Mapping[str, Any]]) -> list[RowResult]:
-        return [one(row) for row in chunk]
+        return [upsert_row(org, spec, found, row, options) for row in chunk]
 
     return answer(_by_kind(org, rows, work, all_or_none=all_or_none), created=True)

@@ -13,6 +13,7 @@ from practice_org.salesforce.problems import Problem
 from practice_org.salesforce.rest.calls import Call, Reply, Router, boolean, count_rows, parser_error, refusal
 
 MOST_PARTS, MOST_QUERIES = 25, 5
+MOST_OF_GRAPH = 500
 _REFERENCE = re.compile(r"@\{([^}]+)\}")
 _COSTLY = re.compile(r"(query|queryAll|composite/sobjects)\b")
 _HALTED = "The transaction was rolled back since another operation in the same transaction failed."
@@ -20,6 +21,7 @@ _HALTED = "The transaction was rolled back since another operation in the same t
 
 def routes(router: Router) -> None:
     router.add("composite", POST=lambda org, call: composite(org, call, router))
+    router.add("composite/graph", POST=lambda org, call: graph(org, call, router))
     router.add("composite/batch", POST=lambda org, call: batch(org, call, router))
 
 
@@ -29,16 +31,41 @@ class _Undo(Exception):
 
 def composite(org: PracticeOrg, call: Call, router: Router) -> Reply:
     body = call.mapping()
+    shown = _answered(org, call, body, router, most=MOST_PARTS, most_queries=MOST_QUERIES)
+    return Reply(body={"compositeResponse": shown})
+
+
+def graph(org: PracticeOrg, call: Call, router: Router) -> Reply:
+    """Several graphs, each a Composite of up to 500 parts that is done whole or not at all."""
+    asked = call.mapping().get("graphs")
+    if not isinstance(asked, list) or not asked or not all(isinstance(one, dict) for one in asked):
+        raise parser_error("graphs has to be a list of graphs")
+    if len({str(one.get("graphId") or "") for one in asked} - {""}) < len(asked):
+        raise Problem(400, "INVALID_REQUEST", "Each graph needs a graphId of its own")
+    graphs = []
+    for one in asked:
+        whole = {**one, "allOrNone": True}
+        parts = _answered(org, call, whole, router, most=MOST_OF_GRAPH, most_queries=MOST_OF_GRAPH)
+        fine = all(part["httpStatusCode"] < 400 for part in parts)
+        graphs.append({"graphId": str(one["graphId"]), "graphResponse": {"compositeResponse": parts},
+                       "isSuccessful": fine})  # fmt: skip
+    return Reply(body={"graphs": graphs})
+
+
+def _answered(
+    org: PracticeOrg, call: Call, body: Mapping[str, Any], router: Router, *, most: int, most_queries: int
+) -> list[dict[str, Any]]:
+    """The answers to the subrequests of a Composite or of one graph."""
     parts = body.get("compositeRequest")
     if not isinstance(parts, list) or not parts or not all(isinstance(part, dict) for part in parts):
         raise parser_error("compositeRequest has to be a list of subrequests")
-    if len(parts) > MOST_PARTS:
-        raise _limit(f"The request can't contain more than {MOST_PARTS} subrequests")
+    if len(parts) > most:
+        raise _limit(f"The request can't contain more than {most} subrequests")
     names = [str(part.get("referenceId", "")) for part in parts]
     if not all(names) or len(set(names)) < len(names):
         raise Problem(400, "INVALID_REQUEST", "Each subrequest needs a referenceId of its own")
-    if sum(bool(_COSTLY.match(_below(part, call)[0])) for part in parts) > MOST_QUERIES:
-        raise _limit(f"The request can't contain more than {MOST_QUERIES} query or collection subrequests")
+    if sum(bool(_COSTLY.match(_below(part, call)[0])) for part in parts) > most_queries:
+        raise _limit(f"The request can't contain more than {most_queries} query or collection subrequests")
     answers: dict[str, Reply] = {}
     try:
         with org.db.transaction():
@@ -51,11 +78,10 @@ def composite(org: PracticeOrg, call: Call, router: Router) -> Reply:
         failed = list(answers)[-1]
         halted = refusal(Problem(400, "PROCESSING_HALTED", _HALTED))
         answers = {name: answers[name] if name == failed else halted for name in names}
-    shown = [
+    return [
         {"body": reply.body, "httpHeaders": reply.headers, "httpStatusCode": reply.status, "referenceId": name}
         for name, reply in answers.items()
     ]
-    return Reply(body={"compositeResponse": shown})
 
 
 def _limit(text: str) -> Problem:

@@ -37,9 +37,11 @@ def routes(router: Router) -> None:
     router.add("", GET=resources)
     router.add("sobjects", GET=describe_global)
     router.add("limits", GET=limits)
+    router.add("limits/recordCount", GET=record_count)
     router.add("recent", GET=recent)
     router.add(r"sobjects/(?P<name>\w+)", GET=basic, POST=create)
     router.add(r"sobjects/(?P<name>\w+)/describe", GET=describe_one)
+    router.add(r"sobjects/(?P<name>\w+)/describe/layouts(?:/\w+)?", GET=layouts)
     router.add(r"sobjects/(?P<name>\w+)/updated", GET=updated)
     router.add(r"sobjects/(?P<name>\w+)/deleted", GET=deleted)
 
@@ -85,6 +87,42 @@ def limits(org: PracticeOrg, call: Call) -> Reply:
     daily = {"Max": org.daily_limit, "Remaining": max(0, org.daily_limit - org.used_today())}
     others = {name: {"Max": most, "Remaining": most} for name, most in _LIMITS.items()}
     return Reply(body={"DailyApiRequests": daily, **others})
+
+
+def record_count(org: PracticeOrg, call: Call) -> Reply:
+    """Rows by object, of those asked for or of all; a name that is none is left out."""
+    asked = [name for name in call.query.get("sObjects", "").split(",") if name]
+    specs = [org.schema.find(name) for name in asked] if asked else list(org.schema.objects.values())
+    found = []
+    for spec in specs:
+        if spec is not None:
+            sql = f"SELECT COUNT(*) FROM {quoted(spec.name)} WHERE IsDeleted = 0"
+            found.append({"count": org.db.read(sql)[0][0], "name": spec.name})
+    return Reply(body={"sObjects": found})
+
+
+def layouts(org: PracticeOrg, call: Call, name: str) -> Reply:
+    """One layout without sections: nothing of the practice org is seen on a screen."""
+    spec = spec_of(org, name)
+    layout: dict[str, Any] = {
+        "id": None,
+        "buttonLayoutSection": None,
+        "detailLayoutSections": [],
+        "editLayoutSections": [],
+        "relatedLists": [],
+    }
+    urls = {"layout": f"{call.base}/sobjects/{spec.name}/describe/layouts"}
+    master: dict[str, Any] = {
+        "available": True,
+        "defaultRecordTypeMapping": True,
+        "layoutId": None,
+        "master": True,
+        "name": "Master",
+        "picklistsForRecordType": [],
+        "recordTypeId": "012000000000000AAA",
+        "urls": urls,
+    }
+    return Reply(body={"layouts": [layout], "recordTypeMappings": [master], "recordTypeSelectorRequired": [False]})
 
 
 def _window(org: PracticeOrg, call: Call, back: timedelta) -> tuple[datetime, datetime]:

@@ -16,7 +16,7 @@ from practice_org.salesforce.soql import run as soql_run
 from practice_org.salesforce.storage import quoted
 from practice_org.salesforce.writing import dml, removal
 from practice_org.salesforce.writing.automation import Row
-from practice_org.salesforce.writing.results import RowResult
+from practice_org.salesforce.writing.results import Options, RowResult
 
 _SAYS_WHAT_IT_DID = 46  # the version since which an upsert that changes a record answers with a body
 
@@ -167,6 +167,37 @@ def matching(org: PracticeOrg, spec: ObjectSpec, found: FieldSpec, value: Any) -
         return [one for one, row in dml.existing(org, spec, [str(value)]).items() if not row["IsDeleted"]]
     sql = f"SELECT Id FROM {quoted(spec.name)} WHERE {quoted(found.name)} = ? AND IsDeleted = 0"
     return [str(row[0]) for row in org.db.read(sql, (values.store(found, value),))]
+
+
+def upsert_row(
+    org: PracticeOrg, spec: ObjectSpec, key: FieldSpec, row: Mapping[str, Any], options: Options
+) -> RowResult:
+    """One row of many, by its external id; by Id, a row without one is new."""
+    plain = {name: one for name, one in row.items() if key.type != "id" or name.lower() != "id"}
+    try:
+        known = _upserted(org, spec, key, row)
+    except Problem as problem:
+        return RowResult(problems=[problem])
+    if known is None:
+        return dml.create(org, spec, [plain], options)[0]
+    return dml.update(org, spec, [{**plain, "Id": known}], options)[0]
+
+
+def _upserted(org: PracticeOrg, spec: ObjectSpec, key: FieldSpec, row: Mapping[str, Any]) -> str | None:
+    """The id of the record that a row changes, None where it makes one. Raises the row's problem."""
+    value = next((value for name, value in row.items() if name.lower() == key.name.lower()), None)
+    by_id = key.type == "id"
+    if value in (None, ""):
+        if by_id:
+            return None
+        raise Problem(400, "MISSING_ARGUMENT", f"{key.name} not specified", (key.name,))
+    many = matching(org, spec, key, value)
+    if len(many) > 1:
+        text = f"{key.name}: more than one record found for external id field: {many}"
+        raise Problem(300, "DUPLICATE_EXTERNAL_ID", text, ())
+    if by_id and not many:
+        raise Problem(400, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ())
+    return many[0] if many else None
 
 
 def _one(
