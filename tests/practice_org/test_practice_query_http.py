@@ -192,3 +192,26 @@ def test_query_all_reads_archived_activities(api: Api, org: PracticeOrg) -> None
     org.create("Task", [{"Subject": "old", "IsArchived": True}])
     assert api.query("SELECT Id FROM Task")["totalSize"] == 0
     assert api.get("queryAll", q="SELECT Subject FROM Task").json()["records"][0]["Subject"] == "old"
+
+
+def test_a_query_is_explained_without_being_answered(api: Api, org: PracticeOrg) -> None:
+    org.create("Contact", [{"LastName": name} for name in "aab"])
+    [plan] = api.get("query", explain="SELECT Id FROM Contact WHERE LastName = 'a'").json()["plans"]
+    assert (plan["cardinality"], plan["sobjectCardinality"], plan["sobjectType"]) == (2, 3, "Contact")
+    assert api.get("query", explain="SELECT Nope FROM Contact").json()[0]["errorCode"] == "INVALID_FIELD"
+
+
+def test_the_columns_of_a_query_are_told(api: Api) -> None:
+    text = "SELECT Id, IsDeleted, Account.Name FROM Contact"
+    told = api.get("query", q=text, columns="true").json()
+    assert (told["entityName"], told["idSelected"], told["keyPrefix"]) == ("Contact", True, "003")
+    first, flag, account = told["columnMetadata"]
+    assert (first["columnName"], first["textType"], flag["booleanType"]) == ("Id", True, True)
+    assert [one["columnName"] for one in account["joinColumns"]] == ["Name"]
+    children = api.get("query", q="SELECT (SELECT LastName FROM Contacts) FROM Account", columns="true").json()
+    [child] = children["columnMetadata"]
+    assert (child["columnName"], child["aggregate"], child["joinColumns"][0]["columnName"]) == (
+        "Contacts", True, "LastName",
+    )  # fmt: skip
+    [count] = api.get("query", q="SELECT COUNT(Id) n FROM Contact", columns="true").json()["columnMetadata"]
+    assert (count["columnName"], count["aggregate"], count["numberType"]) == ("n", True, True)

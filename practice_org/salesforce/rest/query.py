@@ -10,8 +10,11 @@ from practice_org.salesforce import ids
 from practice_org.salesforce.jobs import Open
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.problems import Problem
-from practice_org.salesforce.rest.calls import Call, Reply, Router
+from practice_org.salesforce.rest.calls import Call, Reply, Router, boolean
 from practice_org.salesforce.soql import run as soql_run
+from practice_org.salesforce.soql.parse import Item, Path
+from practice_org.salesforce.soql.select import Child, Node, Plan, Slot
+from practice_org.salesforce.storage import quoted
 
 LIFE = timedelta(days=2)
 _KEPT = 500  # open locators; the oldest goes first, where a real org would go on for ever
@@ -34,9 +37,13 @@ def batch_size(call: Call, default: int = 2000) -> int:
 
 
 def query(org: PracticeOrg, call: Call, *, all_rows: bool = False) -> Reply:
+    if "explain" in call.query:
+        return _explained(org, call.query["explain"], all_rows=all_rows)
     text = call.query.get("q")
     if not text:
         raise Problem(400, "MALFORMED_QUERY", "A query string has to be specified")
+    if boolean(call.query.get("columns")):
+        return _columns(soql_run.snapshot(org, text, all_rows=all_rows).plan)
     size = batch_size(call)
     result = soql_run.run(org, text, all_rows=all_rows, page=size, base=call.base)
     body: dict[str, Any] = {"totalSize": result.total, "done": result.rowids is None}
@@ -47,6 +54,60 @@ def query(org: PracticeOrg, call: Call, *, all_rows: bool = False) -> Reply:
             del org.locators[next(iter(org.locators))]
         body["nextRecordsUrl"] = f"{call.base}/query/{locator}-{size}"
     return Reply(body={**body, "records": result.first})
+
+
+def _explained(org: PracticeOrg, text: str, *, all_rows: bool) -> Reply:
+    """One plan, the reading of the whole table: the practice org has no optimizer to ask."""
+    result = soql_run.snapshot(org, text, all_rows=all_rows)
+    spec = result.plan.spec
+    whole = int(org.db.read(f"SELECT COUNT(*) FROM {quoted(spec.name)} WHERE IsDeleted = 0")[0][0])
+    plan = {
+        "cardinality": result.total,
+        "fields": [],
+        "leadingOperationType": "TableScan",
+        "notes": [],
+        "relativeCost": round(result.total / max(1, whole), 3),
+        "sobjectCardinality": whole,
+        "sobjectType": spec.name,
+    }
+    return Reply(body={"plans": [plan], "sourceQuery": text})
+
+
+def _columns(plan: Plan) -> Reply:
+    """What a query would give, without a row of it."""
+    body = {
+        "columnMetadata": [_column(key, what, aggregate=plan.aggregate) for key, what in plan.root.keys],
+        "entityName": plan.spec.name,
+        "groupBy": plan.aggregate,
+        "idSelected": any(key == "Id" for key, _ in plan.root.keys),
+        "keyPrefix": plan.spec.prefix,
+    }
+    return Reply(body=body)
+
+
+def _column(name: str, what: Slot | Node | Child, *, aggregate: bool = False) -> dict[str, Any]:
+    kind, custom, inner = "", False, []
+    if isinstance(what, Slot):
+        kind, custom = what.spec.type, what.spec.custom
+    elif isinstance(what, Node):
+        inner = [_column(key, one) for key, one in what.keys]
+    else:
+        names = [one.of.names[-1] for one in what.query.select if isinstance(one, Item) and isinstance(one.of, Path)]
+        inner = [_column(found.name, Slot(0, found)) for name in names if (found := what.spec.find(name))]
+    number = kind in ("int", "double", "currency", "percent")
+    return {
+        "aggregate": aggregate or isinstance(what, Child),
+        "booleanType": kind == "boolean",
+        "columnName": name,
+        "custom": custom,
+        "displayName": name,
+        "foreignKeyName": what.spec.name if isinstance(what, Child) else None,
+        "insertable": isinstance(what, Slot) and what.spec.createable,
+        "joinColumns": inner,
+        "numberType": number,
+        "textType": bool(kind) and not number and kind not in ("boolean", "date", "datetime"),
+        "updatable": isinstance(what, Slot) and what.spec.updateable,
+    }
 
 
 def query_all(org: PracticeOrg, call: Call) -> Reply:
