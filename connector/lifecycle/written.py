@@ -78,7 +78,7 @@ class FieldsBeside:
         stage = tracks[0]
         if "at" not in stage.memory:
             return stage
-        memory = {**stage.memory, **_history(stage, view.memory.get("stage", NO_MEMORY))}
+        memory = {**stage.memory, **_history(stage, view)}
         beside = {}
         for name, each in self._mine:
             value = WRITERS[each.what](each, view, memory)
@@ -89,17 +89,34 @@ class FieldsBeside:
         return stage._replace(memory={**memory, "beside": beside} if beside else memory)
 
 
-def _history(stage: TrackDecision, before: Memory) -> JsonObject:
-    at, since = stage.memory.get("at"), stage.memory.get("since")
+def _history(stage: TrackDecision, view: View) -> JsonObject:
+    at, since, before = stage.memory.get("at"), stage.memory.get("since"), view.memory.get("stage", NO_MEMORY)
     came, times = dict(before.get("came", {})), dict(before.get("times", {}))
+    stood = {before.get("at")} | _take_over(view, before, came, times)
     previous, why = before.get("previous"), before.get("why")
     if at is not None and (at != before.get("at") or at not in times):
-        times[at] = times.get(at, 0) + 1
-        came[at] = [came.get(at, [since])[0], since]
+        if at not in stood or at not in times:
+            times[at] = times.get(at, 0) + 1
+            came[at] = [came.get(at, [since])[0], since]
         if at != before.get("at"):
             previous = before.get("at") or previous
         why = [stage.rule, stage.reason]
     return {"came": came, "times": times, "previous": previous, "why": why}
+
+
+def _take_over(view: View, before: Memory, came: JsonObject, times: JsonObject) -> set[str | None]:
+    """Counts and dates of those who became this person: the larger count, since records of one human often count the
+    same thing. Where the ones stand that are new."""
+    stood = set()
+    for key, memory in view.person.former.items():
+        former = memory.get("stage", NO_MEMORY)
+        if key not in before.get("took", ()):
+            stood.add(former.get("at"))
+        for name, count in former.get("times", {}).items():
+            times[name] = max(count, times.get(name, 0))
+            dates = [each for each in (*former["came"][name], *came.get(name, ())) if each]
+            came[name] = [min(dates, default=None), max(dates, default=None)]
+    return stood
 
 
 KEEP = object()  # the field stays as it is

@@ -154,3 +154,31 @@ def test_a_text_that_is_cut_to_its_field_is_right_and_a_picklist_takes_no_free_t
     assert [each for each in found if "A__c" in each or "B__c" in each] == [
         "the picklist Contact.B__c (reason B__c) takes its own values only"
     ]
+
+
+def test_a_merged_record_brings_its_dates_and_counts_once():
+    mapping = loads(MAPPING)
+    lead, _ = written(person(object_name="Lead", did=[did("form_submit", 1)]), mapping)
+    lead, _ = written(lead, mapping, NOW + 10 * DAY)
+    again = did("form_submit", -20)
+    lead, _ = written(replace(lead, activities=(*lead.activities, again)), mapping, NOW + 20 * DAY)
+    contact, _ = written(person(did=[]), mapping)
+    contact, _ = written(replace(contact, activities=(again,)), mapping, NOW + 21 * DAY)
+    assert [each.fields["Hot_Count__c"] for each in (lead, contact)] == [2, 1]
+    contact = replace(contact, aliases=(lead.id,), former={lead.id: lead.memory})
+    for day in (22, 23):
+        contact, _ = written(contact, mapping, NOW + day * DAY)
+        assert contact.fields["Hot_Count__c"] == 2, "the last time was the same"
+        assert contact.fields["First_Hot__c"] == "2026-05-31T12:00:00.000+0000"
+        assert contact.fields["Hot_Date__c"] == "2026-06-21"
+
+
+def test_a_stage_that_is_taken_over_is_not_reached_again():
+    mapping = loads(MAPPING.replace("gate: {stage: {direction: both}}\n", ""))
+    lead, _ = written(person(object_name="Lead", did=[did("form_submit", 1)]), mapping)
+    contact, _ = written(person(), mapping)
+    contact = replace(contact, aliases=(lead.id,), former={lead.id: lead.memory})
+    contact, decision = written(contact, mapping, NOW + 9 * DAY)
+    assert track(decision).value == "Very hot"
+    assert (contact.fields["Hot_Count__c"], contact.fields["Hot_Date__c"]) == (1, "2026-05-31")
+    assert contact.fields["Before__c"] == "Known"
