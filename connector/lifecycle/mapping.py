@@ -64,6 +64,7 @@ class CompiledMapping:
     def around(self) -> frozenset[str]:
         """What of people's accounts is looked at: of the words of the store."""
         asked = {each.asks for each in self.model.walk() if isinstance(each, AccountHasOpportunity | AccountIsActive)}
+        asked |= {"domains"} if self.model.leads_by_domain else set()
         return frozenset(asked | ({"roleless"} if self.model.deals.without_roles != ("ignore",) else set()))
 
     @property

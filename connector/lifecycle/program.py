@@ -46,6 +46,7 @@ class Model:
     highest: Mapping[str, str] = field(default_factory=dict)
     account_field: str | None = None  # of Account, for the furthest stage of its people
     account_people: Condition | None = None  # who of them counts for that
+    leads_by_domain: bool = False  # leads are of the account with the domain of their address
     identity: Identity = field(default_factory=Identity)
     sources: tuple[Declared, ...] = ()
     written: tuple[Written, ...] = ()
@@ -96,6 +97,8 @@ class Model:
             pairs.add(("Opportunity", "Amount"))
         if any(rule.is_accounts for handoff in self.handoffs for rule in handoff.owners):
             pairs |= {("Account", "OwnerId"), ("Contact", "AccountId")}
+        if self.leads_by_domain:
+            pairs.add(("Account", "Website"))
         if self.deals.primary_contact_field:
             pairs |= {("Account", self.deals.primary_contact_field), ("Contact", "AccountId")}
         names = sorted({name for name, _ in pairs})

@@ -45,6 +45,7 @@ def build(values: JsonMap, reading: Reading) -> Model:
         highest=fields["highest_stage"],
         account_field=fields["account_stage"],
         account_people=_account_people(values["accounts"], reading),
+        leads_by_domain=(values["accounts"] or {}).get("leads_by_domain", False),
         identity=values["identity"],
         sources=values["sources"],
         segments=tuple(_segments(values, fields, gate["stage"] or NO_GATE, reading)),

@@ -354,6 +354,9 @@ _ACCOUNTS = Block(
     "accounts",
     {
         "counts": Key(CONDITION, "who of the people of an account counts for its stage; without it everybody does"),
+        "leads_by_domain": Key(
+            YesNo(), "true: a lead is of the account whose website has the domain of the lead's address", False
+        ),
     },
     doc="what counts for an account as a whole",
 )

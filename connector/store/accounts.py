@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, delete, select
 from sqlalchemy.sql import ColumnElement
 
 from connector.base.json import JsonMap, JsonObject
-from connector.store import books, links
+from connector.store import books, domains, links
 from connector.store.links import IDS, rows_in
 from connector.store.rows import read_json
 from connector.store.schema import DIRTY, RECORD, TRACK
@@ -51,7 +51,9 @@ def people_of(connection: Connection, accounts: Sequence[str]) -> dict[str, dict
         .where(RECORD.c.account_id.in_(IDS))
     )
     found: dict[str, dict[str, tuple[str, str]]] = {}
-    for is_live, leader, account, person, memory, rule in rows_in(connection, query, accounts):
+    by_domain = domains.owners_of(connection, links.domains_of(connection, accounts))
+    for is_live, leader, told, person, memory, rule in rows_in(connection, query, [*accounts, *by_domain]):
+        account = by_domain.get(told, told)
         if is_live and not leader and (stage := own_stage(read_json(memory))):
             found.setdefault(account, {})[person] = (stage, rule)
     return found

@@ -17,8 +17,9 @@ from connector.store.schema import CALLS, CURSOR, CYCLE, MAPPING, SETTING
 
 CYCLES_KEPT = 10_000  # a week of one a minute; the decision log is what is kept for ever
 
-# What of a person's account a mapping may look at: its opportunities without any contact role, all of them, its people.
-ROLELESS, ACCOUNT_DEALS, COLLEAGUES = AROUND = ("roleless", "account_deals", "colleagues")
+# What of a person's account a mapping may look at: its opportunities without any contact role, all of them, its people;
+# and whether leads are told to be of an account by domain.
+ROLELESS, ACCOUNT_DEALS, COLLEAGUES, DOMAINS = AROUND = ("roleless", "account_deals", "colleagues", "domains")
 
 
 def setting(connection: Connection, name: str) -> str | None:

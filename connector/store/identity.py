@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
+from connector.base.facts import PEOPLE
 from connector.base.json import JsonObject
 from connector.lifecycle.identity import Candidate, leading
 from connector.lifecycle.model import Identity
@@ -126,7 +127,7 @@ def _leaders(connection: Connection, rule: Identity, emails: Sequence[str], befo
     if rule.by_email:
         joined = [email for email, size in rows_in(connection, _SIZES, emails) if size <= rule.at_most]
         for row in rows_in(connection, _SHARING, joined):
-            if row.live:
+            if row.live and row.object in PEOPLE:
                 groups[row.email].append(Candidate(row.id, row.object, read_json(row.fields).get("CreatedDate")))
     for group in groups.values():
         leader = leading(group, rule)

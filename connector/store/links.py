@@ -80,6 +80,9 @@ ALONE = select(PROSPECT.c.ref).where(PROSPECT.c.ref.in_(IDS), is_alone())
 ALONE_BY_EMAIL = select(PROSPECT.c.ref).where(PROSPECT.c.email.in_(IDS), is_alone())
 ALONE_BY_ID = select(PROSPECT.c.ref).where(PROSPECT.c.crm_id.in_(IDS), is_alone())
 OF_PROSPECT = select(PROSPECT.c.ref, PROSPECT.c.crm_id, PROSPECT.c.email).where(PROSPECT.c.ref.in_(IDS))
+ACCOUNT = "Account"
+BY_DOMAIN = select(RECORD.c.live, RECORD.c.object, RECORD.c.id, RECORD.c.email).where(RECORD.c.email.in_(IDS))
+_DOMAINS_OF = select(RECORD.c.email).where(RECORD.c.id.in_(IDS), RECORD.c.email.is_not(None))
 CONTACTS_OF = select(ROLE_ROW.c.contact_id).where(
     ROLE_ROW.c.opportunity_id.in_(IDS), ROLE_ROW.c.contact_id.is_not(None)
 )
@@ -141,7 +144,13 @@ def _next_seq(connection: Connection) -> int:
 
 
 def people_of_account(connection: Connection, account_ids: Sequence[str]) -> set[str]:
-    return select_ids(connection, BY_ACCOUNT, account_ids)
+    """With the leads that may be theirs by domain."""
+    return select_ids(connection, BY_ACCOUNT, {*account_ids, *domains_of(connection, account_ids)})
+
+
+def domains_of(connection: Connection, account_ids: Sequence[str]) -> set[str]:
+    """As ``connector.store.domains`` writes them down."""
+    return select_ids(connection, _DOMAINS_OF, account_ids)
 
 
 def people_of_opportunities(connection: Connection, opportunity_ids: Sequence[str]) -> set[str]:

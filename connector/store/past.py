@@ -17,18 +17,20 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, insert, select
 
 from connector.base.json import JsonMap, JsonObject
-from connector.store import accounts, books, links, recording
+from connector.store import accounts, books, domains, links, recording
 from connector.store.dialect import run_many
 from connector.store.links import IDS, rows_in, select_ids
 from connector.store.rows import address, iso, read_json
 from connector.store.schema import ACTIVITY, HISTORY, LOG, PROSPECT, RECORD, SETTING, TRACK
 
+_OF_PEOPLE = ("003", "00Q")  # how ids of contacts and leads begin
 _AT: Any = bindparam("at")
 _BY_ID = select(RECORD).where(RECORD.c.id.in_(IDS))
 _ALIASES = select(RECORD.c.id).where(RECORD.c.alias_of.in_(IDS))
 _EMAILS = select(RECORD.c.email).where(RECORD.c.id.in_(IDS), RECORD.c.email.is_not(None))
 _SHARING = select(RECORD.c.id).where(RECORD.c.email.in_(IDS))
 _OF_ACCOUNTS = select(RECORD.c.id).where(RECORD.c.account_id.in_(IDS))
+_ACCOUNTS = select(RECORD.c.account_id).where(RECORD.c.id.in_(IDS), RECORD.c.account_id.is_not(None))
 _ROLES = select(RECORD.c.id).where(RECORD.c.contact_id.in_(IDS))
 _ROLES_OF = select(RECORD.c.id).where(RECORD.c.opportunity_id.in_(IDS))
 _HISTORY = select(HISTORY).where(HISTORY.c.ref.in_(IDS)).order_by(HISTORY.c.id)
@@ -42,7 +44,7 @@ _ACTIVITIES = {
     name: select(ACTIVITY).where(ACTIVITY.c[name].in_(IDS), ACTIVITY.c.occurred_at <= _AT)
     for name in ("crm_id", "prospect", "email")
 }
-_SETTINGS = select(SETTING).where(SETTING.c.name.in_(("identity", "roleless", "accounts")))
+_SETTINGS = select(SETTING).where(SETTING.c.name.in_(("identity", "roleless", "around", "accounts")))
 
 
 class _Row(NamedTuple):
@@ -105,7 +107,11 @@ def people_at(connection: Connection, past: Connection, person_ids: Sequence[str
     family = known | select_ids(connection, _ALIASES, known)
     emails = _emails(connection, family)
     people = family | select_ids(connection, _SHARING, emails)
-    rows = rows_at(connection, people | _near(connection, people, at), at)
+    near = _near(connection, people, at)
+    if books.COLLEAGUES in books.around(connection):  # what they did counts too
+        people |= {each for each in near if each[:3] in _OF_PEOPLE}
+        emails |= _emails(connection, people)
+    rows = rows_at(connection, people | near, at)
     for name in sorted({row.object for row in rows.values()}):
         of_object = {record_id: row for record_id, row in rows.items() if row.object == name}
         recording.record_rows(past, name, [row.fields for row in of_object.values()], None, at)
@@ -130,10 +136,11 @@ def _near(connection: Connection, people: set[str], at: datetime) -> set[str]:
     roles = select_ids(connection, _ROLES, people)
     rows = rows_at(connection, people | roles, at)
     in_account = {str(row.fields["AccountId"]) for row in rows.values() if row.fields.get("AccountId")}
+    in_account |= domains.accounts_meant(connection, select_ids(connection, _ACCOUNTS, people))
     deals = {row.fields.get(name) for row in rows.values() for name in ("OpportunityId", "ConvertedOpportunityId")}
     near = in_account | roles | {str(each) for each in deals if each}
     if books.around(connection) or accounts.are_asked_for(connection):
-        near |= select_ids(connection, _OF_ACCOUNTS, in_account)
+        near |= select_ids(connection, _OF_ACCOUNTS, [*in_account, *links.domains_of(connection, sorted(in_account))])
     return near | select_ids(connection, _ROLES_OF, near)
 
 

@@ -18,6 +18,7 @@ from connector.base.facts import PEOPLE, Activity, OpportunityRole, Person, Pros
 from connector.base.json import JsonMap
 from connector.store import rows as values
 from connector.store.books import ACCOUNT_DEALS, COLLEAGUES, ROLELESS
+from connector.store.domains import owners_of
 from connector.store.links import IDS, is_alone, people_of_account, rows_in
 from connector.store.roleless import roleless
 from connector.store.rows import read_json
@@ -131,11 +132,25 @@ def _drafts(connection: Connection, ids: Iterable[str]) -> dict[str, _Draft]:
         drafts[person_id] = draft
         if account_id:
             in_account[account_id].append(draft)
+    if domains := [each for each in in_account if each.startswith("@")]:
+        _match(connection, domains, in_account)
     for is_live, account_id, fields in rows_in(connection, _ACCOUNTS, in_account):
         account = read_json(fields) if is_live else {}
         for draft in in_account[account_id]:
             draft.account = account
     return drafts
+
+
+def _match(connection: Connection, domains: Sequence[str], in_account: dict[str, list[_Draft]]) -> None:
+    """Gives leads the account that has their domain, as if it stood in the record."""
+    accounts = owners_of(connection, domains)
+    for domain in domains:
+        account = accounts.get(domain)
+        for draft in in_account.pop(domain):
+            draft.account_id = account
+            if account:
+                draft.fields = {**draft.fields, "AccountId": account}
+                in_account[account].append(draft)
 
 
 def _owners(connection: Connection, drafts: Mapping[str, _Draft]) -> dict[str, str]:

@@ -206,6 +206,7 @@ def refused_ids(connection: Connection, ids: Sequence[str] | None) -> list[str]:
 def _crowded(rule: Identity) -> Select[Any]:
     """Addresses of more records than the mapping joins."""
     shared = select(RECORD.c.email).where(RECORD.c.email.is_not(None), RECORD.c.live).group_by(RECORD.c.email)
+    shared = shared.where(RECORD.c.email.not_like("@%"))  # of accounts, see ``domains.py``
     return select(func.count()).select_from(shared.having(func.count() > rule.at_most).subquery())
 
 

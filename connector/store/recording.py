@@ -16,7 +16,7 @@ from sqlalchemy import Row as Found
 
 from connector.base.facts import PEOPLE, Row, SourcePage
 from connector.base.json import JsonObject
-from connector.store import accounts, books, history, identity, links, roleless
+from connector.store import accounts, books, domains, history, identity, links, roleless
 from connector.store.dialect import upsert
 from connector.store.links import IDS, rows_in
 from connector.store.rows import (
@@ -46,6 +46,7 @@ _ALIASES = select(RECORD.c.id).where(RECORD.c.alias_of.in_(IDS))
 _ACCOUNTS = select(RECORD.c.account_id).where(RECORD.c.id.in_(IDS), RECORD.c.account_id.is_not(None))
 _EMAILS = select(RECORD.c.email).where(RECORD.c.id.in_(IDS), RECORD.c.email.is_not(None))
 
+_WHOSE = ("email", "moved_to", "live", "account_id")  # columns that say whose activities are somebody's
 KEEP_ALIAS = frozenset({"alias_of"})
 SWEEP_CHUNK = 5000
 
@@ -65,6 +66,9 @@ def record_rows(
     if rows:
         history.note_fields(connection, object_name, rows[0], now)
     incoming = _newest(record_row(object_name, row, generation or 0) for row in rows)
+    if object_name in {"Lead", "Account"} and books.DOMAINS in books.around(connection):
+        for new in incoming.values():
+            domains.link(new)
     old = {row.id: row for row in rows_in(connection, _RECORDS, incoming)}
     stored, seen, changed = [], [], []
     for row_id, new in incoming.items():
@@ -116,15 +120,17 @@ def _mark(connection: Connection, object_name: str, changed: Sequence[_Changed])
     ids = [each.after["id"] for each in changed]
     if object_name in PEOPLE:
         people = _people_changed(connection, changed) | _accounts_of(connection, changed)
-        if books.COLLEAGUES in books.around(connection):
-            people |= links.people_of_account(connection, sorted(_moved_between(changed)))
+        if any(_is_another(each) for each in changed):
+            people = _with_colleagues(connection, people, _moved_between(connection, changed))
     elif object_name == "Account":
-        people = links.people_of_account(connection, ids)
+        if sites := {each.before.email for each in changed if each.before is not None and each.before.email}:
+            ids = sorted(domains.accounts_meant(connection, sites) | set(ids))  # of a domain that is another's now
+        people = links.people_of_account(connection, [*ids, *sites])
         people |= set(ids) if accounts.are_asked_for(connection) else set()
     elif object_name == "Opportunity":
         people = links.people_of_opportunities(connection, ids) | _people_of_roleless(connection, ids)
         if books.around(connection):  # the people of the account that it left
-            people |= links.people_of_account(connection, sorted(_moved_between(changed)))
+            people |= links.people_of_account(connection, sorted(_moved_between(connection, changed)))
     else:  # a role, a campaign member: whoever it named before and names now
         contacts = {each.after["contact_id"] for each in changed}
         contacts |= {each.before.contact_id for each in changed if each.before is not None}
@@ -136,17 +142,31 @@ def _mark(connection: Connection, object_name: str, changed: Sequence[_Changed])
 
 def _accounts_of(connection: Connection, changed: Sequence[_Changed]) -> set[str]:
     """The accounts that somebody came to or left, where the mapping looks at accounts as a whole."""
-    return _moved_between(changed) if accounts.are_asked_for(connection) else set()
+    return _moved_between(connection, changed) if accounts.are_asked_for(connection) else set()
 
 
-def _moved_between(changed: Sequence[_Changed]) -> set[str]:
+def _moved_between(connection: Connection, changed: Sequence[_Changed]) -> set[str]:
     found: set[str | None] = set()
     for each in changed:
         before = each.before.account_id if each.before is not None and each.before.live else None
         after = each.after["account_id"] if each.after["live"] else None
         if before != after:
             found |= {before, after}
-    return {account for account in found if account}
+    return domains.accounts_meant(connection, found)
+
+
+def _is_another(change: _Changed) -> bool:
+    """Whether other activities may be the row's now, or those of another account."""
+    before = change.before
+    return before is None or any(getattr(before, name) != change.after[name] for name in _WHOSE)
+
+
+def _with_colleagues(connection: Connection, people: set[str], accounts_too: Iterable[str] = ()) -> set[str]:
+    """Where the mapping looks at what the people of an account do: these people, and the others of their accounts."""
+    if not people | set(accounts_too) or books.COLLEAGUES not in books.around(connection):
+        return people
+    told = domains.accounts_meant(connection, links.select_ids(connection, _ACCOUNTS, people))
+    return people | links.people_of_account(connection, sorted(told | set(accounts_too)))
 
 
 def _people_of_roleless(connection: Connection, opportunities: Iterable[str]) -> set[str]:
@@ -168,7 +188,7 @@ def _people_changed(connection: Connection, changed: Sequence[_Changed]) -> set[
     touched = {each.after["id"] for each in changed} | identity.resolve(connection, moved, leaders)
     people = links.affected(connection, ids=touched)
     if leaders and accounts.are_asked_for(connection):  # who follows somebody of another account counts there
-        people |= links.select_ids(connection, _ACCOUNTS, leaders)
+        people |= domains.accounts_meant(connection, links.select_ids(connection, _ACCOUNTS, leaders))
     lost = [each.before for each in changed if each.before is not None and _may_lose(each)]
     if lost or moved:
         ids = touched | links.select_ids(connection, _ALIASES, touched)
@@ -205,7 +225,11 @@ def _record_prospects(connection: Connection, page: SourcePage, gone: Sequence[s
     ids = {row["crm_id"] for row in changed} | {row.crm_id for row in before}
     emails = {row["email"] for row in changed if not row["crm_id"]} | {row.email for row in before if not row.crm_id}
     refs = [row["ref"] for row in changed]
-    links.mark(connection, links.affected(connection, ids=ids, emails=emails, prospects=refs))
+    people = links.affected(connection, ids=ids, emails=emails, prospects=refs)
+    whose = ("email", "crm_id", "deleted")
+    if any(row["ref"] not in old or _differs(old[row["ref"]], row, whose) for row in changed):
+        people = _with_colleagues(connection, people)
+    links.mark(connection, people)
     return len(changed)
 
 
@@ -241,10 +265,7 @@ def _mark_of_activities(connection: Connection, rows: Sequence[Any]) -> None:
         emails=(row["email"] for row in rows if not row["crm_id"] and not row["prospect"]),
         prospects=(row["prospect"] for row in rows),
     )
-    if people and books.COLLEAGUES in books.around(connection):
-        accounts_of = links.select_ids(connection, _ACCOUNTS, people)
-        people |= links.people_of_account(connection, sorted(accounts_of))
-    links.mark(connection, people)
+    links.mark(connection, _with_colleagues(connection, people))
 
 
 def _remove_activities(connection: Connection, refs: Sequence[str]) -> int:

@@ -20,7 +20,7 @@ from connector.base.clock import Clock
 from connector.base.facts import Activity, Person, Row, SourcePage
 from connector.base.json import JsonMap, JsonObject
 from connector.lifecycle.model import Identity
-from connector.store import accounts, books, identity, links, people, reading, recording, roleless, settling
+from connector.store import accounts, books, domains, identity, links, people, reading, recording, roleless, settling
 from connector.store.dialect import WRITES
 from connector.store.faults import translate
 from connector.store.history import fields_since
@@ -288,6 +288,7 @@ class Store:
         people's accounts it looks at (``books.AROUND``). ``rolls_up``: it looks at accounts themselves, which are
         marked. ``joins``: how it joins records by e-mail; whom a change of that concerns is marked."""
         with self._write() as connection:
+            domains.link_all(connection, asked=books.DOMAINS in around)
             books.set_setting(connection, "around", " ".join(sorted(around)))
             accounts.ask_for(connection, asked=rolls_up)
             identity.join_records(connection, joins)
