@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from connector.base.facts import Activity, Outcome, RecordChange, Row, SourcePage
@@ -70,7 +70,7 @@ class PolledObject:
     """A Salesforce object to poll. ``fields`` beyond Id, SystemModstamp and IsDeleted; ``to_activity`` for objects
     whose rows are activities rather than records (Task, Event); ``also`` for records that tell of an activity besides.
     ``optional`` fields are read where the org has them, ``absent`` ones no longer; an object that ``may_lack`` is left
-    out where the user cannot see it."""
+    out where the user cannot see it. ``refresh``: all of it is read again so often, for what changes without it."""
 
     name: str
     fields: tuple[str, ...]
@@ -79,6 +79,7 @@ class PolledObject:
     also: Callable[[Row], Activity | None] | None = None
     absent: frozenset[str] = frozenset()
     may_lack: bool = False
+    refresh: timedelta | None = None
 
 
 class Salesforce(Protocol):

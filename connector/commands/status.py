@@ -8,8 +8,9 @@ from connector.base import heartbeat
 from connector.base.clock import SystemClock
 from connector.base.errors import ConfigurationError
 from connector.base.facts import PEOPLE
-from connector.base.json import JsonObject
+from connector.base.json import JsonMap, JsonObject
 from connector.base.settings import Settings
+from connector.lifecycle.values import show_duration
 from connector.mapping import CompiledMapping
 from connector.pipeline.approval import APPROVED, HELD, held_back
 from connector.pipeline.backfill import STATE as BACKFILL
@@ -17,6 +18,7 @@ from connector.pipeline.cycle import ADDRESS
 from connector.pipeline.decisions import PROMISED, TURNS
 from connector.pipeline.optional_fields import OPTIONAL_FIELDS as OPTIONAL
 from connector.pipeline.owners import OWNERS
+from connector.pipeline.poll import POLL_PAGE
 from connector.wiring import load_mapping, open_state
 
 CYCLES_SHOWN = 5
@@ -50,8 +52,22 @@ def read_status(settings: Settings) -> JsonObject:
             "api_calls_today": store.calls_on(clock.now().date()),
             "api_daily_budget": settings.api_daily_budget,
             "cursors": {name: value for name, value in store.cursors().items() if name not in INTERNAL},
+            "refresh": _refresh(mapping, store.cursors()),
             "cycles": store.cycles(CYCLES_SHOWN),
         }
+
+
+def _refresh(mapping: CompiledMapping | None, cursors: JsonMap) -> dict[str, JsonObject]:
+    """What is read again in full, how often, and what that costs."""
+    return {
+        name: {
+            "every": show_duration(every),
+            "rows": (rows := (cursors.get(name) or {}).get("full_rows", 0)),
+            "calls": -(-rows // POLL_PAGE),
+            "last": (cursors.get(name) or {}).get("full_at"),
+        }
+        for name, every in (mapping.model.refresh if mapping else {}).items()
+    }
 
 
 def _grouped(refused: list[JsonObject]) -> list[JsonObject]:

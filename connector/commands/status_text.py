@@ -32,6 +32,9 @@ def show_status(report: JsonMap, *, as_json: bool) -> None:
         for name, cursor in report["cursors"].items()
     ]
     console.print(grid("Known up to", ("object or source", "server time, or the last cycle that read it"), cursors))
+    for name, told in report["refresh"].items():
+        said = f"{told['rows']:,} rows, {told['calls']:,} API calls each time; last {told['last'] or 'never'}"
+        console.print(f"{name} is read again in full every {told['every']}: {said}", soft_wrap=True)
     cycles = [
         (
             str(each["started_at"])[:19],

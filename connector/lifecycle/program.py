@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import cached_property
 
 from connector.base.facts import PEOPLE
@@ -52,6 +53,7 @@ class Model:
     written: tuple[Written, ...] = ()
     away: tuple[tuple[str, Comparison], ...] = ()  # of fields of User: who is away
     segments: tuple[Segment, ...] = ()
+    refresh: Mapping[str, timedelta] = field(default_factory=dict)  # object -> how often all of it is read again
 
     @property
     def tracks(self) -> tuple[Track, ...]:

@@ -49,6 +49,7 @@ def build(values: JsonMap, reading: Reading) -> Model:
         identity=values["identity"],
         sources=values["sources"],
         segments=tuple(_segments(values, fields, gate["stage"] or NO_GATE, reading)),
+        refresh=values["refresh"],
         away=tuple((values["owners"] or {}).get("away") or ()),
     )
     return replace(model, written=tuple(_written(values["write"], model, reading)))

@@ -126,6 +126,7 @@ MOVE = Block(
     with_place,
     doc="a named exception: out of a step, back or forward, although the rules would not",
 )
+REFRESHED = ("Account", "Contact", "Lead", "Opportunity")
 MIGRATE = Block(
     "migrate",
     {
@@ -382,6 +383,12 @@ ROOT = Block(
             ListOf(SEGMENT, strict=True, lenient=True), "people with a ladder of their own, the first counts", ()
         ),
         "migrate": Key(MIGRATE, MIGRATE.doc),
+        "refresh": Key(
+            MapOf(Duration(timedelta(minutes=15), is_plain=True), REFRESHED),
+            "objects that are read again in full so often: formulas and fields of parents change without the record",
+            {},
+            example="refresh: {Contact: 6h}",
+        ),
         "calendar": Key(CALENDAR, CALENDAR.doc, Calendar()),
         "gate": Key(GATE, GATE.doc),
         "moves": Key(ListOf(MOVE, strict=True, lenient=True), "named exceptions to the gate", ()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connector.base.json import JsonMap, JsonObject
 
@@ -13,7 +13,8 @@ from connector.base.json import JsonMap, JsonObject
 class ObjectCursor:
     """``fields`` are read of each row. ``full``: everything is read, and rows not seen in this ``generation`` are gone.
     ``through``: server time up to which the object is known. ``started``: server time at which the read under way
-    began; ``at``: SystemModstamp and Id that it reached. ``deleted_through``: up to when its deletions are known."""
+    began; ``at``: SystemModstamp and Id that it reached. ``deleted_through``: up to when its deletions are known.
+    ``full_at``: when all of it was read last, and ``full_rows`` how many rows that were."""
 
     fields: list[str]
     full: bool = True
@@ -22,6 +23,8 @@ class ObjectCursor:
     started: datetime | None = None
     at: tuple[str, str] | None = None
     deleted_through: datetime | None = None
+    full_at: datetime | None = None
+    full_rows: int = 0
 
     def as_json(self) -> JsonObject:
         return {
@@ -32,6 +35,8 @@ class ObjectCursor:
             "started": _text(self.started),
             "at": list(self.at) if self.at else None,
             "deleted_through": _text(self.deleted_through),
+            "full_at": _text(self.full_at),
+            "full_rows": self.full_rows,
         }
 
     @classmethod
@@ -44,6 +49,8 @@ class ObjectCursor:
             started=_time(stored["started"]),
             at=(stored["at"][0], stored["at"][1]) if stored["at"] else None,
             deleted_through=_time(stored["deleted_through"]),
+            full_at=_time(stored.get("full_at")),
+            full_rows=stored.get("full_rows", 0),
         )
 
     def begin_again(self, fields: Sequence[str] | None = None) -> None:
@@ -51,6 +58,12 @@ class ObjectCursor:
         self.fields = list(self.fields if fields is None else fields)
         self.full, self.generation = True, self.generation + 1
         self.through = self.started = self.at = self.deleted_through = None
+
+    def is_due(self, refresh: timedelta | None, now: datetime) -> bool:
+        """Whether everything is to be read again, because that was too long ago."""
+        if refresh is None or self.full:
+            return False
+        return self.full_at is None or now >= self.full_at + refresh
 
     def end(self) -> None:
         """The read under way has come to its end."""

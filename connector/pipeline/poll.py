@@ -81,6 +81,9 @@ def poll_salesforce(
     """Brings every object up to date. ``now`` is the local clock's and only bounds the getDeleted window."""
     reader = _Reader(salesforce, store, overlap, progress, Polled())
     cursors = {each.name: prepare_cursor(store.cursor(each.name), each.fields, each.absent) for each in objects}
+    for each in objects:
+        if cursors[each.name].is_due(each.refresh, now):
+            cursors[each.name].begin_again()
     deleted = _deleted_reads(cursors, now)
     counted = {each.name: cursors[each.name] for each in objects if reader.is_crowded(each, cursors[each.name])}
     reads = [reader.ask(each, cursors[each.name], skip_overlap=each.name in counted) for each in objects]
@@ -185,7 +188,7 @@ class _Reader:
             self.progress(each.name, done, first.total)
         if cursor.full:
             self.store.sweep(each.name, cursor.generation)
-            cursor.full = False
+            cursor.full, cursor.full_at, cursor.full_rows = False, cursor.through, done
             self.store.set_cursor(each.name, cursor.as_json())
         return touched
 

@@ -65,7 +65,8 @@ def polled_objects(mapping: CompiledMapping) -> list[PolledObject]:
         optional = OPTIONAL.get(name, ())
         may_lack = name == "CampaignMember" and CAMPAIGN_RESPONSE not in named
         fields = tuple(sorted({*always, *asked}))
-        objects.append(PolledObject(name, fields, to_activity, optional, may_lack=may_lack))
+        refresh = mapping.model.refresh.get(name)
+        objects.append(PolledObject(name, fields, to_activity, optional, may_lack=may_lack, refresh=refresh))
     if EMAIL_BOUNCE in named and not is_off:
         objects = [with_bounces(each) if each.name in PEOPLE else each for each in objects]
     return objects

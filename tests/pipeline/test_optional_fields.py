@@ -141,3 +141,21 @@ def test_all_inbound_activity_is_that_of_campaigns_too_where_the_org_shows_them(
     world.wait(timedelta(days=1).total_seconds())
     org.unseen = {"Event"}
     assert world.cycle().read["CampaignMember"] == 1
+
+
+def test_an_object_is_read_again_in_full_as_often_as_the_mapping_says_for_what_changes_without_it(world):
+    hot = "{name: Hot, when: {field: {Score__c: '>= 5'}}}"
+    world.mapping = f"refresh: {{Contact: 6h}}\nstages: [{{name: Known, when: always}}, {hot}]\n"
+    ann = world.contact(Score__c=1)
+    world.cycle()
+    world.wait(3600)
+    world.cycle()
+    world.org.rows["Contact"][ann]["Score__c"] = 9  # a formula: the record's stamp stays
+    world.wait(3600)
+    world.cycle()
+    assert world.org.rows["Contact"][ann]["Lifecycle_Stage__c"] == "Known"
+    world.wait(6 * 3600)
+    world.cycle()
+    assert world.org.rows["Contact"][ann]["Lifecycle_Stage__c"] == "Hot"
+    cursor = world.store.cursor("Contact")
+    assert (cursor["full"], cursor["full_rows"]) == (False, 1)
