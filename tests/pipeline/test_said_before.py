@@ -60,7 +60,7 @@ tags:
   - {name: group, when: {account: {people: {count: 2, activity: {direction: inbound, within: 3d}}}}}
   - {name: dealing, when: {account: {opportunity: open}}}
 gate: {lock: {field: {Locked__c: true}}}
-accounts: {counts: {not: {all: [{country: DE}, {stage: Suspect}]}}}
+accounts: {leads_by_domain: true, counts: {not: {all: [{country: DE}, {stage: Suspect}]}}}
 """
 ACCOUNTS = ("001000000000001AAA", "001000000000002AAA")
 OTHERS = {  # what the admin may make of the mapping before the next sync
@@ -70,6 +70,7 @@ OTHERS = {  # what the admin may make of the mapping before the next sync
     ),
     "other rules": MAPPING.replace('">= Engaged"', '">= Suspect"'),
     "joined by e-mail": MAPPING + "identity: {by_email: true}\n",
+    "leads alone": MAPPING.replace("leads_by_domain: true, ", ""),
     "without accounts": MAPPING.replace("  account_stage: Stage__c\n", "").replace(AWARE, ""),
 }
 FIELDS = {"stage": ("Lifecycle_Stage__c",) * 2, "status": ("Lead_Status__c", "Status"), "tags": ("Tags__c",) * 2,
@@ -84,6 +85,7 @@ THINGS = st.one_of(
     st.tuples(st.just("edits"), WHO, st.sampled_from(["Suspect", "Engaged", "Out", None])),
     st.tuples(st.just("locks"), WHO),
     st.tuples(st.just("refused"), WHO),
+    st.tuples(st.just("moves"), st.sampled_from(ACCOUNTS), st.sampled_from(["acme0.example", "acme1.example"])),
     st.tuples(st.just("refused_account"), st.sampled_from(ACCOUNTS)),
 )
 LIVES = st.lists(
@@ -98,7 +100,9 @@ class Org(World):
     def begin(self) -> None:
         self.people: list[str] = []
         for number, account in enumerate(ACCOUNTS):
-            self.org.put("Account", {"Id": account, "Name": f"Acme {number}"})
+            self.org.put(
+                "Account", {"Id": account, "Name": f"Acme {number}", "Website": f"https://acme{number}.example"}
+            )
 
     def happens(self, what: str, *how: Any) -> None:
         getattr(self, f"_{what}")(*how)
@@ -108,7 +112,8 @@ class Org(World):
         self.people.append(self.contact(email, MailingCountry=country, AccountId=account, OwnerId=SIGNED_IN))
 
     def _lead(self, has_email: bool, country: str) -> None:
-        email = f"p{len(self.people) // 2}@example.com" if has_email else None
+        domain = ("example.com", "acme0.example", "acme1.example")[len(self.people) % 3]
+        email = f"p{len(self.people) // 2}@{domain}" if has_email else None
         self.people.append(self.lead(email, Country=country, OwnerId=SIGNED_IN))
 
     def _who(self, number: int) -> str:
@@ -128,6 +133,9 @@ class Org(World):
 
     def _locks(self, number: int) -> None:
         self._put(number, {"Locked__c": True})
+
+    def _moves(self, account: str, website: str) -> None:
+        self.org.put("Account", {"Id": account, "Website": website})
 
     def _refused(self, number: int) -> None:
         self.org.refuse[self._who(number)] = "FIELD_CUSTOM_VALIDATION_EXCEPTION"
@@ -172,6 +180,7 @@ def moved(document: Mapping[str, Any]) -> dict[str, str]:
 TURNS = [("contact", True, "US", None), *(("does", each, "form_submit") for each in range(4))]
 COLLEAGUES = [("deal", 0, False), ("cycle", 60), ("cycle", 60), ("contact", True, "US", ACCOUNTS[0])]
 TOGETHER = [("contact", True, "US", ACCOUNTS[0]), ("contact", True, "US", ACCOUNTS[0]), ("deal", 0, False)]
+BY_DOMAIN = [("lead", True, "US"), ("deal", 0, False), ("cycle", 60), ("moves", ACCOUNTS[1], "acme0.example")]
 REFUSED = [("refused_account", ACCOUNTS[0]), ("deal", 0, False), ("cycle", 60), ("cycle", 60)]
 
 
@@ -179,6 +188,8 @@ REFUSED = [("refused_account", ACCOUNTS[0]), ("deal", 0, False), ("cycle", 60), 
 @example(COLLEAGUES, "as it is")
 @example(TOGETHER, "as it is")
 @example(REFUSED, "as it is")
+@example(BY_DOMAIN, "as it is")
+@example(BY_DOMAIN, "leads alone")
 @example(TURNS, "other owners")
 @example(COLLEAGUES, "without accounts")
 @example([("does", 2, "form_submit")], "joined by e-mail")
