@@ -80,6 +80,18 @@ def test_what_is_remembered_does_not_depend_on_how_often_somebody_is_decided(val
                 assert one.get(key) == other.get(key)
 
 
+@MANY
+@given(mapping_values(standing=False), somebody(), STORY)
+def test_a_mapping_that_is_replaced_by_an_equal_one_moves_nobody(values, someone, story):
+    mapping = compiled(values)
+    equal = compiled({**values, "conditions": {**values.get("conditions", {}), "nobody asks": "always"}})
+    for state, now in lived(mapping, someone, story):
+        settled, first = written(state, mapping, now)
+        again = decide(settled, equal, now)
+        assert plan(settled, again, equal) is None
+        assert [each.value or None for each in again.tracks] == [each.value or None for each in first.tracks]
+
+
 @MORE
 @given(mapping_values(later=True), somebody(), STORY, st.randoms())
 def test_the_order_of_facts_does_not_matter(values, someone, story, random):
