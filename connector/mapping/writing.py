@@ -37,7 +37,15 @@ def _written(values: JsonObject, place: Place, reading: Reading) -> Any:
         return reading.bad(
             place, f"write needs one of {', '.join(_WHATS)}", "say what the field holds, one thing an entry"
         )
-    (what,) = said
+    written = _of(said[0], values, place, reading)
+    if written.with_time and not written.is_date:
+        reading.bad(place, f"{said[0]}: {written.of or written.what} is no date", "leave out with_time")
+    if len({bound for _, bound in written.bands}) < len(written.bands):
+        reading.bad(place, "two bands begin at the same number", "give each band the number it begins at")
+    return written
+
+
+def _of(what: str, values: JsonObject, place: Place, reading: Reading) -> Written:
     value, fields = values[what], values["field"]
     more: JsonObject = {name: values[name] for name in ("with_time", "length")} | {"line": place.line}
     if what == "value":

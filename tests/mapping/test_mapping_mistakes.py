@@ -95,6 +95,12 @@ stagez: 1
         (GOOD + "write: [{field: A__c, times: A}, {field: A__c, times: B}]\n", "A__c is written twice"),
         (GOOD + "write: [{field: A__c, band: {Cold: 0}}]\n", "there is no score"),
         (GOOD + "write: [{field: A__c, date_of: C}]\n", "no stage C"),
+        (GOOD + "write: [{field: A__c, first_touch: name, with_time: true}]\n", "first_touch: name is no date"),
+        (GOOD + "write: [{field: A__c, value: reason, with_time: true}]\n", "value: reason is no date"),
+        (
+            GOOD + "fit: {points: [{when: always, points: 5}]}\nwrite: [{field: A__c, of: fit, band: {B: 1, C: 1}}]\n",
+            "two bands",
+        ),
         (
             GOOD + "write: [{field: Lifecycle_Stage__c, value: rule}]\n",
             "Lifecycle_Stage__c is where the stage is written",
