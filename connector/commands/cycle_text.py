@@ -100,7 +100,9 @@ def changes_table(console: Console, changes: Mapping[str, Mapping[str, int]], ti
         console.print(grid(title, ("track", "from -> to", "people"), rows, right=(2,)))
     beside = [sum(moves.values()) for track, moves in changes.items() if is_beside(track)]
     if beside:
-        console.print(f"and {count(sum(beside), 'value')} in {count(len(beside), 'field')} with dates of stages")
+        console.print(
+            f"and {count(sum(beside), 'value')} in {count(len(beside), 'field')} with dates and further values"
+        )
 
 
 def _place(track: str, move: str, people: int) -> tuple[int, ...]:
@@ -149,7 +151,7 @@ def _persons(console: Console, rows: Iterable[ListingRow]) -> None:
         for row in told:
             console.file.write(printable(f"   {row['track']:<{widest}}  {_said(row)}") + "\n")
         if beside := len(lines) - len(told):
-            console.file.write(f"   and {count(beside, 'field')} with dates of stages\n")
+            console.file.write(f"   and {count(beside, 'field')} with dates and further values\n")
     console.file.write("\n")
 
 

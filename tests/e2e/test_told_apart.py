@@ -199,8 +199,8 @@ def test_accounts_of_people_who_were_refused_are_not_come_to_and_dates_of_stages
     site.org.set_validation("Contact", Rule("No", lambda _old, new: new["LastName"] == "P0"))
     text = site.shell("sync", "--list").stdout
     assert "decided to change 2 people and 2 accounts: 2 written, 1 refused, 0 waiting for the next cycle, 1 " in text
-    assert "and 4 values in 2 fields with dates of stages" in text
-    assert "   and 2 fields with dates of stages" in text
+    assert "and 4 values in 2 fields with dates and further values" in text
+    assert "   and 2 fields with dates and further values" in text
     assert "entered Suspect" not in text
     assert f" Ajax (Account) {site.served.url}/{ajax}\n" in text
     report = site.document("status")["cycles"][0]["report"]
@@ -222,3 +222,28 @@ def test_a_plan_takes_owners_that_nobody_looked_up_to_be_there_and_says_so(site)
     assert sum(told["owners"].values()) == 1
     assert next(row["to"] for row in told["who"] if row["track"] == "owner").endswith("@example.com")
     assert "not looked up yet: anna@example.com" in site.shell("plan", "--mapping", "states").stdout
+
+
+FURTHER = """
+stages: [{name: Known, when: always}]
+write: [{field: Known_Count__c, times: Known}, {field: Known_Why__c, value: reason}]
+"""
+
+
+def test_further_fields_are_written_once_shown_and_the_connectors_own(today):
+    site = today
+    (site.shell.folder / "mine.yaml").write_text(FURTHER)
+    site.shell.env["CONNECTOR_MAPPING"] = "mine.yaml"
+    practice.add_fields(site.org, loads(FURTHER))
+    (ann,) = site.org.create("Contact", [{"LastName": "Ann", "Email": "ann@example.com"}])
+    assert site.document("sync")["written"] == 1
+    assert site.document("sync")["written"] == 0, "our own writes come back and change nothing"
+    told = site.document("explain", "ann@example.com")[0]["further_fields"]
+    assert [(each["field"], each["in_salesforce"]) for each in told] == [
+        ("Known_Count__c", 1),
+        ("Known_Why__c", "Known: always"),
+    ]
+    assert "Further fields" in site.shell("explain", "ann@example.com").stdout
+    site.org.update("Contact", [{"Id": ann, "Known_Count__c": 7}])
+    assert site.document("sync")["written"] == 1
+    assert site.document("explain", "ann@example.com")[0]["further_fields"][0]["in_salesforce"] == 1
