@@ -2,6 +2,8 @@
 
 import pytest
 
+from connector.commands.explain import explain_past
+from connector.mapping import loads
 from connector.store.domains import link
 from connector.store.rows import dumps
 
@@ -124,3 +126,18 @@ def test_what_a_colleague_did_under_an_address_that_comes_later_counts_at_once(s
     assert stage(steel, lead) == "Target"
     steel.org.put("Contact", {"Id": colleague, "Email": "bob@private.example"})
     assert (stage(steel, lead), stage(steel, colleague)) == ("Group", "Group")
+
+
+def test_a_past_moment_knows_the_account_of_a_lead_and_what_its_colleagues_did(steel):
+    steel.mapping = MAPPING + "tags: [{name: group, when: {account: {people: {count: 2, activity: inbound}}}}]\n"
+    steel.mapping = steel.mapping.replace("fields:", "fields:\n  tags: {Contact: Tags__c, Lead: Tags__c}")
+    lead = steel.lead("ada@acme.example")
+    steel.contact("bob@elsewhere.example", AccountId=ACCOUNT)
+    steel.click("ada@acme.example")
+    steel.click("bob@elsewhere.example")
+    assert stage(steel, lead) == "Group"
+    then = steel.clock.now()
+    steel.wait(86_400)
+    steel.cycle()
+    [told] = explain_past(steel.store, [lead], loads(steel.mapping), then)
+    assert [each["value"] for each in told["now"]["tracks"] if each["track"] == "tags"] == ["group"]
