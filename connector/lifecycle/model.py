@@ -98,11 +98,12 @@ class Track:
 
 @dataclass(frozen=True)
 class Segment:
-    """People with a ladder of their own: those for whom ``when`` holds."""
+    """People with a ladder of their own: those for whom ``when`` holds. A track that is None is everybody's."""
 
     name: str
     when: Condition
-    stage: Track
+    stage: Track | None = None
+    status: Track | None = None
 
 
 @dataclass(frozen=True)

@@ -57,8 +57,8 @@ class Model:
 
     @property
     def tracks(self) -> tuple[Track, ...]:
-        ladders = (self.stage, *(each.stage for each in self.segments))
-        return ladders if self.status is None else (*ladders, self.status)
+        own = [track for each in self.segments for track in (each.stage, each.status) if track is not None]
+        return (self.stage, *own) if self.status is None else (self.stage, *own, self.status)
 
     @cached_property
     def stages(self) -> tuple[Step, ...]:
@@ -160,7 +160,13 @@ class Program:
         self.deals = None if model.deals.is_default else model.deals
         self.sieve = Sieve(model.sources) if model.sources else None
         self.segments = tuple(
-            (each.when.compile(name), Program(replace(model, stage=each.stage, segments=()), name))
+            (
+                each.when.compile(name),
+                Program(
+                    replace(model, stage=each.stage or model.stage, status=each.status or model.status, segments=()),
+                    name,
+                ),
+            )
             for each in model.segments
         )
 

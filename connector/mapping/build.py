@@ -48,7 +48,7 @@ def build(values: JsonMap, reading: Reading) -> Model:
         leads_by_domain=(values["accounts"] or {}).get("leads_by_domain", False),
         identity=values["identity"],
         sources=values["sources"],
-        segments=tuple(_segments(values, fields, gate["stage"] or NO_GATE, reading)),
+        segments=tuple(_segments(values, fields, gate, reading)),
         refresh=values["refresh"],
         away=tuple((values["owners"] or {}).get("away") or ()),
     )
@@ -58,7 +58,13 @@ def build(values: JsonMap, reading: Reading) -> Model:
 def _segments(values: JsonMap, fields: JsonMap, gate: JsonMap, reading: Reading) -> Iterator[Segment]:
     for each in values["segments"]:
         said = {**values, "moves": each["moves"]}
-        yield Segment(each["name"], each["for"], _track("stage", each["stages"], said, fields, gate, reading))
+        tracks = [
+            _track(name, each[section], said, fields, gate[name] or NO_GATE, reading) if each[section] else None
+            for name, section in (("stage", "stages"), ("status", "statuses"))
+        ]
+        if tracks == [None, None]:
+            reading.bad(each["place"], f"the segment {each['name']} has no ladder", "add stages:, or statuses:")
+        yield Segment(each["name"], each["for"], *tracks)
 
 
 def _account_people(said: JsonMap | None, reading: Reading) -> Condition | None:

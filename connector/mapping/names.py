@@ -26,6 +26,8 @@ def collect(tree: Map, reading: Reading) -> None:
             theirs = _names(segment.items.get("stages"), "stage", reading)
             reading.ladders.append(_in_order(segment.items.get("stages"), theirs))
             reading.names["stage"] = theirs | reading.names["stage"]
+            statuses = _names(segment.items.get("statuses"), "status", reading)
+            reading.names["status"] = statuses | reading.names["status"]
     reading.names["stage or status"] = reading.names["stage"] | reading.names["status"]
     conditions = tree.items.get("conditions")
     if isinstance(conditions, Map):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 from connector.base.facts import PEOPLE
-from connector.base.json import JsonObject
 from connector.lifecycle.calendar import Calendar
 from connector.lifecycle.deals import DEFAULT_PRECEDENCE, POLICIES, DealPolicy
 from connector.lifecycle.handoff import FREE, WHOSE
@@ -14,6 +13,7 @@ from connector.lifecycle.values import ONE_DAY
 from connector.mapping.business import CALENDAR
 from connector.mapping.examples import EXAMPLE
 from connector.mapping.filters import ACTIVITY_FILTER, KIND_LIST, OPPORTUNITY_FILTER, Filters
+from connector.mapping.ladders import MIGRATE, MOVE, NAME, RULE, SEGMENT, STAGE, STATUS
 from connector.mapping.language import CONDITION, Steps
 from connector.mapping.makers import (
     SCORE_SOURCE,
@@ -32,7 +32,6 @@ from connector.mapping.makers import (
     make_tag,
     make_threshold,
 )
-from connector.mapping.mistakes import Place
 from connector.mapping.shape import (
     PATH,
     Block,
@@ -43,7 +42,6 @@ from connector.mapping.shape import (
     MapOf,
     NameOf,
     Number,
-    Reading,
     Text,
     Word,
     YesNo,
@@ -51,100 +49,7 @@ from connector.mapping.shape import (
 from connector.mapping.sources import SourcesShape
 from connector.mapping.writing import WRITE
 
-
-def with_place(values: JsonObject, place: Place, _reading: Reading) -> JsonObject:
-    return {**values, "place": place}
-
-
-NAME = Text(longest=120)
-STAGE = Block(
-    "stage",
-    {
-        "name": Key(NAME, "what the mapping calls it, and Salesforce too unless value says otherwise", required=True),
-        "when": Key(CONDITION, "people for whom this holds belong here; the furthest such stage counts"),
-        "set_by": Key(Word(("rules", "people")), "people: only people, moves and hand-offs put somebody here", "rules"),
-        "reports": Key(
-            Word(("shown", "hidden")),
-            "hidden: left out of the tables of connector status; --json and conditions have it",
-            "shown",
-        ),
-        "funnel": Key(
-            YesNo(), "false: beside the funnel, like Disqualified; only moves and people lead out of it", True
-        ),
-        "terminal": Key(YesNo(), "true: rules move nobody out of it, only moves and people do", False),
-        "forever": Key(YesNo(), "true: only people lead out of it; moves from it do not count", False),
-        "value": Key(PerObject(Text()), "what Salesforce calls it, where that differs from the name"),
-        "description": Key(Text(longest=2000), "for people", ""),
-    },
-    with_place,
-    short=NAME,
-    short_key="name",
-    doc="one stage; their order is the order people move in",
-)
-STATUS = Block(
-    "status",
-    {key: spec for key, spec in STAGE.keys.items() if key not in {"reports", "funnel"}},
-    with_place,
-    short=NAME,
-    short_key="name",
-    doc="one lead status",
-)
-THEN = Block(
-    "then",
-    {
-        "stage": Key(NameOf("stage"), "the stage they belong to"),
-        "status": Key(NameOf("status"), "the lead status they belong to"),
-    },
-    doc="where people belong for whom the rule holds",
-)
-_RULE = Block(
-    "rule",
-    {
-        "name": Key(NAME, "named in decisions; without one, the name of where it leads"),
-        "when": Key(CONDITION, "the condition", required=True),
-        "then": Key(THEN, "where it leads", required=True),
-    },
-    with_place,
-    doc="one more way into a stage or status",
-)
-MOVE = Block(
-    "move",
-    {
-        "name": Key(NAME, "named in decisions"),
-        "from": Key(
-            ListOf(NameOf("stage or status")), "stages (or statuses) that it leads out of; without it, every one"
-        ),
-        "to": Key(NameOf("stage or status"), "the stage (or status) that it leads to", required=True),
-        "when": Key(CONDITION, "the condition", required=True),
-        "after": Key(Duration(), "grace period: only once the condition has held for so long"),
-        "cool_off": Key(Duration(), "only once the person has stood there for so long"),
-        "status": Key(NameOf("status"), "the lead status that goes with it"),
-        "restart": Key(
-            YesNo(), "true: a fresh start. The score counts from then on, and so do since: start and hand-offs", False
-        ),
-    },
-    with_place,
-    doc="a named exception: out of a step, back or forward, although the rules would not",
-)
 REFRESHED = ("Account", "Contact", "Lead", "Opportunity")
-MIGRATE = Block(
-    "migrate",
-    {
-        "stage": Key(MapOf(NameOf("stage"), key_words="an old value"), "old value of the field -> stage"),
-        "status": Key(MapOf(NameOf("status"), key_words="an old value"), "old value of the field -> lead status"),
-    },
-    doc="what the org calls stages and statuses from before; people who have such a value get the new one",
-)
-SEGMENT = Block(
-    "segment",
-    {
-        "name": Key(NAME, "what these people are called", required=True),
-        "for": Key(CONDITION, "people for whom this holds", required=True),
-        "stages": Key(ListOf(STAGE, strict=True, lenient=True), "their stages, in order", required=True),
-        "moves": Key(ListOf(MOVE, strict=True, lenient=True), "named exceptions to the gate", ()),
-    },
-    doc="people with stages of their own, such as a business unit or partners",
-)
 GATE_STAGE = {
     "direction": Key(Word(("forward", "both")), "forward: rules never lower it; both: it follows the rules", None),
     "manual": Key(ManualShape(), "how long a value that a person set stays", Manual()),
@@ -378,7 +283,7 @@ ROOT = Block(
         "conditions": Key(MapOf(CONDITION), "conditions with a name, to be used in others"),
         "stages": Key(ListOf(STAGE, strict=True, lenient=True), "the stages, in order", required=True),
         "statuses": Key(ListOf(STATUS, strict=True, lenient=True), "the lead statuses, in order"),
-        "rules": Key(ListOf(_RULE, strict=True, lenient=True), "further rules", ()),
+        "rules": Key(ListOf(RULE, strict=True, lenient=True), "further rules", ()),
         "segments": Key(
             ListOf(SEGMENT, strict=True, lenient=True), "people with a ladder of their own, the first counts", ()
         ),
