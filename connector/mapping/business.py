@@ -97,14 +97,18 @@ def _calendar(values: JsonObject, place: Place, reading: Reading) -> Any:
             off.append(date.fromisoformat(day))
         except ValueError:
             return reading.bad(place, f"{day} is no date", "write it like 2026-12-31")
-    return Calendar(values["time_zone"], values["hours"], values["holidays"], frozenset(off))
+    return Calendar(values["time_zone"], values["hours"] or WEEK, values["holidays"], frozenset(off))
 
 
 CALENDAR = Block(
     "calendar",
     {
         "time_zone": Key(Text(), "where people work", "UTC", example="time_zone: Europe/Berlin"),
-        "hours": Key(WeekShape(), "when; several times a day as a list", WEEK, example="hours: {mon-fri: 09:00-18:00}"),
+        "hours": Key(
+            WeekShape(),
+            "when, several times a day as a list; else from Monday to Friday, all day",
+            example="hours: {mon-fri: 09:00-18:00}",
+        ),
         "holidays": Key(HolidaysShape(), "closed on public holidays", (), example="holidays: {DE: BY}"),
         "days_off": Key(ListOf(Text()), "further days", (), example="days_off: [2026-12-24]"),
     },
