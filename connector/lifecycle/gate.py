@@ -339,7 +339,6 @@ class Passage:
             "written": value,
             "at": ladder.names[self.target],
             "since": entered.isoformat() if entered is not None else None,
-            "answer": ladder.names[self.answer],
             "rule": rule,
             "record": view.person.id,
         }

@@ -76,7 +76,7 @@ def test_what_is_remembered_does_not_depend_on_how_often_somebody_is_decided(val
         _, again = written(settled, mapping, now)
         for name in ("stage", "status"):
             one, other = (track(each, name).memory for each in (first, again))
-            for key in ("at", "since", "answer", "hold"):
+            for key in ("at", "since", "hold"):
                 assert one.get(key) == other.get(key)
 
 
