@@ -97,7 +97,9 @@ def _join_lists(section: str, base: Seq, over: Seq, notes: Notes) -> Seq:
         name = _name(item)
         said = {key: item.items[key] for key in places if key in item.items} if isinstance(item, Map) else {}
         if "drop" in said:
-            if entries.pop(name, None) is None:
+            if not (isinstance(said["drop"], Scalar) and said["drop"].value is True):
+                notes.add(said["drop"].place, f"drop of {name} is not true", "write drop: true, or leave drop out")
+            elif entries.pop(name, None) is None:
                 notes.add(item.place, f"there is no {name} to drop", did_you_mean(name, entries))
             continue
         entries[name] = _replace(entries.get(name), item, said) if isinstance(item, Map) else item

@@ -185,6 +185,8 @@ def test_what_an_including_file_cannot_place_or_drop_is_told():
     found = mistakes(INCLUDING.replace("name: Evangelist", "name: Evangalist").replace("before: Dis", "before: Dus"))
     assert (4, "there is no Evangalist to drop", "did you mean Evangelist?") in found
     assert (5, "there is no Dusqualified to stand before", "did you mean Disqualified?") in found
+    kept = mistakes("include: lead-liaison\nstages: [{name: Evangelist, drop: false}]\n")
+    assert kept == [(2, "drop of Evangelist is not true", "write drop: true, or leave drop out")]
     assert "stage has no key drop" in mistakes(GOOD.replace("name: A,", "name: A, drop: true,"))[0][1]
 
 
