@@ -120,7 +120,8 @@ def _in_use(mapping: CompiledMapping, salesforce: SalesforceClient) -> Iterator[
     """Values that people have and the mapping does not know: another ladder was here before."""
     written = {(each.name, name): api for each in mapping.model.tracks for name, api in each.fields.items()}
     for (track, name), api in sorted(written.items()):
-        soql = f"SELECT {api}, COUNT(Id) people FROM {name} WHERE {api} != null GROUP BY {api}"
+        who = " AND IsConverted = false" if name == "Lead" else ""  # a converted lead is never written
+        soql = f"SELECT {api}, COUNT(Id) people FROM {name} WHERE {api} != null{who} GROUP BY {api}"
         try:
             rows = salesforce.read([Read(name, soql)]).pages[name].rows
         except Refused as error:

@@ -195,6 +195,17 @@ def test_check_counts_values_in_use_that_the_mapping_does_not_know(connected, se
     assert "Parked" not in connected("check", "--mapping", "mine.yaml").stdout
 
 
+def test_check_counts_no_values_of_converted_leads(connected, served):
+    [lead] = served.org.create("Lead", [{"LastName": "Eve", "Company": "Example", "Status": "Open - Not Contacted"}])
+    served.org.convert_lead(lead)
+    (connected.folder / "mine.yaml").write_text(
+        "fields: {status: {Lead: Status}}\nstages: [{name: Suspect, when: always}]\n"
+        "statuses: [{name: Open - Not Contacted, when: always}]\n"
+    )
+    warnings = only_document(connected("check", "--mapping", "mine.yaml", "--json"))["warnings"]
+    assert not [each for each in warnings if "Converted" in each]
+
+
 HANDED = """
 include: lead-liaison
 handoff: {when: {stage: Engaged}, owner: [{user: nobody@example.com}]}
