@@ -15,7 +15,7 @@ from connector.base.ports import PolledObject, Read
 from connector.base.settings import Settings
 from connector.commands.screen import grid, out, print_json, shown
 from connector.lifecycle.ladder import UNKNOWN, Ladder
-from connector.mapping import CompiledMapping, MappingInvalid, Mistake, check_org, load
+from connector.mapping import CompiledMapping, MappingInvalid, Mistake, check_org, load, unseen_changes
 from connector.pipeline.optional_fields import NOTHING_OF_IT, missing_fields, with_optional
 from connector.pipeline.owners import look_up_owners
 from connector.salesforce import SalesforceClient
@@ -69,7 +69,9 @@ def run_check(settings: Settings) -> CheckReport:
     if settings.has_credentials():
         with open_client(settings, SystemClock()) as salesforce:
             report.org = salesforce.identity()
-            report.mistakes = check_org(mapping, describes(salesforce, mapping)) + _owners(mapping, salesforce)
+            described = describes(salesforce, mapping)
+            report.mistakes = check_org(mapping, described) + _owners(mapping, salesforce)
+            report.warnings += unseen_changes(mapping, described)
             report.warnings += _in_use(mapping, salesforce) if not report.mistakes else ()
             for each in objects:
                 missing = missing_fields(salesforce, each.name, each.optional)

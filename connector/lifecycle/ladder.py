@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -91,11 +92,25 @@ class Ladder:
         if remembered >= 0 and self.values[remembered] == value:
             return remembered
         known = self._by_value.get(fold(value))
-        return self._former.get(fold(value), UNKNOWN) if known is None else known
+        if known is not None or not self._former:
+            return UNKNOWN if known is None else known
+        former = self._former.get(fold(value), UNKNOWN)
+        if former == UNKNOWN or value != memory.get("written"):
+            return former if former >= 0 else UNKNOWN
+        return remembered if remembered >= 0 else former
 
     def is_former(self, value: str) -> bool:
-        """Whether it is what a step was called before, which is written anew."""
-        return bool(self._former) and fold(value) in self._former
+        """Whether it is what a step was called before, or is in another segment, which is written anew."""
+        return bool(self._former) and self._former.get(fold(value), NOWHERE) >= 0
+
+    def know(self, others: Iterable[Ladder]) -> None:
+        """The values of other segments' ladders stand for the step of the same name, for whoever comes from there.
+        Where there is no such step, what we wrote there stands for nothing here, and the rules decide afresh."""
+        for other in others:
+            for name, position in other.positions.items():
+                value = fold(str(other.values[position]))
+                if value not in self._by_value:
+                    self._former.setdefault(value, self.positions.get(name, NOWHERE))
 
     def answer(self, view: View) -> tuple[int, Rule | None]:
         """The furthest step with a rule that holds."""

@@ -104,6 +104,7 @@ class Segment:
     when: Condition
     stage: Track | None = None
     status: Track | None = None
+    line: int = 0
 
 
 @dataclass(frozen=True)

@@ -169,6 +169,9 @@ class Program:
             )
             for each in model.segments
         )
+        every = [ladder for each in (self, *(own for _, own in self.segments)) for ladder in each.ladders]
+        for ladder in every if self.segments else ():
+            ladder.know(other for other in every if other is not ladder and other.name == ladder.name)
 
     def of(self, view: View) -> Program:
         """The program that decides this person: of the first segment they are in."""

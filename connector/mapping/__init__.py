@@ -9,6 +9,6 @@ org          whether an org has what the mapping needs
 from connector.lifecycle.mapping import CompiledMapping
 from connector.mapping.load import load, loads
 from connector.mapping.mistakes import MappingInvalid, Mistake
-from connector.mapping.org import check_org
+from connector.mapping.org import check_org, unseen_changes
 
-__all__ = ["CompiledMapping", "MappingInvalid", "Mistake", "check_org", "load", "loads"]
+__all__ = ["CompiledMapping", "MappingInvalid", "Mistake", "check_org", "load", "loads", "unseen_changes"]

@@ -36,6 +36,7 @@ def _conditions(model: Model, file: str) -> Iterator[tuple[str, Condition, Place
         for step in track.steps:
             yield from ((f"the rule {rule.name}", rule.when, Place(rule.file, rule.line)) for rule in step.rules)
         yield from ((f"the move {move.name}", move.when, Place(move.file, move.line)) for move in track.moves)
+    yield from ((f"the segment {each.name}", each.when, Place(file, each.line)) for each in model.segments)
     yield from ((f"the tag {tag.name}", tag.when, Place(file, tag.line)) for tag in model.tags)
     for handoff in model.handoffs:
         yield f"the hand-off {handoff.name}", handoff.when, Place(file, handoff.line)

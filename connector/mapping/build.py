@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from connector.base.facts import PEOPLE
 from connector.base.json import JsonMap, JsonObject
 from connector.lifecycle.conditions import Condition
-from connector.lifecycle.measures import AccountStageIs
+from connector.lifecycle.measures import AccountStageIs, HandedOff, ResponseTime
 from connector.lifecycle.model import Manual, Move, Rule, Segment, Step, Track
 from connector.lifecycle.program import Model
 from connector.lifecycle.score import Score, Threshold
 from connector.lifecycle.tags import Tag
-from connector.lifecycle.values import ONE_DAY
+from connector.lifecycle.values import ONE_DAY, fold
+from connector.lifecycle.whereabouts import StandsAt, StandsFor
 from connector.lifecycle.written import Written
 from connector.mapping.mistakes import Place
 from connector.mapping.sections import FIELDS_SECTION
 from connector.mapping.shape import Reading
 from connector.mapping.sources import score_source
 
+FOLLOWS_FROM_LADDERS = (StandsAt, StandsFor, HandedOff, ResponseTime)
 NO_GATE: JsonObject = {"direction": None, "manual": Manual(), "stages": None, "outside": "leave"}
 
 
@@ -52,19 +55,40 @@ def build(values: JsonMap, reading: Reading) -> Model:
         refresh=values["refresh"],
         away=tuple((values["owners"] or {}).get("away") or ()),
     )
+    _check_migrate(values["migrate"], model, reading)
     return replace(model, written=tuple(_written(values["write"], model, reading)))
 
 
 def _segments(values: JsonMap, fields: JsonMap, gate: JsonMap, reading: Reading) -> Iterator[Segment]:
+    seen: set[str] = set()
     for each in values["segments"]:
+        place, name = each["place"], each["name"]
+        if name.casefold() in seen:
+            reading.bad(place, f"two segments are called {name}", "rename one")
+        seen.add(name.casefold())
+        if any(isinstance(one, FOLLOWS_FROM_LADDERS) for one in each["for"].walk()):
+            what = f"the segment {name} asks where its people stand, which follows from it"
+            reading.bad(place, what, "ask for something else")
         said = {**values, "moves": each["moves"]}
         tracks = [
             _track(name, each[section], said, fields, gate[name] or NO_GATE, reading) if each[section] else None
             for name, section in (("stage", "stages"), ("status", "statuses"))
         ]
         if tracks == [None, None]:
-            reading.bad(each["place"], f"the segment {each['name']} has no ladder", "add stages:, or statuses:")
-        yield Segment(each["name"], each["for"], *tracks)
+            reading.bad(place, f"the segment {name} has no ladder", "add stages:, or statuses:")
+        yield Segment(name, each["for"], tracks[0], tracks[1], place.line)
+
+
+def _check_migrate(said: JsonMap | None, model: Model, reading: Reading) -> None:
+    """What is a value of every ladder already is never taken over."""
+    for name in ("stage", "status") if said else ():
+        tracks = [track for track in model.tracks if track.name == name]
+        known = [{fold(step.value(each)) for step in track.steps for each in PEOPLE} for track in tracks]
+        for old in (said or {})[name] or {}:
+            if known and all(fold(old) in values for values in known):
+                reading.bad(
+                    (said or {})["place"], f"migrate: {old} is a {name} of the mapping, and stays one", "drop the entry"
+                )
 
 
 def _account_people(said: JsonMap | None, reading: Reading) -> Condition | None:

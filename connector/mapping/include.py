@@ -101,7 +101,11 @@ def _join_lists(section: str, base: Seq, over: Seq, notes: Notes) -> Seq:
                 notes.add(said["drop"].place, f"drop of {name} is not true", "write drop: true, or leave drop out")
             elif entries.pop(name, None) is None:
                 notes.add(item.place, f"there is no {name} to drop", did_you_mean(name, entries))
+            elif isinstance(item, Map) and (more := sorted(item.items.keys() - {"name", "drop"})):
+                notes.add(item.place, f"{name} is dropped, and says {', '.join(more)} too", "keep drop, or the rest")
             continue
+        if len(said) > 1:
+            notes.add(item.place, f"{name} is placed before one and after another", "keep before, or after")
         entries[name] = _replace(entries.get(name), item, said) if isinstance(item, Map) else item
         for where, other in said.items():
             entries = _moved(entries, name, where, other, notes)

@@ -89,6 +89,7 @@ MIGRATE = Block(
         "stage": Key(MapOf(NameOf("stage"), key_words="an old value"), "old value of the field -> stage"),
         "status": Key(MapOf(NameOf("status"), key_words="an old value"), "old value of the field -> lead status"),
     },
+    with_place,
     doc="what the org calls stages and statuses from before; people who have such a value get the new one",
 )
 SEGMENT = Block(

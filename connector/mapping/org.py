@@ -8,6 +8,7 @@ from connector.base.json import JsonMap
 from connector.lifecycle.mapping import CompiledMapping
 from connector.lifecycle.written import CLEARED, COUNT_KINDS, Written
 from connector.mapping.mistakes import Mistake, did_you_mean
+from connector.mapping.sections import REFRESHED
 from connector.mapping.types import HINTS, OF_DESCRIBE, clashes
 
 PICKLISTS = ("picklist", "multipicklist")
@@ -30,6 +31,22 @@ def check_org(mapping: CompiledMapping, describes: Mapping[str, Describe | None]
         *_values(mapping, fields),
     ]
     return sorted({Mistake(file, 0, what, hint) for what, hint in found})
+
+
+def unseen_changes(mapping: CompiledMapping, describes: Mapping[str, Describe | None]) -> Iterator[str]:
+    """Fields that change without their record, which is therefore not read again: formulas, and fields of parents."""
+    for name, wanted in mapping.reads.items():
+        if name in mapping.model.refresh or name not in REFRESHED:
+            continue
+        fields = (describes.get(name) or {}).get("fields", ())
+        formulas = {each["name"] for each in fields if each.get("calculated")}
+        if found := sorted(
+            each for each in wanted if each in formulas or ("." in each and not each.startswith("RecordType."))
+        ):
+            yield (
+                f"{name}: {', '.join(found)} can change without the {name}, and is then seen the next time that is"
+                f" edited; to read all of it again now and then write refresh: {{{name}: 6h}}"
+            )
 
 
 Fields = Mapping[str, dict[str, Describe] | None]

@@ -49,7 +49,7 @@ from connector.mapping.shape import (
 from connector.mapping.sources import SourcesShape
 from connector.mapping.writing import WRITE
 
-REFRESHED = ("Account", "Contact", "Lead", "Opportunity")
+REFRESHED = ("Account", "CampaignMember", "Contact", "Lead", "Opportunity")
 GATE_STAGE = {
     "direction": Key(Word(("forward", "both")), "forward: rules never lower it; both: it follows the rules", None),
     "manual": Key(ManualShape(), "how long a value that a person set stays", Manual()),

@@ -206,6 +206,17 @@ def test_check_counts_no_values_of_converted_leads(connected, served):
     assert not [each for each in warnings if "Converted" in each]
 
 
+def test_status_says_what_reading_again_costs(connected, served):
+    (connected.folder / "mine.yaml").write_text("include: lead-liaison\nrefresh: {Contact: 6h}\n")
+    mine = {"CONNECTOR_MAPPING": "mine.yaml"}
+    connected("sync", **mine)
+    told = only_document(connected("status", "--json", **mine))["refresh"]["Contact"]
+    people = len(served.org.rows("SELECT Id FROM Contact"))
+    assert (told["every"], told["rows"], told["calls"]) == ("6 hours", people, 1)
+    said = connected("status", **mine).stdout
+    assert f"Contact is read again in full every 6 hours: {people} rows, 1 API calls each time; last 20" in said
+
+
 HANDED = """
 include: lead-liaison
 handoff: {when: {stage: Engaged}, owner: [{user: nobody@example.com}]}

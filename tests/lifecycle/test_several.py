@@ -143,3 +143,70 @@ def test_people_of_a_segment_have_a_ladder_of_their_own_and_the_same_values():
     back = replace(gone, activities=(*gone.activities, did("event_attend", -1, key="again")))
     decided = track(decide(back, mapping, NOW + 2 * DAY))
     assert (decided.value, decided.memory["at"]) == ("Lead", "Registered"), "by the move of the segment"
+
+
+APART = """
+stages:
+  - {name: Lead, when: always}
+  - {name: Customer, when: {opportunity: won}}
+  - {name: Evangelist, set_by: people, funnel: false}
+segments:
+  - name: partners
+    for: {lead_source: Partner}
+    stages:
+      - {name: Registered, value: P1, when: always}
+      - {name: Trained, value: P2, when: {activity: event_attend}}
+      - {name: Customer, value: P3, when: {opportunity: won}}
+"""
+
+
+def moved(someone, source):
+    return replace(someone, fields={**someone.fields, "LeadSource": source})
+
+
+def test_whoever_comes_from_another_segment_has_the_value_of_the_step_or_is_decided_afresh():
+    mapping = loads(APART)
+    lead, decision = written(person(), mapping)
+    assert track(decision).value == "Lead"
+    partner, decision = written(moved(lead, "Partner"), mapping)
+    assert (track(decision).value, track(decision).memory["at"]) == ("P1", "Registered"), "Lead is no step of partners"
+    trained, decision = written(replace(partner, activities=(did("event_attend"),)), mapping)
+    assert track(decision).value == "P2"
+    _, decision = written(moved(trained, "Web"), mapping)
+    assert track(decision).value == "Lead", "and nobody is stuck at what partners call theirs"
+    won, decision = written(replace(trained, opportunities=(deal("won"),)), mapping)
+    assert track(decision).value == "P3"
+    _, decision = written(moved(won, "Web"), mapping)
+    assert track(decision).value == "Customer", "the step has the same name in both"
+
+
+def test_a_value_of_another_segment_that_a_person_set_is_left_alone_where_there_is_no_such_step():
+    mapping = loads(APART)
+    lead, _ = written(person(), mapping)
+    for value in ("P2", "unheard of"):
+        decision = track(decide(replace(lead, fields={**lead.fields, "Lifecycle_Stage__c": value}), mapping, NOW))
+        assert (decision.value, decision.verdict) == (None, "held")
+    found = person(Lifecycle_Stage__c="P3")
+    assert track(decide(found, mapping, NOW)).value == "Customer", "found at first sight, in the words of partners"
+
+
+@given(st.lists(st.sampled_from(["Web", "Partner", "won", "event_attend"]), min_size=1, max_size=6))
+@settings(max_examples=cases(40))
+def test_nobody_is_ever_stuck_between_segments(steps):
+    mapping = loads(APART)
+    someone, _ = written(person(), mapping)
+    for step in steps:
+        if step in {"Web", "Partner"}:
+            someone = moved(someone, step)
+        elif step == "won":
+            someone = replace(someone, opportunities=(deal("won"),))
+        else:
+            someone = replace(someone, activities=(did("event_attend"),))
+        someone, decision = written(someone, mapping)
+        names = (
+            {"Registered", "Trained", "Customer"}
+            if someone.fields.get("LeadSource") == "Partner"
+            else {"Lead", "Customer"}
+        )
+        assert track(decision).memory["at"] in names
+        assert (track(decision).memory["at"] == "Customer") == bool(someone.opportunities)

@@ -86,7 +86,18 @@ stagez: 1
         (GOOD + "accounts: {counts: {account_stage: A}}\n", "which follows from it"),
         (GOOD + "segments: [{name: s, for: {country: DE}}]\n", "the segment s has no ladder"),
         (GOOD + "segments: [{name: s, for: {country: DE}, stages: [A, A]}]\n", "two stage entries are called A"),
+        (
+            GOOD
+            + "segments: [{name: s, for: {country: DE}, stages: [A]}, {name: S, for: {country: FR}, stages: [A]}]\n",
+            "two segments are called S",
+        ),
+        (
+            GOOD + "segments: [{name: s, for: {any: [{country: DE}, {stage: B}]}, stages: [A]}]\n",
+            "which follows from it",
+        ),
+        (GOOD + "segments: [{name: s, for: {all: [{country: DE}, {country: FR}]}, stages: [A]}]\n", "s can never hold"),
         (GOOD + "migrate: {stage: {Old: Q}}\n", "no stage Q"),
+        (GOOD + "migrate: {stage: {a: B}}\n", "a is a stage of the mapping, and stays one"),
         (GOOD + "refresh: {Contact: 1min}\n", "not a length of time"),
         (GOOD + "refresh: {Task: 1h}\n", "Task"),
         (GOOD + "calendar: {time_zone: Mars/Olympus}\n", "no time zone Mars/Olympus"),
@@ -187,6 +198,10 @@ def test_what_an_including_file_cannot_place_or_drop_is_told():
     assert (5, "there is no Dusqualified to stand before", "did you mean Disqualified?") in found
     kept = mistakes("include: lead-liaison\nstages: [{name: Evangelist, drop: false}]\n")
     assert kept == [(2, "drop of Evangelist is not true", "write drop: true, or leave drop out")]
+    both = mistakes("include: lead-liaison\nstages: [{name: Engaged, before: Suspect, after: Anonymous}]\n")
+    assert both == [(2, "Engaged is placed before one and after another", "keep before, or after")]
+    more = mistakes("include: lead-liaison\nstages: [{name: Evangelist, drop: true, when: {country: XX}}]\n")
+    assert (2, "Evangelist is dropped, and says when too", "keep drop, or the rest") in more
     assert "stage has no key drop" in mistakes(GOOD.replace("name: A,", "name: A, drop: true,"))[0][1]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connector.mapping import check_org, loads
+from connector.mapping import check_org, loads, unseen_changes
 
 MAPPING = loads(
     """
@@ -123,3 +123,12 @@ def test_a_comparison_that_makes_no_sense_of_what_the_org_has_in_the_field_is_fo
         "Contact.Size__c: a number is never 1-10",
         "Contact.Ticked__c: a checkbox is never maybe",
     ]
+
+
+def test_formulas_and_fields_of_parents_that_are_not_read_again_are_told():
+    text = "stages: [{name: A, when: {field: {Score__c: '> 5', Owner.Title: CEO, RecordType.Name: X, Rating: Hot}}}]\n"
+    contact = {"fields": [field("Rating"), field("Score__c", type="double", calculated=True)]}
+    told, *_ = unseen_changes(loads(text), {"Contact": contact, "Lead": {"fields": []}})
+    assert told.startswith("Contact: Owner.Title, Score__c can change without the Contact, and is then seen")
+    assert "refresh: {Contact: 6h}" in told
+    assert not [*unseen_changes(loads("refresh: {Contact: 6h, Lead: 6h}\n" + text), {"Contact": contact, "Lead": None})]
