@@ -8,7 +8,7 @@ and are parsed where they are needed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -84,6 +84,21 @@ class OpportunityRole:
     opportunity: Row  # the Opportunity row: StageName, IsWon, IsClosed, CloseDate ...
 
 
+class Circle(tuple["Person", ...]):
+    """Everybody of one account: the same value for each of them, so that ``known``, what was found out about all of
+    them, is found out once. Large accounts would else cost the square of their size."""
+
+    known: dict[Any, Any]
+
+    def __new__(cls, people: Iterable[Person] = ()) -> Circle:
+        made = super().__new__(cls, people)
+        made.known = {}
+        return made
+
+
+NO_CIRCLE = Circle()
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Everything recorded of one human: what ``decide`` looks at.
@@ -95,9 +110,9 @@ class Person:
 
     ``account_opportunities`` are opportunities without any contact role that may concern this person, with ``role_id``
     "": those of the account (``role`` is ``{"Via": "account"}``) and those made by converting one of the person's leads
-    (``{"Via": "conversion"}``); and all others of the account (``{"Via": "colleagues"}``). ``colleagues`` are the other
-    people of the account. ``former`` is what is remembered of those who became this person: id -> track -> JSON
-    object. ``account_stage`` is the furthest stage that the other people of the account reached by
+    (``{"Via": "conversion"}``); and all others of the account (``{"Via": "colleagues"}``). ``colleagues`` are the
+    people of the account, the person among them. ``former`` is what is remembered of those who became this person: id
+    -> track -> JSON object. ``account_stage`` is the furthest stage that the other people of the account reached by
     rules of their own. All this is only looked at where a mapping asks for it. ``former_prospects`` are those that the
     source has deleted: they say nothing any more, but what they did counts.
     """
@@ -115,7 +130,7 @@ class Person:
     account_stage: str | None = None
     former: Mapping[str, Mapping[str, JsonMap]] = field(default_factory=dict)
     former_prospects: tuple[Prospect, ...] = ()
-    colleagues: tuple[Person, ...] = ()
+    colleagues: Circle = NO_CIRCLE
 
 
 class Evidence(NamedTuple):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
 from typing import ClassVar
 
 from connector.base.facts import Activity, Evidence
@@ -68,19 +70,48 @@ class AccountIsActive(Condition):
     activity: HasActivity
 
     def compile(self, object_name: str) -> Test:
-        return lambda view: len(self._active(view)) >= self.people
+        return lambda view: self._count(view) >= self.people
+
+    def _count(self, view: View) -> int:
+        others = self._others(view)
+        return len(others) - (view.person.id in others) + (self._own(view) is not None)
+
+    def _others(self, view: View) -> Mapping[str, Activity]:
+        """Everybody of the account -> the last thing they did that fits, as recorded; those without are left out. The
+        last active first."""
+        if not view.person.colleagues:
+            return {}
+        known, key = view.person.colleagues.known, (id(self), view.now)
+        if key not in known:
+            known[key] = self._look(view)
+        active: dict[str, Activity]
+        active, review = known[key]
+        if review is not None:
+            view.look_again(review)
+        return active
+
+    def _look(self, view: View) -> tuple[dict[str, Activity], datetime | None]:
+        active, reviews = {}, []
+        for each in view.person.colleagues:
+            seen = View(each, view.now, view.owners)
+            done = self.activity.every(seen)
+            if seen.review is not None:
+                reviews.append(seen.review)
+            if len(done) >= self.activity.count:
+                active[each.id] = done[-1]
+        return dict(sorted(active.items(), key=_by_time, reverse=True)), min(reviews, default=None)
+
+    def _own(self, view: View) -> Activity | None:
+        """The last thing that the person did, in a view that may hide some of it."""
+        done = self.activity.every(view)
+        return done[-1] if len(done) >= self.activity.count else None
 
     def _active(self, view: View) -> Sequence[tuple[str, Activity]]:
-        """Who, and the last thing they did that fits; the last active first."""
-        found = []
-        for each in (view.person, *view.person.colleagues):
-            seen = view if each is view.person else View(each, view.now, view.owners)
-            done = self.activity.every(seen)
-            if seen is not view and seen.review is not None:
-                view.look_again(seen.review)
-            if len(done) >= self.activity.count:
-                found.append((each.id, done[-1]))
-        return sorted(found, key=lambda pair: (pair[1].occurred_at, pair[0]), reverse=True)
+        """Who, and the last thing they did that fits; the last active first, and no more of them than matter."""
+        others = (pair for pair in self._others(view).items() if pair[0] != view.person.id)
+        found = [*islice(others, max(self.people, _SHOWN))]
+        own = self._own(view)
+        return sorted([*found, (view.person.id, own)] if own is not None else found, key=_by_time, reverse=True)
 
     def grounds(self, view: View) -> Grounds:
         active = self._active(view)
@@ -88,7 +119,8 @@ class AccountIsActive(Condition):
         return told, active[self.people - 1][1].occurred_at if len(active) >= self.people else None
 
     def found(self, view: View) -> str:
-        return f"{len(self._active(view))} of {1 + len(view.person.colleagues)} people of the account"
+        everybody = {view.person.id, *(each.id for each in view.person.colleagues)}
+        return f"{self._count(view)} of {len(everybody)} people of the account"
 
     def words(self) -> str:
         return f"at least {self.people} people of the account with {self.activity.words()}"
@@ -98,6 +130,10 @@ class AccountIsActive(Condition):
 
     def parts(self) -> tuple[Condition, ...]:
         return (self.activity,)
+
+
+def _by_time(pair: tuple[str, Activity]) -> tuple[datetime, str]:
+    return pair[1].occurred_at, pair[0]
 
 
 def _of(person: str, activity: Activity) -> Evidence:

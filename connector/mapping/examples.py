@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connector.base.facts import PEOPLE, Activity, Decision, Direction, OpportunityRole, Person, Prospect, Row
+from connector.base.facts import PEOPLE, Activity, Circle, Decision, Direction, OpportunityRole, Person, Prospect, Row
 from connector.base.json import JsonMap, JsonObject
 from connector.lifecycle.assignment import Assigner
 from connector.lifecycle.decide import decide
@@ -206,7 +206,7 @@ def _changed(person: Person, step: JsonMap, mapping: CompiledMapping, reading: R
         new = [each for spec in step["activities"] for each in _activities(spec, have, at, person.id, feeds)]
         changes["activities"] = tuple(sorted((*person.activities, *new), key=lambda a: (a.occurred_at, a.source, a.id)))
     if step["colleagues"] is not None:
-        changes["colleagues"] = (*person.colleagues, *_colleagues(step["colleagues"], person, at))
+        changes["colleagues"] = Circle((*person.colleagues, *_colleagues(step["colleagues"], person, at)))
     if step["account_stage"] is not None:
         changes["account_stage"] = step["account_stage"]
     return replace(person, **changes)

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from connector.base.facts import PEOPLE, Activity, OpportunityRole, Person, Prospect, Row
+from connector.base.facts import NO_CIRCLE, PEOPLE, Activity, Circle, OpportunityRole, Person, Prospect, Row
 from connector.base.json import JsonMap
 from connector.store import rows as values
 from connector.store.books import ACCOUNT_DEALS, COLLEAGUES, ROLELESS
@@ -92,10 +92,9 @@ def _with_colleagues(connection: Connection, people: Sequence[Person], drafts: M
     in_account: dict[str, list[Person]] = defaultdict(list)
     for each in facts_of(connection, sorted(people_of_account(connection, sorted(accounts)))):
         in_account[str(each.fields.get("AccountId"))].append(each)
+    circles = {account: Circle(found) for account, found in in_account.items()}
     return [
-        replace(each, colleagues=tuple(other for other in in_account.get(account, ()) if other.id != each.id))
-        if (account := drafts[each.id].account_id)
-        else each
+        replace(each, colleagues=circles.get(account, NO_CIRCLE)) if (account := drafts[each.id].account_id) else each
         for each in people
     ]
 

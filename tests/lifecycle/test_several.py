@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connector.base.facts import Circle
 from connector.lifecycle import decide, explain
 from connector.mapping import loads
 from tests.cases import cases
@@ -210,3 +212,24 @@ def test_nobody_is_ever_stuck_between_segments(steps):
         )
         assert track(decision).memory["at"] in names
         assert (track(decision).memory["at"] == "Customer") == bool(someone.opportunities)
+
+
+def test_the_people_of_an_account_are_looked_at_once_for_all_of_them():
+    mapping = loads(
+        "stages: [{name: A, when: always}, {name: B, when: {account: {people: {count: 3, activity: visit}}}}]\n"
+    )
+    looked = []
+
+    class Counted(tuple[Any, ...]):
+        def __iter__(self):
+            looked.append(1)
+            return super().__iter__()
+
+    people = [
+        replace(person(), id=f"003{n:012d}AAA", activities=Counted([did("visit", key=f"{n}")])) for n in range(30)
+    ]
+    circle = Circle(people)
+    looked.clear()
+    for each in people:
+        assert stage_of(replace(each, activities=(), colleagues=circle), mapping) == "B"
+    assert len(looked) == len(people)
