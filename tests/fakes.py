@@ -13,6 +13,7 @@ from connector.base.facts import Outcome, RecordChange, Result, Row, SourcePage
 from connector.base.ports import Answers, Deleted, DeletedSince, LocatorExpired, Page, Read
 
 SIGNED_IN = "005000000000001AAA"  # the user
+SOMEBODY = "005000000000002AAA"  # whoever else changes rows
 START = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 
 
@@ -35,12 +36,14 @@ class FakeSalesforce:
     _calls: Counter[str] = field(default_factory=Counter)
     _locators: dict[str, list[Row]] = field(default_factory=dict)
 
-    def put(self, object_name: str, row: Mapping[str, Any], *, visible_in: timedelta = timedelta(0)) -> str:
-        """Creates or changes a row now."""
+    def put(
+        self, object_name: str, row: Mapping[str, Any], *, visible_in: timedelta = timedelta(0), by: str = SOMEBODY
+    ) -> str:
+        """Creates or changes a row now, in the name of ``by``."""
         table = self.rows.setdefault(object_name, {})
         record_id = row["Id"]
         before = table.get(record_id, {"IsDeleted": False, "CreatedDate": sf_time(self.now)})
-        table[record_id] = {**before, **row, "SystemModstamp": sf_time(self.now)}
+        table[record_id] = {**before, **row, "SystemModstamp": sf_time(self.now), "LastModifiedById": by}
         if visible_in:
             self.visible_from[record_id] = self.now + visible_in
         return record_id
@@ -142,6 +145,9 @@ class FakeSalesforce:
         stamp = datetime.fromisoformat(row["SystemModstamp"])
         if not where:
             return True
+        if echo := re.fullmatch(r"(.+) AND \(SystemModstamp >= (\S+) OR LastModifiedById != '(\w+)'\)", where):
+            is_echo = stamp < datetime.fromisoformat(echo[2]) and row["LastModifiedById"] == echo[3]
+            return not is_echo and self._matches(row, echo[1])
         if listed := re.fullmatch(r"(\w+) IN \((.+)\)", where):
             return row[listed[1]] in re.findall(r"'(\w+)'", listed[2])
         if since := re.fullmatch(r"SystemModstamp >= (\S+)(?: AND SystemModstamp < (\S+))?", where):
@@ -166,7 +172,7 @@ class FakeSalesforce:
         if row is None or row["IsDeleted"]:
             return Outcome(change, Result.SET_ASIDE, "ENTITY_IS_DELETED", "entity is deleted")
         self.updates.append({"object": change.object, "Id": change.id, **change.values()})
-        self.put(change.object, {"Id": change.id, **change.values()})
+        self.put(change.object, {"Id": change.id, **change.values()}, by=SIGNED_IN)
         return Outcome(change, Result.APPLIED)
 
 

@@ -12,8 +12,10 @@ a generation, and removes what it did not see: it is the first read of an object
 that a new mapping needs is fetched.
 
 Where more rows than a page changed within the overlap (after a backfill these are our own writes), re-reading them in
-every cycle would cost calls for nothing. Then the read begins at ``through``, and a COUNT() of the overlap travels
-along: only when Salesforce counts another number of rows there than the store is the overlap read again.
+every cycle would cost calls for nothing. Then the read leaves out of the overlap what our own user changed last, and
+a COUNT() of the overlap travels along: only when Salesforce counts another number of rows there than the store, which a
+row of our user that commits late brings about, is all of it read again. A count alone would see no late change of a
+known row.
 
 All first pages travel together: five queries fit one Composite request, and the getDeleted calls ride in the second
 one, so a cycle in which nothing happened costs two API calls.
@@ -86,7 +88,7 @@ def poll_salesforce(
             cursors[each.name].begin_again()
     deleted = _deleted_reads(cursors, now)
     counted = {each.name: cursors[each.name] for each in objects if reader.is_crowded(each, cursors[each.name])}
-    reads = [reader.ask(each, cursors[each.name], skip_overlap=each.name in counted) for each in objects]
+    reads = [reader.ask(each, cursors[each.name], skip_echo=each.name in counted) for each in objects]
     reads += [reader.count(name, cursor) for name, cursor in counted.items()]
     answers = salesforce.read(reads, deleted)
     reader.polled.server_time = answers.server_time
@@ -155,7 +157,7 @@ class _Reader:
         where = f"SystemModstamp >= {start} AND SystemModstamp < {end}"
         return Read(f"{name}:count", f"SELECT COUNT() FROM {name} WHERE {where}", all_rows=True)
 
-    def ask(self, each: PolledObject, cursor: ObjectCursor, *, skip_overlap: bool = False) -> Read:
+    def ask(self, each: PolledObject, cursor: ObjectCursor, *, skip_echo: bool = False) -> Read:
         """What is new of an object, or all of it, or the rest of a read under way."""
         where = ""
         if cursor.at:
@@ -163,7 +165,9 @@ class _Reader:
             where = keyset(_time(stamp), last_id)
         elif cursor.through:
             start, through = self.overlapped(cursor)
-            where = f"SystemModstamp >= {literal(through if skip_overlap else start)}"
+            where = f"SystemModstamp >= {literal(start)}"
+            if skip_echo and (user := self.salesforce.user()):
+                where += f" AND (SystemModstamp >= {literal(through)} OR LastModifiedById != {literal(user)})"
         soql = select(each.name, _columns(cursor.fields), where, ("SystemModstamp", "Id"))
         return Read(name=each.name, soql=soql, all_rows=True)
 
@@ -193,7 +197,7 @@ class _Reader:
         return touched
 
     def take_overlap(self, each: PolledObject, cursor: ObjectCursor, total: int) -> set[str]:
-        """Ends a read that skipped the overlap, where Salesforce counts ``total`` rows; as ``take``."""
+        """Ends a read without our own writes in the overlap, where Salesforce counts ``total`` rows; as ``take``."""
         known = self.store.count_stamped(each.name, *self.overlapped(cursor))
         if known == total:
             cursor.end()

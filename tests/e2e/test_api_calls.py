@@ -7,6 +7,8 @@ import pytest
 from connector.base.errors import LimitReached
 from connector.pipeline.cycle import run_cycle
 
+SOMEBODY = "005000000000002AAA"
+
 
 def test_an_idle_cycle_costs_at_most_two_calls(site):
     site.contacts(20)
@@ -55,6 +57,25 @@ def test_a_cycle_after_thousands_of_writes_is_idle_once_they_have_come_back(site
         run_cycle(pipeline)
         clock_tick(site)
         assert site.calls_of(lambda: run_cycle(pipeline)) <= 2
+
+
+def test_what_somebody_else_changes_beside_thousands_of_our_writes_is_read_alone(site):
+    ada = site.contacts(2500)[0]
+    site.backfill()
+    with site.pipeline() as pipeline:
+        run_cycle(pipeline)
+        clock_tick(site)
+        run_cycle(pipeline)
+        clock_tick(site)
+        us, site.org.user_id = site.org.user_id, SOMEBODY
+        site.org.update("Contact", [{"Id": ada, "Email": "new@example.com"}])
+        site.org.user_id = us
+        clock_tick(site)
+        run_cycle(pipeline)
+        clock_tick(site)
+        assert run_cycle(pipeline).read["Contact"] == 1  # the overlap, without what we wrote
+        assert site.calls_of(lambda: run_cycle(pipeline)) <= 2
+        assert pipeline.store.records([ada])[ada]["Email"] == "new@example.com"
 
 
 def clock_tick(site):

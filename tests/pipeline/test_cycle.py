@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from connector.base.errors import ConfigurationError, StateError, Transient
+from tests.fakes import SIGNED_IN
 from tests.pipeline.conftest import STAGE
 
 
@@ -323,12 +324,25 @@ def test_a_row_that_commits_late_into_a_crowd_is_seen_too(small_pages):
     assert world.stage(late) == "Suspect"
 
 
+def test_a_late_change_of_a_known_row_in_a_crowd_is_seen_too(small_pages):
+    """The count of the rows stays as it is: the row was there before, or another one left meanwhile."""
+    world = small_pages
+    people = [world.contact(f"p{index}@example.com") for index in range(50)]
+    world.cycle()
+    world.org.put("Contact", {"Id": people[7], "Email": "new@example.com"}, visible_in=timedelta(minutes=2))
+    world.cycle()
+    assert world.store.records([people[7]])[people[7]]["Email"] == "p7@example.com"
+    for _ in range(2):
+        world.cycle()
+    assert world.store.records([people[7]])[people[7]]["Email"] == "new@example.com"
+
+
 def test_a_read_of_a_crowd_that_fails_before_its_end_is_made_again(small_pages):
     world = small_pages
     for index in range(50):
         world.contact(f"p{index}@example.com")
     late = world.id("Contact")
-    world.org.put("Contact", {"Id": late, "Email": "late@example.com"}, visible_in=timedelta(minutes=2))
+    world.org.put("Contact", {"Id": late, "Email": "late@example.com"}, visible_in=timedelta(minutes=2), by=SIGNED_IN)
     for _ in range(2):
         world.cycle()
     calls = iter([False, True])
