@@ -197,6 +197,41 @@ def check(
 
 
 @app.command()
+def setup(
+    out: Annotated[Path | None, typer.Option(help="Write a Salesforce DX project into this new folder.")] = None,
+    deploy: Annotated[bool, typer.Option("--deploy", help="Check it in the org, ask, and send it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Send it without asking.")] = False,
+    mapping: Annotated[str | None, typer.Option(help="The mapping to set up for, instead of the one in force.")] = None,
+    org: Annotated[str | None, typer.Option(help="Deploy as whom Salesforce's sf knows by this name.")] = None,
+    user: Annotated[str | None, typer.Option(help="Who gets the permission set, if not the connector's user.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The fields, values and rights that the mapping needs in the org: as files, or sent there. It only adds."""
+    from connector.base.clock import SystemClock
+    from connector.commands import setup as setting_up
+    from connector.commands.sf_session import with_session_of
+
+    if deploy == (out is not None):
+        raise typer.BadParameter("say --out DIR, or --deploy", param_hint="--out")
+    settings = settings_of(mapping=mapping)
+    user = user or settings.salesforce_username
+    if org is not None:
+        settings = with_session_of(settings, org)
+
+    def confirm(report: setting_up.SetupReport) -> bool:
+        for line in setting_up.outlook(report):
+            screen.note(line)
+        return yes or typer.confirm("Send it?", err=True)
+
+    clock = SystemClock()
+    report = (
+        setting_up.run_setup(settings, clock, out) if out else setting_up.run_deploy(settings, clock, confirm, user)
+    )
+    setting_up.show_setup(report, as_json=as_json)
+    raise typer.Exit(0 if out or report.deployed == "Succeeded" else 2)
+
+
+@app.command()
 def sync(
     as_json: AsJson = False,
     dry_run: DryRun = False,

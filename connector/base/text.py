@@ -19,5 +19,10 @@ def printable(text: str) -> str:
     return "".join(" " if each in "\t\r\n" else each for each in text if each in "\t\r\n" or not _is_unfit(each))
 
 
+def label_of(api_name: str) -> str:
+    """What people read for the API name of a field: ``Lead_Score__c`` is Lead Score."""
+    return " ".join(api_name.removesuffix("__c").replace("_", " ").split())[:40]
+
+
 def _is_unfit(character: str) -> bool:
     return unicodedata.category(character) in _UNFIT

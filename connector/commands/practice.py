@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,8 @@ import practice_org.practice as served
 from connector.base import settings as settings_module
 from connector.base.errors import ConfigurationError
 from connector.base.settings import Settings
-from connector.lifecycle.written import COUNT_KINDS
+from connector.lifecycle.needs import Holds, NeededField, needed_fields
+from connector.lifecycle.written import LONGEST
 from connector.mapping import CompiledMapping
 from practice_org.company.build import Size
 from practice_org.errors import PracticeError
@@ -88,15 +89,13 @@ def _ours() -> Iterator[None]:
 
 def add_fields(org: PracticeOrg, mapping: CompiledMapping) -> None:
     """The fields that a mapping writes, where the org lacks them: of their types, and with the values that it gives."""
-    for track, fields in mapping.writes.items():
-        for object_name, field in fields.items():
-            known = org.schema.get(object_name).find(field)
-            values = _values(mapping, track, object_name)
-            if known is None:
-                org.define(object_name, [_field(mapping, track, field, values)])
-            elif known.type in {"picklist", "multipicklist"}:
-                had = [value.value for value in known.values]
-                org.set_picklist(object_name, field, had + [each for each in values if each not in had])
+    for need in needed_fields(mapping):
+        known = org.schema.get(need.object_name).find(need.name)
+        if known is None:
+            org.define(need.object_name, [_field(need)])
+        elif known.type in {"picklist", "multipicklist"}:
+            had = [value.value for value in known.values]
+            org.set_picklist(need.object_name, need.name, had + [each for each in need.values if each not in had])
 
 
 def add_owners(org: PracticeOrg, mapping: CompiledMapping) -> None:
@@ -105,30 +104,21 @@ def add_owners(org: PracticeOrg, mapping: CompiledMapping) -> None:
         _add_owner(org, owner, is_queue)
 
 
-def _values(mapping: CompiledMapping, track: str, object_name: str) -> list[str]:
-    """What a picklist of this track must hold."""
-    if track == "tags":
-        return [tag.name for tag in mapping.model.tags]
-    steps = {each.name: each.steps for each in mapping.model.tracks} | {"stage": mapping.stages}
-    of = "stage" if track in {"highest_stage", "account_stage"} else track
-    return list(dict.fromkeys(step.value(object_name) for step in steps.get(of, ())))
+def _field(need: NeededField) -> FieldSpec:
+    kind = "textarea" if need.holds == Holds.TEXT and need.length > LONGEST else _KINDS[need.holds]
+    precision = 18 if need.holds == Holds.NUMBER else 0
+    values = tuple(Value(each, each) for each in need.values)
+    return FieldSpec(need.name, kind, length=need.length, precision=precision, values=values)
 
 
-def _field(mapping: CompiledMapping, track: str, name: str, values: Sequence[str]) -> FieldSpec:
-    what = track.split(" ", maxsplit=1)[0]
-    if written := next((each for each in mapping.model.written if each.track == track), None):
-        if written.what in COUNT_KINDS:
-            return FieldSpec(name, "double", precision=18)
-        day = "datetime" if written.with_time else "date"
-        return FieldSpec(name, day) if written.is_date else FieldSpec(name, "textarea", length=255)
-    if what in {"score", "fit", "days"}:
-        return FieldSpec(name, "double", precision=18)
-    if what in {"entered", "exited"}:
-        return FieldSpec(name, "date" if mapping.model.dates is None or mapping.model.dates.as_date else "datetime")
-    if track == "tags" and mapping.model.tag_separator != ";":
-        return FieldSpec(name, "textarea", length=255)
-    kind = "multipicklist" if track == "tags" else "picklist"
-    return FieldSpec(name, kind, values=tuple(Value(each, each) for each in values))
+_KINDS = {
+    Holds.NUMBER: "double",
+    Holds.DATE: "date",
+    Holds.TIME: "datetime",
+    Holds.TEXT: "string",
+    Holds.ONE_OF: "picklist",
+    Holds.SOME_OF: "multipicklist",
+}
 
 
 def _add_owner(org: PracticeOrg, owner: str, is_queue: bool) -> None:

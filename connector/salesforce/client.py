@@ -7,6 +7,7 @@ repeat the answer's body in their errors.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,8 @@ from typing import Any
 
 import requests
 from simple_salesforce.api import Salesforce as SimpleSalesforce
+from urllib3 import encode_multipart_formdata
+from urllib3.fields import RequestField
 
 from connector.base.clock import Clock
 from connector.base.errors import LimitReached, Refused, Transient
@@ -112,6 +115,32 @@ class SalesforceClient:
             body, _ = self._call("describe", f"sobjects/{name(object_name)}/describe")
             self._described[object_name] = body
         return self._described[object_name]
+
+    def api_version(self) -> str:
+        """The one that is spoken, as ``67.0``."""
+        return str(self._salesforce().sf_version)
+
+    def create(self, object_name: str, row: JsonMap) -> str:
+        """The id of the new record. Raises Refused."""
+        body, _ = self._call("create", f"sobjects/{name(object_name)}", "POST", json=dict(row))
+        return str(body["id"])
+
+    def start_deploy(self, package: bytes, options: JsonMap) -> str:
+        """The id of a deployment of metadata that has begun. Needs the right to modify metadata."""
+        told = RequestField("json", json.dumps({"deployOptions": dict(options)}))
+        told.make_multipart(content_type="application/json")
+        packed = RequestField("file", package, filename="package.zip")
+        packed.make_multipart(content_type="application/zip")
+        data, content_type = encode_multipart_formdata([told, packed])
+        headers = {"Content-Type": content_type}
+        path = "metadata/deployRequest"
+        body, _ = self._call("deploy", path, "POST", data=data, headers=headers, once_timed_out=True)
+        return str(body["id"])
+
+    def deploy_result(self, deployment: str) -> JsonMap:
+        """What became of it so far, component by component."""
+        path = f"metadata/deployRequest/{deployment}?includeDetails=true"
+        return dict(self._call("deploy", path)[0]["deployResult"])
 
     def limits(self) -> JsonMap:
         """The org's limits: name -> {"Max", "Remaining"}. The user needs 'View Setup and Configuration'."""

@@ -29,6 +29,7 @@ class PracticeOrg(OrgCore):
         super().__init__(path, clock=clock, seed=seed)
         self.locators: dict[str, Open] = {}
         self.jobs: dict[str, Job] = {}
+        self.deployments: dict[str, dict[str, Any]] = {}  # of metadata, as they ended
         if not self.db.read("SELECT Id FROM Organization"):
             founding.found(self)
         self.organization_id = str(self.db.read("SELECT Id FROM Organization")[0][0])

@@ -35,7 +35,6 @@ class Absent:
 
 RESOURCES = (
     Absent("tooling", "Tooling API"),
-    Absent("metadata", "Metadata REST API"),
     Absent("analytics", "Reports and Dashboards API"),
     Absent("wave", "CRM Analytics API"),
     Absent("chatter", "Chatter API"),
