@@ -81,27 +81,27 @@ def poll_salesforce(
     progress: Progress,
 ) -> Polled:
     """Brings every object up to date. ``now`` is the local clock's and only bounds the getDeleted window."""
-    reader = _Reader(salesforce, store, overlap, progress, Polled())
     cursors = {each.name: prepare_cursor(store.cursor(each.name), each.fields, each.absent) for each in objects}
     for each in objects:
         if cursors[each.name].is_due(each.refresh, now):
             cursors[each.name].begin_again()
     deleted = _deleted_reads(cursors, now)
+    roles = next((each for each in objects if each.name == ROLES), None)
+    rereads = roles is not None and not cursors[ROLES].full  # a full read sees what was removed
+    reader = _Reader(salesforce, store, overlap, progress, Polled(), rereads)
     counted = {each.name: cursors[each.name] for each in objects if reader.is_crowded(each, cursors[each.name])}
     reads = [reader.ask(each, cursors[each.name], skip_echo=each.name in counted) for each in objects]
     reads += [reader.count(name, cursor) for name, cursor in counted.items()]
     answers = salesforce.read(reads, deleted)
     reader.polled.server_time = answers.server_time
-    touched: set[str] = set()
     for each in objects:
         cursor, count = cursors[each.name], answers.pages.get(f"{each.name}:count")
-        touched |= reader.take(each, cursor, answers.pages[each.name], ends=count is None)
+        reader.take(each, cursor, answers.pages[each.name], ends=count is None)
         if count is not None:
-            touched |= reader.take_overlap(each, cursor, count.total)
+            reader.take_overlap(each, cursor, count.total)
     _take_deleted(store, cursors, answers)
-    roles = next((each for each in objects if each.name == ROLES), None)
-    if roles and touched:
-        reader.reread_roles(roles, sorted(touched))
+    if roles is not None:
+        reader.reread_roles(roles)
     return reader.polled
 
 
@@ -140,6 +140,7 @@ class _Reader:
     overlap: timedelta
     progress: Progress
     polled: Polled
+    rereads: bool
 
     def overlapped(self, cursor: ObjectCursor) -> tuple[datetime, datetime]:
         """From when to when rows are read again that should be known."""
@@ -171,11 +172,9 @@ class _Reader:
         soql = select(each.name, _columns(cursor.fields), where, ("SystemModstamp", "Id"))
         return Read(name=each.name, soql=soql, all_rows=True)
 
-    def take(self, each: PolledObject, cursor: ObjectCursor, first: Page, *, ends: bool = True) -> set[str]:
-        """Stores all pages of one object; returns the opportunities whose roles must be read again. Unless it ``ends``
-        the read, the cursor stays where it was."""
+    def take(self, each: PolledObject, cursor: ObjectCursor, first: Page, *, ends: bool = True) -> None:
+        """Stores all pages of one object. Unless it ``ends`` the read, the cursor stays where it was."""
         cursor.started = cursor.started or first.server_time
-        touched: set[str] = set()
         done = 0
         for page in self.pages(each, cursor, first):
             done += len(page.rows)
@@ -185,26 +184,23 @@ class _Reader:
                 cursor.at = None
             elif page.rows:
                 cursor.at = (literal(_time(page.rows[-1]["SystemModstamp"])), page.rows[-1]["Id"])
-            changed = _store_page(self.store, each, page.rows, cursor)
-            self.polled.add(each.name, len(page.rows), len(changed))
-            if not cursor.full:
-                touched |= _opportunities_of(each.name, page.rows, changed)
+            changed = _store_page(self.store, each, page.rows, cursor, rereads=self.rereads)
+            self.polled.add(each.name, len(page.rows), changed)
             self.progress(each.name, done, first.total)
         if cursor.full:
             self.store.sweep(each.name, cursor.generation)
             cursor.full, cursor.full_at, cursor.full_rows = False, cursor.through, done
             self.store.set_cursor(each.name, cursor.as_json())
-        return touched
 
-    def take_overlap(self, each: PolledObject, cursor: ObjectCursor, total: int) -> set[str]:
+    def take_overlap(self, each: PolledObject, cursor: ObjectCursor, total: int) -> None:
         """Ends a read without our own writes in the overlap, where Salesforce counts ``total`` rows; as ``take``."""
         known = self.store.count_stamped(each.name, *self.overlapped(cursor))
         if known == total:
             cursor.end()
             self.store.set_cursor(each.name, cursor.as_json())
-            return set()
+            return
         log.info("reading the overlap again", object=each.name, known=known, counted=total)
-        return self.take(each, cursor, self.salesforce.read([self.ask(each, cursor)]).pages[each.name])
+        self.take(each, cursor, self.salesforce.read([self.ask(each, cursor)]).pages[each.name])
 
     def pages(self, each: PolledObject, cursor: ObjectCursor, page: Page) -> Iterator[Page]:
         """From the first page on; a locator that Salesforce forgot is replaced by a read from the place reached."""
@@ -217,9 +213,10 @@ class _Reader:
                 page = self.salesforce.read([self.ask(each, cursor)]).pages[each.name]
             yield page
 
-    def reread_roles(self, roles: PolledObject, opportunities: Sequence[str]) -> None:
-        """A removed contact role is invisible to queries, so all roles of a touched opportunity are read again."""
-        for group in chunks(opportunities, ROLES_PER_QUERY * QUERIES_AT_ONCE):
+    def reread_roles(self, roles: PolledObject) -> None:
+        """A removed contact role is invisible to queries, so all roles of a touched opportunity are read again. The
+        store knows of which: what this read does not come to is read by the next one."""
+        while group := self.store.unread_roles(ROLES_PER_QUERY * QUERIES_AT_ONCE):
             asked = {f"roles{index}": ids for index, ids in enumerate(chunks(group, ROLES_PER_QUERY))}
             reads = [Read(name, _roles_of(roles, ids)) for name, ids in asked.items()]
             for name, first in self.salesforce.read(reads).pages.items():
@@ -238,13 +235,13 @@ def _roles_of(roles: PolledObject, opportunities: Sequence[str]) -> str:
     return select(ROLES, _columns(roles.fields), among("OpportunityId", opportunities))
 
 
-def _store_page(store: Store, each: PolledObject, rows: Sequence[Row], cursor: ObjectCursor) -> Sequence[str]:
+def _store_page(store: Store, each: PolledObject, rows: Sequence[Row], cursor: ObjectCursor, *, rereads: bool) -> int:
+    """Returns how many rows were new or different."""
     generation = cursor.generation
     if each.to_activity is None:
         also = [found for row in rows if (found := each.also(row))] if each.also is not None else ()
-        return store.record_rows(
-            each.name, rows, cursor=(each.name, cursor.as_json()), generation=generation, also=also
-        )
+        kept = (each.name, cursor.as_json())
+        return len(store.record_rows(each.name, rows, cursor=kept, generation=generation, also=also, rereads=rereads))
     activities, removed = [], []
     for row in rows:
         activity = None if row.get("IsDeleted") else each.to_activity(row)
@@ -253,17 +250,7 @@ def _store_page(store: Store, each: PolledObject, rows: Sequence[Row], cursor: O
         else:
             activities.append(activity)
     page = SourcePage(cursor.as_json(), tuple(activities), removed=tuple(removed))
-    count = store.record_page(each.name, page, generation=generation)
-    return [""] * count
-
-
-def _opportunities_of(name: str, rows: Sequence[Row], changed: Sequence[str]) -> set[str]:
-    if name == "Opportunity":
-        return set(changed)
-    if name == ROLES:
-        ids = set(changed)
-        return {row["OpportunityId"] for row in rows if row["Id"] in ids}
-    return set()
+    return store.record_page(each.name, page, generation=generation)
 
 
 def _deleted_reads(cursors: Mapping[str, ObjectCursor], now: datetime) -> list[DeletedSince]:

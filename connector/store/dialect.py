@@ -134,7 +134,8 @@ def run_many(connection: Connection, statement: UpdateBase, rows: Sequence[JsonM
             connection.exec_driver_sql(text, [dict(row) for row in rows])
         else:
             pick = itemgetter(*order)
-            connection.exec_driver_sql(text, [pick(row) for row in rows])
+            values = [pick(row) for row in rows]
+            connection.exec_driver_sql(text, values if len(order) > 1 else [(value,) for value in values])
 
 
 @cache
@@ -155,7 +156,9 @@ def _upsert(dialect: Dialect, table: Table, columns: tuple[str, ...], keep: froz
         insert = insert.from_select(columns, found.columns(*(table.c[name] for name in columns)))
     else:
         insert = insert.values(dict.fromkeys(columns))
-    made: UpdateBase = insert.on_conflict_do_update(index_elements=key, set_=new)
+    made: UpdateBase = insert.on_conflict_do_nothing(index_elements=key)
+    if new:
+        made = insert.on_conflict_do_update(index_elements=key, set_=new)
     return made
 
 

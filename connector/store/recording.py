@@ -17,7 +17,7 @@ from sqlalchemy import Row as Found
 from connector.base.facts import PEOPLE, Row, SourcePage
 from connector.base.json import JsonObject
 from connector.store import accounts, books, domains, history, identity, links, roleless
-from connector.store.dialect import upsert
+from connector.store.dialect import run_many, upsert
 from connector.store.links import IDS, rows_in
 from connector.store.rows import (
     ROLE,
@@ -28,7 +28,7 @@ from connector.store.rows import (
     ref,
     same_fact,
 )
-from connector.store.schema import ACTIVITY, PROSPECT, RECORD
+from connector.store.schema import ACTIVITY, PROSPECT, RECORD, UNREAD_ROLES
 
 OF_SALESFORCE = "salesforce"
 # Objects whose rows are recorded as activities, under the source "salesforce" and the feed of their name.
@@ -42,6 +42,8 @@ _SEEN_ACTIVITY = update(ACTIVITY).where(ACTIVITY.c.ref.in_(IDS)).values(generati
 _BURY = update(RECORD).where(RECORD.c.id.in_(IDS)).values(live=False)
 _REMOVE_ACTIVITIES = delete(ACTIVITY).where(ACTIVITY.c.ref.in_(IDS))
 _ROLES_OF = select(RECORD.c.id).where(RECORD.c.opportunity_id.in_(IDS))  # ``bury`` passes over what is gone already
+_OPPORTUNITIES = select(RECORD.c.opportunity_id).where(RECORD.c.id.in_(IDS), RECORD.c.opportunity_id.is_not(None))
+_READ_NOW = delete(UNREAD_ROLES).where(UNREAD_ROLES.c.opportunity_id == bindparam("opportunity"))
 _ALIASES = select(RECORD.c.id).where(RECORD.c.alias_of.in_(IDS))
 _ACCOUNTS = select(RECORD.c.account_id).where(RECORD.c.id.in_(IDS), RECORD.c.account_id.is_not(None))
 _EMAILS = select(RECORD.c.email).where(RECORD.c.id.in_(IDS), RECORD.c.email.is_not(None))
@@ -276,12 +278,28 @@ def _remove_activities(connection: Connection, refs: Sequence[str]) -> int:
     return len(found)
 
 
-def replace_roles(connection: Connection, opportunity_ids: Iterable[str], rows: Sequence[Row], now: datetime) -> int:
+def replace_roles(connection: Connection, opportunity_ids: Sequence[str], rows: Sequence[Row], now: datetime) -> int:
     """The roles of these opportunities are exactly ``rows``; returns how many are new, different or gone."""
     changed = record_rows(connection, ROLE, rows, None, now)
     kept = {row["Id"] for row in rows}
     gone = links.select_ids(connection, _ROLES_OF, opportunity_ids) - kept
+    run_many(connection, _READ_NOW, [{"opportunity": each} for each in opportunity_ids])
     return len(changed) + bury(connection, ROLE, gone, now)
+
+
+def mark_unread(connection: Connection, object_name: str, changed: Sequence[str]) -> None:
+    """A removed role is invisible to queries: the roles of an opportunity are all read again when it changed, or one of
+    them did."""
+    if object_name == ROLE:
+        ids = links.select_ids(connection, _OPPORTUNITIES, changed)
+    else:
+        ids = set(changed) if object_name == "Opportunity" else set()
+    upsert(connection, UNREAD_ROLES, [{"opportunity_id": each} for each in sorted(ids)], keep=frozenset())
+
+
+def unread_roles(connection: Connection, limit: int) -> list[str]:
+    found = select(UNREAD_ROLES.c.opportunity_id).order_by(UNREAD_ROLES.c.opportunity_id).limit(limit)
+    return [row[0] for row in connection.execute(found)]
 
 
 def remove(connection: Connection, object_name: str, ids: Sequence[str], now: datetime) -> int:

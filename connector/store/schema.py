@@ -13,7 +13,7 @@ from sqlmodel import Field, SQLModel
 from connector.base.json import JsonObject
 from connector.store.dialect import Plain
 
-HEAD = "0002"  # the newest migration; a file with another one unknown to us is newer than this program
+HEAD = "0003"  # the newest migration; a file with another one unknown to us is newer than this program
 
 
 def _where(column: str) -> JsonObject:
@@ -189,6 +189,30 @@ class PutAside(SQLModel, table=True):
     attempts: int
 
 
+class Intended(SQLModel, table=True):
+    """What was about to be written to a record, from before it was sent until the answer was settled."""
+
+    __tablename__ = "intent"
+
+    record_id: str = Field(sa_type=Plain, primary_key=True)
+    object: str = Field(sa_type=Plain)
+    person_id: str = Field(sa_type=Plain)
+    seq: int  # the dirty mark that the decision answers
+    changes: str = Field(sa_type=Plain)  # JSON list of {track, field, old, new}
+    decision: str = Field(sa_type=Plain)  # JSON object
+    cycle_id: int
+    mapping_version: str = Field(sa_type=Plain)
+    at: str = Field(sa_type=Plain)
+
+
+class UnreadRoles(SQLModel, table=True):
+    """Opportunities whose contact roles are to be read again."""
+
+    __tablename__ = "unread_roles"
+
+    opportunity_id: str = Field(sa_type=Plain, primary_key=True)
+
+
 class Cycle(SQLModel, table=True):
     __tablename__ = "cycle"
 
@@ -241,4 +265,5 @@ def _table(name: str) -> Table:
 RECORD, ACTIVITY, PROSPECT, DIRTY = _table("record"), _table("activity"), _table("prospect"), _table("dirty")
 SETTLED, TRACK, LOG, SET_ASIDE = _table("settled"), _table("track"), _table("log"), _table("set_aside")
 CYCLE, CALLS, MAPPING = _table("cycle"), _table("calls"), _table("mapping")
+INTENT, UNREAD_ROLES = _table("intent"), _table("unread_roles")
 SETTING, CURSOR, HISTORY = _table("setting"), _table("cursor"), _table("history")

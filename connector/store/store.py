@@ -6,78 +6,41 @@ us: the database itself waits for a lock.
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from types import TracebackType
-from typing import Self
 
-from sqlalchemy import Connection, Engine, and_, func, not_, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import and_, func, not_, select, update
 
-from connector.base.clock import Clock
 from connector.base.facts import Activity, Person, Row, SourcePage
 from connector.base.json import JsonMap, JsonObject
 from connector.lifecycle.model import Identity
-from connector.store import accounts, books, domains, identity, links, people, reading, recording, roleless, settling
-from connector.store.dialect import WRITES
-from connector.store.faults import translate
+from connector.store import (
+    accounts,
+    books,
+    domains,
+    identity,
+    journal,
+    links,
+    people,
+    reading,
+    recording,
+    roleless,
+    settling,
+)
 from connector.store.history import fields_since
+from connector.store.journal import Intent
 from connector.store.past import people_at
 from connector.store.rows import iso
 from connector.store.schema import DIRTY, SETTLED
 from connector.store.settling import Settled
+from connector.store.transactions import Transactions, uncollected
 
 KeptCursor = tuple[str, JsonMap]  # name, value
 NO_JOINS = Identity()
 
 
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """A batch makes a hundred thousand objects that all stay: looking among them for garbage, again and again as they
-    come, would take a third of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
-class Store:
+class Store(Transactions):
     """Made by ``connector.store.open_store``. May be used from any thread; writes wait for each other."""
-
-    def __init__(self, engine: Engine, writer: Engine, *, where: str, clock: Clock, held: ExitStack) -> None:
-        self._engine, self._writer, self._where, self._clock, self._held = engine, writer, where, clock, held
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Releases the file and the lock; twice does no harm."""
-        self._held.close()
-
-    @contextmanager
-    def _transaction(self, *, writes: bool) -> Iterator[Connection]:
-        engine = self._writer if writes else self._engine
-        try:
-            with engine.connect().execution_options(**{WRITES: writes}) as connection, connection.begin():
-                yield connection
-        except SQLAlchemyError as error:
-            raise translate(error, self._where) from error
-
-    def _read(self) -> AbstractContextManager[Connection]:
-        return self._transaction(writes=False)
-
-    def _write(self) -> AbstractContextManager[Connection]:
-        return self._transaction(writes=True)
 
     # -- the org ------------------------------------------------------------------------------------------------
 
@@ -96,14 +59,18 @@ class Store:
         cursor: KeptCursor | None = None,
         generation: int | None = None,
         also: Sequence[Activity] = (),
+        rereads: bool = False,
     ) -> list[str]:
         """Upserts Salesforce rows by Id; returns the ids of those that were new or different.
 
         A row older (SystemModstamp) than what is stored is not taken; deleted, merged and converted rows become
         tombstones. ``generation`` notes that a full read saw these rows (see ``sweep``). ``also``: activities that
-        the rows tell of besides, which stay when a row later tells otherwise."""
+        the rows tell of besides, which stay when a row later tells otherwise. ``rereads``: the contact roles of what
+        changed are to be read again (see ``unread_roles``)."""
         with self._write() as connection:
             changed = recording.record_rows(connection, object_name, rows, generation, self._clock.now())
+            if rereads:
+                recording.mark_unread(connection, object_name, changed)
             if also:
                 page = SourcePage({}, tuple(also))
                 recording.record_page(connection, recording.OF_SALESFORCE, page, None, self._clock.now())
@@ -123,6 +90,11 @@ class Store:
         """The contact roles of these opportunities are exactly ``rows``; returns how many differ or are gone."""
         with self._write() as connection:
             return recording.replace_roles(connection, opportunity_ids, rows, self._clock.now())
+
+    def unread_roles(self, limit: int) -> list[str]:
+        """Opportunities whose roles are to be read again, until ``replace_roles`` says what they are."""
+        with self._read() as connection:
+            return recording.unread_roles(connection, limit)
 
     def remove_rows(self, object_name: str, ids: Sequence[str], *, cursor: KeptCursor | None = None) -> int:
         """Records, or activities of Task and Event, that were deleted; returns how many were there."""
@@ -244,6 +216,22 @@ class Store:
         with self._write() as connection:
             links.mark(connection, links.people_of_account(connection, accounts))
 
+    # -- before it is written: the journal of intents ---------------------------------------------------------------
+
+    def intend(self, intents: Sequence[Intent]) -> None:
+        """Notes what is about to be sent; an answer that is settled takes it away."""
+        with self._write() as connection:
+            journal.intend(connection, intents)
+
+    def intents(self) -> list[Intent]:
+        """What was sent, or was about to be, and never answered."""
+        with self._read() as connection:
+            return journal.intents(connection)
+
+    def forget_intents(self, record_ids: Sequence[str]) -> None:
+        with self._write() as connection:
+            journal.forget(connection, record_ids)
+
     # -- settle ----------------------------------------------------------------------------------------------------
 
     def settle(
@@ -260,6 +248,7 @@ class Store:
         people with a WAITING outcome stay dirty. ``cursors`` move with it, and ``marks`` are made: accounts."""
         with uncollected(), self._write() as connection:
             settling.settle(connection, settled, cycle_id=cycle_id, mapping_version=mapping_version, now=now)
+            journal.answered(connection, settled)
             links.mark(connection, marks)
             for each in cursors:
                 books.set_cursor(connection, *each)

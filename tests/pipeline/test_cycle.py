@@ -353,3 +353,22 @@ def test_a_read_of_a_crowd_that_fails_before_its_end_is_made_again(small_pages):
     world.wait(9 * 60)
     world.cycle()
     assert world.stage(late) == "Suspect"
+
+
+def test_roles_of_a_changed_deal_are_read_again_although_that_reading_failed(world, state):
+    ada = world.contact()
+    deal = world.deal()
+    role = world.role(ada, deal)
+    world.cycle()
+    world.org.remove("OpportunityContactRole", role)  # which queries do not show
+    world.wait(3600)
+    world.win(deal)
+    calls = iter([False, True])
+    world.org.fail = lambda kind: kind == "composite" and next(calls, False)
+    with pytest.raises(Transient):
+        world.cycle()
+    world.org.fail = lambda _kind: False
+    world.restart(state)
+    world.cycle()
+    assert world.stage(ada) != "Customer"
+    assert world.store.unread_roles(10) == []

@@ -1,0 +1,110 @@
+"""The journal of intents: what is about to be written is on disk before it is sent.
+
+Whatever happens after the request left, a kill, a lost answer, one that is no JSON, the next cycle knows what it may
+find in the record, and that it was no person who put it there. An answer that is settled takes its intent away.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, delete, select
+
+from connector.base.facts import Change, Decision, Evidence, Outcome, RecordChange, Result, TrackDecision
+from connector.base.json import JsonMap, JsonObject
+from connector.store.dialect import run_many, upsert
+from connector.store.rows import dumps, iso, read_json
+from connector.store.schema import INTENT
+from connector.store.settling import Settled
+
+_FORGET = delete(INTENT).where(INTENT.c.record_id == bindparam("record"))
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One row that is sent, with the decision it follows from."""
+
+    change: RecordChange
+    decision: Decision
+    seq: int
+    cycle_id: int
+    mapping_version: str
+    at: datetime
+
+    def taken(self) -> Settled:
+        """As if Salesforce had answered."""
+        return Settled(self.change.person_id, self.seq, self.decision, (Outcome(self.change, Result.APPLIED),))
+
+
+def intend(connection: Connection, intents: Sequence[Intent]) -> None:
+    upsert(connection, INTENT, [_row(each) for each in intents], keep=frozenset())
+
+
+def intents(connection: Connection) -> list[Intent]:
+    return [_intent(dict(row._mapping)) for row in connection.execute(select(INTENT).order_by(INTENT.c.record_id))]
+
+
+def answered(connection: Connection, settled: Sequence[Settled]) -> None:
+    """Forgets what Salesforce answered, whatever it said. Without a word of it nobody knows what it did."""
+    outcomes = [outcome for each in settled for outcome in each.outcomes]
+    forget(connection, [each.change.id for each in outcomes if each.result is not Result.WAITING or each.code])
+
+
+def forget(connection: Connection, record_ids: Sequence[str]) -> None:
+    run_many(connection, _FORGET, [{"record": each} for each in record_ids])
+
+
+def _row(each: Intent) -> JsonObject:
+    return {
+        "record_id": each.change.id,
+        "object": each.change.object,
+        "person_id": each.change.person_id,
+        "seq": each.seq,
+        "changes": dumps([asdict(change) for change in each.change.changes]),
+        "decision": json.dumps(_decision(each.decision)),
+        "cycle_id": each.cycle_id,
+        "mapping_version": each.mapping_version,
+        "at": iso(each.at),
+    }
+
+
+def _decision(decision: Decision) -> JsonObject:
+    tracks = [
+        {
+            **track._asdict(),
+            "memory": dict(track.memory),
+            "evidence": [[one.kind, one.ref, one.text, _text(one.at)] for one in track.evidence],
+        }
+        for track in decision.tracks
+    ]
+    return {"tracks": tracks, "review_at": _text(decision.review_at)}
+
+
+def _intent(row: JsonMap) -> Intent:
+    person_id, told = row["person_id"], json.loads(row["decision"])
+    changes = tuple(Change(**each) for each in read_json(row["changes"]))
+    decision = Decision(person_id, tuple(_track(each) for each in told["tracks"]), _time(told["review_at"]))
+    return Intent(
+        RecordChange(person_id, row["object"], row["record_id"], changes),
+        decision,
+        row["seq"],
+        row["cycle_id"],
+        row["mapping_version"],
+        datetime.fromisoformat(row["at"]),
+    )
+
+
+def _track(told: JsonMap) -> TrackDecision:
+    evidence = tuple(Evidence(kind, ref, text, _time(at)) for kind, ref, text, at in told["evidence"])
+    return TrackDecision(**{**told, "evidence": evidence})
+
+
+def _text(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
