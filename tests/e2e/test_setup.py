@@ -178,3 +178,35 @@ def _field(path):
 
 def _values(path):
     return [_text(each, "fullName") for each in _parsed(path).iter(f"{NAMESPACE}value")]
+
+
+SF = """#!/bin/sh
+case "$*" in
+  "org display --target-org my-admin --json")
+    echo '{"status": 0, "result": {"accessToken": "%s", "instanceUrl": "%s"}}' ;;
+  "org auth show-access-token --target-org my-admin --json")
+    echo '{"status": 0, "result": {"accessToken": "%s"}}' ;;
+  *) echo '{"status": 1, "message": "No authorization information found for nobody."}'; exit 1 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("shown", [True, False], ids=["a token that is displayed", "one that must be asked for"])
+def test_the_session_of_an_admin_sends_and_the_connectors_user_gets_the_rights(shown, served, shell, tmp_path):
+    token = served.org.credentials.access_token
+    script = tmp_path / "bin" / "sf"
+    script.parent.mkdir()
+    script.write_text(SF % (token if shown else "[REDACTED]", served.url, token))
+    script.chmod(0o755)
+    shell.env = {**served.environment(), "PATH": f"{script.parent}:/usr/bin:/bin"}
+    done = shell("setup", "--deploy", "--yes", "--org", "my-admin", "--json")
+    assert json.loads(done.stdout)["assigned_to"] == "connector@practice.example"
+    assert token not in done.stdout + done.stderr
+    unknown = shell("setup", "--deploy", "--yes", "--org", "nobody")
+    assert (unknown.returncode, "No authorization information found" in unknown.stderr) == (2, True)
+
+
+def test_without_the_command_line_of_salesforce_it_says_so(served, shell, tmp_path):
+    shell.env = {**served.environment(), "PATH": str(tmp_path)}
+    done = shell("setup", "--deploy", "--org", "my-admin")
+    assert (done.returncode, "sf, is not installed" in done.stderr) == (2, True)
