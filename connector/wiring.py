@@ -30,6 +30,12 @@ def state_url(settings: Settings) -> str:
     return settings.state if "://" in settings.state else f"sqlite:///{settings.state}"
 
 
+def state_file(settings: Settings) -> Path | None:
+    """Where the state is, if it is a file."""
+    kind, _, path = state_url(settings).partition(":///")
+    return Path(path) if kind == "sqlite" and path else None
+
+
 @contextmanager
 def open_pipeline(
     settings: Settings,

@@ -113,6 +113,9 @@ class FakeSalesforce:
     def calls(self) -> Mapping[str, int]:
         return dict(self._calls)
 
+    def usage(self) -> tuple[int, int] | None:
+        return (25, 5000)
+
     # -- inside
 
     def _call(self, kind: str) -> None:

@@ -117,6 +117,10 @@ class Salesforce(Protocol):
         """API calls made by this object so far, by kind: query, query_more, composite, collections, describe ..."""
         ...
 
+    def usage(self) -> tuple[int, int] | None:
+        """API calls of the whole org in 24 hours, used and allowed, as far as answers told."""
+        ...
+
 
 class LocatorExpired(Exception):
     """The query locator is no longer known."""

@@ -125,6 +125,16 @@ class Settings(BaseModel):
     webhook_inbox: Path = Field(
         Path("state/webhooks.sqlite3"), description="Where messages are kept until they are recorded."
     )
+    http_port: int | None = Field(
+        None, ge=0, le=65535, description="Port on which the daemon answers /metrics, /healthz and /readyz; unset: off."
+    )
+    http_host: str = Field(
+        "127.0.0.1", description="Address it listens on; any other than this machine's needs a token."
+    )
+    http_token: SecretStr | None = Field(None, description="Bearer token that /metrics asks for.")
+    ready_within: float = Field(
+        600.0, gt=0, description="Seconds since the last good cycle up to which /readyz is 200."
+    )
 
     def sign_in(self) -> SignIn:
         """Which flow the settings choose. Raises ConfigurationError when none or more than one is set."""

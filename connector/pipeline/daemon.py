@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -72,10 +72,10 @@ class Stop:
 
 
 class Daemon:
-    """Runs cycles of a pipeline and tells whoever watches how the last one went."""
+    """Runs cycles of a pipeline and tells whoever watches how the last one went: ``after`` is called when one ended."""
 
-    def __init__(self, pipeline: Pipeline, *, beats: Path) -> None:
-        self._pipeline, self._beats = pipeline, beats
+    def __init__(self, pipeline: Pipeline, *, beats: Path, after: Sequence[Callable[[], None]] = ()) -> None:
+        self._pipeline, self._beats, self._after = pipeline, beats, after
         self._parked_until: datetime | None = None
         before = heartbeat.read_heartbeat(beats)
         self._last_good = before.last_good if before else None
@@ -83,6 +83,15 @@ class Daemon:
         self.fatal: ConnectorError | None = None
 
     def tick(self) -> None:
+        """One cycle, and what is to come ``after`` it. Never raises."""
+        self._tick()
+        for each in self._after:
+            try:
+                each()
+            except Exception as error:  # noqa: BLE001 - who watches must not stop what is watched
+                log.error("what comes after a cycle failed", error=f"{type(error).__name__}: {error}")
+
+    def _tick(self) -> None:
         """One cycle, unless parked. Never raises: what must end the daemon is left in ``fatal``. The cycle itself logs
         how it went."""
         if self._parked_until and self.now() < self._parked_until:

@@ -5,6 +5,7 @@ import signal
 from typing import Any
 
 import pytest
+import requests
 
 from tests.e2e.test_practice_command import environment, started
 
@@ -63,3 +64,19 @@ def test_a_daemon_whose_sign_in_fails_is_not_healthy(tmp_path, practice):
         code, text = ran("status", "--max-age", "600", folder=tmp_path, known=known)
         assert code == 1
         assert "not healthy: no cycle went well yet" in text
+
+
+def test_the_daemon_answers_machines_over_http(tmp_path, practice):
+    known = practice | {"CONNECTOR_HTTP_PORT": "0"}
+    with started("run", folder=tmp_path, **known) as daemon:
+        url = lines_until(daemon, "metrics listen")[-1]["url"]
+        assert requests.get(f"{url}/healthz", timeout=10).status_code == 200
+        lines_until(daemon, "cycle done")
+        lines_until(daemon, "cycle done")  # the first one is taken in by now
+        assert requests.get(f"{url}/readyz", timeout=10).status_code == 200
+        text = requests.get(f"{url}/metrics", timeout=10).text
+        assert 'connector_cycles_total{result="done"}' in text
+        assert "connector_state_size_bytes" in text
+        daemon.send_signal(signal.SIGTERM)
+        daemon.communicate(timeout=30)
+        assert daemon.returncode == 0

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from connector.base import serving
 from connector.base.clock import FrozenClock
 from connector.sources.webhook import server as webhook_server
 from connector.sources.webhook.server import BURST, LARGEST
@@ -108,7 +109,8 @@ def test_a_body_may_come_in_chunks_and_is_measured_all_the_same(bench: HookBench
 
 
 def test_who_stops_in_the_middle_is_not_waited_for(bench: HookBench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook_server, "_PATIENCE", 0.2)
+    monkeypatch.setattr(serving, "PATIENCE", 0.2)
+    monkeypatch.setattr(webhook_server, "PATIENCE", 0.2)
     with closing(bench.connect()) as head, closing(bench.connect()) as body, closing(bench.connect()) as second:
         head.sendall(b"POST /hooks/v1/tool HTTP/1.1\r\nHo")
         body.sendall(b"POST /hooks/v1/tool HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
@@ -120,7 +122,7 @@ def test_who_stops_in_the_middle_is_not_waited_for(bench: HookBench, monkeypatch
 
 
 def test_only_so_many_may_be_connected_at_once(bench: HookBench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook_server, "AT_ONCE", 3)
+    monkeypatch.setattr(serving, "AT_ONCE", 3)
     bench.restart()
     with closing(bench.connect()) as one, closing(bench.connect()) as two:
         for each in (one, two):

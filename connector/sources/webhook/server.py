@@ -13,23 +13,20 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import socket
 import sqlite3
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import structlog
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError
+from connector.base.serving import PATIENCE, serving
 from connector.base.settings import Settings
 from connector.sources.events import Bad
 from connector.sources.webhook.inbox import Inbox
@@ -39,8 +36,6 @@ log = structlog.get_logger(__name__)
 
 LARGEST = 1_000_000  # bytes of a body
 RATE, BURST = 20.0, 100.0  # requests a second in the long run, and at once
-_PATIENCE = 20.0  # seconds that the head of a request may take, and then its body
-AT_ONCE = 200  # connections
 
 
 class Rate:
@@ -69,10 +64,10 @@ class Endpoint:
     async def __call__(self, request: Request) -> Response:
         hook = request.path_params["hook"]
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(PATIENCE):
                 body = await _body(request)
         except TimeoutError:
-            return _refuse(408, f"the body did not arrive within {_PATIENCE:g} seconds", {"Connection": "close"})
+            return _refuse(408, f"the body did not arrive within {PATIENCE:g} seconds", {"Connection": "close"})
         if body is None:
             return _refuse(413, f"the body has more than {LARGEST} bytes")
         headers = {key.lower(): value for key, value in request.headers.items()}
@@ -113,34 +108,6 @@ class Endpoint:
         return JSONResponse({"accepted": count if is_new else 0, "duplicates": 0 if is_new else count}, 202)
 
 
-class Impatient(H11Protocol):
-    """Closes a connection on which no whole head of a request arrives; uvicorn itself waits for it for ever."""
-
-    _waiting: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        super().connection_made(transport)
-        self._wait()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-        super().connection_lost(exc)
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        self._wait()
-
-    def _wait(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-        self._waiting = self.loop.call_later(_PATIENCE, self._end)
-
-    def _end(self) -> None:
-        if self.cycle is None or self.cycle.response_complete:
-            self.transport.close()
-
-
 async def _body(request: Request) -> bytes | None:
     body = b""
     async for chunk in request.stream():
@@ -171,21 +138,10 @@ def serve_webhooks(settings: Settings, clock: Clock) -> Iterator[str | None]:
         yield None
         return
     endpoint = Endpoint(Inbox(settings.webhook_inbox), clock, *_credentials(settings))
-    with _listen(settings.webhook_host, settings.webhook_port) as listener:
-        config = uvicorn.Config(
-            application(endpoint), log_config=None, access_log=False, server_header=False, lifespan="off",
-            timeout_graceful_shutdown=2, http=Impatient, limit_concurrency=AT_ONCE,
-        )  # fmt: skip
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, args=([listener],), name="webhooks", daemon=True)
-        thread.start()
-        url = f"http://{settings.webhook_host}:{listener.getsockname()[1]}"
+    names = ("CONNECTOR_WEBHOOK_HOST", "CONNECTOR_WEBHOOK_PORT")
+    with serving(application(endpoint), settings.webhook_host, settings.webhook_port, "webhooks", names) as url:
         log.info("webhooks listen", url=url)
-        try:
-            yield url
-        finally:
-            server.should_exit = True
-            thread.join(timeout=10)
+        yield url
 
 
 def _credentials(settings: Settings) -> tuple[list[str], list[str]]:
@@ -208,19 +164,3 @@ def _credentials(settings: Settings) -> tuple[list[str], list[str]]:
             "CONNECTOR_WEBHOOK_SECRET is no secret of Standard Webhooks", "write whsec_ and 24 to 64 bytes in base64"
         )
     return secrets, tokens
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio turns Nagle off only then
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        raise ConfigurationError(
-            f"the webhooks' endpoint cannot listen on {host}:{port}: {error.strerror}",
-            "check CONNECTOR_WEBHOOK_HOST and CONNECTOR_WEBHOOK_PORT",
-        ) from None
-    return listener
