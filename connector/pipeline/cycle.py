@@ -1,6 +1,7 @@
 """One cycle, and the table of contents of the connector: its body is the way the data takes.
 
     poll      what changed at Salesforce and the sources becomes facts      connector.pipeline.poll
+    recognise what was sent before, and never answered                      connector.pipeline.unanswered
     notice    a new mapping, or a date that passed, makes people dirty      connector.store
     decide    every dirty person, from everything recorded of them          connector.pipeline.decisions
     plan      the fields that differ, all of them, before the first write   connector.pipeline.decisions
@@ -34,6 +35,7 @@ from connector.pipeline.owners import find_owners
 from connector.pipeline.planned import Listing, Planned
 from connector.pipeline.poll import Polled, poll_salesforce, poll_sources
 from connector.pipeline.report import CycleReport
+from connector.pipeline.unanswered import settle_unanswered
 from connector.pipeline.writeback import Writer
 from connector.store import KeptCursor, Settled, Store
 
@@ -98,6 +100,7 @@ def run_cycle(
         now = polled.server_time or clock.now()
         notice(pipeline, now)
         owners = find_owners(pipeline.mapping, pipeline.salesforce, store, now)
+        settle_unanswered(pipeline.salesforce, store, Decisions(pipeline.mapping, store, owners, now), pipeline.overlap)
         only = scope()
         count_plan(pipeline, Decisions(pipeline.mapping, store, owners, now), only, report)
         if not dry_run and not pipeline.stop():  # a count that was cut short says nothing of the limit

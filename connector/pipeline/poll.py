@@ -169,7 +169,7 @@ class _Reader:
             where = f"SystemModstamp >= {literal(start)}"
             if skip_echo and (user := self.salesforce.user()):
                 where += f" AND (SystemModstamp >= {literal(through)} OR LastModifiedById != {literal(user)})"
-        soql = select(each.name, _columns(cursor.fields), where, ("SystemModstamp", "Id"))
+        soql = select(each.name, columns(cursor.fields), where, ("SystemModstamp", "Id"))
         return Read(name=each.name, soql=soql, all_rows=True)
 
     def take(self, each: PolledObject, cursor: ObjectCursor, first: Page, *, ends: bool = True) -> None:
@@ -227,12 +227,12 @@ class _Reader:
                 self.polled.add(ROLES, len(rows), self.store.replace_roles(asked[name], rows))
 
 
-def _columns(fields: Sequence[str]) -> list[str]:
+def columns(fields: Sequence[str]) -> list[str]:
     return [*ALWAYS, *(name for name in fields if name not in ALWAYS)]
 
 
 def _roles_of(roles: PolledObject, opportunities: Sequence[str]) -> str:
-    return select(ROLES, _columns(roles.fields), among("OpportunityId", opportunities))
+    return select(ROLES, columns(roles.fields), among("OpportunityId", opportunities))
 
 
 def _store_page(store: Store, each: PolledObject, rows: Sequence[Row], cursor: ObjectCursor, *, rereads: bool) -> int:

@@ -2,7 +2,8 @@
 
 A pack is what one API call carries (1,000 rows by default). People without a change settle at once; those with one wait
 until a pack is full, so that 1,000 changed people cost one call however few of a batch they are. No database
-transaction is open while a request is under way.
+transaction is open while a request is under way; what is sent is in the journal of intents before it is
+(``connector.pipeline.unanswered``).
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
+from connector.base.facts import RecordChange
 from connector.base.ports import Salesforce
 from connector.pipeline.planned import Planned
-from connector.store import KeptCursor, Settled, Store
+from connector.store import Intent, KeptCursor, Settled, Store
 
 
 class Writer:
@@ -57,12 +59,16 @@ class Writer:
     def _write(self, planned: list[Planned]) -> None:
         by_id = {each.id: each for each in planned}
         changes = [each.change for each in planned if each.change is not None]
+        self._store.intend([self._intent(each, each.change) for each in planned if each.change is not None])
         for outcomes in self._salesforce.update(changes):
             settled = []
             for outcome in outcomes:
                 of = by_id[outcome.change.person_id]
                 settled.append(Settled(of.id, of.mark, of.decision, (outcome,)))
             self._settle(settled)
+
+    def _intent(self, planned: Planned, change: RecordChange) -> Intent:
+        return Intent(change, planned.decision, planned.mark, self._cycle_id, self._version, self._now)
 
     def _settle(self, settled: list[Settled]) -> None:
         if settled:

@@ -4,7 +4,7 @@ schema      the tables                     migrations  how older files get there
 recording   facts in, people marked        links       who a fact belongs to
 identity    merges, conversions, e-mail    people      facts out, as connector.base.facts.Person
 history     what was overwritten           past        a moment of the past as a state of its own
-accounts    accounts as a whole
+accounts    accounts as a whole             journal     what is about to be written
 settling    decisions and outcomes in      reading     questions of people
 books       cursors, cycles, calls         dialect     where SQLite and PostgreSQL differ
 opening     open_store                     store       the verbs, each one transaction
@@ -13,8 +13,9 @@ copying     a copy to try things on
 
 from connector.store.accounts import own_stage
 from connector.store.copying import copy_state
+from connector.store.journal import Intent
 from connector.store.opening import Upgrade, open_past, open_store
 from connector.store.settling import Settled
 from connector.store.store import KeptCursor, Store
 
-__all__ = ["KeptCursor", "Settled", "Store", "Upgrade", "copy_state", "open_past", "open_store", "own_stage"]
+__all__ = ["Intent", "KeptCursor", "Settled", "Store", "Upgrade", "copy_state", "open_past", "open_store", "own_stage"]

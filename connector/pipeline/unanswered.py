@@ -1,0 +1,84 @@
+"""What was sent and never answered: found out before anybody is decided.
+
+The process was killed, the answer was lost, or was nothing that could be read: the journal of intents says what was
+about to be written, and the records, read by their ids, say whether Salesforce took it. What it took is settled as if
+the answer had come, so that it is in the log, and no person is blamed for it. What it did not take is planned anew;
+its intent is kept for the overlap, because a request that timed out may still commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+
+import structlog
+
+from connector.base.facts import Row
+from connector.base.ports import Read, Salesforce
+from connector.base.soql import among, select
+from connector.lifecycle.written import same
+from connector.pipeline.decisions import Decisions
+from connector.pipeline.object_cursor import ObjectCursor
+from connector.pipeline.poll import chunks, columns
+from connector.store import Intent, Store
+
+log = structlog.get_logger(__name__)
+
+IDS_PER_QUERY = 300
+_TAKEN, _OPEN, _OVER = "taken", "open", "over"
+
+
+def settle_unanswered(salesforce: Salesforce, store: Store, decisions: Decisions, overlap: timedelta) -> int:
+    """Returns how many rows Salesforce had taken. Costs a call only where something was never answered."""
+    intents = store.intents()
+    if not intents:
+        return 0
+    rows = _read_again(salesforce, store, intents)
+    found = {each.change.id: _came_of(each, rows.get(each.change.id), decisions.now, overlap) for each in intents}
+    taken = [each for each in intents if found[each.change.id] == _TAKEN]
+    by_cycle = sorted(taken, key=lambda each: (each.cycle_id, each.mapping_version, each.at))
+    for (cycle_id, version, at), group in groupby(
+        by_cycle, lambda each: (each.cycle_id, each.mapping_version, each.at)
+    ):
+        settled = [each.taken() for each in group]
+        cursors, marks = decisions.settle(settled)
+        accounts = {rows[each.person_id].get("AccountId") for each in settled} if decisions.rollup.is_wanted else set()
+        marks = sorted({*marks, *(account for account in accounts if account)})
+        store.settle(settled, cycle_id=cycle_id, mapping_version=version, now=at, cursors=cursors, marks=marks)
+    store.forget_intents([record_id for record_id, what in found.items() if what == _OVER])
+    log.warning("writes that were never answered", rows=len(intents), taken=len(taken))
+    return len(taken)
+
+
+def _read_again(salesforce: Salesforce, store: Store, intents: Sequence[Intent]) -> dict[str, Row]:
+    """These records as they are now, which are recorded, too: our own write may be the last thing that changed them."""
+    found: dict[str, Row] = {}
+    for name in sorted({each.change.object for each in intents}):
+        cursor = store.cursor(name)
+        if cursor is None:
+            continue
+        ids = [each.change.id for each in intents if each.change.object == name]
+        fields = columns(ObjectCursor.of(cursor).fields)
+        reads = [
+            Read(f"{name}:{index}", select(name, fields, among("Id", part)), all_rows=True)
+            for index, part in enumerate(chunks(ids, IDS_PER_QUERY))
+        ]
+        for page in salesforce.read(reads).pages.values():
+            store.record_rows(name, page.rows)
+            found.update((row["Id"], row) for row in page.rows if not row["IsDeleted"])
+    return found
+
+
+def _cycle(intent: Intent) -> tuple[int, str, datetime]:
+    return intent.cycle_id, intent.mapping_version, intent.at
+
+
+def _came_of(intent: Intent, row: Row | None, now: datetime, overlap: timedelta) -> str:
+    """Salesforce takes a row whole or not at all: one new value that stands there is enough."""
+    if row is None:
+        return _OVER
+    if any(same(row.get(each.field), each.new) for each in intent.change.changes):
+        return _TAKEN
+    is_as_it_was = all(same(row.get(each.field), each.old) for each in intent.change.changes)
+    return _OPEN if is_as_it_was and now - intent.at <= overlap else _OVER

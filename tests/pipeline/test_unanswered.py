@@ -1,0 +1,108 @@
+"""What was sent and never answered is found out, is in the log once, and is nobody's edit."""
+
+import pytest
+
+from connector.base.errors import Transient
+from connector.base.facts import Outcome, Result
+
+MAPPING = """
+gate:
+  stage: {direction: forward, manual: forever}
+fields:
+  stage: {Contact: Lifecycle_Stage__c, Lead: Lifecycle_Stage__c}
+stages:
+  - {name: Suspect, when: {email: present}}
+  - {name: Engaged, when: {activity: {direction: inbound}}}
+  - {name: Customer, when: {field: {Title: Customer}}}
+"""
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def killed(_outcomes):
+    raise Killed
+
+
+def no_json(_outcomes):
+    raise Transient("Salesforce's Composite answer is not complete")
+
+
+def lost(outcomes):
+    return [Outcome(each.change, Result.WAITING, "", "Salesforce did not answer") for each in outcomes]
+
+
+@pytest.fixture
+def forever(world):
+    """A hand that sets a stage sets it for good: whoever is taken for one freezes people."""
+    world.mapping = MAPPING
+    return world
+
+
+def unanswered(world, what):
+    """Salesforce takes the rows of the next cycle, and its answer comes to nothing."""
+    update = world.org.update
+
+    def takes(changes):
+        for outcomes in update(changes):
+            yield what(outcomes)
+
+    world.org.update = takes
+    try:
+        world.cycle()
+    except (Killed, Transient):
+        pass
+    finally:
+        world.org.update = update
+
+
+@pytest.mark.parametrize("what", [killed, no_json, lost])
+def test_what_the_org_took_is_in_the_log_once_and_by_no_hand(forever, state, what):
+    world = forever
+    ada = world.contact()
+    unanswered(world, what)
+    assert world.stage(ada) == "Suspect"
+    world.restart(state)
+    world.cycle()
+    (entry,) = world.store.history(ada)
+    assert (entry["old"], entry["new"], entry["result"], entry["cycle_id"]) == (None, "Suspect", "applied", 1)
+    assert world.store.intents() == []
+    world.click("ada@example.com")
+    world.cycle()
+    assert world.stage(ada) == "Engaged"
+
+
+def test_what_the_org_did_not_take_is_written_by_the_next_cycle(forever, state):
+    world = forever
+    ada = world.contact()
+    world.org.fail = lambda kind: kind == "collections"
+    world.cycle()
+    assert [each.change.id for each in world.store.intents()] == [ada]
+    world.org.fail = lambda _kind: False
+    world.restart(state)
+    world.cycle()
+    assert (world.stage(ada), len(world.store.history(ada)), world.store.intents()) == ("Suspect", 1, [])
+
+
+def test_what_a_person_set_after_an_unanswered_write_is_by_hand(forever, state):
+    world = forever
+    ada = world.contact()
+    world.cycle()
+    world.click("ada@example.com")
+    unanswered(world, killed)
+    world.set_by_hand(ada, "Customer")
+    world.restart(state)
+    for _ in range(2):
+        world.cycle()
+    assert world.stage(ada) == "Customer"
+    (stage,) = world.store.latest(ada)
+    assert (stage["verdict"], world.store.intents()) == ("held", [])
+
+
+def test_a_cycle_after_answered_writes_asks_nothing_more(forever):
+    world = forever
+    world.contact()
+    world.cycle()
+    world.cycle()
+    assert world.cycle().api_calls["total"] == 1
