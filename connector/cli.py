@@ -320,21 +320,9 @@ def plan_command(
 @app.command("run")
 def run_command() -> None:
     """The daemon: one cycle every interval. The first signal finishes the step in hand, the second interrupts."""
-    from connector.base import heartbeat
-    from connector.commands.machines import serve_machines
-    from connector.pipeline import daemon
-    from connector.pipeline.metrics import Metrics
-    from connector.sources.webhook.server import serve_webhooks
-    from connector.wiring import open_pipeline, state_file
+    from connector.commands.run import run_beside
 
-    settings = settings_of()
-    stop = daemon.Stop()
-    beats = heartbeat.beside(settings.state)
-    with open_pipeline(settings, stop=stop) as pipeline, serve_webhooks(settings, pipeline.clock):
-        metrics = Metrics(pipeline, budget=settings.api_daily_budget, state_file=state_file(settings))
-        with serve_machines(settings, metrics.registry, beats, pipeline.clock):
-            after = (metrics.after_cycle,) if settings.http_port is not None else ()
-            daemon.run_daemon(daemon.Daemon(pipeline, beats=beats, after=after), stop, settings.interval)
+    run_beside(settings_of())
 
 
 @app.command("status")

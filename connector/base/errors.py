@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+SIGN_IN = "Salesforce sign-in"  # how what is said of a sign-in begins
+
 
 class ConnectorError(Exception):
     """``what`` happened (and to which thing), and what to ``try``; both are for people, neither holds a secret."""

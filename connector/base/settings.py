@@ -125,6 +125,14 @@ class Settings(BaseModel):
     webhook_inbox: Path = Field(
         Path("state/webhooks.sqlite3"), description="Where messages are kept until they are recorded."
     )
+    alert_webhook_url: SecretStr | None = Field(None, description="Where notices of trouble are posted; unset: off.")
+    alert_webhook_secret: SecretStr | None = Field(
+        None, description="Standard Webhooks secret that signs these notices: whsec_ and base64."
+    )
+    alert_refused: int = Field(50, ge=1, description="Refused records at once from which on there is a notice.")
+    ping_url: SecretStr | None = Field(
+        None, description="Address that is asked after each good cycle, for a service that misses it when none comes."
+    )
     http_port: int | None = Field(
         None, ge=0, le=65535, description="Port on which the daemon answers /metrics, /healthz and /readyz; unset: off."
     )

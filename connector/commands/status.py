@@ -12,6 +12,7 @@ from connector.base.json import JsonMap, JsonObject
 from connector.base.settings import Settings
 from connector.lifecycle.values import show_duration
 from connector.mapping import CompiledMapping
+from connector.pipeline.alerts import ALERTS
 from connector.pipeline.approval import APPROVED, HELD, held_back
 from connector.pipeline.backfill import STATE as BACKFILL
 from connector.pipeline.cycle import ADDRESS
@@ -25,7 +26,7 @@ CYCLES_SHOWN = 5
 DROPPED_SHOWN = 5
 RECORD_ID = re.compile(r"\b[a-zA-Z0-9]{5}0[a-zA-Z0-9]{9}(?:[A-Z0-5]{3})?\b")
 INTERNAL = frozenset(
-    {ADDRESS, APPROVED, BACKFILL, HELD, OPTIONAL, OWNERS, PROMISED, TURNS}
+    {ADDRESS, ALERTS, APPROVED, BACKFILL, HELD, OPTIONAL, OWNERS, PROMISED, TURNS}
 )  # kept beside the cursors of objects and sources
 
 

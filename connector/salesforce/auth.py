@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import jwt
 
 from connector.base.clock import Clock
-from connector.base.errors import ConfigurationError, Refused
+from connector.base.errors import SIGN_IN, ConfigurationError, Refused
 from connector.base.http import Session, is_loopback
 from connector.base.ids import id18
 from connector.base.json import Json
@@ -42,7 +42,7 @@ class Auth:
         self._instance_url = ""
         self._org_id: str | None = None
         self._user_id: str | None = None
-        self._session = Session("Salesforce sign-in", judge_token, clock, ca_bundle=settings.ca_bundle)
+        self._session = Session(SIGN_IN, judge_token, clock, ca_bundle=settings.ca_bundle)
 
     def get(self) -> str:
         with self._lock:

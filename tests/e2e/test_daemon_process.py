@@ -60,7 +60,11 @@ def test_a_daemon_whose_sign_in_fails_is_not_healthy(tmp_path, practice):
     known = practice | {"CONNECTOR_SALESFORCE_USERNAME": "nobody@example.com"}
     with started("run", folder=tmp_path, **known) as daemon:
         lines = [*lines_until(daemon, "cycle failed"), *lines_until(daemon, "cycle failed")]
-        assert [line["event"] for line in lines if line["level"] in ("error", "warning")] == ["cycle failed"] * 2
+        assert [line["event"] for line in lines if line["level"] in ("error", "warning")] == [
+            "cycle failed",
+            "trouble",
+            "cycle failed",
+        ]
         code, text = ran("status", "--max-age", "600", folder=tmp_path, known=known)
         assert code == 1
         assert "not healthy: no cycle went well yet" in text
