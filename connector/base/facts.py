@@ -47,7 +47,7 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Prospect:
-    """A person as a marketing source knows them, keyed by (source, id)."""
+    """A person as a marketing source knows them, keyed by (source, id). ``addresses``: further ones of theirs."""
 
     source: str
     id: str
@@ -55,6 +55,7 @@ class Prospect:
     crm_id: str | None = None  # Contact or Lead id
     attributes: JsonMap = field(default_factory=dict)  # "score", "grade" ...
     deleted: bool = False
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,8 @@ class Person:
     people of the account, the person among them. ``former`` is what is remembered of those who became this person: id
     -> track -> JSON object. ``account_stage`` is the furthest stage that the other people of the account reached by
     rules of their own. All this is only looked at where a mapping asks for it. ``former_prospects`` are those that the
-    source has deleted: they say nothing any more, but what they did counts.
+    source has deleted: they say nothing any more, but what they did counts. ``addresses`` are those beside the Email:
+    address -> the field, the prospect, or "former".
     """
 
     id: str
@@ -131,6 +133,7 @@ class Person:
     former: Mapping[str, Mapping[str, JsonMap]] = field(default_factory=dict)
     former_prospects: tuple[Prospect, ...] = ()
     colleagues: Circle = NO_CIRCLE
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
 
 class Evidence(NamedTuple):

@@ -111,9 +111,19 @@ class Segment:
 class Identity:
     """When records are one human besides conversion and merge. ``by_email``: records with the same e-mail address are,
     unless more than ``at_most`` have it; the one of the first object in ``prefer`` leads, and among those the
-    ``oldest`` or ``newest``."""
+    ``oldest`` or ``newest``. ``addresses``: further fields with an address of theirs, like Contact.Work_Email__c."""
 
     by_email: bool = False
     prefer: tuple[str, ...] = ("Contact", "Lead")
     then: str = "oldest"
     at_most: int = 20
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def fields_of(self) -> dict[str, list[str]]:
+        """Object -> its fields in ``addresses``."""
+        found: dict[str, list[str]] = {}
+        for each in self.addresses:
+            name, _, api_name = each.partition(".")
+            found.setdefault(name, []).append(api_name)
+        return found

@@ -99,6 +99,7 @@ class Model:
             pairs.add(("Opportunity", "Amount"))
         if any(rule.is_accounts for handoff in self.handoffs for rule in handoff.owners):
             pairs |= {("Account", "OwnerId"), ("Contact", "AccountId")}
+        pairs |= {(name, each) for name, fields in self.identity.fields_of.items() for each in fields}
         if self.leads_by_domain:
             pairs.add(("Account", "Website"))
         if self.deals.primary_contact_field:

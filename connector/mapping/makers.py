@@ -237,4 +237,6 @@ def make_dates(values: JsonObject, place: Place, reading: Reading) -> Any:
 
 
 def make_identity(values: JsonObject, _place: Place, _reading: Reading) -> Any:
-    return Identity(values["by_email"], tuple(values["prefer"]), values["then"], values["at_most"])
+    named = values["addresses"] or {}
+    fields = tuple(f"{name}.{field}" for name in PEOPLE for field in named.get(name, ()) if field != "Email")
+    return Identity(values["by_email"], tuple(values["prefer"]), values["then"], values["at_most"], fields)

@@ -252,6 +252,11 @@ _IDENTITY = Block(
         "at_most": Key(
             Number(2, 200, whole=True), "an address that more records have is nobody's own: they stay apart", 20
         ),
+        "addresses": Key(
+            PerObject(ListOf(FieldName())),
+            "further fields with an e-mail address of theirs: what comes from one is theirs, too",
+            example="addresses: [Email, Work_Email__c]",
+        ),
     },
     make_identity,
     doc="when records are one human, besides conversion and merge",

@@ -5,6 +5,7 @@ recording   facts in, people marked        links       who a fact belongs to
 identity    merges, conversions, e-mail    people      facts out, as connector.base.facts.Person
 history     what was overwritten           past        a moment of the past as a state of its own
 accounts    accounts as a whole             journal     what is about to be written
+addresses   those beside the Email
 settling    decisions and outcomes in      reading     questions of people
 books       cursors, cycles, calls         dialect     where SQLite and PostgreSQL differ
 opening     open_store                     store       the verbs, each one transaction

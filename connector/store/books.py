@@ -45,7 +45,7 @@ def identity(connection: Connection) -> Identity:
     if known is None:
         return Identity()
     told = read_json(known)
-    return Identity(**{**told, "prefer": tuple(told["prefer"])})
+    return Identity(**{**told, "prefer": tuple(told["prefer"]), "addresses": tuple(told.get("addresses", ()))})
 
 
 def set_identity(connection: Connection, rule: Identity) -> None:

@@ -2,9 +2,10 @@
 
 A Contact or Lead row belongs to the person at the end of its chain of merges and conversions (``alias_of``, or itself),
 and where the mapping joins records by e-mail address, to the one that leads those with its address. A person has the
-addresses of all rows that became it. A prospect belongs to the person of its ``crm_id``, or without one to everybody
-with its address; to nobody: then it is a person by itself. An activity belongs to the person of its ``crm_id`` and to
-the people of its prospect, or having neither to everybody with its address.
+addresses of all rows that became it, those beside their Email too (``addresses.py``). A prospect belongs to the person
+of its ``crm_id``, or without one to everybody with one of its addresses; to nobody: then it is a person by itself. An
+activity belongs to the person of its ``crm_id`` and to the people of its prospect, or having neither to everybody who,
+or whose prospect, has its address.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sqlalchemy.sql import ColumnElement, Executable
 
 from connector.base.facts import PEOPLE
 from connector.store.dialect import mark_from_select, upsert, with_ids
-from connector.store.schema import DIRTY, PROSPECT, RECORD, SETTING
+from connector.store.schema import DIRTY, FURTHER, PROSPECT, RECORD, SETTING
 
 CHUNK = 2000  # values in one IN list; SQLite takes 32,766 in a statement, PostgreSQL 65,535
 
@@ -26,6 +27,8 @@ IDS: Any = bindparam("ids", expanding=True)
 FACT = RECORD.alias("fact")  # the Contact or Lead row that something points at
 _PERSON = RECORD.alias("person")  # the live person it belongs to
 ROLE_ROW = RECORD.alias("role")
+_OWN, _THEIRS = FURTHER.alias("own"), FURTHER.alias("theirs")
+FORMER = "former"  # whence an address is that nobody says any more
 
 
 def rows_in(connection: Connection, statement: Executable, ids: Iterable[str], **more: Any) -> Iterator[Any]:
@@ -46,11 +49,33 @@ def people_where(condition: ColumnElement[bool]) -> Select[Any]:
     return select(_PERSON.c.id).select_from(join).where(condition, is_person(_PERSON))
 
 
+def untaken(table: Any) -> ColumnElement[bool]:
+    """What a record has as its Email is that record's, and nobody's former or further address."""
+    holder = RECORD.alias()
+    taken = select(holder.c.id).where(holder.c.email == table.c.address, holder.c.live, holder.c.object.in_(PEOPLE))
+    return not_(taken.correlate(table).exists())
+
+
+def _people_with(*theirs: ColumnElement[bool], also: Any = None) -> Select[Any]:
+    """Ids of the live people with a row in ``_OWN``."""
+    join = _OWN.join(FACT, FACT.c.id == _OWN.c.owner)
+    join = join if also is None else join.join(also, also.c.address == _OWN.c.address)
+    join = join.join(_PERSON, _PERSON.c.id == func.coalesce(FACT.c.alias_of, FACT.c.id))
+    return select(_PERSON.c.id).select_from(join).where(*theirs, is_person(_PERSON), untaken(_OWN))
+
+
 def is_alone() -> ColumnElement[bool]:
     """Whether a prospect is a person by itself."""
     by_id = people_where(FACT.c.id == PROSPECT.c.crm_id).correlate(PROSPECT)
-    by_email = people_where(FACT.c.email == PROSPECT.c.email).correlate(PROSPECT)
-    matched = or_(exists(by_id), and_(PROSPECT.c.crm_id.is_(None), exists(by_email)))
+    further = select(_THEIRS.c.address).where(_THEIRS.c.owner == PROSPECT.c.ref).correlate(PROSPECT)
+    has = (
+        people_where(FACT.c.email == PROSPECT.c.email),
+        people_where(FACT.c.email.in_(further)),
+        _people_with(_OWN.c.address == PROSPECT.c.email),
+        _people_with(_THEIRS.c.owner == PROSPECT.c.ref, also=_THEIRS),
+    )
+    has_one = or_(*(exists(each.correlate(PROSPECT)) for each in has))
+    matched = or_(exists(by_id), and_(PROSPECT.c.crm_id.is_(None), has_one))
     return and_(not_(PROSPECT.c.deleted), not_(matched))
 
 
@@ -77,8 +102,10 @@ BY_ID = people_where(FACT.c.id.in_(IDS))
 BY_EMAIL = people_where(FACT.c.email.in_(IDS))
 BY_ACCOUNT = people_where(FACT.c.account_id.in_(IDS))
 ALONE = select(PROSPECT.c.ref).where(PROSPECT.c.ref.in_(IDS), is_alone())
-ALONE_BY_EMAIL = select(PROSPECT.c.ref).where(PROSPECT.c.email.in_(IDS), is_alone())
 ALONE_BY_ID = select(PROSPECT.c.ref).where(PROSPECT.c.crm_id.in_(IDS), is_alone())
+BY_ADDRESS = select(FURTHER.c.owner).where(FURTHER.c.address.in_(IDS))
+_WITH_EMAIL = select(PROSPECT.c.ref).where(PROSPECT.c.email.in_(IDS))
+_OF_OWNER = select(FURTHER.c.owner, FURTHER.c.address).where(FURTHER.c.owner.in_(IDS))
 OF_PROSPECT = select(PROSPECT.c.ref, PROSPECT.c.crm_id, PROSPECT.c.email).where(PROSPECT.c.ref.in_(IDS))
 ACCOUNT = "Account"
 BY_DOMAIN = select(RECORD.c.live, RECORD.c.object, RECORD.c.id, RECORD.c.email).where(RECORD.c.email.in_(IDS))
@@ -99,21 +126,33 @@ def affected(
     all_ids, all_emails = {each for each in ids if each}, {each for each in emails if each}
     refs = {each for each in prospects if each}
     people: set[str] = set()
-    for _, crm_id, email in rows_in(connection, OF_PROSPECT, refs):
+    refs |= prospects_with(connection, all_emails)
+    tied = set()
+    for ref, crm_id, email in rows_in(connection, OF_PROSPECT, refs):
         if crm_id:
             all_ids.add(crm_id)
+            tied.add(ref)
         elif email:
             all_emails.add(email)
-    for statement, values in ((BY_ID, all_ids), (BY_EMAIL, all_emails), (ALONE, refs), (ALONE_BY_EMAIL, all_emails)):
+    all_emails |= {row.address for row in rows_in(connection, _OF_OWNER, refs - tied)}
+    all_ids |= {each for each in select_ids(connection, BY_ADDRESS, all_emails) if ":" not in each}
+    for statement, values in ((BY_ID, all_ids), (BY_EMAIL, all_emails), (ALONE, refs)):
         people.update(row[0] for row in rows_in(connection, statement, values))
     return people
+
+
+def prospects_with(connection: Connection, emails: Iterable[str]) -> set[str]:
+    """Refs of the prospects that have, or had, one of these addresses."""
+    wanted = set(emails)
+    also = {each for each in select_ids(connection, BY_ADDRESS, wanted) if ":" in each}
+    return select_ids(connection, _WITH_EMAIL, wanted) | also
 
 
 def left_alone(connection: Connection, ids: Iterable[str], emails: Iterable[str | None]) -> set[str]:
     """Prospects with these crm ids or addresses that are people by themselves now."""
     found = {row[0] for row in rows_in(connection, ALONE_BY_ID, ids)}
-    found.update(row[0] for row in rows_in(connection, ALONE_BY_EMAIL, {email for email in emails if email}))
-    return found
+    refs = prospects_with(connection, {email for email in emails if email})
+    return found | select_ids(connection, ALONE, refs)
 
 
 def select_ids(connection: Connection, statement: Select[Any], ids: Iterable[str]) -> set[str]:

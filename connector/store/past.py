@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, insert, select
 
 from connector.base.json import JsonMap, JsonObject
-from connector.store import accounts, books, domains, links, recording
-from connector.store.dialect import run_many
+from connector.store import accounts, addresses, books, domains, links, recording
+from connector.store.dialect import run_many, upsert
 from connector.store.links import IDS, rows_in, select_ids
 from connector.store.rows import address, iso, read_json
-from connector.store.schema import ACTIVITY, HISTORY, LOG, PROSPECT, RECORD, SETTING, TRACK
+from connector.store.schema import ACTIVITY, FURTHER, HISTORY, LOG, PROSPECT, RECORD, SETTING, TRACK
 
 _OF_PEOPLE = ("003", "00Q")  # how ids of contacts and leads begin
 _AT: Any = bindparam("at")
@@ -39,7 +39,6 @@ _WRITTEN = select(LOG.c.record_id, LOG.c.at, LOG.c.changes).where(
 )
 _TRACKS = select(TRACK).where(TRACK.c.person_id.in_(IDS))
 _PROSPECTS = tuple(select(PROSPECT).where(column.in_(IDS)) for column in (PROSPECT.c.ref, PROSPECT.c.crm_id))
-_PROSPECTS_BY_EMAIL = select(PROSPECT).where(PROSPECT.c.email.in_(IDS))
 _ACTIVITIES = {
     name: select(ACTIVITY).where(ACTIVITY.c[name].in_(IDS), ACTIVITY.c.occurred_at <= _AT)
     for name in ("crm_id", "prospect", "email")
@@ -124,6 +123,7 @@ def people_at(connection: Connection, past: Connection, person_ids: Sequence[str
 def _emails(connection: Connection, family: Iterable[str]) -> set[str]:
     """The addresses that they have, and had."""
     emails = select_ids(connection, _EMAILS, family)
+    emails |= {each for found in addresses.of_owners(connection, family).values() for each in found}
     for row in rows_in(connection, _HISTORY, family):
         if not row.track and (email := address(read_json(row.said).get("Email"))):
             emails.add(email)
@@ -149,8 +149,12 @@ def _copy_activities(
 ) -> set[str]:
     """With the prospects; returns those of the family."""
     prospects = {row.ref: row for query in _PROSPECTS for row in rows_in(connection, query, people)}
-    prospects |= {row.ref: row for row in rows_in(connection, _PROSPECTS_BY_EMAIL, emails)}
+    refs = links.prospects_with(connection, emails)
+    prospects |= {row.ref: row for row in rows_in(connection, _PROSPECTS[0], refs)}
     run_many(past, insert(PROSPECT), [dict(row._mapping) for row in prospects.values()])
+    further = [dict(row._mapping) for row in rows_in(connection, addresses.EVERY, {*people, *prospects})]
+    upsert(past, FURTHER, further, keep=frozenset())
+    emails = emails | {row.email for row in prospects.values() if row.email} | {row["address"] for row in further}
     activities: JsonObject = {}
     for name, ids in (("crm_id", people), ("prospect", prospects), ("email", emails)):
         activities |= {row.ref: row for row in rows_in(connection, _ACTIVITIES[name], ids, at=iso(at))}

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 from connector.base.facts import NO_CIRCLE, PEOPLE, Activity, Circle, OpportunityRole, Person, Prospect, Row
 from connector.base.json import JsonMap
 from connector.store import rows as values
+from connector.store.addresses import PROSPECTS_OF, UNTAKEN, of_owners, taken
 from connector.store.books import ACCOUNT_DEALS, COLLEAGUES, ROLELESS
 from connector.store.domains import owners_of
 from connector.store.links import IDS, is_alone, people_of_account, rows_in
@@ -57,6 +58,7 @@ class _Draft:
     object: str
     fields: Row
     emails: set[str] = field(default_factory=set)
+    addresses: dict[str, str] = field(default_factory=dict)  # beside the Email -> whence
     account: Row = field(default_factory=dict)
     aliases: list[str] = field(default_factory=list)
     opportunities: list[OpportunityRole] = field(default_factory=list)
@@ -77,6 +79,7 @@ def facts_of(connection: Connection, person_ids: Sequence[str], around: frozense
     owners = _owners(connection, drafts)  # record id -> person
     by_email = _by_email(drafts)
     _add_prospects(connection, drafts, owners, by_email)
+    _add_addresses_of_prospects(connection, drafts, by_email)
     _add_alone(connection, drafts, by_email, refs)
     _add_activities(connection, drafts, owners, by_email)
     _add_opportunities(connection, drafts, owners)
@@ -118,6 +121,7 @@ def _person(person_id: str, draft: _Draft) -> Person:
         aliases=tuple(sorted(draft.aliases)),
         memory=draft.memory,
         former=draft.former,
+        addresses=draft.addresses,
     )
 
 
@@ -159,6 +163,12 @@ def _owners(connection: Connection, drafts: Mapping[str, _Draft]) -> dict[str, s
         drafts[person_id].aliases.append(alias)
         if email:
             drafts[person_id].emails.add(email)
+    for row in rows_in(connection, UNTAKEN, owners):
+        draft = drafts[owners[row.owner]]
+        if row.address not in draft.emails:
+            draft.addresses[row.address] = row.whence
+    for draft in drafts.values():
+        draft.emails.update(draft.addresses)
     return owners
 
 
@@ -181,6 +191,29 @@ def _add_prospects(
     for row in rows_in(connection, _PROSPECTS_BY_EMAIL, by_email):
         for draft in by_email[row.email]:
             draft.prospects[row.ref] = values.prospect_of_row(row)
+    for row in rows_in(connection, PROSPECTS_OF, by_email):
+        for draft in by_email[row.address]:
+            draft.prospects[row.ref] = values.prospect_of_row(row)
+
+
+def _add_addresses_of_prospects(
+    connection: Connection, drafts: Mapping[str, _Draft], by_email: dict[str, list[_Draft]]
+) -> None:
+    """What came from an address that a prospect of somebody has is theirs, too."""
+    further = of_owners(connection, {ref for draft in drafts.values() for ref in draft.prospects})
+    found = [
+        (draft, email, ref)
+        for draft in drafts.values()
+        for ref, prospect in draft.prospects.items()
+        for email in (prospect.email, *further.get(ref, ()))
+        if email and email not in draft.emails
+    ]
+    others = taken(connection, {email for _, email, _ in found}) if found else set()
+    for draft, email, ref in found:
+        if email not in others and email not in draft.emails:
+            draft.emails.add(email)
+            draft.addresses[email] = ref
+            by_email[email].append(draft)
 
 
 def _add_alone(
@@ -193,6 +226,11 @@ def _add_alone(
         draft = drafts[row.ref] = _Draft("Prospect", fields, prospects={row.ref: prospect})
         if row.email:
             by_email[row.email].append(draft)
+    for ref, further in (of_owners(connection, refs) if refs else {}).items():
+        if ref in drafts:
+            drafts[ref].addresses.update(further)
+            for email in further:
+                by_email[email].append(drafts[ref])
 
 
 def _add_activities(

@@ -16,7 +16,7 @@ from sqlalchemy import Row as Found
 
 from connector.base.facts import PEOPLE, Row, SourcePage
 from connector.base.json import JsonObject
-from connector.store import accounts, books, domains, history, identity, links, roleless
+from connector.store import accounts, addresses, books, domains, history, identity, links, roleless
 from connector.store.dialect import run_many, upsert
 from connector.store.links import IDS, rows_in
 from connector.store.rows import (
@@ -67,7 +67,8 @@ def record_rows(
     """Upserts rows by Id; returns the ids of those that were new or different."""
     if rows:
         history.note_fields(connection, object_name, rows[0], now)
-    incoming = _newest(record_row(object_name, row, generation or 0) for row in rows)
+    versions = [record_row(object_name, row, generation or 0) for row in rows]
+    incoming = _newest(versions)
     if object_name in {"Lead", "Account"} and books.DOMAINS in books.around(connection):
         for new in incoming.values():
             domains.link(new)
@@ -87,7 +88,12 @@ def record_rows(
     upsert(connection, RECORD, stored, keep=KEEP_ALIAS)
     history.keep_rows(connection, changed, now)
     _touch(connection, _SEEN, {row.id: row.generation for row in seen}, generation)
+    more: set[str] = set()
+    if object_name in PEOPLE:
+        more = addresses.keep_versions(connection, versions, old, {row["id"]: row for row in stored})
     _mark(connection, object_name, changed)
+    if more:
+        links.mark(connection, links.affected(connection, ids=more))
     return [each.after["id"] for each in changed]
 
 
@@ -188,15 +194,24 @@ def _people_changed(connection: Connection, changed: Sequence[_Changed]) -> set[
     ]
     leaders = identity.leaders_of(connection, changed)
     touched = {each.after["id"] for each in changed} | identity.resolve(connection, moved, leaders)
-    people = links.affected(connection, ids=touched)
+    holders = _holders_of(connection, changed)
+    refs = {each for each in holders if ":" in each}
+    people = links.affected(connection, ids=touched | (holders - refs), prospects=refs)
     if leaders and accounts.are_asked_for(connection):  # who follows somebody of another account counts there
         people |= domains.accounts_meant(connection, links.select_ids(connection, _ACCOUNTS, leaders))
     lost = [each.before for each in changed if each.before is not None and _may_lose(each)]
     if lost or moved:
         ids = touched | links.select_ids(connection, _ALIASES, touched)
         emails = links.select_ids(connection, _EMAILS, ids) | {row.email for row in lost}
+        emails |= {each for found in addresses.of_owners(connection, ids).values() for each in found}
         people |= links.left_alone(connection, ids, emails)
     return people
+
+
+def _holders_of(connection: Connection, changed: Sequence[_Changed]) -> set[str]:
+    """Who has an address beside their Email that is somebody's Email now, or is nobody's any more."""
+    emails = {each.after["email"] for each in changed if _is_another(each)}
+    return addresses.holders(connection, emails | {each.before.email for each in changed if each.before is not None})
 
 
 def _may_lose(change: _Changed) -> bool:
@@ -221,11 +236,22 @@ def _record_prospects(connection: Connection, page: SourcePage, gone: Sequence[s
         if known := new.get(name) or (dict(old[name]._mapping) if name in old else None):
             new[name] = {**known, "deleted": True, "recorded_at": iso(now)}
     columns = ("email", "crm_id", "attributes", "deleted")
-    changed = [row for name, row in new.items() if name not in old or _differs(old[name], row, columns)]
+    said = {ref(each.source, each.id): addresses.of_prospect(each) for each in page.prospects}
+    corrected = [
+        (name, old[name].email) for name, row in new.items() if name in old and old[name].email != row["email"]
+    ]
+    added = addresses.keep(connection, said, corrected)
+    whose_are_more = {owner for owner, _ in added}
+    changed = [
+        row
+        for name, row in new.items()
+        if name not in old or _differs(old[name], row, columns) or name in whose_are_more
+    ]
     upsert(connection, PROSPECT, changed, keep=frozenset())
     before = [old[row["ref"]] for row in changed if row["ref"] in old]
     ids = {row["crm_id"] for row in changed} | {row.crm_id for row in before}
     emails = {row["email"] for row in changed if not row["crm_id"]} | {row.email for row in before if not row.crm_id}
+    emails |= {each for _, each in added}
     refs = [row["ref"] for row in changed]
     people = links.affected(connection, ids=ids, emails=emails, prospects=refs)
     whose = ("email", "crm_id", "deleted")

@@ -13,7 +13,7 @@ from sqlmodel import Field, SQLModel
 from connector.base.json import JsonObject
 from connector.store.dialect import Plain
 
-HEAD = "0003"  # the newest migration; a file with another one unknown to us is newer than this program
+HEAD = "0004"  # the newest migration; a file with another one unknown to us is newer than this program
 
 
 def _where(column: str) -> JsonObject:
@@ -89,6 +89,17 @@ class StoredProspect(SQLModel, table=True):
     attributes: str = Field(sa_type=Plain)  # JSON object
     deleted: bool  # its activities still count, it does not
     recorded_at: str = Field(sa_type=Plain)
+
+
+class KnownAddress(SQLModel, table=True):
+    """An address of somebody beside their Email. See ``addresses.py``."""
+
+    __tablename__ = "address"
+    __table_args__ = (Index("address_address", "address"), {"sqlite_with_rowid": False})
+
+    owner: str = Field(sa_type=Plain, primary_key=True)  # id of a record, or ref of a prospect
+    address: str = Field(sa_type=Plain, primary_key=True)
+    whence: str = Field(sa_type=Plain)  # the field, the source, or "former"
 
 
 class Superseded(SQLModel, table=True):
@@ -266,4 +277,4 @@ RECORD, ACTIVITY, PROSPECT, DIRTY = _table("record"), _table("activity"), _table
 SETTLED, TRACK, LOG, SET_ASIDE = _table("settled"), _table("track"), _table("log"), _table("set_aside")
 CYCLE, CALLS, MAPPING = _table("cycle"), _table("calls"), _table("mapping")
 INTENT, UNREAD_ROLES = _table("intent"), _table("unread_roles")
-SETTING, CURSOR, HISTORY = _table("setting"), _table("cursor"), _table("history")
+SETTING, CURSOR, HISTORY, FURTHER = _table("setting"), _table("cursor"), _table("history"), _table("address")

@@ -16,6 +16,7 @@ from connector.base.json import JsonMap, JsonObject
 from connector.lifecycle.model import Identity
 from connector.store import (
     accounts,
+    addresses,
     books,
     domains,
     identity,
@@ -280,6 +281,7 @@ class Store(Transactions):
             domains.link_all(connection, asked=books.DOMAINS in around)
             books.set_setting(connection, "around", " ".join(sorted(around)))
             accounts.ask_for(connection, asked=rolls_up)
+            addresses.read_fields(connection, joins)
             identity.join_records(connection, joins)
             books.set_mapping(connection, version, text, self._clock.now())
 

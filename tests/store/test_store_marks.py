@@ -180,7 +180,13 @@ def test_a_prospect_left_by_its_person_is_marked(known: Store) -> None:
     known.record_page("pardot", page(prospect("7", "a@x.com")))
     settle_all(known)
     known.record_rows("Contact", [row("C1", 1, Email="other@x.com", AccountId="A1")])
-    assert dirty(known) == ["C1", "pardot:7"]
+    assert dirty(known) == ["C1"], "an address that was corrected is hers still"
+    settle_all(known)
+    known.record_rows("Contact", [row("C2", 1, Email="a@x.com", AccountId="A1")])
+    assert dirty(known) == ["C1", "C2"], "until somebody else has it"
+    settle_all(known)
+    known.record_rows("Contact", [row("C2", 2, Email=None, IsDeleted=True)])
+    assert "C1" in dirty(known)
 
 
 def test_a_full_read_removes_what_it_did_not_see(known: Store) -> None:

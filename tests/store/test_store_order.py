@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from sqlmodel import SQLModel
 
 from connector.base.clock import FrozenClock
-from connector.base.facts import Activity, Person, Prospect
+from connector.base.facts import PEOPLE, Activity, Person, Prospect
 from connector.store import Store, open_store
 from tests.cases import cases
 from tests.postgres import needs_server, run
@@ -30,6 +30,7 @@ PROSPECTS = ("pardot:1", "pardot:2")
 EVERYBODY = (*CONTACTS, *LEADS, *PROSPECTS)
 
 emails = st.sampled_from([None, "a@x.com", "B@x.com ", "c@x.com"])
+further = st.lists(st.sampled_from(["a@x.com", "B@x.com ", "d@x.com"]), max_size=2).map(tuple)
 people = st.sampled_from([*CONTACTS, *LEADS])
 flag = st.sampled_from([False, False, True])
 
@@ -88,7 +89,9 @@ def worlds(draw: st.DrawFn) -> World:
         )
         for number in range(draw(st.integers(0, 5)))
     ]
-    facts += [prospect(each, draw(emails), draw(some_id), deleted=draw(flag)) for each in ("1", "2")]
+    facts += [
+        prospect(each, draw(emails), draw(some_id), deleted=draw(flag), addresses=draw(further)) for each in ("1", "2")
+    ]
     return World(rows, facts)
 
 
@@ -183,14 +186,18 @@ def of_record(
     person_id: str, fields: Mapping[str, Any], aliases: tuple[str, ...], world: World, newest: Mapping[str, Any]
 ) -> dict[str, Any]:
     ids = {person_id, *aliases}
-    addresses = {plain(newest[each]["Email"]) for each in ids} - {None}
+    others = taken(newest)
+    own = {plain(newest[each]["Email"]) for each in ids} - {None}
+    former = {plain(each["Email"]) for name in PEOPLE for each in world.rows[name] if each["Id"] in ids} - {None}
+    addresses = own | (former - others)
     linked = [
         each
         for each in world.facts
         if isinstance(each, Prospect)
-        and (each.crm_id in ids or (each.crm_id is None and plain(each.email) in addresses))
+        and (each.crm_id in ids or (each.crm_id is None and not addresses_of(each).isdisjoint(addresses)))
     ]
     refs = {each.id for each in linked}
+    addresses |= {email for each in linked for email in addresses_of(each)} - others
     account = newest["A1"] if fields.get("AccountId") and not newest["A1"]["IsDeleted"] else {}
     roles = [newest[each] for each in ROLES]
     live = [each for each in roles if not each["IsDeleted"] and not newest[each["OpportunityId"]]["IsDeleted"]]
@@ -207,8 +214,17 @@ def of_record(
     }
 
 
+def taken(newest: Mapping[str, Mapping[str, Any]]) -> set[str | None]:
+    """What a record has as its Email is that record's."""
+    return {plain(newest[each]["Email"]) for each in (*CONTACTS, *LEADS) if not is_gone(newest[each])}
+
+
+def addresses_of(each: Prospect) -> set[str]:
+    return {found for email in (each.email, *each.addresses) if (found := plain(email))}
+
+
 def of_prospect(each: Prospect, world: World) -> dict[str, Any]:
-    addresses = {plain(each.email)} - {None}
+    addresses: set[str | None] = {*addresses_of(each)}
     return {
         "fields": {"Id": f"pardot:{each.id}", "Email": plain(each.email)},
         "account": {},

@@ -109,7 +109,7 @@ def test_activities_by_address_belong_to_who_had_it_then(store: Store) -> None:
     store.record_page("pardot", page(click("1", email="old@x.com"), click("2", email="new@x.com")))
     store.record_rows("Contact", [row("C1", 10, Email="new@x.com")])
     store.record_rows("Contact", [row("C2", 20, Email="old@x.com")])
-    for at, ids in ((9, ["1"]), (10, ["2"])):
+    for at, ids in ((9, ["1"]), (10, ["1", "2"]), (20, ["2"])):
         assert [each.id for each in then(store, at, "C1")["C1"].activities] == ids
 
 
