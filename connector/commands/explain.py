@@ -128,6 +128,8 @@ def explained(
         "name": person.fields.get("Name"),
         "email": person.fields.get("Email"),
         "aliases": list(person.aliases),
+        "addresses": dict(sorted(person.addresses.items())),
+        "prospects": [f"{each.source}:{each.id}" for each in (*person.prospects, *person.former_prospects)],
         "joined_by_email": store.followers(person.id),
         "decided": [become(each, fields, history) for each in decided if each["at"] <= moment],
         "owners": {each: names[each] for each in _owners(decided, history) if each in names},

@@ -74,7 +74,8 @@ CALL_DISPOSITIONS: Options = (  # the same ids in every account; an account may 
 
 _CONTACT = (
     "email firstname lastname phone company jobtitle city state country hubspot_owner_id salesforcecontactid"
-    " salesforceleadid salesforceaccountid salesforceownerid hs_merged_object_ids hs_calculated_merged_vids"
+    " salesforceleadid salesforceaccountid salesforceownerid hs_additional_emails hs_merged_object_ids"
+    " hs_calculated_merged_vids"
 )
 _OPTIONS = {
     "lifecyclestage": LIFECYCLE_STAGES,

@@ -19,6 +19,7 @@ from practice_org.salesforce.org import PracticeOrg
 
 PORTAL = 8_900_001
 FIRST_IDS = {"contacts": 286_101, "companies": 7_945_038_519}
+_EMAILS = ("email", "hs_additional_emails")
 FIRST_OTHER_ID = 40_000_000_001
 
 Row = Mapping[str, Any]
@@ -117,6 +118,10 @@ class Portal:
             target, gone = found[winner], found[loser]
             merged = [str(target.body.get("hs_merged_object_ids", "")), str(gone.id)]
             body = {**target.body, "hs_merged_object_ids": ";".join(each for each in merged if each)}
+            emails = [str(each.get(name) or "") for each in (target.body, gone.body) for name in _EMAILS]
+            known = dict.fromkeys(each for text in emails for each in text.split(";"))
+            further = [each for each in known if each and each != body.get("email")]
+            body |= {"hs_additional_emails": ";".join(further)} if further else {}
             records = [
                 replace(target, body=body, updated_at=now),
                 replace(gone, archived_at=now, merged_into=target.id),

@@ -25,6 +25,7 @@ CONTACT_PROPERTIES = (
 )  # fmt: skip
 # Ids that became this contact: "12;34", "12:1700000000000;34:1700000000001"; the last one names the contact itself too.
 MERGED = ("hs_merged_object_ids", "hs_calculated_merged_vids", "hs_all_contact_vids")
+FURTHER_EMAILS = "hs_additional_emails"  # "b@x.com;c@x.com"; those of merged contacts are among them
 CALL_OUTCOMES = {  # the same ids in every account; an account's own outcomes stay ids
     "9d9162e7-6cf3-4944-bf63-4dff82258764": "Busy",
     "f240bbac-87c9-4f6e-bf70-924b57d47db7": "Connected",
@@ -50,7 +51,7 @@ class Kept:
 
     @property
     def asked(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(("email", *self.crm_ids, *MERGED, *self.attributes)))
+        return tuple(dict.fromkeys(("email", FURTHER_EMAILS, *self.crm_ids, *MERGED, *self.attributes)))
 
 
 def contact(row: JsonMap, kept: Kept) -> list[Prospect]:
@@ -61,7 +62,8 @@ def contact(row: JsonMap, kept: Kept) -> list[Prospect]:
     attributes = {name: values[name] for name in kept.attributes if values.get(name) not in (None, "")}
     if kept.score in attributes:
         attributes["score"] = _number(attributes[kept.score])
-    own = Prospect(HUBSPOT, str(row["id"]), email, crm_id, attributes, bool(row.get("archived")))
+    further = tuple(each for each in (values.get(FURTHER_EMAILS) or "").split(";") if "@" in each)
+    own = Prospect(HUBSPOT, str(row["id"]), email, crm_id, attributes, bool(row.get("archived")), further)
     merged = {each.partition(":")[0].strip() for name in MERGED for each in (values.get(name) or "").split(";")}
     return [own, *(Prospect(HUBSPOT, each, email, crm_id, {}, True) for each in sorted(merged - {"", own.id}))]
 
