@@ -143,6 +143,7 @@ def practice(
     persist: Annotated[Path | None, typer.Option(help="SQLite file that keeps the org.")] = None,
     live: Annotated[float, typer.Option(min=0, help="Seconds between events of the living company; 0: none.")] = 0,
     mapping: Annotated[list[str] | None, typer.Option(help="Add the fields that this mapping writes.")] = None,
+    bare: Annotated[bool, typer.Option("--bare", help="Add users only; connector setup makes the fields.")] = False,
     system: Annotated[list[System] | None, typer.Option(help="A marketing system to serve beside the org.")] = None,
 ) -> None:
     """Serve a practice org until interrupted. The first line on stdout is JSON: its address and credentials."""
@@ -155,8 +156,9 @@ def practice(
     stop = Stop()
     with stop.on_signals(), orgs.serve(port=port, persist=persist, systems=system or ()) as served:
         for name in mapping or ["lead-liaison"]:
-            orgs.add_fields(served.org, load_mapping(name))
             orgs.add_owners(served.org, load_mapping(name))
+            if not bare:
+                orgs.add_fields(served.org, load_mapping(name))
         loaded = orgs.fill(served, sample=sample, data=data)
         orgs.announce(served)
         for line in orgs.instructions(served, loaded):
@@ -218,14 +220,9 @@ def setup(
     if org is not None:
         settings = with_session_of(settings, org)
 
-    def confirm(report: setting_up.SetupReport) -> bool:
-        for line in setting_up.outlook(report):
-            screen.note(line)
-        return yes or typer.confirm("Send it?", err=True)
-
     clock = SystemClock()
     report = (
-        setting_up.run_setup(settings, clock, out) if out else setting_up.run_deploy(settings, clock, confirm, user)
+        setting_up.run_setup(settings, clock, out) if out else setting_up.run_deploy(settings, clock, user, yes=yes)
     )
     setting_up.show_setup(report, as_json=as_json)
     raise typer.Exit(0 if out or report.deployed == "Succeeded" else 2)
@@ -335,23 +332,13 @@ def status_command(
 ) -> None:
     """Cursors, last cycles, people by stage, waiting and refused writes, API calls today."""
     if max_age is not None:
-        raise typer.Exit(_is_healthy(max_age, as_json))
+        from connector.commands.health import show_health
+
+        raise typer.Exit(show_health(max_age, as_json=as_json))
     from connector.commands import status_text
     from connector.commands.status import read_status
 
     status_text.show_status(read_status(settings_of()), as_json=as_json)
-
-
-def _is_healthy(max_age: float, as_json: bool) -> int:
-    """Looks at the sign of life only, once a minute: no database is opened, and nothing is logged."""
-    from connector.base import heartbeat, settings
-    from connector.base.clock import SystemClock
-
-    beats = heartbeat.beside(settings.load_settings().state)
-    told = heartbeat.health(heartbeat.read_heartbeat(beats), SystemClock().now(), max_age)
-    text = f"{'healthy' if told['healthy'] else 'not healthy'}: {told['because']}"
-    screen.document(told, as_json=as_json, text=text)
-    return 0 if told["healthy"] else 1
 
 
 @app.command("approve")
@@ -360,18 +347,9 @@ def approve_command(
     as_json: AsJson = False,
 ) -> None:
     """Let a plan pass that is held back for changing more than --max-changes: once, within a day."""
-    from connector.base.clock import SystemClock
-    from connector.pipeline.approval import approve as let_pass
-    from connector.pipeline.approval import held_back
-    from connector.wiring import open_state
+    from connector.commands.letting import run_approve
 
-    with open_state(settings_of(), writes=True) as store:
-        held = held_back(store)
-        if held is None and up_to is None:
-            raise ConfigurationError(
-                "no plan is held back", "connector status says so when one is; --up-to allows one beforehand"
-            )
-        allowed = let_pass(store, SystemClock().now(), up_to)
+    allowed = run_approve(settings_of(), up_to)
     text = f"the next cycle may change up to {allowed:,} people and accounts, once, within a day"
     screen.document({"approved_up_to": allowed}, as_json=as_json, text=text)
 
@@ -395,20 +373,24 @@ def retry(
     as_json: AsJson = False,
 ) -> None:
     """Let the next cycle try the writes again that Salesforce refused."""
-    from connector.base.ids import id18
     from connector.base.text import count
-    from connector.wiring import open_state
+    from connector.commands.letting import run_retry
 
-    with open_state(settings_of(), writes=True) as store:
-        asked = {each: id18(each) or each for each in ids or ()}
-        refused = {each["person_id"] for each in store.set_aside(None)}
-        if others := [given for given, record in asked.items() if record not in refused]:
-            raise ConfigurationError(
-                f"Salesforce refused no write of {', '.join(others)}", "connector status --json lists what it refused"
-            )
-        retried = store.retry_set_aside(sorted(asked.values()) or None)
+    retried = run_retry(settings_of(), ids or ())
     text = f"{count(retried, 'record')} will be decided and written again in the next cycle"
     screen.document({"retried": retried}, as_json=as_json, text=text)
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The new file to write.")],
+    as_json: AsJson = False,
+) -> None:
+    """Copy the state into a file, as it is at one moment; the daemon may go on."""
+    from connector.commands.backup import run_backup
+
+    made = run_backup(settings_of(), file)
+    screen.document(made, as_json=as_json, text=f"wrote {made['file']}; CONNECTOR_STATE={made['file']} goes on from it")
 
 
 def _date(text: str | None) -> datetime | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import typer
 
 from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError
@@ -80,9 +82,7 @@ def run_setup(settings: Settings, clock: Clock, out: Path) -> SetupReport:
     return report
 
 
-def run_deploy(
-    settings: Settings, clock: Clock, confirm: Callable[[SetupReport], bool], assignee: str | None
-) -> SetupReport:
+def run_deploy(settings: Settings, clock: Clock, assignee: str | None, *, yes: bool) -> SetupReport:
     """Has the org check everything, asks, and sends it. Raises ConfigurationError, Refused and Transient."""
     mapping = load_mapping(settings)
     report = SetupReport(mapping.name)
@@ -95,7 +95,9 @@ def run_deploy(
         if not checked.is_good:
             return report
         refuse_hidden(plan.blueprint, checked)
-        if not confirm(report):
+        for line in _outlook(report):
+            note(line)
+        if not yes and not typer.confirm("Send it?", err=True):
             report.deployed = "not sent"
             return report
         _note(report, send(salesforce, plan.blueprint, clock, check_only=False))
@@ -226,7 +228,7 @@ def show_setup(report: SetupReport, *, as_json: bool) -> None:
         out().print(shown(line), soft_wrap=True)
 
 
-def outlook(report: SetupReport) -> Iterator[str]:
+def _outlook(report: SetupReport) -> Iterator[str]:
     """What is about to be sent, in words."""
     yield f"the org {report.org} would get:"
     yield from (f"+ {each}" for each in report.adds)

@@ -1,5 +1,6 @@
 """From an org without anything of the mapping to one in which it runs, by ``connector setup`` and nothing by hand."""
 
+import io
 import json
 from xml.etree import ElementTree as Xml
 
@@ -210,3 +211,12 @@ def test_without_the_command_line_of_salesforce_it_says_so(served, shell, tmp_pa
     shell.env = {**served.environment(), "PATH": str(tmp_path)}
     done = shell("setup", "--deploy", "--org", "my-admin")
     assert (done.returncode, "sf, is not installed" in done.stderr) == (2, True)
+
+
+def test_nothing_is_sent_without_a_yes(served, shell, monkeypatch):
+    shell.env = {**served.environment(), "CONNECTOR_MAPPING": "customer-lifecycle"}
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    done = shell("setup", "--deploy")
+    assert (done.returncode, "the org says not sent" in done.stdout) == (2, True)
+    assert "+ the field Contact.Customer_Lifecycle__c" in done.stderr, "shown before it is asked"
+    assert served.org.schema.get("Contact").find("Customer_Lifecycle__c") is None
