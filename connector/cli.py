@@ -209,7 +209,6 @@ def setup(
     as_json: AsJson = False,
 ) -> None:
     """The fields, values and rights that the mapping needs in the org: as files, or sent there. It only adds."""
-    from connector.base.clock import SystemClock
     from connector.commands import setup as setting_up
     from connector.commands.sf_session import with_session_of
 
@@ -220,10 +219,7 @@ def setup(
     if org is not None:
         settings = with_session_of(settings, org)
 
-    clock = SystemClock()
-    report = (
-        setting_up.run_setup(settings, clock, out) if out else setting_up.run_deploy(settings, clock, user, yes=yes)
-    )
+    report = setting_up.run_setup(settings, out) if out else setting_up.run_deploy(settings, user, yes=yes)
     setting_up.show_setup(report, as_json=as_json)
     raise typer.Exit(0 if out or report.deployed == "Succeeded" else 2)
 

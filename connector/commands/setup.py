@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from connector.base.clock import Clock
+from connector.base.clock import SystemClock
 from connector.base.errors import ConfigurationError
 from connector.base.json import JsonMap, JsonObject
 from connector.base.ports import Read
@@ -61,7 +61,7 @@ class _Plan:
     by_hand: Sequence[str]
 
 
-def run_setup(settings: Settings, clock: Clock, out: Path) -> SetupReport:
+def run_setup(settings: Settings, out: Path) -> SetupReport:
     """Writes the project; with credentials it holds only what the org lacks. Raises ConfigurationError and Refused."""
     mapping = load_mapping(settings)
     report = SetupReport(mapping.name, out=str(out))
@@ -69,7 +69,7 @@ def run_setup(settings: Settings, clock: Clock, out: Path) -> SetupReport:
         raise ConfigurationError(f"{out} is not empty; nothing was written", "name a new folder")
     version = settings.salesforce_api_version
     if settings.has_credentials():
-        with open_client(settings, clock) as salesforce:
+        with open_client(settings, SystemClock()) as salesforce:
             plan, version = _plan(mapping, salesforce), salesforce.api_version()
             report.org = salesforce.identity()
     else:
@@ -82,10 +82,10 @@ def run_setup(settings: Settings, clock: Clock, out: Path) -> SetupReport:
     return report
 
 
-def run_deploy(settings: Settings, clock: Clock, assignee: str | None, *, yes: bool) -> SetupReport:
+def run_deploy(settings: Settings, assignee: str | None, *, yes: bool) -> SetupReport:
     """Has the org check everything, asks, and sends it. Raises ConfigurationError, Refused and Transient."""
     mapping = load_mapping(settings)
-    report = SetupReport(mapping.name)
+    report, clock = SetupReport(mapping.name), SystemClock()
     with open_client(settings, clock) as salesforce:
         plan = _plan(mapping, salesforce)
         report.org, report.adds, report.by_hand = salesforce.identity(), plan.blueprint.adds, list(plan.by_hand)
