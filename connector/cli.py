@@ -259,6 +259,7 @@ def backfill(
     max_changes: MaxChanges = None,
     list_all: ListAll = False,
     csv_file: CsvFile = None,
+    gone: Annotated[bool, typer.Option(help="What is not seen any more is deleted, not hidden.")] = False,
 ) -> None:
     """Read everything, decide everybody from the full history, write what differs. Goes on where it was interrupted."""
     from connector.commands import cycle_text
@@ -276,7 +277,7 @@ def backfill(
             screen.progress(as_json) as progress,
             open_pipeline(settings, progress=progress, stop=stop, dry_run=dry_run) as pipeline,
         ):
-            report = run_backfill(pipeline, scope, dry_run=dry_run, listing=people)
+            report = run_backfill(pipeline, scope, dry_run=dry_run, listing=people, gone=gone)
         cycle_text.cycle(report, as_json=as_json)
     if stop():
         screen.note("interrupted: run the same command again to go on")

@@ -12,6 +12,11 @@ from connector.commands.screen import NONE, grid, out, print_json, shown
 
 GROUPS, RECORDS = 10, 3  # reasons shown, and records of each; --json has all
 
+HIDDEN = (
+    "They count as they were last seen. Give the user its rights back, and they are read again within a day; if they"
+    " are gone indeed, say so with connector backfill --gone"
+)
+
 
 def show_status(report: JsonMap, *, as_json: bool) -> None:
     if as_json:
@@ -32,6 +37,11 @@ def show_status(report: JsonMap, *, as_json: bool) -> None:
         for name, cursor in report["cursors"].items()
     ]
     console.print(grid("Known up to", ("object or source", "server time, or the last cycle that read it"), cursors))
+    for name, cursor in report["cursors"].items():
+        if hidden := cursor.get("unseen"):
+            since = cursor["unseen_since"]
+            said = f"{hidden:,} rows are not seen any more since {since}, and nothing says that they were deleted"
+            console.print(f"[yellow]{shown(name)} is hidden:[/yellow] {said}. {HIDDEN}", soft_wrap=True)
     for name, told in report["refresh"].items():
         said = f"{told['rows']:,} rows, {told['calls']:,} API calls each time; last {told['last'] or 'never'}"
         console.print(f"{name} is read again in full every {told['every']}: {said}", soft_wrap=True)

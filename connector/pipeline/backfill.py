@@ -3,7 +3,7 @@
 It is a cycle with two steps before it: every object's cursor is turned into a full read, and everybody in scope is
 marked. It survives an interruption: a full read goes on at the row it reached, and the marks of people already settled
 are gone. Because a full read removes what it no longer sees, a backfill is also the reconcile that finds deletions
-which Salesforce's delete log has forgotten.
+which Salesforce's delete log has forgotten; what only rights or filters can have hidden stays (``sight.py``).
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ class Scope:
 
 
 def run_backfill(
-    pipeline: Pipeline, scope: Scope, *, dry_run: bool = False, listing: Listing | None = None
+    pipeline: Pipeline, scope: Scope, *, dry_run: bool = False, listing: Listing | None = None, gone: bool = False
 ) -> CycleReport:
-    """Raises ConfigurationError for a person nobody knows; otherwise as ``run_cycle``."""
+    """``gone``: what is no longer seen is deleted, whatever Salesforce's delete log says. Raises ConfigurationError for
+    a person nobody knows; otherwise as ``run_cycle``."""
     if scope.object_name and scope.object_name not in PEOPLE:
         raise ConfigurationError(
             f"people are Contacts and Leads; {scope.object_name} is neither", "use --object Contact or --object Lead"
@@ -51,7 +52,7 @@ def run_backfill(
     begun = store.cursor(STATE)
     if begun is None or begun["scope"] != scope.as_dict():
         for each in pipeline.objects:
-            store.set_cursor(each.name, full_read(store.cursor(each.name), each.fields).as_json())
+            store.set_cursor(each.name, full_read(store.cursor(each.name), each.fields, believed=gone).as_json())
         store.set_cursor(STATE, {"scope": scope.as_dict(), "marked": False})
 
     def mark() -> Sequence[str] | None:

@@ -8,13 +8,17 @@ from datetime import datetime, timedelta
 
 from connector.base.json import JsonMap, JsonObject
 
+LOOK_AGAIN = timedelta(days=1)
+
 
 @dataclass(slots=True)
 class ObjectCursor:
     """``fields`` are read of each row. ``full``: everything is read, and rows not seen in this ``generation`` are gone.
     ``through``: server time up to which the object is known. ``started``: server time at which the read under way
     began; ``at``: SystemModstamp and Id that it reached. ``deleted_through``: up to when its deletions are known.
-    ``full_at``: when all of it was read last, and ``full_rows`` how many rows that were."""
+    ``full_at``: when all of it was read last, and ``full_rows`` how many rows that were. ``unseen``: how many rows it
+    no longer showed although nothing tells that they were deleted, ``unseen_since`` when; ``believed``: somebody said
+    that what the full read under way does not see is gone."""
 
     fields: list[str]
     full: bool = True
@@ -25,6 +29,9 @@ class ObjectCursor:
     deleted_through: datetime | None = None
     full_at: datetime | None = None
     full_rows: int = 0
+    unseen: int = 0
+    unseen_since: datetime | None = None
+    believed: bool = False
 
     def as_json(self) -> JsonObject:
         return {
@@ -37,6 +44,9 @@ class ObjectCursor:
             "deleted_through": _text(self.deleted_through),
             "full_at": _text(self.full_at),
             "full_rows": self.full_rows,
+            "unseen": self.unseen,
+            "unseen_since": _text(self.unseen_since),
+            "believed": self.believed,
         }
 
     @classmethod
@@ -51,19 +61,30 @@ class ObjectCursor:
             deleted_through=_time(stored["deleted_through"]),
             full_at=_time(stored.get("full_at")),
             full_rows=stored.get("full_rows", 0),
+            unseen=stored.get("unseen", 0),
+            unseen_since=_time(stored.get("unseen_since")),
+            believed=stored.get("believed", False),
         )
 
     def begin_again(self, fields: Sequence[str] | None = None) -> None:
         """From here on everything is read."""
         self.fields = list(self.fields if fields is None else fields)
         self.full, self.generation = True, self.generation + 1
-        self.through = self.started = self.at = self.deleted_through = None
+        self.deleted_through = self.deleted_through or self.through
+        self.through = self.started = self.at = None
 
     def is_due(self, refresh: timedelta | None, now: datetime) -> bool:
         """Whether everything is to be read again, because that was too long ago."""
+        if self.unseen:  # what is shown again is as it was: no change tells of it
+            refresh = min(refresh or LOOK_AGAIN, LOOK_AGAIN)
         if refresh is None or self.full:
             return False
         return self.full_at is None or now >= self.full_at + refresh
+
+    def end_full(self, rows: int, unseen: int) -> None:
+        """All of it was read: ``rows``; so many known ones it did not show."""
+        self.full, self.full_at, self.full_rows, self.believed = False, self.through, rows, False
+        self.unseen, self.unseen_since = unseen, (self.unseen_since or self.through) if unseen else None
 
     def end(self) -> None:
         """The read under way has come to its end."""
@@ -83,11 +104,12 @@ def prepare_cursor(stored: JsonMap | None, fields: Sequence[str], absent: Collec
     return cursor
 
 
-def full_read(stored: JsonMap | None, fields: Sequence[str]) -> ObjectCursor:
+def full_read(stored: JsonMap | None, fields: Sequence[str], *, believed: bool = False) -> ObjectCursor:
     """A cursor that reads the object from the beginning; a full read already under way goes on instead."""
     cursor = prepare_cursor(stored, fields)
     if not cursor.full:
         cursor.begin_again()
+    cursor.believed = believed
     return cursor
 
 

@@ -44,6 +44,7 @@ from connector.base.ports import (
 )
 from connector.base.soql import among, keyset, literal, select
 from connector.pipeline.object_cursor import ObjectCursor, prepare_cursor
+from connector.pipeline.sight import end_full_read
 from connector.store import Store
 
 log = structlog.get_logger(__name__)
@@ -64,6 +65,7 @@ class Polled:
     changed: dict[str, int] = field(default_factory=dict)
     failed: dict[str, ConnectorError] = field(default_factory=dict)
     unknown_types: dict[str, int] = field(default_factory=dict)
+    unseen: dict[str, int] = field(default_factory=dict)  # rows that are hidden, it seems, by object
     server_time: datetime | None = None
 
     def add(self, name: str, read: int, changed: int) -> None:
@@ -94,12 +96,18 @@ def poll_salesforce(
     reads += [reader.count(name, cursor) for name, cursor in counted.items()]
     answers = salesforce.read(reads, deleted)
     reader.polled.server_time = answers.server_time
+    full = [each.name for each in objects if cursors[each.name].full]
     for each in objects:
         cursor, count = cursors[each.name], answers.pages.get(f"{each.name}:count")
         reader.take(each, cursor, answers.pages[each.name], ends=count is None)
         if count is not None:
             reader.take_overlap(each, cursor, count.total)
     _take_deleted(store, cursors, answers)
+    for name in full:
+        found = answers.deleted.get(name)
+        is_told = found is not None and found.complete
+        end_full_read(store, name, cursors, reader.polled.read.get(name, 0), is_told=is_told)
+    reader.polled.unseen = {name: cursor.unseen for name, cursor in cursors.items() if cursor.unseen}
     if roles is not None:
         reader.reread_roles(roles)
     return reader.polled
@@ -187,10 +195,6 @@ class _Reader:
             changed = _store_page(self.store, each, page.rows, cursor, rereads=self.rereads)
             self.polled.add(each.name, len(page.rows), changed)
             self.progress(each.name, done, first.total)
-        if cursor.full:
-            self.store.sweep(each.name, cursor.generation)
-            cursor.full, cursor.full_at, cursor.full_rows = False, cursor.through, done
-            self.store.set_cursor(each.name, cursor.as_json())
 
     def take_overlap(self, each: PolledObject, cursor: ObjectCursor, total: int) -> None:
         """Ends a read without our own writes in the overlap, where Salesforce counts ``total`` rows; as ``take``."""
@@ -254,18 +258,18 @@ def _store_page(store: Store, each: PolledObject, rows: Sequence[Row], cursor: O
 
 
 def _deleted_reads(cursors: Mapping[str, ObjectCursor], now: datetime) -> list[DeletedSince]:
-    """Deletions since the last look. Not for an object in a full read, which finds them by itself. Where the last look
-    is longer ago than Salesforce's log reaches, the read becomes a full one."""
+    """Deletions since the last look; of an object in a full read, too, to tell what was deleted from what is hidden.
+    Where the last look is longer ago than Salesforce's log reaches, the read becomes a full one."""
     reads = []
     for name, cursor in cursors.items():
-        if cursor.full:
-            continue
         start = cursor.deleted_through or cursor.through
         if start is None:
             continue
         if now - start > DELETE_LOG:
-            cursor.begin_again()
-            log.info("delete log too old, reading all", object=name)
+            if not cursor.full:
+                cursor.begin_again()
+                log.info("delete log too old, reading all", object=name)
+            cursor.deleted_through = None
             continue
         reads.append(DeletedSince(name, name, start, max(now, start + timedelta(minutes=1))))
     return reads
@@ -275,7 +279,7 @@ def _take_deleted(store: Store, cursors: Mapping[str, ObjectCursor], answers: An
     for name, deleted in answers.deleted.items():
         cursor = cursors[name]
         cursor.deleted_through = deleted.covered_until
-        if not deleted.complete:
+        if not deleted.complete and not cursor.full:
             log.info("delete log incomplete, next poll reads all", object=name)
             cursor.begin_again()
         store.remove_rows(name, deleted.ids, cursor=(name, cursor.as_json()))

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy import Row as Found
+from sqlalchemy.sql import ColumnElement
 
 from connector.base.facts import PEOPLE, Row, SourcePage
 from connector.base.json import JsonObject
@@ -350,9 +351,23 @@ def bury(connection: Connection, object_name: str, ids: Iterable[str], now: date
     return len(changed)
 
 
-def sweep(connection: Connection, object_name: str, generation: int, now: datetime) -> int:
-    """What a full read did not see is gone; in chunks, so that memory stays flat."""
+def unseen(connection: Connection, object_name: str, generation: int) -> tuple[int, int]:
+    """How many live rows, or activities, a full read did not see, and of how many."""
+    records = select(RECORD.c.generation).where(RECORD.c.object == object_name, RECORD.c.live)
+    activities = select(ACTIVITY.c.generation).where(*_of_feed(object_name))
+    rows = (records.union_all(activities) if object_name in ACTIVITY_OBJECTS else records).subquery()
+    count = select(func.count().filter(rows.c.generation < generation), func.count()).select_from(rows)
+    found = connection.execute(count).one()
+    return int(found[0]), int(found[1])
+
+
+def sweep(connection: Connection, object_name: str, generation: int, now: datetime, deals: int | None = None) -> int:
+    """What a full read did not see is gone; in chunks, so that memory stays flat. ``deals``: of roles, only those whose
+    opportunity was seen in that generation."""
     unseen = select(RECORD.c.id).where(RECORD.c.object == object_name, RECORD.c.live, RECORD.c.generation < generation)
+    if deals is not None:
+        of = RECORD.alias("of")
+        unseen = unseen.join(of, of.c.id == RECORD.c.opportunity_id).where(of.c.generation >= deals)
     total = 0
     while gone := [row[0] for row in connection.execute(unseen.limit(SWEEP_CHUNK))]:
         total += bury(connection, object_name, gone, now)
@@ -362,13 +377,16 @@ def sweep(connection: Connection, object_name: str, generation: int, now: dateti
 
 
 def _sweep_activities(connection: Connection, feed: str, generation: int) -> int:
-    unseen = select(ACTIVITY.c.ref).where(
-        ACTIVITY.c.ref > f"{OF_SALESFORCE}:",  # all of Salesforce's, by the primary key
-        ACTIVITY.c.ref < f"{OF_SALESFORCE};",
-        ACTIVITY.c.feed == feed,
-        ACTIVITY.c.generation < generation,
-    )
+    unseen = select(ACTIVITY.c.ref).where(*_of_feed(feed), ACTIVITY.c.generation < generation)
     total = 0
     while gone := [row[0] for row in connection.execute(unseen.limit(SWEEP_CHUNK))]:
         total += _remove_activities(connection, gone)
     return total
+
+
+def _of_feed(feed: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        ACTIVITY.c.ref > f"{OF_SALESFORCE}:",  # all of Salesforce's, by the primary key
+        ACTIVITY.c.ref < f"{OF_SALESFORCE};",
+        ACTIVITY.c.feed == feed,
+    )

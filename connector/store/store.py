@@ -110,10 +110,16 @@ class Store(Transactions):
         with self._read() as connection:
             return reading.count_stamped(connection, object_name, start, end)
 
-    def sweep(self, object_name: str, generation: int) -> int:
-        """After a full read: what has an older generation is gone; returns how many."""
+    def unseen(self, object_name: str, generation: int) -> tuple[int, int]:
+        """After a full read: how many rows have an older generation, and how many there are."""
+        with self._read() as connection:
+            return recording.unseen(connection, object_name, generation)
+
+    def sweep(self, object_name: str, generation: int, *, deals: int | None = None) -> int:
+        """After a full read: what has an older generation is gone; returns how many. ``deals``: of roles, only those
+        whose opportunity was seen in that generation."""
         with self._write() as connection:
-            return recording.sweep(connection, object_name, generation, self._clock.now())
+            return recording.sweep(connection, object_name, generation, self._clock.now(), deals)
 
     def cursor(self, name: str) -> JsonObject | None:
         with self._read() as connection:

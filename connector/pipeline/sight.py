@@ -1,0 +1,44 @@
+"""What a full read no longer sees: deleted, or hidden by rights and filters?
+
+A hidden object, a sharing rule, a narrower role: rows vanish together, and nobody deleted them. Taken for deletions
+they would demote people, so they are only believed where something tells of them: Salesforce's delete log, where it
+reaches back to the last look, and for a contact role, which may leave without a trace, its opportunity, which is still
+seen. Where the log does not reach, a few are believed, and many are not. What is not believed stays as it was last
+seen, is told with since when, and is looked at again every day, because showing a row again changes nothing in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import structlog
+
+from connector.pipeline.object_cursor import ObjectCursor
+from connector.store import Store
+
+log = structlog.get_logger(__name__)
+
+A_FEW, ONE_IN = 10, 10  # rows that may vanish untold: ten, or a tenth of what is known
+
+
+def end_full_read(store: Store, name: str, cursors: Mapping[str, ObjectCursor], rows: int, *, is_told: bool) -> None:
+    """Ends a full read of ``rows`` rows. ``is_told``: all deletions since the last look were told, and are removed."""
+    cursor = cursors[name]
+    deals = cursors.get("Opportunity")
+    hidden_with = deals.generation if deals is not None and not deals.full else None
+    unseen, known = store.unseen(name, cursor.generation)
+    few = not is_told and unseen <= max(A_FEW, known // ONE_IN) and (unseen < known or unseen == 1)
+    if unseen and (cursor.believed or few):
+        store.sweep(name, cursor.generation)
+    elif unseen and name == "OpportunityContactRole" and hidden_with is not None:
+        store.sweep(name, cursor.generation, deals=hidden_with)
+    left, _ = store.unseen(name, cursor.generation) if unseen else (0, 0)
+    cursor.end_full(rows, left)
+    if left:
+        log.warning(
+            "rows are no longer seen, and nothing tells that they were deleted: they stay as they were",
+            object=name,
+            rows=left,
+            since=str(cursor.unseen_since),
+        )
+    store.set_cursor(name, cursor.as_json())

@@ -1,0 +1,94 @@
+"""Rows that are hidden by rights or filters are no deletions: nobody is moved by what cannot be seen."""
+
+from datetime import timedelta
+
+import pytest
+
+from connector.pipeline.backfill import Scope, run_backfill
+
+BOTH_WAYS = """
+gate:
+  stage: {direction: both}
+fields:
+  stage: {Contact: Lifecycle_Stage__c, Lead: Lifecycle_Stage__c}
+stages:
+  - {name: Suspect, when: {email: present}}
+  - {name: Opportunity, when: {opportunity: open}}
+"""
+
+
+@pytest.fixture(params=["lead-liaison", BOTH_WAYS], ids=["forward", "both ways"])
+def org(world, request):
+    """Ten people with a deal each, known for an hour."""
+    world.mapping = request.param
+    world.people = [world.contact(f"p{index}@example.com") for index in range(10)]
+    world.deals = [world.deal() for _ in world.people]
+    for person, deal in zip(world.people, world.deals, strict=True):
+        world.role(person, deal)
+    world.cycle()
+    world.wait(3600)
+    world.cycle()
+    return world
+
+
+def hide(world, deals):
+    """From the user's eyes, with their roles, as sharing does; nothing is deleted."""
+    far = world.clock.now() + timedelta(days=365)
+    roles = world.org.rows["OpportunityContactRole"].values()
+    hidden = [*deals, *(row["Id"] for row in roles if row["OpportunityId"] in deals)]
+    world.org.visible_from.update(dict.fromkeys(hidden, far))
+
+
+def stages(world):
+    return [world.stage(each) for each in world.people]
+
+
+def backfill(world, **options):
+    report = run_backfill(world.pipeline, Scope(), **options)
+    world.wait(60)
+    return report
+
+
+@pytest.mark.parametrize("hidden", [1, 10])
+def test_nobody_is_moved_when_deals_are_hidden_and_it_is_told(org, hidden):
+    hide(org, org.deals[:hidden])
+    report = backfill(org)
+    assert stages(org) == ["Opportunity"] * 10
+    assert (report.unseen, report.exit_code) == ({"Opportunity": hidden, "OpportunityContactRole": hidden}, 3)
+    since = org.store.cursor("Opportunity")["unseen_since"]
+    assert backfill(org).exit_code == 3
+    assert org.store.cursor("Opportunity")["unseen_since"] == since
+
+
+def test_what_is_shown_again_is_read_within_a_day_although_it_did_not_change(org):
+    hide(org, org.deals)
+    org.win(org.deals[0])  # while it cannot be seen
+    backfill(org)
+    org.org.visible_from.clear()
+    org.wait(86400)
+    report = org.cycle()
+    assert (report.unseen, report.exit_code) == ({}, 0)
+    assert org.store.records(org.deals[:1])[org.deals[0]]["IsWon"] is True
+
+
+def test_what_was_deleted_is_no_blindness(org):
+    org.org.remove("Opportunity", org.deals[0], hard=True)
+    assert backfill(org).unseen == {}
+    assert org.store.records(org.deals[:1]) == {}
+
+
+def test_a_role_that_left_without_a_trace_is_gone_where_its_deal_is_seen(org):
+    role = next(
+        row["Id"] for row in org.org.rows["OpportunityContactRole"].values() if row["ContactId"] == org.people[0]
+    )
+    org.org.remove("OpportunityContactRole", role)
+    assert backfill(org).unseen == {}
+    assert org.store.records([role]) == {}
+
+
+def test_an_admin_can_say_that_what_is_hidden_is_gone(org):
+    hide(org, org.deals)
+    backfill(org)
+    report = backfill(org, gone=True)
+    assert (report.unseen, report.exit_code) == ({}, 0)
+    assert org.store.records(org.deals) == {}
