@@ -35,6 +35,7 @@ app = typer.Typer(
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Sample = Literal["small", "large"]
+Form = Literal["text", "json", "github"]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing anywhere.")]
 MaxChanges = Annotated[
     int | None, typer.Option("--max-changes", min=0, help="Stop before more people and accounts than this change.")
@@ -182,6 +183,7 @@ def init(
 def check(
     files: Annotated[list[Path] | None, typer.Argument(help="Mappings to check by themselves; asks no org.")] = None,
     mapping: Annotated[str | None, typer.Option(help="The mapping to check, instead of the one in force.")] = None,
+    form: Annotated[Form, typer.Option("--format", help="github: as notes beside the lines of a change.")] = "text",
     as_json: AsJson = False,
 ) -> None:
     """Check the mapping, and with credentials that the org has what it needs."""
@@ -189,13 +191,10 @@ def check(
 
     if files and mapping:
         raise typer.BadParameter("name files, or --mapping, not both", param_hint="FILES")
+    form = "json" if as_json else form
     if files:
-        reports = check_files(files)
-        show_files(reports, as_json=as_json)
-        raise typer.Exit(2 if any(report.mistakes for report in reports) else 0)
-    report = run_check(settings_of(mapping=mapping))
-    show_check(report, as_json=as_json)
-    raise typer.Exit(2 if report.mistakes else 0)
+        raise typer.Exit(show_files(check_files(files), form))
+    raise typer.Exit(show_check(run_check(settings_of(mapping=mapping)), form))
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -173,21 +174,32 @@ def _describe(salesforce: SalesforceClient, name: str) -> JsonMap | None:
         raise
 
 
-def show_files(reports: Sequence[CheckReport], *, as_json: bool) -> None:
-    if as_json:
+def show_files(reports: Sequence[CheckReport], form: str) -> int:
+    """Returns the exit code. ``form``: text, json or github."""
+    code = 2 if any(report.mistakes for report in reports) else 0
+    if form == "json":
         print_json([report.as_dict() for report in reports])
-        return
+        return code
     console = out()
     for report in reports:
-        _notes(console, report)
+        _for_github(report) if form == "github" else _notes(console, report)
         if not report.mistakes:
             console.print(f"{shown(report.mapping)} is right", soft_wrap=True)
+    return code
 
 
-def show_check(report: CheckReport, *, as_json: bool) -> None:
-    if as_json:
+def show_check(report: CheckReport, form: str) -> int:
+    """As :func:`show_files`."""
+    if form == "json":
         print_json(report.as_dict())
-        return
+    elif form == "github":
+        _for_github(report)
+    else:
+        _show_text(report)
+    return 2 if report.mistakes else 0
+
+
+def _show_text(report: CheckReport) -> None:
     console = out()
     _notes(console, report)
     if report.mistakes:
@@ -195,6 +207,8 @@ def show_check(report: CheckReport, *, as_json: bool) -> None:
         console.print(
             f"{count} mistake{'s' if count > 1 else ''} in {shown(report.mapping)}; nothing was read or written"
         )
+        if report.org:
+            console.print("connector setup makes the fields, values and rights that the org lacks")
         return
     rows = [(name, ", ".join(fields)) for name, fields in report.reads.items()]
     console.print(grid("Reads", ("object", "fields"), rows))
@@ -206,6 +220,24 @@ def show_check(report: CheckReport, *, as_json: bool) -> None:
     console.print(f"sources read beside Salesforce: {', '.join(report.sources) or 'none'}")
     where = f"the org {report.org} has all of it" if report.org else "no credentials are set, so no org was asked"
     console.print(f"mapping {shown(report.mapping)} is right; {where}")
+
+
+def _for_github(report: CheckReport) -> None:
+    """Commands of GitHub's workflows, which shows them beside the lines."""
+    for each in report.mistakes:
+        place = {"file": each.file, "line": each.line} if each.line else {"file": each.file}
+        where = ",".join(f"{name}={_escaped(str(value), inside=True)}" for name, value in place.items())
+        text = f"{each.what}; try: {each.hint}" if each.hint else each.what
+        sys.stdout.write(f"::error {where}::{_escaped(text)}\n")
+    for warning in (*report.differs, *report.warnings):
+        sys.stdout.write(f"::warning file={_escaped(report.mapping, inside=True)}::{_escaped(warning)}\n")
+
+
+def _escaped(text: str, *, inside: bool = False) -> str:
+    pairs = [("%", "%25"), ("\r", "%0D"), ("\n", "%0A"), *((":", "%3A"), (",", "%2C")) * inside]
+    for plain, written in pairs:
+        text = text.replace(plain, written)
+    return text
 
 
 def _notes(console: Console, report: CheckReport) -> None:

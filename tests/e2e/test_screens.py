@@ -206,3 +206,13 @@ def test_retry_of_one_and_of_all(run, office):
     assert (told["retried"], text) == (1, "1 record will be decided and written again in the next cycle\n")
     assert json.loads(run("retry", "--json"))["retried"] > 20
     assert json.loads(run("status", "--json"))["waiting"] > 20
+
+
+def test_mistakes_are_shown_beside_the_lines_of_a_change(shell, tmp_path):
+    (tmp_path / "a,b.yaml").write_text("stages:\n  - {name: A, wen: always}\n  - {name: '50%'}\n")
+    done = shell("check", "a,b.yaml", "--format", "github")
+    assert done.returncode == 2
+    first = done.stdout.splitlines()[0]
+    assert first.startswith("::error file=a%2Cb.yaml,line=2::")
+    assert "did you mean when?" in first
+    assert "try:" in first
