@@ -31,6 +31,7 @@ class FakeSalesforce:
     removed: list[tuple[str, str, datetime]] = field(default_factory=list)  # hard deletes: object, id, when
     visible_from: dict[str, datetime] = field(default_factory=dict)  # id -> when its transaction commits
     refuse: dict[str, str] = field(default_factory=dict)  # record id -> status code of the refusal
+    hidden: set[str] = field(default_factory=set)  # objects that the user may not read
     fail: Callable[[str], bool] = lambda _kind: False  # kind of call -> should it fail
     updates: list[dict[str, Any]] = field(default_factory=list)
     _calls: Counter[str] = field(default_factory=Counter)
@@ -62,7 +63,10 @@ class FakeSalesforce:
 
     def read(self, reads: Sequence[Read], deleted: Sequence[DeletedSince] = ()) -> Answers:
         self._call("composite")
-        pages = {each.name: self._answer(each) for each in reads}
+        apart = {each.name: self._hides(each.name) for each in reads if each.alone and each.name in self.hidden}
+        if hidden := next((each.name for each in reads if each.name in self.hidden - apart.keys()), None):
+            raise self._hides(hidden)
+        pages = {each.name: self._answer(each) for each in reads if each.name not in apart}
         gone = {
             each.name: Deleted(
                 tuple(i for name, i, at in self.removed if name == each.object and each.start <= at <= self.now),
@@ -70,8 +74,9 @@ class FakeSalesforce:
                 covered_until=min(each.end, self.now),
             )
             for each in deleted
+            if each.name not in apart
         }
-        return Answers(pages, gone, self.now)
+        return Answers(pages, gone, self.now, apart)
 
     def more(self, locator: str) -> Page:
         self._call("query_more")
@@ -117,6 +122,9 @@ class FakeSalesforce:
         return (25, 5000)
 
     # -- inside
+
+    def _hides(self, name: str) -> Refused:
+        return Refused(f"sObject type '{name}' is not supported", code="INVALID_TYPE")
 
     def _call(self, kind: str) -> None:
         self._calls[kind] += 1

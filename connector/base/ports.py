@@ -6,10 +6,11 @@ A fake written by hand passes the same tests as the adapter behind each of these
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from connector.base.errors import Refused
 from connector.base.facts import Activity, Outcome, RecordChange, Row, SourcePage
 from connector.base.json import JsonMap
 
@@ -18,11 +19,13 @@ Progress = Callable[[str, int, int | None], None]  # what, done, total (None: un
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One SOQL read. ``all_rows`` reads deleted, merged and archived rows too (queryAll)."""
+    """One SOQL read. ``all_rows`` reads deleted, merged and archived rows too (queryAll). ``alone``: where Salesforce
+    refuses it, the answers say so, and it raises for none of the others."""
 
     name: str  # names the answer
     soql: str
     all_rows: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +61,13 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """By name. A read that Salesforce refused alone raises for all: a mapping that names a missing field must stop."""
+    """By name. A read that Salesforce refused raises for all, because a mapping that names a missing field must stop;
+    but for those that were asked ``alone``, and what was deleted of their objects."""
 
     pages: Mapping[str, Page]
     deleted: Mapping[str, Deleted]
     server_time: datetime
+    refused: Mapping[str, Refused] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

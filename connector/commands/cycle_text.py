@@ -47,6 +47,9 @@ def cycle(report: CycleReport, *, as_json: bool) -> None:
     for kind, number in sorted(report.unknown_types.items()):
         said = f"unknown activity type {shown(kind)}: {number:,} kept, not counted as engagement"
         console.print(said, soft_wrap=True)
+    for name, what in sorted(report.unread.items()):
+        said = f"{name} stays as it was known, everything else went on: {shown(what)}"
+        console.print(f"[red]not read:[/red] {said}", soft_wrap=True)
     for name, number in sorted(report.unseen.items()):
         said = f"{number:,} rows of {name} are not seen any more, and were not deleted; connector status"
         console.print(f"[yellow]hidden:[/yellow] {said}", soft_wrap=True)

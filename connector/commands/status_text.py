@@ -37,6 +37,9 @@ def show_status(report: JsonMap, *, as_json: bool) -> None:
         for name, cursor in report["cursors"].items()
     ]
     console.print(grid("Known up to", ("object or source", "server time, or the last cycle that read it"), cursors))
+    for name, what in ((report["cycles"] or [{}])[0].get("report", {}).get("unread") or {}).items():
+        said = f"{shown(what)}. It counts as it was known before; everything else goes on"
+        console.print(f"[red]{shown(name)} cannot be read:[/red] {said}", soft_wrap=True)
     for name, cursor in report["cursors"].items():
         if hidden := cursor.get("unseen"):
             since = cursor["unseen_since"]

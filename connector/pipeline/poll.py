@@ -24,13 +24,14 @@ one, so a cycle in which nothing happened costs two API calls.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from connector.base.errors import ConnectorError
+from connector.base.errors import ConnectorError, Refused
 from connector.base.facts import Row, SourcePage
+from connector.base.json import JsonMap
 from connector.base.ports import (
     Answers,
     DeletedSince,
@@ -54,6 +55,7 @@ ROLES_PER_QUERY = 300  # opportunities whose roles one query re-reads: a page ha
 QUERIES_AT_ONCE = 5
 POLL_PAGE = 2000  # rows
 ROLES = "OpportunityContactRole"
+NOT_WRITTEN = frozenset({"Opportunity", ROLES, "Task", "Event", "CampaignMember"})
 ALWAYS = ("Id", "SystemModstamp", "IsDeleted")
 
 
@@ -65,6 +67,7 @@ class Polled:
     changed: dict[str, int] = field(default_factory=dict)
     failed: dict[str, ConnectorError] = field(default_factory=dict)
     unknown_types: dict[str, int] = field(default_factory=dict)
+    unread: dict[str, Refused] = field(default_factory=dict)  # objects that stayed as they were, and why
     unseen: dict[str, int] = field(default_factory=dict)  # rows that are hidden, it seems, by object
     server_time: datetime | None = None
 
@@ -87,6 +90,7 @@ def poll_salesforce(
     for each in objects:
         if cursors[each.name].is_due(each.refresh, now):
             cursors[each.name].begin_again()
+    spare = {each.name for each in objects if _is_spare(each.name, store.cursor(each.name), cursors[each.name])}
     deleted = _deleted_reads(cursors, now)
     roles = next((each for each in objects if each.name == ROLES), None)
     rereads = roles is not None and not cursors[ROLES].full  # a full read sees what was removed
@@ -94,7 +98,11 @@ def poll_salesforce(
     counted = {each.name: cursors[each.name] for each in objects if reader.is_crowded(each, cursors[each.name])}
     reads = [reader.ask(each, cursors[each.name], skip_echo=each.name in counted) for each in objects]
     reads += [reader.count(name, cursor) for name, cursor in counted.items()]
-    answers = salesforce.read(reads, deleted)
+    answers = salesforce.read([replace(each, alone=each.name.partition(":")[0] in spare) for each in reads], deleted)
+    objects = [each for each in objects if each.name not in answers.refused]
+    reader.polled.unread = {name: error for name, error in answers.refused.items() if name in cursors}
+    for name, error in reader.polled.unread.items():
+        log.warning("an object cannot be read, and stays as it was", object=name, error=error.what, code=error.code)
     reader.polled.server_time = answers.server_time
     full = [each.name for each in objects if cursors[each.name].full]
     for each in objects:
@@ -108,7 +116,7 @@ def poll_salesforce(
         is_told = found is not None and found.complete
         end_full_read(store, name, cursors, reader.polled.read.get(name, 0), is_told=is_told)
     reader.polled.unseen = {name: cursor.unseen for name, cursor in cursors.items() if cursor.unseen}
-    if roles is not None:
+    if roles is not None and ROLES not in answers.refused:
         reader.reread_roles(roles)
     return reader.polled
 
@@ -255,6 +263,12 @@ def _store_page(store: Store, each: PolledObject, rows: Sequence[Row], cursor: O
             activities.append(activity)
     page = SourcePage(cursor.as_json(), tuple(activities), removed=tuple(removed))
     return store.record_page(each.name, page, generation=generation)
+
+
+def _is_spare(name: str, before: JsonMap | None, cursor: ObjectCursor) -> bool:
+    """Whether the rest can go on where this object cannot be read: it is known from before, with all of its fields, and
+    nothing is written to it. Whom we write to must be read first, or what people set there would be overwritten."""
+    return name in NOT_WRITTEN and before is not None and bool(before["through"]) and before["fields"] == cursor.fields
 
 
 def _deleted_reads(cursors: Mapping[str, ObjectCursor], now: datetime) -> list[DeletedSince]:

@@ -28,6 +28,7 @@ class CycleReport:
     facts_changed: dict[str, int] = field(default_factory=dict)
     unknown_types: dict[str, int] = field(default_factory=dict)
     sources_failed: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)  # object -> why it could not be read
     unseen: dict[str, int] = field(default_factory=dict)  # object -> rows that are hidden, it seems
     people_decided: int = 0
     people_to_change: int = 0
@@ -54,6 +55,7 @@ class CycleReport:
         self.facts_changed = dict(polled.changed)
         self.unknown_types = dict(polled.unknown_types)
         self.unseen = dict(polled.unseen)
+        self.unread = {name: error.what for name, error in polled.unread.items()}
         self.sources_failed = {name: error.what for name, error in polled.failed.items()}
 
     def plan(self, batch: Sequence[Planned]) -> None:
@@ -130,10 +132,10 @@ class CycleReport:
 
     @property
     def exit_code(self) -> int:
-        """0 done, 3 some records were set aside or are hidden, 4 a source was down."""
+        """0 done, 3 some records were set aside, are hidden or cannot be read, 4 a source was down."""
         if self.sources_failed:
             return 4
-        return 3 if self.set_aside or self.unseen else 0
+        return 3 if self.set_aside or self.unseen or self.unread else 0
 
     def as_dict(self) -> JsonObject:
         """JSON values, as they are kept."""
@@ -148,6 +150,7 @@ class CycleReport:
             "unknown_types": self.unknown_types,
             "sources_failed": self.sources_failed,
             "unseen": self.unseen,
+            "unread": self.unread,
             "people_decided": self.people_decided,
             "people_to_change": self.people_to_change,
             "accounts_to_change": self.accounts_to_change,

@@ -77,6 +77,7 @@ class SalesforceClient:
     def read(self, reads: Sequence[Read], deleted: Sequence[DeletedSince] = ()) -> Answers:
         pages: dict[str, Page] = {}
         gone: dict[str, Deleted] = {}
+        apart: dict[str, Refused] = {}
         at = None
         for items in composite.groups(reads, deleted):
             request = composite.read_request(items, self._base())
@@ -89,9 +90,15 @@ class SalesforceClient:
                     continue
                 if refused := composite.problem(answer):
                     code, what, hint = refused
-                    raise Refused(f"{what} (reading {item.name})", hint, code=code)
+                    if isinstance(item, DeletedSince) and item.name in apart:
+                        continue
+                    error = Refused(f"{what} (reading {item.name})", hint, code=code)
+                    if isinstance(item, DeletedSince) or not item.alone:
+                        raise error
+                    apart[item.name] = error
+                    continue
                 pages[item.name] = composite.page_of_answer(answer.body, now)
-        return Answers(pages, gone, at or self._clock.now())
+        return Answers(pages, gone, at or self._clock.now(), apart)
 
     def more(self, locator: str) -> Page:
         seen: list[requests.Response] = []

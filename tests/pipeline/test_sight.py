@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from connector.base.errors import Refused
 from connector.pipeline.backfill import Scope, run_backfill
 
 BOTH_WAYS = """
@@ -92,3 +93,30 @@ def test_an_admin_can_say_that_what_is_hidden_is_gone(org):
     report = backfill(org, gone=True)
     assert (report.unseen, report.exit_code) == ({}, 0)
     assert org.store.records(org.deals) == {}
+
+
+@pytest.mark.parametrize("name", ["Opportunity", "OpportunityContactRole", "Task"])
+def test_an_object_that_is_hidden_altogether_stops_nobody_else(org, name):
+    org.org.put("Task", {"Id": org.id("Task")})
+    org.org.hidden.add(name)
+    new = org.contact("new@example.com")
+    report = org.cycle()
+    assert (org.stage(new), stages(org)) == ("Suspect", ["Opportunity"] * 10)
+    assert (list(report.unread), report.exit_code) == ([name], 3)
+    org.org.hidden.clear()
+    report = org.cycle()
+    assert (report.unread, report.exit_code) == ({}, 0)
+
+
+def test_people_who_cannot_be_read_are_not_written_either(org):
+    org.org.hidden.add("Contact")
+    with pytest.raises(Refused):
+        org.cycle()
+
+
+def test_what_was_never_read_is_not_done_without(org):
+    org.mapping = BOTH_WAYS.replace("opportunity: open", "opportunity: {state: open, where: {Forecast__c: Sure}}")
+    org.org.hidden.add("Opportunity")
+    with pytest.raises(Refused):
+        org.cycle()
+    assert stages(org) == ["Opportunity"] * 10

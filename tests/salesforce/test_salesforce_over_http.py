@@ -147,6 +147,19 @@ def test_pages_go_on_by_locator_to_the_last_row(client: SalesforceClient, org: P
     assert client.calls() == {"composite": 1, "query_more": 2}
 
 
+def test_a_read_that_is_refused_alone_delays_no_other(
+    client: SalesforceClient, org: PracticeOrg, clock: FrozenClock
+) -> None:
+    ids = leads(org, 3)
+    hidden = Read("Secret__c", "SELECT Id FROM Secret__c", alone=True)
+    since = DeletedSince("Secret__c", "Secret__c", clock.now() - timedelta(hours=1), clock.now())
+    answers = client.read([hidden, *READ], [since])
+    assert sorted(row["Id"] for row in answers.pages["Lead"].rows) == sorted(ids)
+    assert {name: error.code for name, error in answers.refused.items()} == {"Secret__c": "INVALID_TYPE"}
+    with pytest.raises(Refused):
+        client.read([Read("Secret__c", hidden.soql), *READ])
+
+
 def test_a_forgotten_locator_is_said(client: SalesforceClient, org: PracticeOrg) -> None:
     leads(org, 2001)
     page = client.read(READ).pages["Lead"]
