@@ -88,12 +88,14 @@ def as_opportunity(deal: Activity, source: str) -> OpportunityRole:
     """A deal of another system, as conditions on opportunities see it. Its attributes are fields under their own names
     and as Salesforce writes them: ``close_date`` is CloseDate. It has no role, and is neither primary nor not."""
     state, at = deal.attributes.get("state"), deal.occurred_at.isoformat()
-    key = f"{deal.source}:{deal.id}"
+    own = deal.attributes.get("event_id")  # one deal, in as many states as it was told in
+    key = ":".join(str(each) for each in (deal.source, deal.attributes.get("hook"), own or deal.id) if each)
+    key = key if own else f"{deal.source}:{deal.id}"
     row = {_api_name(name): value for name, value in deal.attributes.items()} | dict(deal.attributes)
     row["Amount"] = number_of(row.get("Amount"))
     row.setdefault("CreatedDate", at)
     row.setdefault("CloseDate", at if state in {"won", "lost"} else None)
-    row |= {"Id": key, "Name": deal.name or deal.id, "StageName": deal.attributes.get("stage") or state}
+    row |= {"Id": key, "Name": deal.name or key, "StageName": deal.attributes.get("stage") or state}
     row |= {"IsWon": state == "won", "IsClosed": state in {"won", "lost"}}
     role = {"Via": source, "IsPrimary": "", "CreatedDate": row["CreatedDate"]}
     return OpportunityRole(key, key, role, row)

@@ -6,7 +6,7 @@ person) and attributes; its newest record counts.
 
     occurred_at   ISO 8601; with an offset, or else the configured time zone counts
     type          a canonical kind (``kinds.py``), or a word of your own, which the mapping may declare as a kind
-    event_id      what makes the activity one; derived from the rest when missing
+    event_id      what makes the activity one, of its type and person; derived from the rest when missing
     direction     "inbound" or "outbound"; else as usual for the kind
     email, crm_id, external_ids.sf_contact_id, external_ids.sf_lead_id    who; at least one
     name          of the form, mail, page
@@ -31,6 +31,7 @@ from connector.sources import strict_json
 from connector.sources.kinds import KINDS, OTHER
 
 _DEAL, PERSON = "deal", "person"
+_TABLE = "warehouse"  # its rows are what is so now, and replace what they said before
 _NOBODY = "says nobody: give email, crm_id, sf_contact_id or sf_lead_id"
 CRM_IDS = ("crm_id", "sf_contact_id", "sf_lead_id")
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -89,10 +90,15 @@ def activity_of_event(source: str, record: JsonMap, zone: ZoneInfo | None) -> Ac
     name = str(values.get("name") or "")
     event_id = values.get("event_id")  # 0 is an id, too
     if event_id is None:
-        event_id = _derived_id(source, at, kind, email, crm_id, name, attributes)
+        key = _derived_id(source, at, kind, email, crm_id, name, attributes)
+    else:  # two exports both count from 1, and a webinar has one id for all who came
+        key = f"{kind}:{event_id}:{crm_id or email}"
+        if kind == _DEAL and source != _TABLE:  # told as it happens, in any order: each state stays
+            attributes = {**attributes, "event_id": str(event_id)}
+            key = f"{kind}:{event_id}:{attributes['state']}:{crm_id or email}"
     return Activity(
         source=source,
-        id=str(event_id),
+        id=key,
         kind=kind,
         direction=direction,
         occurred_at=at,

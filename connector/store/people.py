@@ -103,7 +103,7 @@ def _with_colleagues(connection: Connection, people: Sequence[Person], drafts: M
 
 
 def _person(person_id: str, draft: _Draft) -> Person:
-    activities = list(draft.activities.values())
+    activities = _one_of_each_deal(list(draft.activities.values()))
     if len(activities) > 1:
         activities.sort(key=_BY_TIME)
     draft.opportunities.sort(key=lambda each: each.role_id)
@@ -123,6 +123,25 @@ def _person(person_id: str, draft: _Draft) -> Person:
         former=draft.former,
         addresses=draft.addresses,
     )
+
+
+def _one_of_each_deal(activities: list[Activity]) -> list[Activity]:
+    """Of a deal that was told as it went on, the last state; what closed is not opened by news that came late."""
+    deals: dict[tuple[Any, ...], Activity] = {}
+    for each in activities:
+        if each.kind == "deal" and (own := each.attributes.get("event_id")):
+            key = (each.source, each.attributes.get("hook"), own)
+            deals[key] = max(each, deals.get(key, each), key=_how_far)
+    if not deals:
+        return activities
+    last = {id(each) for each in deals.values()}
+    return [
+        each for each in activities if not (each.kind == "deal" and each.attributes.get("event_id")) or id(each) in last
+    ]
+
+
+def _how_far(deal: Activity) -> tuple[bool, Any, str]:
+    return deal.attributes.get("state") != "open", deal.occurred_at, deal.id
 
 
 def _drafts(connection: Connection, ids: Iterable[str]) -> dict[str, _Draft]:

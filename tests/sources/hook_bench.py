@@ -93,7 +93,7 @@ class HookBench:
         for start in range(0, count, 100):
             records = [event(one, type=type_) for one in ids[start : start + 100]]
             inbox.put("tool", None, ids[start].encode(), records, self.clock.now())
-        return {f"tool:{one}" for one in ids}
+        return {f"tool:{type_}:{one}:a@example.com" for one in ids}
 
     def add_unknown(self) -> str:
         assert self.post(event("fax", type="fax")).status_code == 202

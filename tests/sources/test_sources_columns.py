@@ -42,7 +42,12 @@ def test_an_export_is_read_with_its_own_column_names_and_times(tmp_path: Path) -
         "%m/%d/%Y %I:%M %p",
     )
     [found] = page.activities
-    assert (found.id, found.kind, found.email, found.name) == ("7", "form_submit", "ann@example.com", "Demo")
+    assert (found.id, found.kind, found.email, found.name) == (
+        "form_submit:7:ann@example.com",
+        "form_submit",
+        "ann@example.com",
+        "Demo",
+    )
     assert found.occurred_at == datetime(2026, 4, 30, 12, 5, tzinfo=UTC)
     assert found.attributes == {"type": "Form Submit"}
 
@@ -52,7 +57,7 @@ def test_our_own_words_are_known_in_any_case_and_others_stay_attributes(tmp_path
         tmp_path, "a.csv", "Event ID,Occurred At,TYPE,Email,CRM_Id,Deal Size\n7,2026-04-30,call,a@example.com,,9\n"
     )
     [found] = page.activities
-    assert (found.id, found.email, found.attributes) == ("7", "a@example.com", {"Deal Size": "9"})
+    assert (found.id, found.email, found.attributes) == ("call:7:a@example.com", "a@example.com", {"Deal Size": "9"})
 
 
 def test_both_forms_of_time_may_be_in_one_file(tmp_path: Path) -> None:

@@ -70,7 +70,8 @@ def test_the_templates_for_lead_liaison_work_as_they_stand(tmp_path: Path, clock
     assert (submitted.kind, submitted.direction, submitted.email) == ("form_submit", "inbound", "ann@example.com")
     assert (submitted.name, submitted.attributes["lead_liaison_id"]) == ("Book a demo & more", "17")
     assert [(each.kind, each.id, each.attributes["state"]) for each in (opened, won)] == [
-        ("deal", "lead-liaison:d-5", "open"), ("deal", "lead-liaison:d-5", "won"),
+        ("deal", "lead-liaison:deal:d-5:open:ann@example.com", "open"),
+        ("deal", "lead-liaison:deal:d-5:won:ann@example.com", "won"),
     ]  # fmt: skip
     [prospect] = page.prospects
     assert (prospect.id, prospect.email, prospect.crm_id) == ("lead-liaison:17", "ann@example.com", None)

@@ -51,7 +51,7 @@ class Folder:
         return found
 
     def ids(self) -> list[str]:
-        return [each.id for each in self.poll()]
+        return [each.id.split(":")[1] if ":" in each.id else each.id for each in self.poll()]
 
     def quarantined(self, name: str) -> list[tuple[int, str]]:
         file = self.path / "quarantine" / f"{name}.jsonl"
@@ -82,7 +82,7 @@ def test_a_json_line_becomes_an_activity(folder: Folder) -> None:
     assert folder.poll() == [
         Activity(
             source="files",
-            id="e1",
+            id="form_submit:e1:003000000000001AAA",
             kind="form_submit",
             direction=Direction.INBOUND,
             occurred_at=datetime(2026, 4, 30, 10, tzinfo=UTC),
@@ -105,7 +105,7 @@ def test_csv_is_read_whatever_its_separator_and_line_end(folder: Folder, separat
     ]
     folder.write("a.csv", bom + end.join(separator.join(row) for row in rows).encode() + end.encode())
     first, second = folder.poll()
-    assert (first.id, first.name, first.occurred_at.hour) == ("e1", 'Spring\nnews, "big"', 10)
+    assert (first.id.split(":")[1], first.name, first.occurred_at.hour) == ("e1", 'Spring\nnews, "big"', 10)
     assert first.attributes == {"campaign": "C1"}
     assert (second.crm_id, second.direction, second.attributes) == ("00Q000000000001EAA", Direction.OUTBOUND, {})
     assert folder.poll() == []
@@ -302,4 +302,9 @@ def test_however_a_file_grows_each_record_is_read(
 def test_a_deal_is_open_won_or_lost(folder: Folder, columns: dict[str, Any], state: str) -> None:
     folder.write("deals.jsonl", event("deal-7", type="deal", **columns))
     [deal] = folder.poll()
-    assert (deal.id, deal.kind, deal.direction, deal.attributes["state"]) == ("deal-7", "deal", "outbound", state)
+    assert (deal.attributes["event_id"], deal.kind, deal.direction, deal.attributes["state"]) == (
+        "deal-7",
+        "deal",
+        "outbound",
+        state,
+    )

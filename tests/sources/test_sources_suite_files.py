@@ -31,7 +31,7 @@ class FilesBench:
         half = count // 2
         self._write("grows.csv", "\n".join(f"{i},2026-04-30T10:00:00Z,{type_},a@example.com" for i in ids[:half]))
         self._write(f"new{self._number}.jsonl", "\n".join(self._line(i, type_) for i in ids[half:]))
-        return set(ids)
+        return {f"{type_}:{each}:a@example.com" for each in ids}
 
     def add_unknown(self) -> str:
         self.add(1, "fax")

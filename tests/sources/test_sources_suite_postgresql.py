@@ -83,7 +83,8 @@ class PostgreSQLBench:
         with self.connect() as connection, connection.begin():
             insert = "INSERT INTO events VALUES (:id, '2026-04-30T10:00:00Z', :type, 'a@example.com', :stamp)"
             connection.execute(text(insert), rows)
-        return {str(float(each)) if isinstance(each, Decimal) else str(each) for each in ids}
+        shown = (str(float(each)) if isinstance(each, Decimal) else str(each) for each in ids)
+        return {f"{type_}:{each}:a@example.com" for each in shown}
 
     def add_unknown(self) -> str:
         self.add(1, "fax")

@@ -53,7 +53,7 @@ class WarehouseBench:
             rows = [(i, "2026-04-30T10:00:00Z", type_, "a@example.com", stamp) for i in ids]
             database.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", rows)
             database.execute("COMMIT")
-        return {str(i) for i in ids}
+        return {f"{type_}:{i}:a@example.com" for i in ids}
 
     def add_unknown(self) -> str:
         self.add(1, "fax")

@@ -39,8 +39,8 @@ class TestWebhook(SourceSuite):
         answer = bench.post(body, **sign(body, bench.clock.now()))
         assert (answer.status_code, answer.json()) == (202, {"accepted": 2, "duplicates": 0})
         found = bench.poll()
-        assert found.keys() == {"tool:e1", "tool:e2"}
-        assert found["tool:e1"].attributes == {"hook": "tool"}
+        assert found.keys() == {"tool:form_submit:e1:a@example.com", "tool:form_submit:e2:a@example.com"}
+        assert found["tool:form_submit:e1:a@example.com"].attributes == {"hook": "tool"}
 
     def test_a_message_sent_again_is_welcome_and_counts_once(self, bench: HookBench) -> None:
         body = json.dumps(event("e1")).encode()
@@ -62,7 +62,7 @@ class TestWebhook(SourceSuite):
     def test_a_token_is_shown_in_the_header_or_in_the_path(self, bench: HookBench) -> None:
         assert bench.post(event("e1")).status_code == 202
         assert bench.post(event("e2"), f"{bench.url}/{TOKEN}", Accept="*/*").status_code == 202
-        assert bench.poll().keys() == {"tool:e1", "tool:e2"}
+        assert bench.poll().keys() == {"tool:form_submit:e1:a@example.com", "tool:form_submit:e2:a@example.com"}
 
     def test_a_form_is_an_activity_with_what_the_address_adds(self, bench: HookBench) -> None:
         answer = bench.http.post(
@@ -82,9 +82,9 @@ class TestWebhook(SourceSuite):
         bench.inbox.unlink()
         bench.clock.sleep(3600)
         assert bench.post(event("e1")).status_code == 202
-        assert polls.poll() == {"tool:e1"}
+        assert polls.poll() == {"tool:form_submit:e1:a@example.com"}
         assert bench.post(event("e2")).status_code == 202
-        assert polls.poll() == {"tool:e2"}
+        assert polls.poll() == {"tool:form_submit:e2:a@example.com"}
 
     def test_a_place_from_before_inboxes_had_identities_is_believed(self, bench: HookBench) -> None:
         bench.add(300)

@@ -105,7 +105,7 @@ def test_a_body_may_come_in_chunks_and_is_measured_all_the_same(bench: HookBench
         chunk = b"40000\r\n" + b" " * 0x40000 + b"\r\n"
         sender.sendall(chunk * 4)
         assert sender.recv(99).startswith(b"HTTP/1.1 413")
-    assert bench.poll().keys() == {"tool:e1"}
+    assert bench.poll().keys() == {"tool:form_submit:e1:a@example.com"}
 
 
 def test_who_stops_in_the_middle_is_not_waited_for(bench: HookBench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,4 +199,4 @@ def test_a_full_disk_asks_to_send_again_and_loses_nothing(bench: HookBench, caps
     assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
     assert "cannot be written" in capsys.readouterr().out
     assert bench.post(event("e2")).status_code == 202
-    assert bench.poll().keys() == {"tool:e1", "tool:e2"}
+    assert bench.poll().keys() == {"tool:form_submit:e1:a@example.com", "tool:form_submit:e2:a@example.com"}

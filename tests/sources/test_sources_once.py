@@ -1,0 +1,75 @@
+"""Numbers of senders collide with nobody's: each fact once and as itself, over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.base.clock import FrozenClock
+from tests.sources.test_sources_addresses import drop
+from tests.sources.test_sources_together import Site
+
+AT = "2026-01-01T10:00:00Z"
+
+
+@pytest.fixture
+def site(tmp_path: Path, clock: FrozenClock) -> Iterator[Site]:
+    made = Site(tmp_path / "state.sqlite3", clock)
+    yield made
+    made.close()
+
+
+def stages(site: Site) -> dict[str, Any]:
+    rows = site.org.rows("SELECT Email, Lifecycle_Stage__c FROM Contact")
+    return {row["Email"].partition("@")[0]: row["Lifecycle_Stage__c"] for row in rows}
+
+
+def people(site: Site, *names: str) -> None:
+    site.org.create("Contact", [{"LastName": each, "Email": f"{each}@example.com"} for each in names])
+
+
+def deals(site: Site, *lines: dict[str, Any]) -> dict[str, Any]:
+    path = site.state.parent / "deals.yaml"
+    path.write_text("include: lead-liaison\nsources: {files: {deals: opportunities}}\n")
+    told = ({"occurred_at": AT, "type": "deal", "event_id": "12", **each} for each in lines)
+    return {**drop(site, f"deals{len(lines)}.jsonl", *told), "mapping": str(path)}
+
+
+def test_exports_that_count_from_one_and_a_webinar_with_one_id_destroy_nothing(site: Site) -> None:
+    people(site, "bob", "eve")
+    names = ("ann", "bob", "eve")
+    forms = [{"type": "form_submit", "event_id": each, "email": "ann@example.com"} for each in ("1", "2")]
+    bounces = [{"type": "email_bounce", "event_id": each, "email": "ann@example.com"} for each in ("1", "2")]
+    webinar = [{"type": "event_attend", "event_id": "W1", "email": f"{each}@example.com"} for each in names]
+    drop(site, "form_submit-May.jsonl", *({"occurred_at": AT, **each} for each in forms))
+    drop(site, "email_bounce-May.jsonl", *({"occurred_at": AT, **each} for each in bounces))
+    _, known = site.cycle(**drop(site, "webinar.jsonl", *({"occurred_at": AT, **each} for each in webinar)))
+    assert known == {"files": 5}
+    assert stages(site) == dict.fromkeys(names, "Engaged")
+
+
+@pytest.mark.parametrize("direction", ["forward", "both"])
+def test_a_deal_won_by_two_people_makes_both_customers(site: Site, direction: str) -> None:
+    people(site, "bob")
+    told = deals(site, *({"state": "won", "email": f"{each}@example.com"} for each in ("ann", "bob")))
+    with Path(told["mapping"]).open("a") as more:
+        more.write(f"gate: {{stage: {{direction: {direction}}}}}\n")
+    site.cycle(**told)
+    assert stages(site) == {"ann": "Customer", "bob": "Customer"}
+
+
+@pytest.mark.parametrize("cycles", [1, 2])
+def test_news_that_a_deal_was_made_which_come_after_it_was_won_open_nothing(site: Site, cycles: int) -> None:
+    won, made = ({"state": state, "email": "ann@example.com"} for state in ("won", "open"))
+    late = {**made, "occurred_at": "2026-01-03T10:00:00Z"}
+    told = {}
+    for lines in ([won, late],) if cycles == 1 else ([won], [late, late]):
+        told = deals(site, *lines)
+        with Path(told["mapping"]).open("a") as more:
+            more.write("gate: {stage: {direction: both}}\n")
+        site.cycle(**told)
+    site.cycle(**told)
+    assert stages(site) == {"ann": "Customer"}
