@@ -1,8 +1,8 @@
 """The only place where SQLite and PostgreSQL differ: the text type, upserts, locks, and how a connection is set up.
 
-SQLite: WAL so that `status` reads while the daemon writes, synchronous NORMAL (a power cut may lose the last commits,
-never corrupt; what is lost is read again), a busy timeout, and BEGIN IMMEDIATE for transactions that write, because a
-transaction that first reads and then writes cannot be upgraded once somebody else wrote.
+SQLite: WAL so that `status` reads while the daemon writes, synchronous FULL (what is about to be written to Salesforce,
+and what it answered, is there also after a power cut), a busy timeout, and BEGIN IMMEDIATE for transactions that write,
+because a transaction that first reads and then writes cannot be upgraded once somebody else wrote.
 
 PostgreSQL: the same promises by its own means. Reading transactions see one moment (REPEATABLE READ); writing ones wait
 for each other at an advisory lock. The lock of an exclusive opener belongs to the one connection that it writes with,
@@ -36,7 +36,7 @@ WRITES = "connector_writes"  # execution option of connections whose transaction
 
 PRAGMAS = (
     "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=NORMAL",
+    "PRAGMA synchronous=FULL",
     f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}",
     "PRAGMA cache_size=-65536",  # KiB, negative by SQLite's convention
     "PRAGMA temp_store=MEMORY",

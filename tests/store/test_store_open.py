@@ -12,10 +12,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import StateError
 from connector.store import Store, open_store
+from connector.store.dialect import make_engine
 from tests.postgres import run
 from tests.store.store_facts import row
 
@@ -167,6 +169,13 @@ def test_a_state_belongs_to_one_org(no_state: str, clock: FrozenClock) -> None:
         store.bind_org("00D000000000001AAA")
         with pytest.raises(StateError, match="00D000000000001AAA, not to 00D000000000002AAA"):
             store.bind_org("00D000000000002AAA")
+
+
+def test_what_was_committed_is_there_after_a_power_cut(tmp_path: Path) -> None:
+    engine = make_engine(make_url(f"sqlite:///{tmp_path / 'state.sqlite3'}"))
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2, "FULL: every commit waits for the disk"
+    engine.dispose()
 
 
 def test_only_the_owner_may_read_a_new_state(path: Path, clock: FrozenClock) -> None:
