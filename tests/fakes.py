@@ -195,6 +195,7 @@ class FakeSource:
     pages: list[SourcePage] = field(default_factory=list)
     fail: bool = False
     polled: int = 0
+    owner: str | None = None  # the account
 
     def poll(self, cursor: Mapping[str, Any] | None, now: datetime) -> Iterator[SourcePage]:
         if self.fail:
@@ -203,6 +204,9 @@ class FakeSource:
         done = cursor["pages"] if cursor else 0
         for index, page in enumerate(self.pages[done:], done + 1):
             yield SourcePage({"pages": index}, page.activities, page.prospects, page.removed, page.unknown)
+
+    def account(self) -> str | None:
+        return self.owner
 
     def calls(self) -> Mapping[str, int]:
         return {"poll": self.polled}

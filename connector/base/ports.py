@@ -141,6 +141,10 @@ class Source(Protocol):
         that resumes behind it. Re-reading is harmless: the store keys by (source, id)."""
         ...
 
+    def account(self) -> str | None:
+        """Whose account it reads, as the service calls it; None where that cannot be known. Asked once a process."""
+        ...
+
     def calls(self) -> Mapping[str, int]:
         """API calls so far, by kind."""
         ...

@@ -134,6 +134,8 @@ def poll_sources(
     nobody else."""
     for source in sources:
         try:
+            if (account := source.account()) is not None:
+                store.bind_source(source.name, account)
             for page in source.poll(store.cursor(source.name), now):
                 changed = store.record_page(source.name, page)
                 polled.add(source.name, len(page.activities) + len(page.prospects), changed)

@@ -37,10 +37,7 @@ def settle_unanswered(salesforce: Salesforce, store: Store, decisions: Decisions
     rows = _read_again(salesforce, store, intents)
     found = {each.change.id: _came_of(each, rows.get(each.change.id), decisions.now, overlap) for each in intents}
     taken = [each for each in intents if found[each.change.id] == _TAKEN]
-    by_cycle = sorted(taken, key=lambda each: (each.cycle_id, each.mapping_version, each.at))
-    for (cycle_id, version, at), group in groupby(
-        by_cycle, lambda each: (each.cycle_id, each.mapping_version, each.at)
-    ):
+    for (cycle_id, version, at), group in groupby(sorted(taken, key=_cycle), _cycle):
         settled = [each.taken() for each in group]
         cursors, marks = decisions.settle(settled)
         accounts = {rows[each.person_id].get("AccountId") for each in settled} if decisions.rollup.is_wanted else set()

@@ -108,6 +108,9 @@ class FilesSource:
         if unreadable is not None:
             raise unreadable
 
+    def account(self) -> str | None:
+        return None
+
     def calls(self) -> Mapping[str, int]:
         return {}
 

@@ -120,7 +120,7 @@ class PardotSource:
         self._calls: Counter[str] = Counter()
         self._session = Session(_API, judge_pardot, clock, token=token, ca_bundle=ca_bundle, before=self._count)
         self._parking = Parking(self._session.close)
-        self._session.headers["Pardot-Business-Unit-Id"] = business_unit_id
+        self._session.headers["Pardot-Business-Unit-Id"] = self._unit = business_unit_id
 
     def poll(self, cursor: JsonMap | None, now: datetime) -> Iterator[SourcePage]:
         """Prospects first, so that an activity's prospect is known when it is recorded."""
@@ -136,6 +136,9 @@ class PardotSource:
                 found = tuple(each for each in read if each is not None)
                 unknown.update(_unknown(each) for each in found if each.kind == OTHER)
                 yield SourcePage(_copy(places), found, unknown=unknown)
+
+    def account(self) -> str | None:
+        return self._unit
 
     def calls(self) -> Mapping[str, int]:
         return Counter(self._calls)

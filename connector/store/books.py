@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from connector.base.errors import StateError
+from connector.base.errors import Refused, StateError
 from connector.base.json import JsonMap, JsonObject
 from connector.lifecycle.model import Identity
 from connector.store.dialect import add_up, upsert
@@ -60,6 +60,18 @@ def bind_org(connection: Connection, org_id: str) -> None:
         raise StateError(
             f"this state belongs to the Salesforce org {known}, not to {org_id}",
             "set CONNECTOR_STATE to another file for this org, or sign in to the org of this state",
+        )
+
+
+def bind_source(connection: Connection, name: str, account: str) -> None:
+    """Raises Refused when what this source told before was of another account: its numbers mean other people."""
+    known = setting(connection, f"account {name}")
+    if known is None:
+        set_setting(connection, f"account {name}", account)
+    elif known != account:
+        raise Refused(
+            f"{name} is the account {account} now, and this state holds what the account {known} told",
+            f"sign in to {known} again, or begin a new state (CONNECTOR_STATE) for {account}",
         )
 
 

@@ -103,8 +103,9 @@ def _with_colleagues(connection: Connection, people: Sequence[Person], drafts: M
 
 
 def _person(person_id: str, draft: _Draft) -> Person:
-    activities = _one_of_each_deal(list(draft.activities.values()))
+    activities = list(draft.activities.values())
     if len(activities) > 1:
+        activities = _once(activities)
         activities.sort(key=_BY_TIME)
     draft.opportunities.sort(key=lambda each: each.role_id)
     prospects = [draft.prospects[each] for each in sorted(draft.prospects)]
@@ -125,23 +126,28 @@ def _person(person_id: str, draft: _Draft) -> Person:
     )
 
 
-def _one_of_each_deal(activities: list[Activity]) -> list[Activity]:
-    """Of a deal that was told as it went on, the last state; what closed is not opened by news that came late."""
-    deals: dict[tuple[Any, ...], Activity] = {}
+def _once(activities: list[Activity]) -> list[Activity]:
+    """What reached somebody by two of their ids or addresses happened once. Of a deal that was told as it went on, the
+    last state; what closed is not opened by news that came late."""
+    found: dict[tuple[Any, ...], Activity] = {}
     for each in activities:
-        if each.kind == "deal" and (own := each.attributes.get("event_id")):
-            key = (each.source, each.attributes.get("hook"), own)
-            deals[key] = max(each, deals.get(key, each), key=_how_far)
-    if not deals:
-        return activities
-    last = {id(each) for each in deals.values()}
-    return [
-        each for each in activities if not (each.kind == "deal" and each.attributes.get("event_id")) or id(each) in last
-    ]
+        key = _happening(each)
+        known = found.get(key)
+        if known is None or _how_far(each) > _how_far(known):
+            found[key] = each
+    return list(found.values())
 
 
-def _how_far(deal: Activity) -> tuple[bool, Any, str]:
-    return deal.attributes.get("state") != "open", deal.occurred_at, deal.id
+def _happening(each: Activity) -> tuple[Any, ...]:
+    """What happened, whoever it happened to: ids of what several people may have done end with the person's."""
+    if each.kind == "deal" and (own := each.attributes.get("event_id")):
+        return each.source, each.attributes.get("hook"), own
+    who = f":{each.prospect_id or each.crm_id or each.email}"
+    return each.source, each.id.removesuffix(who)
+
+
+def _how_far(each: Activity) -> tuple[bool, Any, str]:
+    return each.attributes.get("state") != "open", each.occurred_at, each.id
 
 
 def _drafts(connection: Connection, ids: Iterable[str]) -> dict[str, _Draft]:

@@ -50,6 +50,11 @@ class Store(Transactions):
         with self._write() as connection:
             books.bind_org(connection, org_id)
 
+    def bind_source(self, name: str, account: str) -> None:
+        """Remembers whose account a source reads; raises Refused when it is another one than before."""
+        with self._write() as connection:
+            books.bind_source(connection, name, account)
+
     # -- facts: rows, marks and cursor in one transaction ----------------------------------------------------------
 
     def record_rows(

@@ -48,6 +48,7 @@ TABLE: tuple[tuple[str, tuple[str, ...], str, Handler], ...] = (
     ("GET", PROPERTIES, "/{object}/{name}", hubspot_side.one_property),
     ("POST", ASSOCIATIONS, "/{from}/{to}/batch/read", hubspot_side.associations),
     ("POST", ("/crm/v3/associations",), "/{from}/{to}/batch/read", hubspot_side.associations_v3),
+    ("GET", ("/account-info/v3/details",), "", hubspot_side.account),
     ("GET", OWNERS, "", hubspot_side.owners),
     ("GET", OWNERS, "/", hubspot_side.owners),
     ("GET", ("/email/public/v1/events",), "", hubspot_side.email_events),

@@ -40,6 +40,7 @@ class Portal:
         self.owners: list[dict[str, Any]] = [
             {"id": "61001", "email": "owner@practice.example", "firstName": "Olga", "lastName": "Owner", "userId": 5001}
         ]
+        self.portal = PORTAL
         self.missing_scopes: set[str] = set()  # those that the key was not given, of hubspot_gate.SCOPES
         self.switches = Switches()
         self.gate = Gate()
@@ -86,7 +87,7 @@ class Portal:
         bodies: list[dict[str, Any]] = [
             {
                 "id": str(uuid.uuid4()),
-                "portalId": PORTAL,
+                "portalId": self.portal,
                 "appId": 113,
                 "appName": "Batch",
                 "emailCampaignId": 2,

@@ -18,6 +18,11 @@ MOST_ASSOCIATIONS = 1000
 _FIELD_TYPES = {"enumeration": "select", "datetime": "date", "number": "number", "bool": "booleancheckbox"}
 
 
+def account(hub: Portal, call: Call) -> Answer:
+    """Source: HubSpot's guide to account information."""
+    return 200, {"portalId": hub.portal, "accountType": "STANDARD", "timeZone": "UTC", "uiDomain": "app.hubspot.com"}
+
+
 def properties(hub: Portal, call: Call) -> Answer:
     kind = object_type(hub, call.names["object"])
     return 200, {"results": [_property(each) for each in kind.properties.values()]}

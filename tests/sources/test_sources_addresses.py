@@ -58,7 +58,8 @@ def test_a_merge_in_hubspot_that_keeps_the_other_address_takes_nothing_away(site
     assert site.stage() == "Engaged"
     site.hubspot.add_engagements("calls", [{"hs_call_direction": "INBOUND", "contacts": [private]}])
     site.hubspot.merge(private, work)
-    site.cycle(**both)
+    _, known = site.cycle(**both)
+    assert known == {"hubspot": 2}, "and nothing counts twice"
     assert site.stage() == "Engaged"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from connector.base.clock import FrozenClock
+from connector.sources.marketo.source import MarketoSource
 from tests.sources.test_sources_addresses import drop
 from tests.sources.test_sources_together import Site
 
@@ -73,3 +74,26 @@ def test_news_that_a_deal_was_made_which_come_after_it_was_won_open_nothing(site
         site.cycle(**told)
     site.cycle(**told)
     assert stages(site) == {"ann": "Customer"}
+
+
+def test_another_portal_behind_the_same_setting_is_refused_and_moves_nobody(site: Site) -> None:
+    site.cycle()
+    site.hubspot.portal += 1
+    site.act("hubspot")
+    report, known = site.cycle()
+    said = report.sources_failed["hubspot"]
+    assert "hubspot is the account 8900002 now, and this state holds what the account 8900001 told" in str(said)
+    assert (known, site.stage()) == ({}, "Suspect")
+    site.hubspot.portal -= 1
+    assert site.cycle()[1] == {"hubspot": 1}
+
+
+def test_a_marketo_instance_is_known_by_its_address_and_a_business_unit_by_its_id(clock: FrozenClock) -> None:
+    marketo = MarketoSource("https://123-abc-456.mktorest.com", "id", "secret", clock)
+    assert (marketo.account(), MarketoSource("http://127.0.0.1", "id", "x", clock).account()) == ("123-ABC-456", None)
+
+
+def test_what_reached_somebody_by_two_of_their_ids_happened_once(site: Site) -> None:
+    seen = {"type": "event_attend", "event_id": "W1", "occurred_at": AT, "email": "ann@example.com"}
+    _, known = site.cycle(**drop(site, "webinar.jsonl", seen, {**seen, "crm_id": site.ann}))
+    assert known == {"files": 1}

@@ -38,6 +38,7 @@ READS = (*ENGAGEMENTS, "email_events")
 USUAL = tuple(each for each in READS if each != "deals")  # these need another scope, and a mapping that looks at them
 
 _KEY = "check CONNECTOR_HUBSPOT_TOKEN: a service key or a private app's token, begins with pat-"
+_ACCOUNT = "/account-info/v3/details"
 SCOPE = "give the key the scope that is missing, or leave out what needs it in CONNECTOR_HUBSPOT_READS"
 _PASSING = frozenset({408, 423, 429, 477})
 
@@ -93,6 +94,7 @@ class HubSpotSource:
         self._url, self._clock, self._version = url.rstrip("/"), clock, version
         self._kept, self._reads, self._declared = kept or Kept(), tuple(reads), frozenset(declared_kinds)
         self._calls: Counter[str] = Counter()
+        self._portal: str | None = None  # "": HubSpot does not tell
         self._searches = Pace(clock, SEARCHES, 1)
         self._session = Session(_API, judge_hubspot, clock, token=_Key(token), ca_bundle=ca_bundle, before=self._before)
         self._parking = Parking(self._session.close)
@@ -123,6 +125,16 @@ class HubSpotSource:
                     yield self._engagements(name, rows, places)
             if "email_events" in self._reads:
                 yield from self._email_events(places, now)
+
+    def account(self) -> str | None:
+        """The portal. UNCONFIRMED: that every key may ask for it; where it may not, the portal stays unknown."""
+        if self._portal is None:
+            try:
+                body, _ = self._ask("GET", _ACCOUNT, "account")
+            except Refused:
+                body = {}
+            self._portal = str(body.get("portalId") or "")
+        return self._portal or None
 
     def calls(self) -> Mapping[str, int]:
         return Counter(self._calls)

@@ -11,10 +11,12 @@ Sources: developer.adobe.com, "Activities", "Paging Tokens", "Leads", "Marketo I
 from __future__ import annotations
 
 import copy
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -50,6 +52,8 @@ FRESH = timedelta(minutes=1)  # a lead read so long after it did something need 
 REMEMBERED = 100_000  # leads
 REFUSED_TOKEN = frozenset({"1001", "1003"})  # UNCONFIRMED: no manual says what an old paging token is answered with
 
+_MUNCHKIN = re.compile(r"(\d{3}-[a-z]{3}-\d{3})\.", re.IGNORECASE)  # 123-ABC-456.mktorest.com
+
 
 class MarketoSource:
     """See the module. ``declared_kinds``: kinds of the mapping's own, which a custom activity type of that name is."""
@@ -68,6 +72,8 @@ class MarketoSource:
         extracts: bool = True,
     ) -> None:
         self._clock, self._declared, self._extracts = clock, frozenset(declared_kinds), extracts
+        found = _MUNCHKIN.match(urlsplit(url).hostname or "")
+        self._munchkin = found[1].upper() if found else None
         self._api = MarketoApi(url, client_id, client_secret, clock, ca_bundle)
         self._parking = Parking(self._api.close)
         self._listed_at: datetime | None = None
@@ -92,6 +98,10 @@ class MarketoSource:
                 yield from self._follow(places, number)
             if places["history"]:
                 yield from self._read_history(places, wanted)
+
+    def account(self) -> str | None:
+        """The Munchkin id, with which an instance's address begins."""
+        return self._munchkin
 
     def calls(self) -> Mapping[str, int]:
         return Counter(self._api.calls)

@@ -66,6 +66,9 @@ class WarehouseSource:
         finally:
             self._engine.dispose()
 
+    def account(self) -> str | None:
+        return None
+
     def calls(self) -> Mapping[str, int]:
         return {"query": self._queries}
 

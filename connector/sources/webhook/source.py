@@ -63,6 +63,9 @@ class WebhookSource:
                 f"the inbox of the webhooks cannot be read: {error}", "check CONNECTOR_WEBHOOK_INBOX"
             ) from None
 
+    def account(self) -> str | None:
+        return None
+
     def calls(self) -> Mapping[str, int]:
         return {}
 
