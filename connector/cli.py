@@ -259,6 +259,7 @@ def backfill(
     list_all: ListAll = False,
     csv_file: CsvFile = None,
     gone: Annotated[bool, typer.Option(help="What is not seen any more is deleted, not hidden.")] = False,
+    sources: Annotated[list[str] | None, typer.Option("--source", help="Of the sources, only this one.")] = None,
 ) -> None:
     """Read everything, decide everybody from the full history, write what differs. Goes on where it was interrupted."""
     from connector.commands import cycle_text
@@ -268,7 +269,7 @@ def backfill(
     from connector.wiring import open_pipeline
 
     settings = settings_of(max_changes=max_changes)
-    scope = Scope(_date(since), object_name, tuple(ids or ()))
+    scope = Scope(_date(since), object_name, tuple(ids or ()), tuple(sources or ()))
     stop = Stop()
     with listing(dry_run, list_all, csv_file) as people:
         with (

@@ -3,7 +3,8 @@
 It is a cycle with two steps before it: every object's cursor is turned into a full read, and everybody in scope is
 marked. It survives an interruption: a full read goes on at the row it reached, and the marks of people already settled
 are gone. Because a full read removes what it no longer sees, a backfill is also the reconcile that finds deletions
-which Salesforce's delete log has forgotten; what only rights or filters can have hidden stays (``sight.py``).
+which Salesforce's delete log has forgotten; what only rights or filters can have hidden stays (``sight.py``). Sources
+are read from their beginning, too, which finds what was tied to somebody later without a change of its own.
 """
 
 from __future__ import annotations
@@ -25,17 +26,20 @@ STATE = "backfill"  # the cursor that remembers an unfinished backfill
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Who is decided: everybody, people with facts since a date, people of one object, or these."""
+    """Who is decided: everybody, people with facts since a date, people of one object, or these. ``sources``: which are
+    read from their beginning; () for all, and for none where only some people are decided."""
 
     since: datetime | None = None
     object_name: str | None = None
     ids: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         return {
             "since": self.since.isoformat() if self.since else None,
             "object": self.object_name,
             "ids": list(self.ids),
+            "sources": list(self.sources),
         }
 
 
@@ -48,11 +52,16 @@ def run_backfill(
         raise ConfigurationError(
             f"people are Contacts and Leads; {scope.object_name} is neither", "use --object Contact or --object Lead"
         )
+    names = [each.name for each in pipeline.sources]
+    if wrong := [name for name in scope.sources if name not in names]:
+        raise ConfigurationError(f"no source {', '.join(wrong)} is read", f"read are: {', '.join(names) or 'none'}")
     store = pipeline.store
     begun = store.cursor(STATE)
     if begun is None or begun["scope"] != scope.as_dict():
         for each in pipeline.objects:
             store.set_cursor(each.name, full_read(store.cursor(each.name), each.fields, believed=gone).as_json())
+        for name in scope.sources or (each.name for each in pipeline.sources if not scope.ids):
+            store.set_cursor(name, None)
         store.set_cursor(STATE, {"scope": scope.as_dict(), "marked": False})
 
     def mark() -> Sequence[str] | None:

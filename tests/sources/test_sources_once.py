@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from connector.base.clock import FrozenClock
+from connector.base.errors import ConfigurationError
+from connector.pipeline.backfill import Scope, run_backfill
 from connector.sources.marketo.source import MarketoSource
+from connector.wiring import open_pipeline
 from tests.sources.test_sources_addresses import drop
 from tests.sources.test_sources_together import Site
 
@@ -97,3 +100,34 @@ def test_what_reached_somebody_by_two_of_their_ids_happened_once(site: Site) -> 
     seen = {"type": "event_attend", "event_id": "W1", "occurred_at": AT, "email": "ann@example.com"}
     _, known = site.cycle(**drop(site, "webinar.jsonl", seen, {**seen, "crm_id": site.ann}))
     assert known == {"files": 1}
+
+
+def backfill(site: Site, *sources: str, **more: Any) -> int:
+    """Returns how many people were written."""
+    with open_pipeline(site.practice.settings(state=str(site.state), **more), clock=site.clock) as pipeline:
+        return run_backfill(pipeline, Scope(sources=sources)).written
+
+
+def test_what_was_tied_to_somebody_without_a_change_of_its_own_is_found_by_a_backfill(site: Site) -> None:
+    [call] = site.hubspot.add_engagements("calls", [{"hs_call_direction": "INBOUND"}])
+    site.clock.sleep(3600)
+    assert backfill(site) == 1
+    site.hubspot.associate("calls", {call: [site.contact]})
+    site.clock.sleep(3600)
+    site.cycle()
+    assert site.stage() == "Suspect", "nothing tells of it"
+    assert backfill(site, "pardot") == 0, "another source is read again"
+    with pytest.raises(ConfigurationError, match="no source hubspott is read"):
+        backfill(site, "hubspott")
+    assert backfill(site, "hubspot") == 1
+    assert site.stage() == "Engaged"
+
+
+def test_a_backfill_reads_files_again_and_counts_no_line_twice(site: Site) -> None:
+    form = {"type": "form_submit", "event_id": "1", "occurred_at": AT, "email": "ann@example.com"}
+    files = drop(site, "a.jsonl", form, {"type": "form_submit"})
+    backfill(site, **files)
+    again, known = backfill(site, **files), site.cycle(**files)[1]
+    assert (again, known) == (0, {"files": 1})
+    kept = (site.state.parent / "drop" / "quarantine" / "a.jsonl.jsonl").read_text()
+    assert len(kept.splitlines()) == 1
