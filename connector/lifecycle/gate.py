@@ -283,7 +283,7 @@ class Passage:
         evidence, since = self._why()
         entered = self._since_when(since)
         is_there = self.current is not None and ladder.position_of(self.current, self.memory) == target
-        is_there = is_there and not (target >= 0 and ladder.is_former(str(self.current)))
+        is_there = is_there and not ladder.is_former(str(self.current))
         value = self.current if is_there else ladder.values[target]
         rule = self.winner.name if self.winner is not None and self.verdict != "held" else ""
         remembered = self._remembered(value, entered, rule)

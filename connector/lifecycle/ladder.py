@@ -91,13 +91,12 @@ class Ladder:
         remembered = self.positions.get(memory.get("at", ""), UNKNOWN)
         if remembered >= 0 and self.values[remembered] == value:
             return remembered
-        known = self._by_value.get(fold(value))
-        if known is not None or not self._former:
-            return UNKNOWN if known is None else known
-        former = self._former.get(fold(value), UNKNOWN)
-        if former == UNKNOWN or value != memory.get("written"):
-            return former if former >= 0 else UNKNOWN
-        return remembered if remembered >= 0 else former
+        known = fold(value)
+        if known not in self._former:
+            return self._by_value.get(known, UNKNOWN)
+        is_ours = value == memory.get("written")
+        position = remembered if is_ours and remembered >= 0 else self._former[known]
+        return position if is_ours or position >= 0 else UNKNOWN
 
     def is_former(self, value: str) -> bool:
         """Whether it is what a step was called before, or is in another segment, which is written anew."""
