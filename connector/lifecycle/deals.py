@@ -84,13 +84,19 @@ def _preferred(roles: list[OpportunityRole], precedence: tuple[str, ...]) -> lis
     return []
 
 
+def deal_ref(activity: Activity) -> str:
+    """Which deal it is, in whatever state and for whomever it was told; "" for none, and for one that has one state."""
+    own = activity.attributes.get("event_id") if activity.kind == DEAL_KIND else None
+    return (
+        ":".join(str(each) for each in (activity.source, activity.attributes.get("hook"), own) if each) if own else ""
+    )
+
+
 def as_opportunity(deal: Activity, source: str) -> OpportunityRole:
     """A deal of another system, as conditions on opportunities see it. Its attributes are fields under their own names
     and as Salesforce writes them: ``close_date`` is CloseDate. It has no role, and is neither primary nor not."""
     state, at = deal.attributes.get("state"), deal.occurred_at.isoformat()
-    own = deal.attributes.get("event_id")  # one deal, in as many states as it was told in
-    key = ":".join(str(each) for each in (deal.source, deal.attributes.get("hook"), own or deal.id) if each)
-    key = key if own else f"{deal.source}:{deal.id}"
+    key = deal_ref(deal) or f"{deal.source}:{deal.id}"
     row = {_api_name(name): value for name, value in deal.attributes.items()} | dict(deal.attributes)
     row["Amount"] = number_of(row.get("Amount"))
     row.setdefault("CreatedDate", at)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select
 
 from connector.base.facts import NO_CIRCLE, PEOPLE, Activity, Circle, OpportunityRole, Person, Prospect, Row
 from connector.base.json import JsonMap
+from connector.lifecycle.deals import deal_ref
 from connector.store import rows as values
 from connector.store.addresses import PROSPECTS_OF, UNTAKEN, of_owners, taken
 from connector.store.books import ACCOUNT_DEALS, COLLEAGUES, ROLELESS
@@ -140,8 +141,8 @@ def _once(activities: list[Activity]) -> list[Activity]:
 
 def _happening(each: Activity) -> tuple[Any, ...]:
     """What happened, whoever it happened to: ids of what several people may have done end with the person's."""
-    if each.kind == "deal" and (own := each.attributes.get("event_id")):
-        return each.source, each.attributes.get("hook"), own
+    if deal := deal_ref(each):
+        return (deal,)
     who = f":{each.prospect_id or each.crm_id or each.email}"
     return each.source, each.id.removesuffix(who)
 
