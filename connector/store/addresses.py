@@ -17,10 +17,11 @@ from connector.base.json import JsonObject
 from connector.lifecycle.model import Identity
 from connector.store import books
 from connector.store.dialect import upsert
-from connector.store.links import BY_ADDRESS, FORMER, IDS, rows_in, untaken
+from connector.store.links import IDS, rows_in, select_ids, untaken
 from connector.store.rows import address, read_json
 from connector.store.schema import FURTHER, PROSPECT, RECORD
 
+FORMER = "former"  # whence an address is that nobody says any more
 _PAGE = 2000  # records at a time
 EVERY = select(FURTHER).where(FURTHER.c.owner.in_(IDS))
 UNTAKEN = EVERY.where(untaken(FURTHER))
@@ -70,11 +71,6 @@ def _in_fields(row: Mapping[Any, Any], fields: Mapping[str, Sequence[str]]) -> d
     return {found: name for name in names if (found := address(values.get(name)))}
 
 
-def holders(connection: Connection, emails: Iterable[str | None]) -> set[str]:
-    """Ids and refs of those who have these beside their Email."""
-    return {row[0] for row in rows_in(connection, BY_ADDRESS, {each for each in emails if each})}
-
-
 def read_fields(connection: Connection, rule: Identity) -> None:
     """With a mapping that names other fields than the one before: once, for all that was read."""
     if rule.addresses == books.identity(connection).addresses:
@@ -96,7 +92,7 @@ def of_owners(connection: Connection, owners: Iterable[str]) -> dict[str, dict[s
 
 def taken(connection: Connection, emails: Iterable[str]) -> set[str]:
     """Those of them that a record has as its Email."""
-    return {row[0] for row in rows_in(connection, _TAKEN, emails)}
+    return select_ids(connection, _TAKEN, emails)
 
 
 def of_prospect(prospect: Prospect) -> dict[str, str]:

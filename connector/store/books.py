@@ -52,11 +52,17 @@ def set_identity(connection: Connection, rule: Identity) -> None:
     set_setting(connection, "identity", dumps(asdict(rule)))
 
 
-def bind_org(connection: Connection, org_id: str) -> None:
-    known = setting(connection, "org")
+def _kept(connection: Connection, name: str, value: str) -> str:
+    """The setting, which is ``value`` from now on where there was none."""
+    known = setting(connection, name)
     if known is None:
-        set_setting(connection, "org", org_id)
-    elif known != org_id:
+        set_setting(connection, name, value)
+    return value if known is None else known
+
+
+def bind_org(connection: Connection, org_id: str) -> None:
+    known = _kept(connection, "org", org_id)
+    if known != org_id:
         raise StateError(
             f"this state belongs to the Salesforce org {known}, not to {org_id}",
             "set CONNECTOR_STATE to another file for this org, or sign in to the org of this state",
@@ -65,10 +71,8 @@ def bind_org(connection: Connection, org_id: str) -> None:
 
 def bind_source(connection: Connection, name: str, account: str) -> None:
     """Raises Refused when what this source told before was of another account: its numbers mean other people."""
-    known = setting(connection, f"account {name}")
-    if known is None:
-        set_setting(connection, f"account {name}", account)
-    elif known != account:
+    known = _kept(connection, f"account {name}", account)
+    if known != account:
         raise Refused(
             f"{name} is the account {account} now, and this state holds what the account {known} told",
             f"sign in to {known} again, or begin a new state (CONNECTOR_STATE) for {account}",

@@ -28,7 +28,6 @@ FACT = RECORD.alias("fact")  # the Contact or Lead row that something points at
 _PERSON = RECORD.alias("person")  # the live person it belongs to
 ROLE_ROW = RECORD.alias("role")
 _OWN, _THEIRS = FURTHER.alias("own"), FURTHER.alias("theirs")
-FORMER = "former"  # whence an address is that nobody says any more
 
 
 def rows_in(connection: Connection, statement: Executable, ids: Iterable[str], **more: Any) -> Iterator[Any]:
@@ -105,7 +104,7 @@ ALONE = select(PROSPECT.c.ref).where(PROSPECT.c.ref.in_(IDS), is_alone())
 ALONE_BY_ID = select(PROSPECT.c.ref).where(PROSPECT.c.crm_id.in_(IDS), is_alone())
 BY_ADDRESS = select(FURTHER.c.owner).where(FURTHER.c.address.in_(IDS))
 _WITH_EMAIL = select(PROSPECT.c.ref).where(PROSPECT.c.email.in_(IDS))
-_OF_OWNER = select(FURTHER.c.owner, FURTHER.c.address).where(FURTHER.c.owner.in_(IDS))
+FURTHER_OF = select(FURTHER.c.address).where(FURTHER.c.owner.in_(IDS))
 OF_PROSPECT = select(PROSPECT.c.ref, PROSPECT.c.crm_id, PROSPECT.c.email).where(PROSPECT.c.ref.in_(IDS))
 ACCOUNT = "Account"
 BY_DOMAIN = select(RECORD.c.live, RECORD.c.object, RECORD.c.id, RECORD.c.email).where(RECORD.c.email.in_(IDS))
@@ -134,7 +133,7 @@ def affected(
             tied.add(ref)
         elif email:
             all_emails.add(email)
-    all_emails |= {row.address for row in rows_in(connection, _OF_OWNER, refs - tied)}
+    all_emails |= select_ids(connection, FURTHER_OF, refs - tied)
     all_ids |= {each for each in select_ids(connection, BY_ADDRESS, all_emails) if ":" not in each}
     for statement, values in ((BY_ID, all_ids), (BY_EMAIL, all_emails), (ALONE, refs)):
         people.update(row[0] for row in rows_in(connection, statement, values))

@@ -123,7 +123,7 @@ def people_at(connection: Connection, past: Connection, person_ids: Sequence[str
 def _emails(connection: Connection, family: Iterable[str]) -> set[str]:
     """The addresses that they have, and had."""
     emails = select_ids(connection, _EMAILS, family)
-    emails |= {each for found in addresses.of_owners(connection, family).values() for each in found}
+    emails |= select_ids(connection, links.FURTHER_OF, family)
     for row in rows_in(connection, _HISTORY, family):
         if not row.track and (email := address(read_json(row.said).get("Email"))):
             emails.add(email)

@@ -93,9 +93,10 @@ def record_rows(
     if object_name in PEOPLE:
         more = addresses.keep_versions(connection, versions, old, {row["id"]: row for row in stored})
     _mark(connection, object_name, changed)
-    if more:
+    found = [each.after["id"] for each in changed]
+    if more := more.difference(found):  # a version that came late changes no row
         links.mark(connection, links.affected(connection, ids=more))
-    return [each.after["id"] for each in changed]
+    return found
 
 
 def _newest(rows: Iterable[JsonObject]) -> dict[str, JsonObject]:
@@ -204,7 +205,7 @@ def _people_changed(connection: Connection, changed: Sequence[_Changed]) -> set[
     if lost or moved:
         ids = touched | links.select_ids(connection, _ALIASES, touched)
         emails = links.select_ids(connection, _EMAILS, ids) | {row.email for row in lost}
-        emails |= {each for found in addresses.of_owners(connection, ids).values() for each in found}
+        emails |= links.select_ids(connection, links.FURTHER_OF, ids)
         people |= links.left_alone(connection, ids, emails)
     return people
 
@@ -212,7 +213,8 @@ def _people_changed(connection: Connection, changed: Sequence[_Changed]) -> set[
 def _holders_of(connection: Connection, changed: Sequence[_Changed]) -> set[str]:
     """Who has an address beside their Email that is somebody's Email now, or is nobody's any more."""
     emails = {each.after["email"] for each in changed if _is_another(each)}
-    return addresses.holders(connection, emails | {each.before.email for each in changed if each.before is not None})
+    emails |= {each.before.email for each in changed if each.before is not None}
+    return links.select_ids(connection, links.BY_ADDRESS, emails - {None})
 
 
 def _may_lose(change: _Changed) -> bool:
