@@ -13,7 +13,7 @@ from connector.base.clock import Clock, SystemClock
 from connector.base.ports import Progress
 from connector.base.settings import Settings
 from connector.mapping import CompiledMapping
-from connector.pipeline.cycle import SALESFORCE_CALLS, Pipeline, silent
+from connector.pipeline.cycle import SALESFORCE_CALLS, Pipeline, calls_spent, silent
 from connector.pipeline.decisions import adopt
 from connector.salesforce import SalesforceClient, open_salesforce
 from connector.salesforce.objects import polled_objects
@@ -74,7 +74,7 @@ def open_client(settings: Settings, clock: Clock, store: Store | None = None) ->
     def left() -> int | None:
         if settings.api_daily_budget is None or store is None:
             return None
-        return settings.api_daily_budget - sum(store.calls_on(clock.now().date()).get(SALESFORCE_CALLS, {}).values())
+        return settings.api_daily_budget - calls_spent(store, clock.now())
 
     def made(kind: str) -> None:
         if store is not None:

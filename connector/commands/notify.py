@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
 import queue
 import threading
@@ -22,7 +19,7 @@ from connector.base.errors import ConfigurationError, ConnectorError
 from connector.base.http import TAKEN, Judgement, Policy, Reaction, Session
 from connector.base.settings import Settings, check_url, variable_of
 from connector.pipeline.alerts import Notice
-from connector.sources.webhook.source import secret_key
+from connector.sources.webhook.source import secret_key, signature
 
 log = structlog.get_logger(__name__)
 
@@ -91,9 +88,8 @@ class Channels:
     def _post(self, notice: Notice) -> None:
         body = json.dumps(notice.as_dict())
         message, at = f"msg_{uuid.uuid4().hex}", str(int(self._clock.now().timestamp()))
-        signed = hmac.new(self._key, f"{message}.{at}.{body}".encode(), hashlib.sha256).digest()
-        signature = f"v1,{base64.b64encode(signed).decode()}"
-        headers = {"webhook-id": message, "webhook-timestamp": at, "webhook-signature": signature}
+        signed = f"v1,{signature(self._key, message, at, body.encode()).decode()}"
+        headers = {"webhook-id": message, "webhook-timestamp": at, "webhook-signature": signed}
         self._ask("POST", self._url, data=body, headers={**headers, "Content-Type": "application/json"})
 
     def _ask(self, method: str, url: str, **kwargs: Any) -> None:

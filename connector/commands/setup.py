@@ -231,13 +231,16 @@ def show_setup(report: SetupReport, *, as_json: bool) -> None:
 def _outlook(report: SetupReport) -> Iterator[str]:
     """What is about to be sent, in words."""
     yield f"the org {report.org} would get:"
+    yield from _gets(report)
+
+
+def _gets(report: SetupReport) -> Iterator[str]:
     yield from (f"+ {each}" for each in report.adds)
     yield "+ the permission set Lifecycle Connector"
 
 
 def _lines(report: SetupReport) -> Iterator[str]:
-    yield from (f"+ {each}" for each in report.adds)
-    yield "+ the permission set Lifecycle Connector"
+    yield from _gets(report)
     yield from (f"by hand: {each}" for each in report.by_hand)
     yield from (f"refused: {each}" for each in report.problems)
     if report.out:

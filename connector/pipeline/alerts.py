@@ -15,7 +15,7 @@ from connector.base import heartbeat
 from connector.base.errors import SIGN_IN
 from connector.base.json import JsonMap, JsonObject
 from connector.base.text import count
-from connector.pipeline.cycle import SALESFORCE_CALLS, Pipeline
+from connector.pipeline.cycle import Pipeline, calls_spent
 
 ALERTS = "alerts"  # where what is open is kept
 IN_A_ROW = 3  # cycles that fail, or fail to read a source, before it is trouble
@@ -71,7 +71,7 @@ class Watch:
     def after_cycle(self) -> None:
         store, now = self._pipeline.store, self._pipeline.clock.now()
         before = store.cursor(ALERTS) or {}
-        found = {each.alert: each for each in self._troubles(now)}
+        found = {each.alert: each for each in self._troubles(now, before)}
         kept: JsonObject = {}
         for alert, each in found.items():
             known = before.get(alert) or {"since": now.isoformat(), "times": 0, "told": False}
@@ -86,7 +86,7 @@ class Watch:
         if kept != before:
             store.set_cursor(ALERTS, kept or None)
 
-    def _troubles(self, now: datetime) -> Iterator[Trouble]:
+    def _troubles(self, now: datetime, before: JsonMap) -> Iterator[Trouble]:
         beat = heartbeat.read_heartbeat(self._beats)
         last = self._pipeline.store.cycles(1)
         report: JsonMap = (last[0].get("report") or {}) if last else {}
@@ -95,13 +95,12 @@ class Watch:
         for name, why in report.get("sources_failed", {}).items():
             what = f"{name} cannot be read: {why}"
             yield Trouble(f"source {name}", what, "see the log lines 'source failed'", IN_A_ROW)
-        yield from self._of_refusals(report)
+        yield from self._of_refusals(report, before)
         yield from self._of_budget(now)
         yield from self._of_disk()
 
-    def _of_refusals(self, report: JsonMap) -> Iterator[Trouble]:
-        known = self._pipeline.store.cursor(ALERTS) or {}
-        if not report.get("refused") and "refused" not in known:
+    def _of_refusals(self, report: JsonMap, before: JsonMap) -> Iterator[Trouble]:
+        if not report.get("refused") and "refused" not in before:
             return  # nothing can have changed
         number = len(self._pipeline.store.set_aside(None))
         if number >= self._refused:
@@ -112,7 +111,7 @@ class Watch:
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         if self._budget is None or now - midnight < _FORECAST_FROM:
             return
-        spent = sum(self._pipeline.store.calls_on(now.date()).get(SALESFORCE_CALLS, {}).values())
+        spent = calls_spent(self._pipeline.store, now)
         forecast = int(spent * (timedelta(days=1) / (now - midnight)))
         if forecast > self._budget:
             what = f"{spent:,} API calls today; at this rate they become more than the {self._budget:,} of the budget"

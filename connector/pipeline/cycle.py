@@ -46,6 +46,11 @@ ADDRESS = "address of the org"  # where it is kept, for links
 SETTLING = "settling"  # the second pass over the plan, which writes
 
 
+def calls_spent(store: Store, now: datetime) -> int:
+    """Calls of Salesforce's daily budget that are spent today."""
+    return sum(store.calls_on(now.date()).get(SALESFORCE_CALLS, {}).values())
+
+
 def silent(_what: str, _done: int, _total: int | None) -> None:
     """Tells nobody of the progress."""
 

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Info, ProcessCo
 from connector import __version__
 from connector.base.json import JsonMap
 from connector.pipeline.approval import held_back
-from connector.pipeline.cycle import SALESFORCE_CALLS, Pipeline
+from connector.pipeline.cycle import SALESFORCE_CALLS, Pipeline, calls_spent
 
 _PREFIX = "connector"
 _WENT_WELL = {"done", "held"}
@@ -105,8 +105,7 @@ class Metrics:
 
     def _budgets(self, now: datetime) -> None:
         if self._budget is not None:
-            spent = sum(self._pipeline.store.calls_on(now.date()).get(SALESFORCE_CALLS, {}).values())
-            self._left.set(max(0, self._budget - spent))
+            self._left.set(max(0, self._budget - calls_spent(self._pipeline.store, now)))
         if usage := self._pipeline.salesforce.usage():
             self._org_used.set(usage[0])
             self._org_allowed.set(usage[1])
