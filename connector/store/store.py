@@ -25,22 +25,20 @@ from connector.store import (
     people,
     reading,
     recording,
-    roleless,
     settling,
 )
-from connector.store.history import fields_since
+from connector.store.answering import Answering
 from connector.store.journal import Intent
-from connector.store.past import people_at
 from connector.store.rows import iso
 from connector.store.schema import DIRTY, SETTLED
 from connector.store.settling import Settled
-from connector.store.transactions import Transactions, uncollected
+from connector.store.transactions import uncollected
 
 KeptCursor = tuple[str, JsonMap]  # name, value
 NO_JOINS = Identity()
 
 
-class Store(Transactions):
+class Store(Answering):
     """Made by ``connector.store.open_store``. May be used from any thread; writes wait for each other."""
 
     # -- the org ------------------------------------------------------------------------------------------------
@@ -324,75 +322,3 @@ class Store(Transactions):
         """API calls of a UTC day: source -> kind -> count."""
         with self._read() as connection:
             return books.calls_on(connection, day)
-
-    # -- reading for people ----------------------------------------------------------------------------------------
-
-    def people_by(self, track: str, *, only_alone: bool = False) -> dict[str, int]:
-        """Number of people (or of prospects without a CRM record) by the value that stands, "" for none."""
-        with self._read() as connection:
-            return reading.people_by(connection, track, only_alone=only_alone)
-
-    def followers(self, person_id: str) -> list[dict[str, str]]:
-        """Live records that count as this person for their e-mail address: id, object."""
-        with self._read() as connection:
-            return reading.followers(connection, person_id)
-
-    def find_account(self, query: str) -> str | None:
-        """An account by record id of 15 or 18 characters."""
-        with self._read() as connection:
-            return accounts.find_account(connection, query)
-
-    def find_people(self, query: str, *, ever: bool = False) -> list[str]:
-        """By record id (15 or 18 characters; also of converted leads and merge losers), ``source:id``, or e-mail.
-        ``ever``: also those who are there no longer."""
-        with self._read() as connection:
-            return reading.find_ever(connection, query) if ever else reading.find_people(connection, query)
-
-    def moved_to(self, track: str, value: str, limit: int = 10) -> list[str]:
-        """People who were moved to this value and stand there, the latest first."""
-        with self._read() as connection:
-            return reading.moved_to(connection, track, value, limit)
-
-    def latest(self, person_id: str) -> list[JsonObject]:
-        """Latest decision of each track: track, value, current, stands, rule, verdict, reason, evidence, memory, at,
-        cycle_id, mapping_version."""
-        with self._read() as connection:
-            return reading.latest(connection, person_id)
-
-    def fields_since(self) -> dict[str, dict[str, str]]:
-        """Object -> field -> since when it is read."""
-        with self._read() as connection:
-            return fields_since(connection)
-
-    def recall(self, past: Store, person_ids: Sequence[str], at: datetime) -> list[str]:
-        """Fills an empty state with what was known of these people then; returns who of them was there."""
-        with self._read() as connection, past._write() as writing:
-            return people_at(connection, writing, person_ids, at)
-
-    def history(self, person_id: str, limit: int | None = None) -> list[JsonObject]:
-        """The permanent log of a person and of those who became it, newest first: at, track, old, new, rule, reason,
-        evidence, result, code, message, object, record_id, changes, cycle_id, mapping_version."""
-        with self._read() as connection:
-            return reading.history(connection, person_id, limit)
-
-    def set_aside(self, limit: int | None = 100) -> list[JsonObject]:
-        """Refused writes: person_id, object, record_id, changes, code, message, since, last_at, attempts."""
-        with self._read() as connection:
-            return reading.set_aside(connection, limit)
-
-    def retry_set_aside(self, ids: Sequence[str] | None = None) -> int:
-        """Marks these (None: all) people and accounts with refused writes, so that the next cycle tries again; returns
-        how many."""
-        with self._write() as connection:
-            found = reading.refused_ids(connection, ids)
-            links.mark(connection, found)
-            return len(found)
-
-    def opportunities_without_roles(self, limit: int) -> tuple[int, list[JsonObject]]:
-        """How many there are, and the last changed of them: id, name, stage."""
-        with self._read() as connection:
-            return roleless.without_roles(connection, limit)
-
-    def counts(self) -> JsonObject:
-        with self._read() as connection:
-            return reading.counts(connection)
