@@ -85,6 +85,17 @@ class OpportunityRole:
     opportunity: Row  # the Opportunity row: StageName, IsWon, IsClosed, CloseDate ...
 
 
+@dataclass(frozen=True, slots=True)
+class LinkedRecord:
+    """A record of another object that the mapping links to people (``records:``), as read. ``via``: by which of the
+    link's ways it is this person's: "person", "email" or "account"."""
+
+    object: str
+    id: str
+    row: Row
+    via: str = "person"
+
+
 class Circle(tuple["Person", ...]):
     """Everybody of one account: the same value for each of them, so that ``known``, what was found out about all of
     them, is found out once. Large accounts would else cost the square of their size."""
@@ -116,7 +127,8 @@ class Person:
     -> track -> JSON object. ``account_stage`` is the furthest stage that the other people of the account reached by
     rules of their own. All this is only looked at where a mapping asks for it. ``former_prospects`` are those that the
     source has deleted: they say nothing any more, but what they did counts. ``addresses`` are those beside the Email:
-    address -> the field, the prospect, or "former".
+    address -> the field, the prospect, or "former". ``records`` are those that the mapping links to people, by object
+    and id.
     """
 
     id: str
@@ -134,6 +146,7 @@ class Person:
     former_prospects: tuple[Prospect, ...] = ()
     colleagues: Circle = NO_CIRCLE
     addresses: Mapping[str, str] = field(default_factory=dict)
+    records: tuple[LinkedRecord, ...] = ()
 
 
 class Evidence(NamedTuple):
@@ -141,7 +154,7 @@ class Evidence(NamedTuple):
 
     What is made anew for everybody, this and the decisions, are named tuples: a quarter of the cost of a dataclass."""
 
-    kind: str  # "field" | "opportunity" | "role" | "activity" | "prospect" | "manual" | ...
+    kind: str  # "field" | "opportunity" | "role" | "activity" | "prospect" | "record" | "manual" | ...
     ref: str
     text: str
     at: datetime | None = None

@@ -65,6 +65,7 @@ class CompiledMapping:
         """What of people's accounts is looked at: of the words of the store."""
         asked = {each.asks for each in self.model.walk() if isinstance(each, AccountHasOpportunity | AccountIsActive)}
         asked |= {"domains"} if self.model.leads_by_domain else set()
+        asked |= {"records"} if self.model.records else set()
         return frozenset(asked | ({"roleless"} if self.model.deals.without_roles != ("ignore",) else set()))
 
     @property

@@ -127,3 +127,19 @@ class Identity:
             name, _, api_name = each.partition(".")
             found.setdefault(name, []).append(api_name)
         return found
+
+
+@dataclass(frozen=True)
+class RecordLink:
+    """How records of an object are people's: by a lookup to Contact or Lead, by an e-mail address, by the account whose
+    people they are; the first of these that is filled. ``dated_by``: the field that says when one counts from."""
+
+    person: str = ""
+    email: str = ""
+    account: str = ""
+    dated_by: str = "CreatedDate"
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Those that are read for it."""
+        return tuple(each for each in (self.person, self.email, self.account, self.dated_by) if each)

@@ -176,8 +176,8 @@ class HasOpportunity(Condition):
 
     def reads(self) -> Reads:
         more = ["Amount"] if self.which == "largest" else []
-        yield from (("Opportunity", name) for name in (*_FIELDS, *more, *_named(self.where), *_named(self.total)))
-        yield from (("OpportunityContactRole", name) for name in (*ROLE_FIELDS, *_named(self.role)))
+        yield from (("Opportunity", name) for name in (*_FIELDS, *more, *fields_of(self.where), *fields_of(self.total)))
+        yield from (("OpportunityContactRole", name) for name in (*ROLE_FIELDS, *fields_of(self.role)))
 
     def compares(self) -> Compares:
         yield from (("Opportunity", name, compare) for name, compare in (*self.where, *self.total))
@@ -188,7 +188,7 @@ def _sums(name: str, roles: Sequence[OpportunityRole]) -> float:
     return sum(number_of(each.opportunity.get(name)) or 0.0 for each in roles)
 
 
-def _named(filters: Sequence[tuple[str, Comparison]]) -> list[str]:
+def fields_of(filters: Sequence[tuple[str, Comparison]]) -> list[str]:
     """Every field that is looked at."""
     return [each for name, compare in filters for each in (name, *compare.others())]
 

@@ -16,8 +16,9 @@ from connector.lifecycle.deals import DealPolicy
 from connector.lifecycle.handoff import Handoff, Handoffs
 from connector.lifecycle.ladder import Ladder
 from connector.lifecycle.measures import HandedOff, ResponseTime
-from connector.lifecycle.model import Identity, Segment, Step, Track
+from connector.lifecycle.model import Identity, RecordLink, Segment, Step, Track
 from connector.lifecycle.opportunity import HasOpportunity
+from connector.lifecycle.records import HasRecord
 from connector.lifecycle.score import Score, Scorer, Threshold
 from connector.lifecycle.sources import Declared, Sieve
 from connector.lifecycle.tags import Labeller, Tag
@@ -54,6 +55,7 @@ class Model:
     away: tuple[tuple[str, Comparison], ...] = ()  # of fields of User: who is away
     segments: tuple[Segment, ...] = ()
     refresh: Mapping[str, timedelta] = field(default_factory=dict)  # object -> how often all of it is read again
+    records: Mapping[str, RecordLink] = field(default_factory=dict)  # object -> how its records are people's
 
     @property
     def tracks(self) -> tuple[Track, ...]:
@@ -191,7 +193,7 @@ def looks_ahead(condition: Condition) -> bool:
             return True
         if isinstance(each, HandedOff | ResponseTime):
             return True
-        if isinstance(each, HasActivity | HasOpportunity) and each.since in {"handoff", "start", "status"}:
+        if isinstance(each, HasActivity | HasOpportunity | HasRecord) and each.since in {"handoff", "start", "status"}:
             return True
     return False
 

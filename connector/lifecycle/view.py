@@ -26,6 +26,11 @@ _KEPT = 5_000  # different sets of facts that people have, as far as they are re
 _T = TypeVar("_T")
 
 
+def linked(object_name: str) -> str:
+    """In View.present: that there are such records."""
+    return f"record of {object_name}"
+
+
 class Rater(Protocol):
     is_fit: bool
 
@@ -74,6 +79,8 @@ class View:
             there.append(SOME_ACTIVITY)
         if person.opportunities or person.account_opportunities:
             there.append(SOME_OPPORTUNITY)
+        if person.records:
+            there += {linked(each.object) for each in person.records}
         self.present: Present = frozenset(there)
         if "owner" in memory or "stage" in memory:
             self._remember(memory.get("owner", NOTHING), memory.get("stage", NOTHING))

@@ -11,6 +11,7 @@ from connector.lifecycle.conditions import All, Condition
 from connector.lifecycle.model import Move, Rule, Track
 from connector.lifecycle.opportunity import HasOpportunity
 from connector.lifecycle.program import Model
+from connector.lifecycle.records import HasRecord
 from connector.mapping.logic import excludes, implies, impossible
 from connector.mapping.mistakes import Notes, Place
 
@@ -28,6 +29,10 @@ def analyse(model: Model, notes: Notes, file: str) -> tuple[str, ...]:
         warnings += _unreached(track, model)
         warnings += _circles(track)
         warnings += _behind(track) if track.name == "stage" else ()
+    asked = {each.of for each in model.walk() if isinstance(each, HasRecord)}
+    warnings += [
+        f"records: {name} is not read: no condition asks for it" for name in model.records if name not in asked
+    ]
     return tuple(warnings)
 
 
@@ -105,7 +110,7 @@ def _circles(track: Track) -> Iterator[str]:
 
 def _waits(move: Move, track: Track) -> bool:
     parts = move.when.items if isinstance(move.when, All) else (move.when,)
-    asked = (each for each in parts if isinstance(each, HasActivity | HasOpportunity))
+    asked = (each for each in parts if isinstance(each, HasActivity | HasOpportunity | HasRecord))
     return any(each.since == track.name and getattr(each, "state", "") != "none" for each in asked)
 
 

@@ -53,6 +53,7 @@ def build(values: JsonMap, reading: Reading) -> Model:
         sources=values["sources"],
         segments=tuple(_segments(values, fields, gate, reading)),
         refresh=values["refresh"],
+        records=values["records"],
         away=tuple((values["owners"] or {}).get("away") or ()),
     )
     _check_migrate(values["migrate"], model, reading)

@@ -12,7 +12,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connector.base.facts import PEOPLE, Activity, Circle, Decision, Direction, OpportunityRole, Person, Prospect, Row
+from connector.base.facts import (
+    PEOPLE,
+    Activity,
+    Circle,
+    Decision,
+    Direction,
+    LinkedRecord,
+    OpportunityRole,
+    Person,
+    Prospect,
+    Row,
+)
 from connector.base.json import JsonMap, JsonObject
 from connector.lifecycle.assignment import Assigner
 from connector.lifecycle.decide import decide
@@ -26,6 +37,7 @@ from connector.mapping.filters import DIRECTIONS
 from connector.mapping.kinds import OUTBOUND
 from connector.mapping.makers import OrNone
 from connector.mapping.mistakes import Place
+from connector.mapping.records import LINKED_OBJECT
 from connector.mapping.shape import (
     Block,
     Duration,
@@ -108,6 +120,17 @@ EXAMPLE_ACTIVITY = Block(
     short_key="kind",
     doc="an activity of the example person",
 )
+EXAMPLE_RECORD = Block(
+    "example record",
+    {
+        "of": Key(NameOf(LINKED_OBJECT), "the object: one of records:", required=True),
+        "ago": AGO,
+        "fields": Key(Anything(), "its fields", {}),
+    },
+    short=NameOf(LINKED_OBJECT),
+    short_key="of",
+    doc="a record of another object, linked to the example person",
+)
 EXPECT = Block(
     "expect",
     {
@@ -133,6 +156,7 @@ STEP_KEYS: dict[str, Key] = {
     "prospect": Key(Anything(), "attributes that the marketing system has"),
     "opportunities": Key(OrNone(ListOf(EXAMPLE_DEAL)), "all opportunities there are now; none: none"),
     "activities": Key(ListOf(EXAMPLE_ACTIVITY), "further activities"),
+    "records": Key(OrNone(ListOf(EXAMPLE_RECORD)), "all records of other objects there are now; none: none"),
     "becomes": Key(Word(PEOPLE), "the record was converted or merged into another one of this object"),
     "away": Key(ListOf(Text()), "owners who are away from now on"),
     "colleagues": Key(ListOf(EXAMPLE_ACTIVITY), "activities, each of another person of the account"),
@@ -205,6 +229,8 @@ def _changed(person: Person, step: JsonMap, mapping: CompiledMapping, reading: R
         have = len(person.activities)
         new = [each for spec in step["activities"] for each in _activities(spec, have, at, person.id, feeds)]
         changes["activities"] = tuple(sorted((*person.activities, *new), key=lambda a: (a.occurred_at, a.source, a.id)))
+    if step["records"] is not None:
+        changes["records"] = tuple(_record(spec, number, at, mapping) for number, spec in enumerate(step["records"], 1))
     if step["colleagues"] is not None:
         changes["colleagues"] = Circle((*person.colleagues, *_colleagues(step["colleagues"], person, at)))
     if step["account_stage"] is not None:
@@ -265,6 +291,12 @@ def _deal(
         return spec["via"], OpportunityRole("", f"006{key}", {"Via": spec["via"]}, opportunity)
     role = {"Id": f"00K{key}", "Role": spec["role"], "IsPrimary": spec["primary"], "CreatedDate": created}
     return "role", OpportunityRole(f"00K{key}", f"006{key}", role, opportunity)
+
+
+def _record(spec: JsonMap, number: int, at: datetime, mapping: CompiledMapping) -> LinkedRecord:
+    key, then = f"a00{number:012d}AAA", _stamp(at - spec["ago"])
+    dated_by = mapping.model.records[spec["of"]].dated_by
+    return LinkedRecord(spec["of"], key, {"Id": key, "CreatedDate": then, dated_by: then, **spec["fields"]})
 
 
 def _same_deal(before: Row, now: Row) -> bool:

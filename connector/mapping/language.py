@@ -6,9 +6,7 @@ under a name of its own (``email``, ``country``, or one that ``attributes:`` def
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from connector.base.json import JsonObject
@@ -31,6 +29,7 @@ from connector.lifecycle.whereabouts import OwnedBy, StandsAt, StandsFor
 from connector.mapping.comparison import ComparisonShape
 from connector.mapping.filters import ACTIVITY_FILTER, OPPORTUNITY_FILTER, Filters
 from connector.mapping.mistakes import Place, did_you_mean
+from connector.mapping.records import RECORD_FILTER
 from connector.mapping.shape import (
     BAD,
     Block,
@@ -44,9 +43,8 @@ from connector.mapping.shape import (
     Text,
     Word,
     YesNo,
-    business_span,
-    parse_duration,
 )
+from connector.mapping.steps import SignedSpan, Steps
 from connector.mapping.surroundings import AccountShape, account_condition
 from connector.mapping.tree import Map, Scalar, Seq, Tree
 from connector.mapping.types import NUMERIC, OF_FIELDS
@@ -64,7 +62,6 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
     "created": {"Contact": "CreatedDate", "Lead": "CreatedDate", "Prospect": "createdAt"},
     "opted_out": {"Contact": "HasOptedOutOfEmail", "Lead": "HasOptedOutOfEmail", "Prospect": "optedOut"},
 }
-SIGNED_NAME = re.compile(r"(>=|<=|>|<)\s*(.+)")
 
 
 class ConditionShape(Shape):
@@ -109,40 +106,6 @@ class ConditionShape(Shape):
 
 CONDITION = ConditionShape()
 CONSTANT: dict[str, Condition] = {"always": Always(), "never": Never()}
-
-
-@dataclass(frozen=True)
-class Steps(Shape):
-    """Names of stages or statuses; ``">= Opportunity"`` names all from there on that are in the funnel."""
-
-    kind: str
-
-    @property
-    def words(self) -> str:  # type: ignore[override]  # computed, where the others have a constant
-        return f"the name of a {self.kind}, a list of such, or like '>= Name'"
-
-    def read(self, tree: Tree, reading: Reading) -> Any:
-        signed = SIGNED_NAME.fullmatch(tree.text.strip()) if isinstance(tree, Scalar) else None
-        if signed is None:
-            return ListOf(NameOf(self.kind)).read(tree, reading)
-        name = NameOf(self.kind).read(Scalar(signed[2].strip(), tree.place, signed[2]), reading)
-        if name is BAD:
-            return BAD
-        ladders = reading.ladders if self.kind == "stage" else [list(reading.names[self.kind])]
-        if not any(name in ladder for ladder in ladders):
-            what = f"{name} is beside the funnel: no stage is before or behind it"
-            return reading.bad(tree.place, what, "name the stages that you mean")
-        chosen: dict[str, None] = {}
-        for names in ladders:
-            at, sign = names.index(name) if name in names else -1, signed[1]
-            there = names[at if sign == ">=" else at + 1 :] if sign[0] == ">" else names[: at + (sign == "<=")]
-            chosen |= dict.fromkeys(there) if at >= 0 else {}
-        return tuple(chosen) or reading.bad(
-            tree.place, f"no {self.kind} is {sign} {name}", "it is at the end of the list"
-        )
-
-    def schema(self) -> JsonObject:
-        return ListOf(NameOf(self.kind)).schema()
 
 
 def _field_filters(objects: tuple[str, ...]) -> Callable[[Any, Place, Reading], Condition]:
@@ -194,21 +157,6 @@ def _handed_off(values: JsonObject, _place: Place, _reading: Reading) -> Any:
 
 def _tag(names: tuple[str, ...], place: Place, reading: Reading) -> Any:
     return HasTag(names, reading.tag_fields, reading.tag_separator)
-
-
-@dataclass(frozen=True)
-class SignedSpan(Shape):
-    """``"> 4h"``"""
-
-    words: str = "a sign and a length of time, like '> 4h'"
-
-    def read(self, tree: Tree, reading: Reading) -> Any:
-        signed = SIGNED_NAME.fullmatch(tree.text.strip()) if isinstance(tree, Scalar) else None
-        span = (business_span(signed[2], reading) or parse_duration(signed[2])) if signed else None
-        return (signed[1], span) if signed and span else self._mismatch(tree, reading, "write it like '> 4h'")
-
-    def schema(self) -> JsonObject:
-        return {"type": "string", "pattern": "^(>=|<=|>|<)"}
 
 
 def _at_least(values: JsonObject, place: Place, reading: Reading) -> Any:
@@ -340,6 +288,7 @@ CONDITIONS: dict[str, tuple[Key, Maker]] = {
         _as_it_is,
     ),
     "opportunity": (Key(OPPORTUNITY_FILTER, OPPORTUNITY_FILTER.doc, example="opportunity: won"), _as_it_is),
+    "record": (Key(RECORD_FILTER, RECORD_FILTER.doc, example="record: Subscription__c"), _as_it_is),
     "stage": (
         Key(Steps("stage"), "the stage is one of these", example="stage: '>= Opportunity'"),
         _of(lambda names: StandsAt("stage", names)),

@@ -14,6 +14,7 @@ from connector.lifecycle.compare import Comparison, DateOrder, IsNot, IsPresent,
 from connector.lifecycle.conditions import AccountIs, All, Always, AnyOf, Condition, FieldIs, Never, Not, ObjectIs
 from connector.lifecycle.measures import ScoreIs
 from connector.lifecycle.opportunity import HasOpportunity
+from connector.lifecycle.records import HasRecord
 from connector.lifecycle.values import fold
 from connector.lifecycle.whereabouts import StandsAt
 
@@ -95,6 +96,12 @@ def _activity_implies(a: HasActivity, b: HasActivity) -> bool:
     )
 
 
+def _record_implies(a: HasRecord, b: HasRecord) -> bool:
+    if b.total or a.of != b.of:
+        return a == b
+    return set(b.where) <= set(a.where) and b.count <= a.count and b.since in {"", a.since}
+
+
 LEAF_IMPLIES: dict[type, Callable[[Any, Any], bool]] = {
     FieldIs: lambda a, b: a.fields == b.fields and compares_within(a.compare, b.compare),
     AccountIs: lambda a, b: a.field == b.field and compares_within(a.compare, b.compare),
@@ -103,6 +110,7 @@ LEAF_IMPLIES: dict[type, Callable[[Any, Any], bool]] = {
     ObjectIs: lambda a, b: set(a.names) <= set(b.names),
     HasOpportunity: _deal_implies,
     HasActivity: _activity_implies,
+    HasRecord: _record_implies,
 }
 LEAF_EXCLUDES: dict[type, Callable[[Any, Any], bool]] = {
     FieldIs: lambda a, b: a.fields == b.fields and excludes_values(a.compare, b.compare),

@@ -7,6 +7,7 @@ from connector.mapping.business import CALENDAR
 from connector.mapping.kinds import KNOWN_KINDS, KNOWN_SOURCES
 from connector.mapping.language import ATTRIBUTES, CONDITIONS
 from connector.mapping.mistakes import Place
+from connector.mapping.records import LINKED_OBJECT, RecordsShape
 from connector.mapping.sections import FIELDS_SECTION, THRESHOLD
 from connector.mapping.shape import BAD, PATH, MapOf, Reading
 from connector.mapping.tree import Map, Scalar, Seq, Tree
@@ -33,10 +34,14 @@ def collect(tree: Map, reading: Reading) -> None:
     if isinstance(conditions, Map):
         reading.named = dict(conditions.items)
         reading.names["condition"] = {name: conditions.at(name) for name in conditions.items}
-    for section, kind in (("thresholds", "threshold"),):
+    for section, kind in (("thresholds", "threshold"), ("records", LINKED_OBJECT)):
         names = tree.items.get(section)
         reading.names[kind] = {name: names.at(name) for name in names.items} if isinstance(names, Map) else {}
     reading.names["number"] = {name: tree.at(name) for name in ("score", "fit") if name in tree.items}
+    records = tree.items.get("records")
+    reading.names[LINKED_OBJECT] = (
+        {name: records.at(name) for name in records.items} if isinstance(records, Map) else {}
+    )
     sources = tree.items.get("sources")
     if isinstance(sources, Map):
         reading.names["sender"] = {name: sources.at(name) for name in sources.items if name not in KNOWN_SOURCES}
@@ -53,6 +58,8 @@ def read_ahead(tree: Map, reading: Reading) -> None:
     fields = reading.quietly(FIELDS_SECTION, tree.items.get("fields"))
     if fields is not BAD:
         reading.tag_fields, reading.tag_separator = fields["tags"], fields["tag_separator"]
+    records = reading.quietly(RecordsShape(), tree.items.get("records"))
+    reading.records = {} if records is BAD else records
     thresholds = reading.quietly(MapOf(THRESHOLD), tree.items.get("thresholds"))
     reading.thresholds = {} if thresholds is BAD else thresholds
 

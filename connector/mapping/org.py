@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from connector.base.facts import PEOPLE
 from connector.base.json import JsonMap
 from connector.lifecycle.mapping import CompiledMapping
 from connector.lifecycle.written import CLEARED, COUNT_KINDS, Written
 from connector.mapping.mistakes import Mistake, did_you_mean
-from connector.mapping.sections import REFRESHED
+from connector.mapping.records import REFRESHED
 from connector.mapping.types import HINTS, OF_DESCRIBE, clashes
 
 PICKLISTS = ("picklist", "multipicklist")
@@ -26,6 +27,7 @@ def check_org(mapping: CompiledMapping, describes: Mapping[str, Describe | None]
     }
     found = [
         *_reads(mapping, fields),
+        *_linked(mapping, fields),
         *_compared(mapping, fields),
         *_writes(mapping, fields),
         *_values(mapping, fields),
@@ -36,7 +38,7 @@ def check_org(mapping: CompiledMapping, describes: Mapping[str, Describe | None]
 def unseen_changes(mapping: CompiledMapping, describes: Mapping[str, Describe | None]) -> Iterator[str]:
     """Fields that change without their record, which is therefore not read again: formulas, and fields of parents."""
     for name, wanted in mapping.reads.items():
-        if name in mapping.model.refresh or name not in REFRESHED:
+        if name in mapping.model.refresh or name not in (*REFRESHED, *mapping.model.records):
             continue
         fields = (describes.get(name) or {}).get("fields", ())
         formulas = {each["name"] for each in fields if each.get("calculated")}
@@ -82,6 +84,20 @@ def _parent(name: str, path: str, known: Mapping[str, Describe]) -> _Found:
     if relation not in parents:
         hint = did_you_mean(relation, parents, "name the relationship, like Owner, Account or Parent__r")
         yield f"{name} refers to no {relation}, or the integration user cannot see it", hint
+
+
+_LEADS_TO = {"person": set(PEOPLE), "account": {"Account"}}
+
+
+def _linked(mapping: CompiledMapping, fields: Fields) -> _Found:
+    """Lookups that lead to nobody."""
+    for name, link in mapping.model.records.items():
+        for way, targets in _LEADS_TO.items():
+            field = getattr(link, way)
+            described = (fields.get(name) or {}).get(field)
+            if described is not None and not targets & set(described.get("referenceTo") or ()):
+                where = f"records: {name}: {way}: {field} is no lookup to {' or '.join(sorted(targets))}"
+                yield where, "name the lookup, or email: for a field with an address"
 
 
 def _compared(mapping: CompiledMapping, fields: Fields) -> _Found:

@@ -14,7 +14,7 @@ from connector.mapping.business import CALENDAR
 from connector.mapping.examples import EXAMPLE
 from connector.mapping.filters import ACTIVITY_FILTER, KIND_LIST, OPPORTUNITY_FILTER, Filters
 from connector.mapping.ladders import MIGRATE, MOVE, NAME, RULE, SEGMENT, STAGE, STATUS
-from connector.mapping.language import CONDITION, Steps
+from connector.mapping.language import CONDITION
 from connector.mapping.makers import (
     SCORE_SOURCE,
     ManualShape,
@@ -32,6 +32,7 @@ from connector.mapping.makers import (
     make_tag,
     make_threshold,
 )
+from connector.mapping.records import RecordsShape, RefreshShape
 from connector.mapping.shape import (
     PATH,
     Block,
@@ -47,9 +48,9 @@ from connector.mapping.shape import (
     YesNo,
 )
 from connector.mapping.sources import SourcesShape
+from connector.mapping.steps import Steps
 from connector.mapping.writing import WRITE
 
-REFRESHED = ("Account", "CampaignMember", "Contact", "Lead", "Opportunity")
 GATE_STAGE = {
     "direction": Key(Word(("forward", "both")), "forward: rules never lower it; both: it follows the rules", None),
     "manual": Key(ManualShape(), "how long a value that a person set stays", Manual()),
@@ -285,6 +286,12 @@ ROOT = Block(
         ),
         "activities": Key(_ACTIVITIES, _ACTIVITIES.doc),
         "sources": Key(SourcesShape(), "what counts of each source, and how its people are found", ()),
+        "records": Key(
+            RecordsShape(),
+            "objects of the org, standard or custom, whose records are evidence: whose they are",
+            {},
+            example="records: {Subscription__c: {person: Contact__c}, Order: {account: AccountId}}",
+        ),
         "conditions": Key(MapOf(CONDITION), "conditions with a name, to be used in others"),
         "stages": Key(ListOf(STAGE, strict=True, lenient=True), "the stages, in order", required=True),
         "statuses": Key(ListOf(STATUS, strict=True, lenient=True), "the lead statuses, in order"),
@@ -294,7 +301,7 @@ ROOT = Block(
         ),
         "migrate": Key(MIGRATE, MIGRATE.doc),
         "refresh": Key(
-            MapOf(Duration(timedelta(minutes=15), is_plain=True), REFRESHED),
+            RefreshShape(),
             "objects that are read again in full so often: formulas and fields of parents change without the record",
             {},
             example="refresh: {Contact: 6h}",

@@ -14,6 +14,7 @@ from typing import Any
 
 from connector.base.json import JsonObject
 from connector.lifecycle.calendar import BusinessSpan, Calendar
+from connector.lifecycle.model import RecordLink
 from connector.mapping.literals import unquoted
 from connector.mapping.mistakes import Notes, Place, did_you_mean
 from connector.mapping.tree import Map, Scalar, Seq, Tree
@@ -45,6 +46,7 @@ class Reading:
     tag_separator: str = ";"
     thresholds: JsonObject = field(default_factory=dict)
     calendar: Calendar = field(default_factory=Calendar)
+    records: Mapping[str, RecordLink] = field(default_factory=dict)
     named: dict[str, Tree] = field(default_factory=dict)  # named conditions as written
     known: JsonObject = field(default_factory=dict)  # named conditions already read
     open: list[str] = field(default_factory=list)  # named conditions being read

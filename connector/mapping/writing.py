@@ -8,10 +8,10 @@ from connector.base.json import JsonObject
 from connector.lifecycle.activity import HasActivity
 from connector.lifecycle.written import LONGEST, TOUCH_PARTS, Written
 from connector.mapping.filters import ACTIVITY_FILTER
-from connector.mapping.language import Steps
 from connector.mapping.makers import PerObject
 from connector.mapping.mistakes import Place
 from connector.mapping.shape import Block, FieldName, Key, MapOf, NameOf, Number, Reading, Word, YesNo
+from connector.mapping.steps import Steps
 
 _STAGE, _PART = NameOf("stage"), Word(tuple(TOUCH_PARTS))
 _WHATS = {

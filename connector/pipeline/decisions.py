@@ -26,7 +26,8 @@ def adopt(store: Store, mapping: CompiledMapping) -> None:
     store.mark_all_dirty()
     text = "\n".join(f"# {name}\n{text}" for name, text in mapping.texts.items())
     rolls_up, joins = RollUp(mapping, store).is_wanted, mapping.identity
-    store.set_mapping_version(mapping.version, text, around=mapping.around, rolls_up=rolls_up, joins=joins)
+    records, around = mapping.model.records, mapping.around
+    store.set_mapping_version(mapping.version, text, around=around, rolls_up=rolls_up, joins=joins, records=records)
 
 
 class Decisions:

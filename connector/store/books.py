@@ -10,16 +10,17 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from connector.base.errors import Refused, StateError
 from connector.base.json import JsonMap, JsonObject
-from connector.lifecycle.model import Identity
+from connector.lifecycle.model import Identity, RecordLink
 from connector.store.dialect import add_up, upsert
 from connector.store.rows import dumps, iso, read_json
 from connector.store.schema import CALLS, CURSOR, CYCLE, MAPPING, SETTING
 
 CYCLES_KEPT = 10_000  # a week of one a minute; the decision log is what is kept for ever
 
-# What of a person's account a mapping may look at: its opportunities without any contact role, all of them, its people;
-# and whether leads are told to be of an account by domain.
-ROLELESS, ACCOUNT_DEALS, COLLEAGUES, DOMAINS = AROUND = ("roleless", "account_deals", "colleagues", "domains")
+# What around a person a mapping may look at: of their account the opportunities without any contact role, all of them,
+# its people; whether leads are told to be of an account by domain; records of other objects.
+AROUND = ("roleless", "account_deals", "colleagues", "domains", "records")
+ROLELESS, ACCOUNT_DEALS, COLLEAGUES, DOMAINS, LINKED = AROUND
 
 
 def setting(connection: Connection, name: str) -> str | None:
@@ -50,6 +51,16 @@ def identity(connection: Connection) -> Identity:
 
 def set_identity(connection: Connection, rule: Identity) -> None:
     set_setting(connection, "identity", dumps(asdict(rule)))
+
+
+def record_links(connection: Connection) -> dict[str, RecordLink]:
+    """Object -> how the mapping in force links its records to people."""
+    known = setting(connection, "records")
+    return {name: RecordLink(**link) for name, link in read_json(known).items()} if known else {}
+
+
+def set_record_links(connection: Connection, wanted: Mapping[str, RecordLink]) -> None:
+    set_setting(connection, "records", dumps({name: asdict(link) for name, link in wanted.items()}))
 
 
 def _kept(connection: Connection, name: str, value: str) -> str:

@@ -31,7 +31,7 @@ _LINK = (
 )
 
 
-def link(row: JsonObject) -> None:
+def link_domain(row: JsonObject) -> None:
     """Completes a row of ``record`` that is going to be stored."""
     if row["object"] == "Lead":
         domain = str(row["email"] or "").rpartition("@")[2]
@@ -42,7 +42,7 @@ def link(row: JsonObject) -> None:
         row["email"] = site if site and site[1:] not in FREE_MAIL else None
 
 
-def link_all(connection: Connection, *, asked: bool) -> None:
+def link_by_domain(connection: Connection, *, asked: bool) -> None:
     """With a new mapping that asks for it, or no longer does: once, for all that was read before."""
     if asked is (books.DOMAINS in books.around(connection)):
         return
@@ -61,7 +61,7 @@ def _page(connection: Connection, object_name: str, after: str) -> list[JsonObje
 def _linked(row: JsonObject, *, asked: bool) -> JsonObject:
     row["account_id" if row["object"] == "Lead" else "email"] = None
     if asked:
-        link(row)
+        link_domain(row)
     return {"row_id": row["id"], "new_email": row["email"], "new_account": row["account_id"]}
 
 

@@ -43,7 +43,7 @@ _ACTIVITIES = {
     name: select(ACTIVITY).where(ACTIVITY.c[name].in_(IDS), ACTIVITY.c.occurred_at <= _AT)
     for name in ("crm_id", "prospect", "email")
 }
-_SETTINGS = select(SETTING).where(SETTING.c.name.in_(("identity", "roleless", "around", "accounts")))
+_SETTINGS = select(SETTING).where(SETTING.c.name.in_(("identity", "roleless", "around", "accounts", "records")))
 
 
 class _Row(NamedTuple):
@@ -106,7 +106,7 @@ def people_at(connection: Connection, past: Connection, person_ids: Sequence[str
     family = known | select_ids(connection, _ALIASES, known)
     emails = _emails(connection, family)
     people = family | select_ids(connection, _SHARING, emails)
-    near = _near(connection, people, at)
+    near = _near(connection, people, emails, at)
     if books.COLLEAGUES in books.around(connection):  # what they did counts too
         people |= {each for each in near if each[:3] in _OF_PEOPLE}
         emails |= _emails(connection, people)
@@ -130,10 +130,10 @@ def _emails(connection: Connection, family: Iterable[str]) -> set[str]:
     return emails
 
 
-def _near(connection: Connection, people: set[str], at: datetime) -> set[str]:
-    """Accounts, roles and opportunities of these people, and who and what else is in the accounts where the mapping in
-    force looks at that."""
-    roles = select_ids(connection, _ROLES, people)
+def _near(connection: Connection, people: set[str], emails: set[str], at: datetime) -> set[str]:
+    """Accounts, roles, opportunities and linked records of these people, and who and what else is in the accounts where
+    the mapping in force looks at that."""
+    roles = select_ids(connection, _ROLES, people | emails)
     rows = rows_at(connection, people | roles, at)
     in_account = {str(row.fields["AccountId"]) for row in rows.values() if row.fields.get("AccountId")}
     in_account |= domains.accounts_meant(connection, select_ids(connection, _ACCOUNTS, people))

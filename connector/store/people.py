@@ -14,13 +14,24 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from connector.base.facts import NO_CIRCLE, PEOPLE, Activity, Circle, OpportunityRole, Person, Prospect, Row
+from connector.base.facts import (
+    NO_CIRCLE,
+    PEOPLE,
+    Activity,
+    Circle,
+    LinkedRecord,
+    OpportunityRole,
+    Person,
+    Prospect,
+    Row,
+)
 from connector.base.json import JsonMap
 from connector.lifecycle.deals import deal_ref
 from connector.store import rows as values
 from connector.store.addresses import PROSPECTS_OF, UNTAKEN, of_owners, taken
-from connector.store.books import ACCOUNT_DEALS, COLLEAGUES, ROLELESS
+from connector.store.books import ACCOUNT_DEALS, COLLEAGUES, LINKED, ROLELESS
 from connector.store.domains import owners_of
+from connector.store.linked import records_of
 from connector.store.links import IDS, is_alone, people_of_account, rows_in
 from connector.store.roleless import roleless
 from connector.store.rows import read_json
@@ -65,6 +76,7 @@ class _Draft:
     opportunities: list[OpportunityRole] = field(default_factory=list)
     account_id: str | None = None
     roleless: list[OpportunityRole] = field(default_factory=list)
+    records: dict[str, LinkedRecord] = field(default_factory=dict)
     activities: dict[str, Activity] = field(default_factory=dict)
     prospects: dict[str, Prospect] = field(default_factory=dict)  # deleted ones too: their activities count
     memory: dict[str, JsonMap] = field(default_factory=dict)
@@ -87,6 +99,8 @@ def facts_of(connection: Connection, person_ids: Sequence[str], around: frozense
     _add_memory(connection, drafts)
     if around & {ROLELESS, ACCOUNT_DEALS}:
         _add_roleless(connection, drafts, is_every=ACCOUNT_DEALS in around)
+    if LINKED in around:
+        _add_records(connection, drafts, owners, by_email)
     found = [_person(each, drafts[each]) for each in dict.fromkeys(person_ids) if each in drafts]
     return _with_colleagues(connection, found, drafts) if COLLEAGUES in around else found
 
@@ -124,6 +138,7 @@ def _person(person_id: str, draft: _Draft) -> Person:
         memory=draft.memory,
         former=draft.former,
         addresses=draft.addresses,
+        records=tuple(draft.records[each] for each in sorted(draft.records)),
     )
 
 
@@ -294,6 +309,26 @@ def _add_opportunities(connection: Connection, drafts: Mapping[str, _Draft], own
         drafts[owners[contact_id]].opportunities.append(
             OpportunityRole(role_id, opportunity_id, read_json(role), opportunity)
         )
+
+
+def _add_records(
+    connection: Connection,
+    drafts: Mapping[str, _Draft],
+    owners: Mapping[str, str],
+    by_email: Mapping[str, list[_Draft]],
+) -> None:
+    whose: dict[str, list[_Draft]] = defaultdict(list)
+    for each, owner in owners.items():
+        whose[each].append(drafts[owner])
+    for email, found in by_email.items():
+        whose[email] += found
+    accounts: dict[str, list[_Draft]] = defaultdict(list)
+    for draft in drafts.values():
+        if draft.account_id and draft.object in PEOPLE:
+            accounts[draft.account_id].append(draft)
+    for key, record in records_of(connection, owners, by_email, accounts):
+        for draft in accounts[key] if record.via == "account" else whose[key]:
+            draft.records[f"{record.object} {record.id}"] = record
 
 
 def _add_roleless(connection: Connection, drafts: Mapping[str, _Draft], *, is_every: bool) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, and_, func, not_, or_, select, true
 from connector.base.facts import PEOPLE
 from connector.base.json import JsonObject
 from connector.lifecycle.model import Identity
-from connector.store import accounts, books, links
+from connector.store import accounts, books, linked, links
 from connector.store.links import IDS, affected, everybody, exists_now, is_alone, is_person, rows_in
 from connector.store.rows import address, iso, read_json
 from connector.store.schema import ACTIVITY, DIRTY, LOG, PROSPECT, RECORD, SET_ASIDE, TRACK
@@ -123,7 +123,9 @@ def people_in(connection: Connection, object_name: str | None, since: datetime |
 def _touched_since(connection: Connection, since: str) -> Iterator[set[str]]:
     """The people of all facts since then, a page of facts at a time. A record counts by its SystemModstamp, an activity
     by when it happened, a prospect, which has no time of its own, by when it was recorded."""
-    records = select(RECORD.c.id, RECORD.c.object, RECORD.c.contact_id).where(RECORD.c.stamp >= since)
+    records = select(RECORD.c.id, RECORD.c.object, RECORD.c.contact_id, RECORD.c.account_id).where(
+        RECORD.c.stamp >= since
+    )
     for rows in _pages(connection, records, RECORD.c.id):
         by_object: dict[str, list[str]] = {}
         for row in rows:
@@ -131,7 +133,10 @@ def _touched_since(connection: Connection, since: str) -> Iterator[set[str]]:
         people = affected(connection, ids=[each for name in PEOPLE for each in by_object.get(name, ())])
         people |= links.people_of_account(connection, by_object.get("Account", []))
         people |= links.people_of_opportunities(connection, by_object.get("Opportunity", []))
-        yield people | affected(connection, ids=[row.contact_id for row in rows])
+        named = [
+            (row.contact_id, row.account_id) for row in rows if row.object not in (*PEOPLE, "Account", "Opportunity")
+        ]
+        yield people | linked.people_named(connection, named)
     activities = select(ACTIVITY.c.ref, ACTIVITY.c.crm_id, ACTIVITY.c.prospect, ACTIVITY.c.email)
     for rows in _pages(connection, activities.where(ACTIVITY.c.occurred_at >= since), ACTIVITY.c.ref):
         yield affected(

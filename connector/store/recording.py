@@ -7,7 +7,6 @@ marks nobody, and whom a fact belongs to is found when it is read, not when it i
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,10 +16,12 @@ from sqlalchemy.sql import ColumnElement
 
 from connector.base.facts import PEOPLE, Row, SourcePage
 from connector.base.json import JsonObject
-from connector.store import accounts, addresses, books, domains, history, identity, links, roleless
+from connector.store import addresses, books, domains, history, linked, links
 from connector.store.dialect import run_many, upsert
 from connector.store.links import IDS, rows_in
+from connector.store.marking import ChangedRow, mark_changed, with_colleagues
 from connector.store.rows import (
+    KNOWN_OBJECTS,
     ROLE,
     activity_row,
     iso,
@@ -45,21 +46,9 @@ _REMOVE_ACTIVITIES = delete(ACTIVITY).where(ACTIVITY.c.ref.in_(IDS))
 _ROLES_OF = select(RECORD.c.id).where(RECORD.c.opportunity_id.in_(IDS))  # ``bury`` passes over what is gone already
 _OPPORTUNITIES = select(RECORD.c.opportunity_id).where(RECORD.c.id.in_(IDS), RECORD.c.opportunity_id.is_not(None))
 _READ_NOW = delete(UNREAD_ROLES).where(UNREAD_ROLES.c.opportunity_id == bindparam("opportunity"))
-_ALIASES = select(RECORD.c.id).where(RECORD.c.alias_of.in_(IDS))
-_ACCOUNTS = select(RECORD.c.account_id).where(RECORD.c.id.in_(IDS), RECORD.c.account_id.is_not(None))
-_EMAILS = select(RECORD.c.email).where(RECORD.c.id.in_(IDS), RECORD.c.email.is_not(None))
 
-_WHOSE = ("email", "moved_to", "live", "account_id")  # columns that say whose activities are somebody's
 KEEP_ALIAS = frozenset({"alias_of"})
 SWEEP_CHUNK = 5000
-
-
-@dataclass(frozen=True, slots=True)
-class _Changed:
-    """A record row before (None: it is new) and after."""
-
-    before: Any
-    after: JsonObject
 
 
 def record_rows(
@@ -72,7 +61,10 @@ def record_rows(
     incoming = _newest(versions)
     if object_name in {"Lead", "Account"} and books.DOMAINS in books.around(connection):
         for new in incoming.values():
-            domains.link(new)
+            domains.link_domain(new)
+    if object_name not in KNOWN_OBJECTS and (how := books.record_links(connection).get(object_name)):
+        for new in incoming.values():
+            linked.link_record(new, how)
     old = {row.id: row for row in rows_in(connection, _RECORDS, incoming)}
     stored, seen, changed = [], [], []
     for row_id, new in incoming.items():
@@ -85,14 +77,14 @@ def record_rows(
             new["generation"] = before.generation if generation is None else generation
         stored.append(new)
         if before is None or before.live != new["live"] or not same_fact(before.fields, new["fields"]):
-            changed.append(_Changed(before, new))
+            changed.append(ChangedRow(before, new))
     upsert(connection, RECORD, stored, keep=KEEP_ALIAS)
     history.keep_rows(connection, changed, now)
     _touch(connection, _SEEN, {row.id: row.generation for row in seen}, generation)
     more: set[str] = set()
     if object_name in PEOPLE:
         more = addresses.keep_versions(connection, versions, old, {row["id"]: row for row in stored})
-    _mark(connection, object_name, changed)
+    mark_changed(connection, object_name, changed)
     found = [each.after["id"] for each in changed]
     if more := more.difference(found):  # a version that came late changes no row
         links.mark(connection, links.affected(connection, ids=more))
@@ -122,105 +114,6 @@ def _touch(connection: Connection, statement: Any, seen: dict[str, int], generat
     stale = [name for name, seen_in in seen.items() if seen_in != generation]
     for start in range(0, len(stale), links.CHUNK):
         connection.execute(statement, {"ids": stale[start : start + links.CHUNK], "seen_in": generation})
-
-
-def _mark(connection: Connection, object_name: str, changed: Sequence[_Changed]) -> None:
-    if not changed:
-        return
-    ids = [each.after["id"] for each in changed]
-    if object_name in PEOPLE:
-        people = _people_changed(connection, changed) | _accounts_of(connection, changed)
-        if any(_is_another(each) for each in changed):
-            people = _with_colleagues(connection, people, _moved_between(connection, changed))
-    elif object_name == "Account":
-        if sites := {each.before.email for each in changed if each.before is not None and each.before.email}:
-            ids = sorted(domains.accounts_meant(connection, sites) | set(ids))  # of a domain that is another's now
-        people = links.people_of_account(connection, [*ids, *sites])
-        people |= set(ids) if accounts.are_asked_for(connection) else set()
-    elif object_name == "Opportunity":
-        people = links.people_of_opportunities(connection, ids) | _people_of_roleless(connection, ids)
-        if books.around(connection):  # the people of the account that it left
-            people |= links.people_of_account(connection, sorted(_moved_between(connection, changed)))
-    else:  # a role, a campaign member: whoever it named before and names now
-        contacts = {each.after["contact_id"] for each in changed}
-        contacts |= {each.before.contact_id for each in changed if each.before is not None}
-        people = links.affected(connection, ids=contacts)
-        if object_name == ROLE:  # an opportunity may have got its first role, or lost its last
-            people |= _people_of_roleless(connection, {each.after["opportunity_id"] for each in changed})
-    links.mark(connection, people)
-
-
-def _accounts_of(connection: Connection, changed: Sequence[_Changed]) -> set[str]:
-    """The accounts that somebody came to or left, where the mapping looks at accounts as a whole."""
-    return _moved_between(connection, changed) if accounts.are_asked_for(connection) else set()
-
-
-def _moved_between(connection: Connection, changed: Sequence[_Changed]) -> set[str]:
-    found: set[str | None] = set()
-    for each in changed:
-        before = each.before.account_id if each.before is not None and each.before.live else None
-        after = each.after["account_id"] if each.after["live"] else None
-        if before != after:
-            found |= {before, after}
-    return domains.accounts_meant(connection, found)
-
-
-def _is_another(change: _Changed) -> bool:
-    """Whether other activities may be the row's now, or those of another account."""
-    before = change.before
-    return before is None or any(getattr(before, name) != change.after[name] for name in _WHOSE)
-
-
-def _with_colleagues(connection: Connection, people: set[str], accounts_too: Iterable[str] = ()) -> set[str]:
-    """Where the mapping looks at what the people of an account do: these people, and the others of their accounts."""
-    if not people | set(accounts_too) or books.COLLEAGUES not in books.around(connection):
-        return people
-    told = domains.accounts_meant(connection, links.select_ids(connection, _ACCOUNTS, people))
-    return people | links.people_of_account(connection, sorted(told | set(accounts_too)))
-
-
-def _people_of_roleless(connection: Connection, opportunities: Iterable[str]) -> set[str]:
-    """Whom opportunities concern besides those with roles, where the mapping asks for that."""
-    if not books.around(connection) & {books.ROLELESS, books.ACCOUNT_DEALS}:
-        return set()
-    return roleless.people_concerned(connection, [each for each in opportunities if each])
-
-
-def _people_changed(connection: Connection, changed: Sequence[_Changed]) -> set[str]:
-    """Those whose rows changed, those at the old and new ends of their chains, prospects that lost their person, and
-    the accounts of records whose leader changed."""
-    moved = [
-        each.after["id"]
-        for each in changed
-        if each.after["moved_to"] != (each.before.moved_to if each.before is not None else None)
-    ]
-    leaders = identity.leaders_of(connection, changed)
-    touched = {each.after["id"] for each in changed} | identity.resolve(connection, moved, leaders)
-    holders = _holders_of(connection, changed)
-    refs = {each for each in holders if ":" in each}
-    people = links.affected(connection, ids=touched | (holders - refs), prospects=refs)
-    if leaders and accounts.are_asked_for(connection):  # who follows somebody of another account counts there
-        people |= domains.accounts_meant(connection, links.select_ids(connection, _ACCOUNTS, leaders))
-    lost = [each.before for each in changed if each.before is not None and _may_lose(each)]
-    if lost or moved:
-        ids = touched | links.select_ids(connection, _ALIASES, touched)
-        emails = links.select_ids(connection, _EMAILS, ids) | {row.email for row in lost}
-        emails |= links.select_ids(connection, links.FURTHER_OF, ids)
-        people |= links.left_alone(connection, ids, emails)
-    return people
-
-
-def _holders_of(connection: Connection, changed: Sequence[_Changed]) -> set[str]:
-    """Who has an address beside their Email that is somebody's Email now, or is nobody's any more."""
-    emails = {each.after["email"] for each in changed if _is_another(each)}
-    emails |= {each.before.email for each in changed if each.before is not None}
-    return links.select_ids(connection, links.BY_ADDRESS, emails - {None})
-
-
-def _may_lose(change: _Changed) -> bool:
-    """Whether a row may no longer hold the prospects that it held."""
-    before, after = change.before, change.after
-    return bool(before.email != after["email"] or (before.live and not after["live"]))
 
 
 def record_page(connection: Connection, name: str, page: SourcePage, generation: int | None, now: datetime) -> int:
@@ -259,7 +152,7 @@ def _record_prospects(connection: Connection, page: SourcePage, gone: Sequence[s
     people = links.affected(connection, ids=ids, emails=emails, prospects=refs)
     whose = ("email", "crm_id", "deleted")
     if any(row["ref"] not in old or _differs(old[row["ref"]], row, whose) for row in changed):
-        people = _with_colleagues(connection, people)
+        people = with_colleagues(connection, people)
     links.mark(connection, people)
     return len(changed)
 
@@ -296,7 +189,7 @@ def _mark_of_activities(connection: Connection, rows: Sequence[Any]) -> None:
         emails=(row["email"] for row in rows if not row["crm_id"] and not row["prospect"]),
         prospects=(row["prospect"] for row in rows),
     )
-    links.mark(connection, _with_colleagues(connection, people))
+    links.mark(connection, with_colleagues(connection, people))
 
 
 def _remove_activities(connection: Connection, refs: Sequence[str]) -> int:
@@ -344,12 +237,12 @@ def bury(connection: Connection, object_name: str, ids: Iterable[str], now: date
     changed = []
     for row in rows_in(connection, _RECORDS, ids):
         if row.live and row.object == object_name:
-            changed.append(_Changed(row, {**row._mapping, "live": False}))
+            changed.append(ChangedRow(row, {**row._mapping, "live": False}))
     for start in range(0, len(changed), links.CHUNK):
         chunk = changed[start : start + links.CHUNK]
         connection.execute(_BURY, {"ids": [each.after["id"] for each in chunk]})
     history.keep_rows(connection, changed, now)
-    _mark(connection, object_name, changed)
+    mark_changed(connection, object_name, changed)
     return len(changed)
 
 

@@ -11,6 +11,7 @@ from connector.base.facts import PEOPLE, Activity, Direction, Prospect, Row
 from connector.base.json import Json, JsonMap, JsonObject
 
 ROLE = "OpportunityContactRole"
+KNOWN_OBJECTS = (*PEOPLE, "Account", "Opportunity", ROLE)  # whose links stand in fields of their own; see ``linked.py``
 # Columns that move with every write, ours too: a row that differs in these alone is the same fact.
 ECHO = frozenset({"SystemModstamp", "LastModifiedDate", "LastModifiedById"})
 # Columns that say whose a record is. Never folded in by us: their change must be seen coming from Salesforce.
@@ -89,7 +90,7 @@ def address(email: Any) -> str | None:
 
 def record_row(object_name: str, row: Row, generation: int) -> JsonObject:
     """A Salesforce record as a ``record`` row. ``alias_of`` is found afterwards (``connector.store.identity``)."""
-    is_person = object_name in PEOPLE
+    is_person, told = object_name in PEOPLE, row if object_name in KNOWN_OBJECTS else {}
     moved_to = _moved_to(row) if is_person else None
     is_gone = bool(row.get("IsDeleted") or row.get("MasterRecordId") or (is_person and row.get("IsConverted")))
     return {
@@ -102,9 +103,9 @@ def record_row(object_name: str, row: Row, generation: int) -> JsonObject:
         "email": address(row.get("Email")) if is_person else None,
         "moved_to": moved_to,
         "alias_of": None,
-        "account_id": row.get("AccountId") or None,
-        "contact_id": None if is_person else row.get("ContactId") or row.get("LeadId") or None,
-        "opportunity_id": row.get("OpportunityId") or None,
+        "account_id": told.get("AccountId") or None,
+        "contact_id": None if is_person else told.get("ContactId") or None,
+        "opportunity_id": told.get("OpportunityId") or None,
     }
 
 

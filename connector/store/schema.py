@@ -44,7 +44,7 @@ class StoredRecord(SQLModel, table=True):
     moved_to: str | None = Field(sa_type=Plain)  # people only: MasterRecordId, or ConvertedContactId
     alias_of: str | None = Field(sa_type=Plain)  # end of the chain of moved_to, which may not have been read yet
     account_id: str | None = Field(sa_type=Plain)
-    contact_id: str | None = Field(sa_type=Plain)  # of a role: the contact; of a campaign member: contact or lead
+    contact_id: str | None = Field(sa_type=Plain)  # of a role: the contact; of others see ``linked.py``
     opportunity_id: str | None = Field(sa_type=Plain)  # of a role
 
 

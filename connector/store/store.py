@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from types import MappingProxyType
 
 from sqlalchemy import and_, func, not_, select, update
 
 from connector.base.facts import Activity, Person, Row, SourcePage
 from connector.base.json import JsonMap, JsonObject
-from connector.lifecycle.model import Identity
+from connector.lifecycle.model import Identity, RecordLink
 from connector.store import (
     accounts,
     addresses,
@@ -21,6 +22,7 @@ from connector.store import (
     domains,
     identity,
     journal,
+    linked,
     links,
     people,
     reading,
@@ -282,15 +284,18 @@ class Store(Answering):
         around: frozenset[str] = frozenset(),
         rolls_up: bool = False,
         joins: Identity = NO_JOINS,
+        records: Mapping[str, RecordLink] = MappingProxyType({}),
     ) -> None:
         """The mapping in force from now on. Its text is kept, so that log entries stay readable. ``around``: what of
         people's accounts it looks at (``books.AROUND``). ``rolls_up``: it looks at accounts themselves, which are
-        marked. ``joins``: how it joins records by e-mail; whom a change of that concerns is marked."""
+        marked. ``joins``: how it joins records by e-mail; whom a change of that concerns is marked. ``records``: how it
+        links those of other objects to people."""
         with self._write() as connection:
-            domains.link_all(connection, asked=books.DOMAINS in around)
+            domains.link_by_domain(connection, asked=books.DOMAINS in around)
             books.set_setting(connection, "around", " ".join(sorted(around)))
             accounts.ask_for(connection, asked=rolls_up)
             addresses.read_fields(connection, joins)
+            linked.link_records(connection, records)
             identity.join_records(connection, joins)
             books.set_mapping(connection, version, text, self._clock.now())
 

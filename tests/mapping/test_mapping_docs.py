@@ -118,6 +118,7 @@ def test_the_contents_list_every_part_with_its_numbers():
 EVERYTHING = """
 score: {from: {prospect: score}}
 fit: {from: {prospect: fit}}
+records: {Subscription__c: {person: Contact__c}}
 thresholds: {sales_ready: {at: 71}}
 conditions: {hot: {email: present}}
 handoff: [{name: to sales, when: {email: present}}]
@@ -128,7 +129,7 @@ statuses: [{name: New, set_by: people}, {name: Open, set_by: people}]
 """
 FILTERS = [
     (name, key, spec)
-    for name in ("activity", "opportunity")
+    for name in ("activity", "opportunity", "record")
     for key, spec in next(b for b in blocks() if b.name == name).keys.items()
 ]
 
@@ -157,8 +158,8 @@ def test_the_example_of_every_comparison_loads(key):
 @pytest.mark.parametrize(("name", "key", "spec"), [each for each in FILTERS if each[2].example])
 def test_the_example_of_every_filter_loads(name, key, spec):
     assert spec.example.startswith(f"{key}:")
-    kind = "kind: call, " if name == "activity" and key != "kind" else ""
-    read_and_not_passed_over(key, spec.example, f"{{{name}: {{{kind}%s}}}}")
+    besides = {"activity": "kind: call, " if key != "kind" else "", "record": "of: Subscription__c, "}.get(name, "")
+    read_and_not_passed_over(key, spec.example, f"{{{name}: {{{besides}%s}}}}")
 
 
 def test_a_sentence_that_is_not_so_fails():

@@ -4,7 +4,7 @@ import pytest
 
 from connector.commands.explain import explain_past
 from connector.mapping import loads
-from connector.store.domains import link
+from connector.store.domains import link_domain
 from connector.store.rows import dumps
 
 MAPPING = """
@@ -114,7 +114,7 @@ def test_a_lead_counts_for_the_stage_of_its_account(steel):
 )
 def test_the_domain_of_a_website_is_its_host_without_www(website, domain):
     row = {"object": "Account", "fields": dumps({"Website": website}), "email": None}
-    link(row)
+    link_domain(row)
     assert row["email"] == domain
 
 

@@ -83,6 +83,7 @@ class Scene:
     records: int = 0
     prospect: dict[str, Any] | None = None
     deals: set[str] = field(default_factory=set)
+    linked: set[tuple[str, str]] = field(default_factory=set)
     has_begun: bool = False
 
     def __post_init__(self):
@@ -126,6 +127,8 @@ class Scene:
             self.org.put(self.object, {"Id": self.id, **changes})
         if "opportunities" in step:
             self.has_deals(as_list(step["opportunities"], "state"))
+        if "records" in step:
+            self.has_records(as_list(step["records"], "of"))
         if "prospect" in step or self.object == "Prospect":
             self.told(step.get("prospect", {}), changes)
         for spec in as_list(step.get("activities", []), "kind"):
@@ -209,6 +212,21 @@ class Scene:
         for gone in self.deals - there:
             self.org.remove("OpportunityContactRole", gone, hard=True)
         self.deals = there
+
+    def has_records(self, records: list[dict[str, Any]]) -> None:
+        """Of other objects, each linked by every way that the mapping knows: the first that is filled counts."""
+        there = set()
+        for number, spec in enumerate(records, 1):
+            link, key = self.mapping.model.records[spec["of"]], f"a00{number:012d}AAA"
+            ways = {link.person: self.id, link.email: EMAIL, link.account: ACCOUNT}
+            then = sf_time(self.clock.now() - span(spec.get("ago", "1d")))
+            fields = {name: plain(value) for name, value in spec.get("fields", {}).items()}
+            row = {name: value for name, value in ways.items() if name} | {link.dated_by: then, "CreatedDate": then}
+            self.org.put(spec["of"], {"Id": key, "Name": "one"} | row | fields)
+            there.add((spec["of"], key))
+        for gone in self.linked - there:
+            self.org.remove(*gone)
+        self.linked = there
 
     def told(self, attributes: Mapping[str, Any], more: Mapping[str, Any]) -> None:
         """What the marketing system says of the person."""
