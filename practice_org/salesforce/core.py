@@ -121,13 +121,16 @@ class OrgCore:
             self._numbers[id18[:3]] = number
         return id18
 
+    def counters(self) -> Statement:
+        """Keeps which ids were given."""
+        return self.db.set_meta("numbers", json.dumps(self._numbers))
+
     def commit(self, spec: ObjectSpec, statements: list[Statement]) -> None:
         """One transaction; later, when commits are late."""
         late = self.faults.take("late_commits") if statements else None
         due = self.clock.now() + timedelta(seconds=late.values.get("seconds", 60)) if late else None
-        counters = self.db.set_meta("numbers", json.dumps(self._numbers))
         try:
-            self.db.write([*statements, counters], due=due)
+            self.db.write([*statements, self.counters()], due=due)
         except sqlite3.IntegrityError as error:
             raise Problem(400, "DUPLICATE_VALUE", f"duplicate id in {spec.name}: {error}", ()) from error
         if self._metadata.pop(spec.name, None) is not None:

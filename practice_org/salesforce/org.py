@@ -19,7 +19,7 @@ from practice_org.salesforce.jobs import Job, Open
 from practice_org.salesforce.problems import no_such_field
 from practice_org.salesforce.schema import Value
 from practice_org.salesforce.soql import run as soql_run
-from practice_org.salesforce.writing import dml, removal
+from practice_org.salesforce.writing import dml, relations, removal
 
 
 class PracticeOrg(OrgCore):
@@ -32,6 +32,7 @@ class PracticeOrg(OrgCore):
         self.deployments: dict[str, dict[str, Any]] = {}  # of metadata, as they ended
         if not self.db.read("SELECT Id FROM Organization"):
             founding.found(self)
+        relations.restore(self)
         self.organization_id = str(self.db.read("SELECT Id FROM Organization")[0][0])
         queue = self.db.read("SELECT Id FROM \"Group\" WHERE DeveloperName = 'Inbound_Leads'")
         self.assignment["Lead"] = str(queue[0][0])
@@ -73,6 +74,10 @@ class PracticeOrg(OrgCore):
         return removal.convert_lead(
             self, lead_id, opportunity=opportunity, account_id=account_id, contact_id=contact_id
         )
+
+    def share_activities(self, *, on: bool = True) -> None:
+        """Shared activities: a task or event with several people. Off in a new org."""
+        relations.share(self, on=on)
 
     def rows(self, text: str, *, all_rows: bool = False) -> list[dict[str, Any]]:
         """The records of a SOQL query, all of them, without their ``attributes`` at the top level."""

@@ -1,6 +1,7 @@
 """Objects and their fields: the standard ones from ``schema/*.csv``, custom ones by configuration.
 
-``schema/objects.csv``: flags c createable, u updateable, d deletable, z undeletable, m mergeable, r replicateable;
+``schema/objects.csv``: flags c createable, u updateable, d deletable, z undeletable, m mergeable, r replicateable,
+v a view of another object's rows (:data:`VIEWS`);
 cascades name the child references whose rows are deleted together with the parent.
 ``schema/<Object>.csv``: size is a length, ``precision.scale`` or the digits of an int; flags n nillable, c createable,
 u updateable, d defaulted on create, r restricted picklist, i indexed; ``of`` lists picklist values (``*`` default,
@@ -46,6 +47,19 @@ ADDRESS_PARTS = (
     ("Longitude", "double", "18.15", ""),
     ("GeocodeAccuracy", "picklist", "40", "@accuracy"),
 )
+_WHOS = (
+    "SELECT {audit}, Id, IsDeleted, AccountId, RelationId, {activity}, "
+    "CASE SUBSTR(RelationId, 1, 3) WHEN '003' THEN 'Contact' ELSE 'Lead' END AS Type "
+    "FROM {table} WHERE SUBSTR(RelationId, 1, 3) IN ('003', '00Q') AND {where}"
+)
+_STAMPS = ", ".join(name for name, *_ in _AUDIT)
+VIEWS = {
+    "TaskWhoRelation": _WHOS.format(audit=_STAMPS, activity="TaskId", table="TaskRelation", where="IsWhat = 0"),
+    "EventWhoRelation": _WHOS.format(
+        audit=_STAMPS, activity="EventId", table="EventRelation", where="IsParent = 1 AND IsWhat = 0"
+    ),
+}
+SHARED_ACTIVITIES = ("TaskRelation", "TaskWhoRelation", "EventWhoRelation")  # there only with that feature
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +120,10 @@ class ObjectSpec:
     @property
     def custom(self) -> bool:
         return self.name.endswith("__c")
+
+    @property
+    def view(self) -> bool:
+        return "v" in self.flags
 
     def find(self, name: str) -> FieldSpec | None:
         return self.fields.get(name.lower())
@@ -220,6 +238,14 @@ class Schema:
 
     def __init__(self) -> None:
         self.objects = {spec.name.lower(): replace(spec, fields=dict(spec.fields)) for spec in _standard()}
+        self._off: dict[str, ObjectSpec] = {}
+
+    def offer(self, names: Iterable[str], *, on: bool) -> None:
+        """Objects of a feature that is switched on or off: without it no API knows them."""
+        source, target = (self._off, self.objects) if on else (self.objects, self._off)
+        for name in names:
+            if spec := source.pop(name.lower(), None):
+                target[name.lower()] = spec
 
     def find(self, name: str) -> ObjectSpec | None:
         return self.objects.get(name.lower())

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from practice_org.clock import Clock
-from practice_org.salesforce.schema import FieldSpec, ObjectSpec
+from practice_org.salesforce.schema import VIEWS, FieldSpec, ObjectSpec
 
 Statement = tuple[str, Sequence[Sequence[Any]]]
 _AFFINITY = {"boolean": "INTEGER", "int": "INTEGER", "double": "REAL", "currency": "REAL", "percent": "REAL"}
@@ -57,6 +57,10 @@ class Storage:
 
     def table(self, spec: ObjectSpec) -> None:
         """The table of an object, made, or given the columns it lacks."""
+        if spec.view:
+            with self.lock:
+                self.connection.execute(f"CREATE VIEW IF NOT EXISTS {quoted(spec.name)} AS {VIEWS[spec.name]}")
+            return
         with self.lock:
             have = {row[1].lower() for row in self.connection.execute(f"PRAGMA table_info({quoted(spec.name)})")}
             stored = [field for field in spec.fields.values() if field.type != "address"]

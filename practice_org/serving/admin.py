@@ -7,6 +7,7 @@
 ``POST /practice/merge``        ``{"object", "winner", "losers"}``
 ``POST /practice/convert``      ``{"lead", "opportunity"?}``
 ``POST /practice/sessions``     ends every session
+``POST /practice/shared``       ``{"on"?}``: shared activities, off in a new org
 ``POST /practice/access``       ``{"object", "field", "visible"?, "updateable"?}``: field-level security
 """
 
@@ -71,6 +72,11 @@ def _access(org: PracticeOrg, body: Body) -> Any:
     return None
 
 
+def _shared(org: PracticeOrg, body: Body) -> Any:
+    org.share_activities(on=bool(body.get("on", True)))
+    return None
+
+
 _PATHS: dict[tuple[str, str], Callable[[PracticeOrg, Body], Any]] = {
     ("GET", "calls"): _calls,
     ("DELETE", "calls"): _reset,
@@ -82,6 +88,7 @@ _PATHS: dict[tuple[str, str], Callable[[PracticeOrg, Body], Any]] = {
     ("POST", "convert"): _convert,
     ("POST", "sessions"): _sessions,
     ("POST", "access"): _access,
+    ("POST", "shared"): _shared,
 }
 
 

@@ -15,8 +15,7 @@ from practice_org.salesforce.schema import FieldSpec, ObjectSpec
 from practice_org.salesforce.soql import run as soql_run
 from practice_org.salesforce.storage import quoted
 from practice_org.salesforce.writing import dml, removal
-from practice_org.salesforce.writing.automation import Row
-from practice_org.salesforce.writing.results import Options, RowResult
+from practice_org.salesforce.writing.results import Options, Row, RowResult
 
 _SAYS_WHAT_IT_DID = 46  # the version since which an upsert that changes a record answers with a body
 

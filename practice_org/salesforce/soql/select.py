@@ -64,7 +64,7 @@ def child_relationship(child: ObjectSpec, reference: FieldSpec, parent: ObjectSp
     plural = child.plural.replace(" ", "")
     if reference.custom or child.custom:
         return plural.replace("_", "") + "__r"
-    if reference.name in (f"{parent.name}Id", "WhoId", "WhatId"):
+    if reference.name in (f"{parent.name}Id", "WhoId", "WhatId", "RelationId"):
         return plural
     if reference.name == "ParentId" and child is parent:
         return f"Child{plural}"

@@ -6,30 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from practice_org.salesforce import values
 from practice_org.salesforce.core import OrgCore
 from practice_org.salesforce.schema import ObjectSpec
 from practice_org.salesforce.storage import Statement, quoted
-
-Row = dict[str, Any]
-
-
-@dataclass(slots=True)
-class Written:
-    """One row of a transaction: ``old`` is None on create; ``new`` holds the values that are written."""
-
-    id: str
-    old: Row | None
-    new: Row
-
-    def now(self, name: str) -> Any:
-        return self.new[name] if name in self.new else (self.old or {}).get(name)
-
-    def changed(self, name: str) -> bool:
-        return name in self.new and (self.old is None or self.old.get(name) != self.new[name])
+from practice_org.salesforce.writing import relations
+from practice_org.salesforce.writing.results import Written
 
 
 def _person(org: OrgCore, row: Written, stamp: str) -> None:
@@ -146,6 +129,10 @@ _BEFORE: dict[str, Callable[[OrgCore, Written, str], None]] = {
     "Event": _event,
     "Case": _case,
     "CampaignMember": _member,
+    "TaskRelation": relations.relation,
+    "EventRelation": relations.relation,
+    "EmailMessageRelation": relations.relation,
+    "EmailMessage": relations.email,
 }
 _HISTORY = ("StageName", "Amount", "ExpectedRevenue", "CloseDate", "Probability", "ForecastCategory")
 _TRACKED = ("StageName", "Amount", "CloseDate", "Probability")
@@ -163,7 +150,7 @@ def after(org: OrgCore, spec: ObjectSpec, rows: Sequence[Written], stamp: str) -
         return _history(org, rows, stamp)
     if spec.name == "OpportunityContactRole":
         return _one_primary(rows, stamp)
-    return []
+    return relations.after(org, spec, rows, stamp)
 
 
 def _history(org: OrgCore, rows: Sequence[Written], stamp: str) -> list[Statement]:

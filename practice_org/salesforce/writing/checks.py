@@ -11,8 +11,7 @@ from practice_org.salesforce.core import OrgCore
 from practice_org.salesforce.problems import Problem, Problems, no_such_field, not_found
 from practice_org.salesforce.schema import FieldSpec, ObjectSpec
 from practice_org.salesforce.storage import quoted
-from practice_org.salesforce.writing.automation import Row, Written
-from practice_org.salesforce.writing.results import Options
+from practice_org.salesforce.writing.results import Options, Row, Written
 
 
 def created(org: OrgCore, spec: ObjectSpec, row: Written) -> None:

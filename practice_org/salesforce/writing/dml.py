@@ -17,8 +17,7 @@ from practice_org.salesforce.problems import Problem, each, no_such_field, rolle
 from practice_org.salesforce.schema import FieldSpec, ObjectSpec
 from practice_org.salesforce.storage import Statement, quoted
 from practice_org.salesforce.writing import automation, checks
-from practice_org.salesforce.writing.automation import Row, Written
-from practice_org.salesforce.writing.results import Options, RowResult
+from practice_org.salesforce.writing.results import Options, Row, RowResult, Written
 
 
 def add(org: OrgCore, object_name: str, rows: Sequence[Mapping[str, Any]], *, at: datetime | None = None) -> list[str]:

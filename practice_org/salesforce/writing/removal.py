@@ -10,11 +10,14 @@ from practice_org.salesforce.core import OrgCore
 from practice_org.salesforce.problems import Problem
 from practice_org.salesforce.schema import ObjectSpec
 from practice_org.salesforce.storage import Statement, quoted
-from practice_org.salesforce.writing import dml
+from practice_org.salesforce.writing import dml, relations
 from practice_org.salesforce.writing.results import RowResult
 
-# A removed contact role is gone at once: neither query nor queryAll shows it again.
-_NO_BIN = frozenset({"OpportunityContactRole", "GroupMember", "CampaignMemberStatus", "AccountContactRelation"})
+# A removed contact role, or relation of an activity, is gone at once: neither query nor queryAll shows it again.
+_NO_BIN = frozenset((
+    "OpportunityContactRole", "GroupMember", "CampaignMemberStatus", "AccountContactRelation",
+    "TaskRelation", "EventRelation", "EmailMessageRelation",
+))  # fmt: skip
 _MARK = "UPDATE {table} SET IsDeleted = 1, SystemModstamp = ?, LastModifiedDate = ? WHERE Id = ?"
 _LOG = "INSERT OR REPLACE INTO _deleted VALUES (?, ?, ?, ?)"
 
@@ -45,6 +48,7 @@ def delete(
         result.id = found
         if hard or spec.name in _NO_BIN:
             statements.append((f"DELETE FROM {quoted(spec.name)} WHERE Id = ?", [(found,)]))
+            statements += relations.removed(org, spec, row, stamp)
         else:
             statements.append((_MARK.format(table=quoted(spec.name)), [(stamp, stamp, found)]))
             statements += _cascade(org, spec, found, found, stamp)
@@ -57,7 +61,9 @@ def delete(
 def _cascade(org: OrgCore, spec: ObjectSpec, parent: str, root: str, stamp: str) -> list[Statement]:
     statements: list[Statement] = []
     for child_name, field_name in spec.cascades:
-        child = org.schema.get(child_name)
+        child = org.schema.find(child_name)
+        if child is None:  # of a feature that is off
+            continue
         sql = f"SELECT Id FROM {quoted(child.name)} WHERE {quoted(field_name)} = ? AND IsDeleted = 0"
         found = [row[0] for row in org.db.read(sql, (parent,))]
         if not found:
@@ -98,7 +104,7 @@ def merge(org: OrgCore, spec: ObjectSpec, winner: str, losers: Sequence[str]) ->
         raise Problem(400, "INVALID_CROSS_REFERENCE_KEY", "every record of a merge must exist and not be deleted", ())
     statements: list[Statement] = []
     for child, reference in org.schema.children(spec.name):
-        if reference.name != "MasterRecordId":
+        if reference.name != "MasterRecordId" and not child.view:
             column = quoted(reference.name)
             sql = f"UPDATE {quoted(child.name)} SET {column} = ? WHERE {column} = ?"
             statements.append((sql, [(winner, one) for one in losers]))
@@ -158,6 +164,10 @@ def convert_lead(
         dml.change(org, "Lead", [{"Id": found, "Status": status, "IsUnreadByOwner": False, **changes}])
         moves: list[Statement] = [
             (f"UPDATE {table} SET WhoId = ? WHERE WhoId = ?", [(contact_id, found)]) for table in ("Task", "Event")
+        ]
+        moves += [
+            (f"UPDATE {table} SET RelationId = ? WHERE RelationId = ?", [(contact_id, found)])
+            for table in ("TaskRelation", "EventRelation", "EmailMessageRelation")
         ]
         moves.append(("UPDATE CampaignMember SET ContactId = ? WHERE LeadId = ?", [(contact_id, found)]))
         org.commit(lead_spec, moves)

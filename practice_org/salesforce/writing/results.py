@@ -1,12 +1,15 @@
-"""How a write is asked for, and what came of one row."""
+"""How a write is asked for, what is written of one row, and what came of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from practice_org.salesforce.problems import Problem
+
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +33,18 @@ class RowResult:
     @property
     def success(self) -> bool:
         return not self.problems
+
+
+@dataclass(slots=True)
+class Written:
+    """One row of a transaction: ``old`` is None on create; ``new`` holds the values that are written."""
+
+    id: str
+    old: Row | None
+    new: Row
+
+    def now(self, name: str) -> Any:
+        return self.new[name] if name in self.new else (self.old or {}).get(name)
+
+    def changed(self, name: str) -> bool:
+        return name in self.new and (self.old is None or self.old.get(name) != self.new[name])
