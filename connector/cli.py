@@ -10,19 +10,16 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
 from connector import __version__
 from connector.base.errors import ConfigurationError, ConnectorError
 from connector.commands import screen
-
-if TYPE_CHECKING:
-    from connector.base.settings import Settings
+from connector.commands.options import AsJson, Options, date_of, settings_of
 
 app = typer.Typer(
     name="connector",
@@ -33,7 +30,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Sample = Literal["small", "large"]
 Form = Literal["text", "json", "github"]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing anywhere.")]
@@ -51,12 +47,6 @@ class System(StrEnum):
     PARDOT = "pardot"
     MARKETO = "marketo"
     HUBSPOT = "hubspot"
-
-
-class Options:
-    """What the options before the command say."""
-
-    debug = False
 
 
 def commands() -> list[str]:
@@ -110,19 +100,6 @@ def options(
     if version:
         typer.echo(__version__)
         raise typer.Exit
-
-
-def settings_of(**overrides: Any) -> Settings:
-    """Settings with logging set up by them; an override that is None does not count."""
-    import structlog
-
-    from connector.base import logs, settings
-
-    found = settings.load_settings(**{name: value for name, value in overrides.items() if value is not None})
-    logs.configure(found.log_format, "DEBUG" if Options.debug else found.log_level)
-    for stranger in settings.strangers():
-        structlog.get_logger(__name__).warning(stranger)
-    return found
 
 
 @app.command()
@@ -269,7 +246,7 @@ def backfill(
     from connector.wiring import open_pipeline
 
     settings = settings_of(max_changes=max_changes)
-    scope = Scope(_date(since), object_name, tuple(ids or ()), tuple(sources or ()))
+    scope = Scope(date_of(since), object_name, tuple(ids or ()), tuple(sources or ()))
     stop = Stop()
     with listing(dry_run, list_all, csv_file) as people:
         with (
@@ -361,7 +338,7 @@ def explain_command(
     from connector.commands import explain_text
     from connector.commands.explain import explain_people
 
-    explain_text.explanations(explain_people(settings_of(), person, _date(at)), as_json=as_json)
+    explain_text.explanations(explain_people(settings_of(), person, date_of(at)), as_json=as_json)
 
 
 @app.command()
@@ -388,13 +365,3 @@ def backup(
 
     made = run_backup(settings_of(), file)
     screen.document(made, as_json=as_json, text=f"wrote {made['file']}; CONNECTOR_STATE={made['file']} goes on from it")
-
-
-def _date(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigurationError(f"{text!r} is not a date", "write it like 2026-01-31") from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

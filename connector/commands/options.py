@@ -1,0 +1,45 @@
+"""What every command takes: options that mean the same everywhere, and settings with logging set up by them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from connector.base.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from connector.base.settings import Settings
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+
+
+class Options:
+    """What the options before the command say."""
+
+    debug = False
+
+
+def settings_of(**overrides: Any) -> Settings:
+    """Settings with logging set up by them; an override that is None does not count."""
+    import structlog
+
+    from connector.base import logs, settings
+
+    found = settings.load_settings(**{name: value for name, value in overrides.items() if value is not None})
+    logs.configure(found.log_format, "DEBUG" if Options.debug else found.log_level)
+    for stranger in settings.strangers():
+        structlog.get_logger(__name__).warning(stranger)
+    return found
+
+
+def date_of(text: str | None) -> datetime | None:
+    """A date or time that somebody wrote. Raises ConfigurationError."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(f"{text!r} is not a date", "write it like 2026-01-31") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
