@@ -30,7 +30,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from connector.base.errors import ConnectorError, Refused
-from connector.base.facts import Row, SourcePage
+from connector.base.facts import PEOPLE, Row, SourcePage
 from connector.base.json import JsonMap
 from connector.base.ports import (
     Answers,
@@ -55,7 +55,7 @@ ROLES_PER_QUERY = 300  # opportunities whose roles one query re-reads: a page ha
 QUERIES_AT_ONCE = 5
 POLL_PAGE = 2000  # rows
 ROLES = "OpportunityContactRole"
-NOT_WRITTEN = frozenset({"Opportunity", ROLES, "Task", "Event", "CampaignMember"})
+WRITTEN = frozenset({*PEOPLE, "Account"})
 ALWAYS = ("Id", "SystemModstamp", "IsDeleted")
 
 
@@ -270,7 +270,7 @@ def _store_page(store: Store, each: PolledObject, rows: Sequence[Row], cursor: O
 def _is_spare(name: str, before: JsonMap | None, cursor: ObjectCursor) -> bool:
     """Whether the rest can go on where this object cannot be read: it is known from before, with all of its fields, and
     nothing is written to it. Whom we write to must be read first, or what people set there would be overwritten."""
-    return name in NOT_WRITTEN and before is not None and bool(before["through"]) and before["fields"] == cursor.fields
+    return name not in WRITTEN and before is not None and bool(before["through"]) and before["fields"] == cursor.fields
 
 
 def _deleted_reads(cursors: Mapping[str, ObjectCursor], now: datetime) -> list[DeletedSince]:

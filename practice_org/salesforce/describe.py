@@ -103,7 +103,7 @@ def _field(org: OrgCore, spec: ObjectSpec, found: FieldSpec) -> dict[str, Any]:
 
 
 def _name_field(spec: ObjectSpec) -> str | None:
-    own = {"Case": "CaseNumber", "Task": "Subject", "Event": "Subject"}.get(spec.name, "Name")
+    own = {"Case": "CaseNumber", "Order": "OrderNumber", "Task": "Subject", "Event": "Subject"}.get(spec.name, "Name")
     return own if spec.find(own) else None
 
 

@@ -164,3 +164,12 @@ def test_the_past_is_put_together_with_the_records_of_then(place):
     with open_past(place.store, [ada], then) as (past, _):
         (person,) = past.facts_of([ada])
     assert [each.row["Status__c"] for each in person.records] == ["Active"]
+
+
+def test_an_object_that_is_hidden_later_stays_as_it_was_and_is_told(place):
+    ada = place.contact()
+    subscribe(place, ada)
+    place.cycle()
+    place.org.hidden.add("Subscription__c")
+    report = place.cycle()
+    assert (list(report.unread), report.exit_code, place.stage(ada)) == (["Subscription__c"], 3, "Subscriber")

@@ -109,6 +109,17 @@ def _case(org: OrgCore, row: Written, stamp: str) -> None:
             row.new.setdefault("ClosedDate", stamp)
 
 
+def _order(org: OrgCore, row: Written, stamp: str) -> None:
+    if row.old is None and not row.new.get("OrderNumber"):
+        row.new["OrderNumber"] = f"{100 + org.number('OrderNumber'):08d}"
+    if row.old is None:
+        row.new.setdefault("TotalAmount", 0)  # of its products, which are not offered: loaded data may bring it
+    if row.changed("Status"):
+        row.new["StatusCode"] = "Activated" if row.new["Status"] == "Activated" else "Draft"
+        if row.new["Status"] == "Activated":
+            row.new.setdefault("ActivatedDate", stamp)
+
+
 def _member(org: OrgCore, row: Written, stamp: str) -> None:
     if row.changed("Status") and row.new["Status"] == "Responded":
         row.new["HasResponded"] = 1
@@ -128,6 +139,7 @@ _BEFORE: dict[str, Callable[[OrgCore, Written, str], None]] = {
     "Task": _task,
     "Event": _event,
     "Case": _case,
+    "Order": _order,
     "CampaignMember": _member,
     "TaskRelation": relations.relation,
     "EventRelation": relations.relation,
