@@ -10,7 +10,7 @@ from typing import Any
 
 from connector.base.errors import Refused, Transient
 from connector.base.facts import Outcome, RecordChange, Result, Row, SourcePage
-from connector.base.ports import Answers, Deleted, DeletedSince, LocatorExpired, Page, Read
+from connector.base.ports import Answers, Deleted, DeletedSince, LocatorExpired, Page, Read, Updated, UpdatedSince
 
 SIGNED_IN = "005000000000001AAA"  # the user
 SOMEBODY = "005000000000002AAA"  # whoever else changes rows
@@ -61,7 +61,7 @@ class FakeSalesforce:
 
     # -- the port
 
-    def read(self, reads: Sequence[Read], deleted: Sequence[DeletedSince] = ()) -> Answers:
+    def read(self, reads: Sequence[Read], windows: Sequence[DeletedSince | UpdatedSince] = ()) -> Answers:
         self._call("composite")
         apart = {each.name: self._hides(each.name) for each in reads if each.alone and each.name in self.hidden}
         if hidden := next((each.name for each in reads if each.name in self.hidden - apart.keys()), None):
@@ -73,10 +73,11 @@ class FakeSalesforce:
                 complete=True,
                 covered_until=min(each.end, self.now),
             )
-            for each in deleted
-            if each.name not in apart
+            for each in windows
+            if isinstance(each, DeletedSince) and each.name not in apart
         }
-        return Answers(pages, gone, self.now, apart)
+        updated = {each.name: self._updated(each) for each in windows if isinstance(each, UpdatedSince)}
+        return Answers(pages, gone, self.now, apart, updated)
 
     def more(self, locator: str) -> Page:
         self._call("query_more")
@@ -130,6 +131,18 @@ class FakeSalesforce:
         self._calls[kind] += 1
         if self.fail(kind):
             raise Transient("the fake org fails as it was told to")
+
+    def _updated(self, window: UpdatedSince) -> Updated:
+        if window.object in self.hidden:
+            return Updated(some=True, covered_until=window.start)
+        stamps: dict[bool, list[datetime]] = {True: [], False: []}  # of what is committed, and of what is not yet
+        for row in self.rows.get(window.object, {}).values():
+            is_there = self.visible_from.get(row["Id"], self.now) <= self.now
+            if not row["IsDeleted"]:
+                stamps[is_there].append(datetime.fromisoformat(row["SystemModstamp"]))
+        end = min(window.end, self.now)
+        some = any(window.start.replace(microsecond=0) <= each <= end for each in stamps[True])
+        return Updated(some, min([end, *stamps[False]]))
 
     def _answer(self, read: Read) -> Page:
         if "COUNT()" in read.soql:

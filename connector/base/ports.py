@@ -39,6 +39,24 @@ class DeletedSince:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdatedSince:
+    """One getUpdated read: whether rows of an object changed at all. It is no query, of which a request takes few."""
+
+    name: str
+    object: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """Whether rows changed in the asked window, or that cannot be known; up to when that is certain."""
+
+    some: bool
+    covered_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Rows of one page. ``next`` continues by locator (None: complete). ``server_time`` is the answer's Date header.
     ``total`` is how many rows the whole query has."""
@@ -68,6 +86,7 @@ class Answers:
     deleted: Mapping[str, Deleted]
     server_time: datetime
     refused: Mapping[str, Refused] = field(default_factory=dict)
+    updated: Mapping[str, Updated] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +94,9 @@ class PolledObject:
     """A Salesforce object to poll. ``fields`` beyond Id, SystemModstamp and IsDeleted; ``to_activity`` for objects
     whose rows are activities rather than records (Task, Event); ``also`` for records that tell of an activity besides.
     ``optional`` fields are read where the org has them, ``absent`` ones no longer; an object that ``may_lack`` is left
-    out where the user cannot see it. ``refresh``: all of it is read again so often, for what changes without it."""
+    out where the user cannot see it. ``refresh``: all of it is read again so often, for what changes without it.
+    ``can_wait``: it may be asked whether it changed at all before it is read. ``logs_deletions``: getDeleted knows it.
+    """
 
     name: str
     fields: tuple[str, ...]
@@ -85,13 +106,16 @@ class PolledObject:
     absent: frozenset[str] = frozenset()
     may_lack: bool = False
     refresh: timedelta | None = None
+    can_wait: bool = False
+    logs_deletions: bool = True
 
 
 class Salesforce(Protocol):
     """Errors: Refused, LimitReached, Transient (see ``connector.base.errors``); never a third-party exception."""
 
-    def read(self, reads: Sequence[Read], deleted: Sequence[DeletedSince] = ()) -> Answers:
-        """First pages of all reads in as few Composite requests as Salesforce allows (5 queries a request)."""
+    def read(self, reads: Sequence[Read], windows: Sequence[DeletedSince | UpdatedSince] = ()) -> Answers:
+        """First pages of all reads in as few Composite requests as Salesforce allows (5 queries a request), and what
+        was deleted or updated in some windows."""
         ...
 
     def more(self, locator: str) -> Page:

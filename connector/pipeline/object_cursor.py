@@ -18,7 +18,8 @@ class ObjectCursor:
     began; ``at``: SystemModstamp and Id that it reached. ``deleted_through``: up to when its deletions are known.
     ``full_at``: when all of it was read last, and ``full_rows`` how many rows that were. ``unseen``: how many rows it
     no longer showed although nothing tells that they were deleted, ``unseen_since`` when; ``believed``: somebody said
-    that what the full read under way does not see is gone."""
+    that what the full read under way does not see is gone. ``quiet_until``: up to when nothing of it changed, or what
+    did was read."""
 
     fields: list[str]
     full: bool = True
@@ -32,6 +33,7 @@ class ObjectCursor:
     unseen: int = 0
     unseen_since: datetime | None = None
     believed: bool = False
+    quiet_until: datetime | None = None
 
     def as_json(self) -> JsonObject:
         return {
@@ -47,6 +49,7 @@ class ObjectCursor:
             "unseen": self.unseen,
             "unseen_since": _text(self.unseen_since),
             "believed": self.believed,
+            "quiet_until": _text(self.quiet_until),
         }
 
     @classmethod
@@ -64,6 +67,7 @@ class ObjectCursor:
             unseen=stored.get("unseen", 0),
             unseen_since=_time(stored.get("unseen_since")),
             believed=stored.get("believed", False),
+            quiet_until=_time(stored.get("quiet_until")),
         )
 
     def begin_again(self, fields: Sequence[str] | None = None) -> None:
@@ -71,7 +75,7 @@ class ObjectCursor:
         self.fields = list(self.fields if fields is None else fields)
         self.full, self.generation = True, self.generation + 1
         self.deleted_through = self.deleted_through or self.through
-        self.through = self.started = self.at = None
+        self.through = self.started = self.at = self.quiet_until = None
 
     def is_due(self, refresh: timedelta | None, now: datetime) -> bool:
         """Whether everything is to be read again, because that was too long ago."""
@@ -88,7 +92,7 @@ class ObjectCursor:
 
     def end(self) -> None:
         """The read under way has come to its end."""
-        self.through, self.started, self.at = self.started, None, None
+        self.through, self.started, self.at, self.quiet_until = self.started, None, None, None
 
 
 def prepare_cursor(stored: JsonMap | None, fields: Sequence[str], absent: Collection[str] = ()) -> ObjectCursor:

@@ -18,12 +18,12 @@ row of our user that commits late brings about, is all of it read again. A count
 known row.
 
 All first pages travel together: five queries fit one Composite request, and the getDeleted calls ride in the second
-one, so a cycle in which nothing happened costs two API calls.
+one, so a cycle in which nothing happened costs two API calls; beyond ten queries see ``waiting.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -46,6 +46,7 @@ from connector.base.ports import (
 from connector.base.soql import among, keyset, literal, select
 from connector.pipeline.object_cursor import ObjectCursor, prepare_cursor
 from connector.pipeline.sight import end_full_read
+from connector.pipeline.waiting import stays_quiet, waiting, windows
 from connector.store import Store
 
 log = structlog.get_logger(__name__)
@@ -91,25 +92,31 @@ def poll_salesforce(
         if cursors[each.name].is_due(each.refresh, now):
             cursors[each.name].begin_again()
     spare = {each.name for each in objects if _is_spare(each.name, store.cursor(each.name), cursors[each.name])}
-    deleted = _deleted_reads(cursors, now)
+    deleted = _deleted_reads({each.name: cursors[each.name] for each in objects if each.logs_deletions}, now)
     roles = next((each for each in objects if each.name == ROLES), None)
     rereads = roles is not None and not cursors[ROLES].full  # a full read sees what was removed
     reader = _Reader(salesforce, store, overlap, progress, Polled(), rereads)
     counted = {each.name: cursors[each.name] for each in objects if reader.is_crowded(each, cursors[each.name])}
-    reads = [reader.ask(each, cursors[each.name], skip_echo=each.name in counted) for each in objects]
+    waits = waiting(objects, cursors, len(counted))
+    at_once = [each for each in objects if each not in waits]
+    reads = [reader.ask(each, cursors[each.name], skip_echo=each.name in counted) for each in at_once]
     reads += [reader.count(name, cursor) for name, cursor in counted.items()]
-    answers = salesforce.read([replace(each, alone=each.name.partition(":")[0] in spare) for each in reads], deleted)
+    reads = [replace(each, alone=each.name.partition(":")[0] in spare) for each in reads]
+    answers = salesforce.read(reads, [*windows(waits, cursors, overlap, now), *deleted])
+    answers = reader.read_what_changed(waits, cursors, answers, spare)
     objects = [each for each in objects if each.name not in answers.refused]
     reader.polled.unread = {name: error for name, error in answers.refused.items() if name in cursors}
     for name, error in reader.polled.unread.items():
         log.warning("an object cannot be read, and stays as it was", object=name, error=error.what, code=error.code)
     reader.polled.server_time = answers.server_time
     full = [each.name for each in objects if cursors[each.name].full]
-    for each in objects:
+    for each in (each for each in objects if each.name in answers.pages):
         cursor, count = cursors[each.name], answers.pages.get(f"{each.name}:count")
         reader.take(each, cursor, answers.pages[each.name], ends=count is None)
         if count is not None:
             reader.take_overlap(each, cursor, count.total)
+        if each.name in answers.updated:
+            reader.keep_quiet(each.name, cursor, answers)
     _take_deleted(store, cursors, answers)
     for name in full:
         found = answers.deleted.get(name)
@@ -175,6 +182,33 @@ class _Reader:
         start, end = (literal(at) for at in self.overlapped(cursor))
         where = f"SystemModstamp >= {start} AND SystemModstamp < {end}"
         return Read(f"{name}:count", f"SELECT COUNT() FROM {name} WHERE {where}", all_rows=True)
+
+    def read_what_changed(
+        self,
+        waits: Sequence[PolledObject],
+        cursors: Mapping[str, ObjectCursor],
+        answers: Answers,
+        spare: Collection[str],
+    ) -> Answers:
+        """The answers with the first pages of those that waited and changed."""
+        loud = []
+        for each in waits:
+            cursor = cursors[each.name]
+            if stays_quiet(cursor, each.name, answers):
+                self.store.set_cursor(each.name, cursor.as_json())
+                self.polled.add(each.name, 0, 0)
+            else:
+                loud.append(replace(self.ask(each, cursor), alone=each.name in spare))
+        if not loud:
+            return answers
+        more = self.salesforce.read(loud)
+        pages, refused = {**answers.pages, **more.pages}, {**answers.refused, **more.refused}
+        return replace(answers, pages=pages, refused=refused)
+
+    def keep_quiet(self, name: str, cursor: ObjectCursor, answers: Answers) -> None:
+        """What had changed is read: nothing of it is asked again."""
+        cursor.quiet_until = answers.updated[name].covered_until
+        self.store.set_cursor(name, cursor.as_json())
 
     def ask(self, each: PolledObject, cursor: ObjectCursor, *, skip_echo: bool = False) -> Read:
         """What is new of an object, or all of it, or the rest of a read under way."""

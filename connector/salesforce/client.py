@@ -25,7 +25,16 @@ from connector.base.facts import Outcome, RecordChange
 from connector.base.http import Session, server_time
 from connector.base.ids import id18
 from connector.base.json import Json, JsonMap, JsonObject
-from connector.base.ports import Answers, Deleted, DeletedSince, LocatorExpired, Page, Read
+from connector.base.ports import (
+    Answers,
+    Deleted,
+    DeletedSince,
+    LocatorExpired,
+    Page,
+    Read,
+    Updated,
+    UpdatedSince,
+)
 from connector.base.settings import Settings
 from connector.base.soql import name
 from connector.salesforce import composite
@@ -74,17 +83,21 @@ class SalesforceClient:
         self._org_id: str | None = None
         self._user_id: str | None = None
 
-    def read(self, reads: Sequence[Read], deleted: Sequence[DeletedSince] = ()) -> Answers:
+    def read(self, reads: Sequence[Read], windows: Sequence[DeletedSince | UpdatedSince] = ()) -> Answers:
         pages: dict[str, Page] = {}
+        updated: dict[str, Updated] = {}
         gone: dict[str, Deleted] = {}
         apart: dict[str, Refused] = {}
         at = None
-        for items in composite.groups(reads, deleted):
+        for items in composite.groups(reads, windows):
             request = composite.read_request(items, self._base())
             body, response = self._call("composite", "composite", "POST", json=request)
             now = server_time(response.headers, self._clock.now())
             at = at or now
             for item, answer in zip(items, _complete(body, len(items)), strict=True):
+                if isinstance(item, UpdatedSince):
+                    updated[item.name] = composite.updates(answer, item)
+                    continue
                 if isinstance(item, DeletedSince) and (found := composite.deletions(answer, item)):
                     gone[item.name] = found
                     continue
@@ -98,7 +111,7 @@ class SalesforceClient:
                     apart[item.name] = error
                     continue
                 pages[item.name] = composite.page_of_answer(answer.body, now)
-        return Answers(pages, gone, at or self._clock.now(), apart)
+        return Answers(pages, gone, at or self._clock.now(), apart, updated)
 
     def more(self, locator: str) -> Page:
         seen: list[requests.Response] = []

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from connector.base.facts import RecordChange, Row
 from connector.base.http import Reaction, describe
 from connector.base.json import Json, JsonMap, JsonObject
-from connector.base.ports import Deleted, DeletedSince, Page, Read
+from connector.base.ports import Deleted, DeletedSince, Page, Read, Updated, UpdatedSince
 from connector.base.soql import name
 from connector.salesforce.errors import first_error, judge_salesforce
 
@@ -24,7 +24,8 @@ QUERIES = 5  # queries and collections together
 COLLECTION = 200  # rows of one collection
 
 Body = JsonObject
-Item = Read | DeletedSince
+Window = DeletedSince | UpdatedSince
+Item = Read | Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,15 @@ class Answer:
     body: Json
 
 
-def groups(reads: Sequence[Read], deleted: Sequence[DeletedSince]) -> list[list[Item]]:
-    """Which reads travel together: as few requests as the limits allow, in order, deletions in the last ones, so that
-    rows are read before it is asked which of them are gone."""
+def groups(reads: Sequence[Read], windows: Sequence[Window]) -> list[list[Item]]:
+    """Which reads travel together: as few requests as the limits allow, in order, windows in the last ones that have
+    room, so that rows are read before it is asked which of them are gone."""
     together: list[list[Item]] = [list(reads[at : at + QUERIES]) for at in range(0, len(reads), QUERIES)]
-    for each in deleted:
-        if not together or len(together[-1]) == SUBREQUESTS:
-            together.append([])
-        together[-1].append(each)
+    for each in windows:
+        room = next((group for group in reversed(together) if len(group) < SUBREQUESTS), None)
+        if room is None:
+            together.append(room := [])
+        room.append(each)
     return together
 
 
@@ -125,6 +127,13 @@ def deletions(answer: Answer, asked: DeletedSince) -> Deleted | None:
     )
 
 
+def updates(answer: Answer, asked: UpdatedSince) -> Updated:
+    """What getUpdated answered. Refused for whatever reason, it is not known: the query that follows says why."""
+    if answer.status >= 300:
+        return Updated(some=True, covered_until=asked.start)
+    return Updated(bool(answer.body.get("ids")), _time(answer.body["latestDateCovered"]))
+
+
 def _request(parts: Sequence[Body]) -> Body:
     numbered = [{**part, "referenceId": _reference(index)} for index, part in enumerate(parts)]
     return {"allOrNone": False, "collateSubrequests": True, "compositeRequest": numbered}
@@ -138,7 +147,7 @@ def _path(item: Item) -> str:
     if isinstance(item, Read):
         return f"/{'queryAll' if item.all_rows else 'query'}?q={quote(item.soql, safe='')}"
     window = f"start={_stamp(item.start)}&end={_stamp(item.end)}"
-    return f"/sobjects/{name(item.object)}/deleted/?{window}"
+    return f"/sobjects/{name(item.object)}/{'deleted' if isinstance(item, DeletedSince) else 'updated'}/?{window}"
 
 
 def _stamp(at: datetime) -> str:

@@ -69,7 +69,7 @@ def polled_objects(mapping: CompiledMapping) -> list[PolledObject]:
         objects.append(PolledObject(name, fields, to_activity, optional, may_lack=may_lack, refresh=refresh))
     for name in (each for each in mapping.model.records if each in mapping.reads):
         refresh = mapping.model.refresh.get(name)
-        objects.append(PolledObject(name, tuple(sorted(mapping.reads[name])), refresh=refresh))
+        objects.append(PolledObject(name, tuple(sorted(mapping.reads[name])), refresh=refresh, can_wait=True))
     if EMAIL_BOUNCE in named and not is_off:
         objects = [with_bounces(each) if each.name in PEOPLE else each for each in objects]
     return objects

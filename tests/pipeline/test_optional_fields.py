@@ -28,14 +28,14 @@ class Describing(FakeSalesforce):
             raise Refused("no such object", code="NOT_FOUND")
         return {"name": object_name, "fields": [{"name": name} for name in sorted(self.has)]}
 
-    def read(self, reads, deleted=()):
+    def read(self, reads, windows=()):
         for each in reads:
             optional = {name for name in TASK_OPTIONAL_FIELDS if f" {name}," in each.soql.replace(" FROM", ", FROM")}
             if each.name == "Task":
                 self.asked = optional
             if optional - self.has:
                 raise Refused("No such column", code="INVALID_FIELD")
-        return super().read(reads, deleted)
+        return super().read(reads, windows)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from connector.base.clock import FrozenClock
 from connector.base.errors import LimitReached
 from connector.base.facts import Activity, Direction, SourcePage
-from connector.base.ports import Answers, DeletedSince, Page, Read
+from connector.base.ports import Answers, DeletedSince, Page, Read, UpdatedSince
 from connector.store import open_store
 from tests.fakes import START, FakeSalesforce
 from tests.pipeline.conftest import World
@@ -36,7 +36,7 @@ REPS = {name: f"005{number:012d}AAA" for number, name in enumerate(("ann", "ben"
 class Office(FakeSalesforce):
     """An org that has the three owners."""
 
-    def read(self, reads: Sequence[Read], deleted: Sequence[DeletedSince] = ()) -> Answers:
+    def read(self, reads: Sequence[Read], windows: Sequence[DeletedSince | UpdatedSince] = ()) -> Answers:
         if reads[0].name == "users":
             rows = tuple(
                 {"Id": each, "Username": f"{name}@example.com", "Email": f"{name}@example.com", "IsActive": True}
@@ -44,7 +44,7 @@ class Office(FakeSalesforce):
             )
             pages = {"users": rows, "every user": rows, "every queue": ()}
             return Answers({name: Page(found, None, self.now) for name, found in pages.items()}, {}, self.now)
-        return super().read(reads, deleted)
+        return super().read(reads, windows)
 
 
 @pytest.fixture

@@ -59,9 +59,9 @@ class Office(FakeSalesforce):
     owners: Mapping[str, bool]
     away: frozenset[str] = frozenset()
 
-    def read(self, reads, deleted=()):
+    def read(self, reads, windows=()):
         if reads[-1].name != "every queue":
-            return super().read(reads, deleted)
+            return super().read(reads, windows)
         people = tuple(
             {"Id": each, "Username": each, "Email": each, "Name": each, "Away__c": each in self.away}
             for each in self.owners

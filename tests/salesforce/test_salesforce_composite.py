@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from connector.base.errors import ConfigurationError
 from connector.base.facts import Change, RecordChange
-from connector.base.ports import Deleted, DeletedSince, Read
+from connector.base.ports import Deleted, DeletedSince, Read, Updated, UpdatedSince
 from connector.salesforce.composite import (
     Answer,
     answers,
@@ -22,6 +22,7 @@ from connector.salesforce.composite import (
     groups,
     page_of_answer,
     read_request,
+    updates,
     write_request,
 )
 
@@ -45,6 +46,22 @@ def test_reads_travel_in_as_few_requests_as_the_limits_allow(reads: int, deleted
 def test_an_idle_cycle_of_seven_objects_is_two_requests() -> None:
     objects = ["Account", "Contact", "Lead", "Opportunity", "OpportunityContactRole", "Task", "Event"]
     assert len(groups([Read(name, "") for name in objects], [gone(name) for name in objects])) == 2
+
+
+def test_ten_queries_and_a_look_at_ten_further_objects_are_two_requests() -> None:
+    queries, more = [Read(f"q{i}", "") for i in range(10)], [f"m{i}" for i in range(10)]
+    window = [UpdatedSince(name, name, NOW, NOW) for name in more] + [gone(name) for name in ["q"] * 10 + more]
+    assert [len(each) for each in groups(queries, window)] == [15, 25]
+
+
+def test_what_getupdated_answers_is_whether_something_changed_and_up_to_when_that_is_certain() -> None:
+    asked = UpdatedSince("Order", "Order", NOW, NOW + timedelta(hours=1))
+    [part] = read_request([asked], BASE)["compositeRequest"]
+    assert urlsplit(part["url"]).path == f"{BASE}/sobjects/Order/updated/"
+    for ids in ([], ["801000000000001AAA"]):
+        body = {"ids": ids, "latestDateCovered": "2026-05-01T12:30:00.000+0000"}
+        assert updates(Answer(200, body), asked) == Updated(bool(ids), NOW + timedelta(minutes=30))
+    assert updates(Answer(400, [{"errorCode": "INVALID_TYPE", "message": ""}]), asked) == Updated(True, NOW)
 
 
 def test_a_query_survives_its_address() -> None:
