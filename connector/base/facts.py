@@ -47,7 +47,8 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Prospect:
-    """A person as a marketing source knows them, keyed by (source, id). ``addresses``: further ones of theirs."""
+    """A person as a marketing source knows them, keyed by (source, id). ``addresses``: further ones of theirs.
+    ``is_sketch``: all that is known is what they did; it takes nothing away from what a source said of them."""
 
     source: str
     id: str
@@ -56,6 +57,7 @@ class Prospect:
     attributes: JsonMap = field(default_factory=dict)  # "score", "grade" ...
     deleted: bool = False
     addresses: tuple[str, ...] = ()
+    is_sketch: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ person) and attributes; its newest record counts.
     type          a canonical kind (``kinds.py``), or a word of your own, which the mapping may declare as a kind
     event_id      what makes the activity one, of its type and person; derived from the rest when missing
     direction     "inbound" or "outbound"; else as usual for the kind
-    email, crm_id, external_ids.sf_contact_id, external_ids.sf_lead_id    who; at least one
+    email, crm_id, external_ids.sf_contact_id, external_ids.sf_lead_id    who; at least one, or
+    prospect_id   the sender's own id of the person, or of a visitor who gave no address yet
     name          of the form, mail, page
     attributes    an object; every key beyond these is an attribute too
 """
@@ -18,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -32,10 +33,12 @@ from connector.sources.kinds import KINDS, OTHER
 
 _DEAL, PERSON = "deal", "person"
 _TABLE = "warehouse"  # its rows are what is so now, and replace what they said before
-_NOBODY = "says nobody: give email, crm_id, sf_contact_id or sf_lead_id"
+_NOBODY = "says nobody: give email, crm_id, sf_contact_id, sf_lead_id or prospect_id"
 CRM_IDS = ("crm_id", "sf_contact_id", "sf_lead_id")
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
-KNOWN = frozenset({"occurred_at", "type", "event_id", "direction", "email", "name", "attributes", *CRM_IDS})
+KNOWN = frozenset(
+    {"occurred_at", "type", "event_id", "direction", "email", "name", "attributes", "prospect_id", *CRM_IDS}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +55,40 @@ def read_event(source: str, record: JsonMap, zone: ZoneInfo | None) -> Activity 
 
 
 def person(source: str, record: JsonMap) -> Prospect | Bad:
-    """Without ``event_id`` a person is known by the CRM id, else by the address. Never raises."""
+    """Known by ``prospect_id`` or ``event_id``, without one by the CRM id, else by the address. Never raises."""
     values = _flat(record)
     try:
         email, crm_id, attributes = _email(values), _crm_id(values), _attributes(values)
     except ValueError as error:
         return Bad(str(error))
-    if email is None and crm_id is None:
+    own = values.get("prospect_id", values.get("event_id"))
+    if email is None and crm_id is None and "prospect_id" not in values:
         return Bad(_NOBODY)
     if "name" in values:
         attributes = {**attributes, "name": values["name"]}
-    return Prospect(source, str(values.get("event_id", crm_id or email)), email, crm_id, attributes)
+    return Prospect(source, _own_id(own, attributes) or str(crm_id or email), email, crm_id, attributes)
+
+
+def _own_id(own: Any, attributes: JsonMap) -> str | None:
+    """A sender's id of a person, below the sender's name where the record has one: others count from 1, too."""
+    if own is None:
+        return None
+    sender = attributes.get("source")
+    return f"{sender}:{own}" if isinstance(sender, str) and sender else str(own)
+
+
+def visitors(activities: Iterable[Activity]) -> tuple[Prospect, ...]:
+    """Whom the senders of these know by an id of their own: what they did makes them somebody, and an address that they
+    gave is theirs."""
+    given: dict[str, set[str]] = {}
+    sources: dict[str, str] = {}
+    for each in activities:
+        if each.prospect_id is not None:
+            sources[each.prospect_id] = each.source
+            given.setdefault(each.prospect_id, set()).update({each.email} if each.email else ())
+    return tuple(
+        Prospect(sources[own], own, addresses=tuple(sorted(emails)), is_sketch=True) for own, emails in given.items()
+    )
 
 
 def activity_of_event(source: str, record: JsonMap, zone: ZoneInfo | None) -> Activity | Bad:
@@ -81,7 +107,9 @@ def activity_of_event(source: str, record: JsonMap, zone: ZoneInfo | None) -> Ac
         return Bad(str(error))
     if kind == _DEAL:
         attributes = {**attributes, "state": deal_state(attributes)}
-    if email is None and crm_id is None:
+    prospect = _own_id(values.get("prospect_id"), attributes)
+    who = crm_id or email or prospect
+    if who is None:
         return Bad(_NOBODY)
     if kind != type_:
         attributes = {**attributes, "type": type_}
@@ -90,12 +118,13 @@ def activity_of_event(source: str, record: JsonMap, zone: ZoneInfo | None) -> Ac
     name = str(values.get("name") or "")
     event_id = values.get("event_id")  # 0 is an id, too
     if event_id is None:
-        key = _derived_id(source, at, kind, email, crm_id, name, attributes)
+        parts = (email, crm_id) if email or crm_id else (prospect,)
+        key = _derived_id(source, at, kind, *parts, name, attributes)
     else:  # two exports both count from 1, and a webinar has one id for all who came
-        key = f"{kind}:{event_id}:{crm_id or email}"
+        key = f"{kind}:{event_id}:{who}"
         if kind == _DEAL and source != _TABLE:  # told as it happens, in any order: each state stays
             attributes = {**attributes, "event_id": str(event_id)}
-            key = f"{kind}:{event_id}:{attributes['state']}:{crm_id or email}"
+            key = f"{kind}:{event_id}:{attributes['state']}:{who}"
     return Activity(
         source=source,
         id=key,
@@ -105,6 +134,7 @@ def activity_of_event(source: str, record: JsonMap, zone: ZoneInfo | None) -> Ac
         name=name,
         attributes=attributes,
         crm_id=crm_id,
+        prospect_id=prospect,
         email=email,
     )
 

@@ -27,7 +27,7 @@ from connector.base.errors import ConfigurationError, ConnectorError, Refused
 from connector.base.facts import Activity, Prospect, SourcePage
 from connector.base.json import JsonMap, JsonObject
 from connector.sources.columns import Columns
-from connector.sources.events import Bad, read_event, unknown_type
+from connector.sources.events import Bad, read_event, unknown_type, visitors
 from connector.sources.lines import Record, records_of_lines
 
 log = structlog.get_logger(__name__)
@@ -201,7 +201,8 @@ def _page(batch: _Batch, places: Mapping[str, _Place], quarantine: Path) -> Sour
             file.writelines(json.dumps(bad, ensure_ascii=False) + "\n" for bad in batch.bad)
         log.warning("lines quarantined", file=quarantine.name, lines=len(batch.bad))
     cursor = {"files": {name: place.as_json() for name, place in places.items()}}
-    return SourcePage(cursor, tuple(batch.activities), tuple(batch.prospects), unknown=batch.unknown)
+    people = (*batch.prospects, *visitors(batch.activities))
+    return SourcePage(cursor, tuple(batch.activities), people, unknown=batch.unknown)
 
 
 def _keep_before(quarantine: Path, line: int) -> None:

@@ -22,6 +22,7 @@ from connector.store.rows import address, read_json
 from connector.store.schema import FURTHER, PROSPECT, RECORD
 
 FORMER = "former"  # whence an address is that nobody says any more
+GIVEN = "given"  # by a visitor, with what they did; it stays so
 _PAGE = 2000  # records at a time
 EVERY = select(FURTHER).where(FURTHER.c.owner.in_(IDS))
 UNTAKEN = EVERY.where(untaken(FURTHER))
@@ -43,10 +44,20 @@ def keep(connection: Connection, said: Said, former: Iterable[tuple[str, str | N
     wanted = dict.fromkeys(known, FORMER)
     wanted |= {(owner, email): FORMER for owner, email in former if email}
     wanted |= {(owner, each): whence for owner, found in said.items() for each, whence in found.items()}
-    new = {pair: whence for pair, whence in wanted.items() if known.get(pair) != whence}
+    new = {pair: whence for pair, whence in wanted.items() if known.get(pair) not in {whence, GIVEN}}
     rows = [{"owner": owner, "address": each, "whence": whence} for (owner, each), whence in new.items()]
     upsert(connection, FURTHER, rows, keep=frozenset())
     return {pair for pair in new if pair not in known}
+
+
+def add(connection: Connection, given: Iterable[Pair]) -> set[Pair]:
+    """Addresses that visitors gave. Returns what was not known as such."""
+    wanted = set(given)
+    whences = {(row.owner, row.address): row.whence for row in rows_in(connection, EVERY, {each for each, _ in wanted})}
+    new = {pair for pair in wanted if whences.get(pair) != GIVEN}
+    rows = [{"owner": owner, "address": each, "whence": GIVEN} for owner, each in sorted(new)]
+    upsert(connection, FURTHER, rows, keep=frozenset())
+    return new
 
 
 def keep_versions(

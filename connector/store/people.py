@@ -28,7 +28,7 @@ from connector.base.facts import (
 from connector.base.json import JsonMap
 from connector.lifecycle.deals import deal_ref
 from connector.store import rows as values
-from connector.store.addresses import PROSPECTS_OF, UNTAKEN, of_owners, taken
+from connector.store.addresses import GIVEN, PROSPECTS_OF, UNTAKEN, of_owners, taken
 from connector.store.books import ACCOUNT_DEALS, COLLEAGUES, LINKED, ROLELESS
 from connector.store.domains import owners_of
 from connector.store.linked import records_of
@@ -158,7 +158,8 @@ def _happening(each: Activity) -> tuple[Any, ...]:
     """What happened, whoever it happened to: ids of what several people may have done end with the person's."""
     if deal := deal_ref(each):
         return (deal,)
-    who = f":{each.prospect_id or each.crm_id or each.email}"
+    ways = (f":{who}" for who in (each.crm_id, each.email, each.prospect_id) if who)
+    who = next((way for way in ways if each.id.endswith(way)), "")
     return each.source, each.id.removesuffix(who)
 
 
@@ -260,7 +261,8 @@ def _add_addresses_of_prospects(
 def _add_alone(
     connection: Connection, drafts: dict[str, _Draft], by_email: dict[str, list[_Draft]], refs: Sequence[str]
 ) -> None:
-    """Prospects that are people by themselves: their attributes are their fields."""
+    """Prospects that are people by themselves: their attributes are their fields, and an address that they gave is
+    their Email where the source says none."""
     for row in rows_in(connection, _ALONE, refs):
         prospect = values.prospect_of_row(row)
         fields = {**prospect.attributes, "Id": row.ref, "Email": prospect.email}
@@ -270,6 +272,9 @@ def _add_alone(
     for ref, further in (of_owners(connection, refs) if refs else {}).items():
         if ref in drafts:
             drafts[ref].addresses.update(further)
+            given = [email for email, whence in further.items() if whence == GIVEN]
+            if given and not drafts[ref].fields["Email"]:
+                drafts[ref].fields = {**drafts[ref].fields, "Email": min(given)}
             for email in further:
                 by_email[email].append(drafts[ref])
 

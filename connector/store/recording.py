@@ -126,17 +126,24 @@ def record_page(connection: Connection, name: str, page: SourcePage, generation:
 
 
 def _record_prospects(connection: Connection, page: SourcePage, gone: Sequence[str], now: datetime) -> int:
-    new = {row["ref"]: row for row in (prospect_row(each, now) for each in page.prospects)}
-    old = {row.ref: row for row in rows_in(connection, _PROSPECTS, {*new, *gone})}
+    told = [each for each in page.prospects if not each.is_sketch]
+    sketched = [each for each in page.prospects if each.is_sketch]
+    new = {row["ref"]: row for row in (prospect_row(each, now) for each in told)}
+    visiting = {row["ref"]: row for row in (prospect_row(each, now) for each in sketched)}
+    old = {row.ref: row for row in rows_in(connection, _PROSPECTS, {*new, *visiting, *gone})}
+    for name, row in visiting.items():
+        if name not in new:
+            new[name] = dict(old[name]._mapping) if name in old else row
     for name in gone:
         if known := new.get(name) or (dict(old[name]._mapping) if name in old else None):
             new[name] = {**known, "deleted": True, "recorded_at": iso(now)}
     columns = ("email", "crm_id", "attributes", "deleted")
-    said = {ref(each.source, each.id): addresses.of_prospect(each) for each in page.prospects}
+    said = {ref(each.source, each.id): addresses.of_prospect(each) for each in told}
+    given = [(ref(each.source, each.id), email) for each in sketched for email in addresses.of_prospect(each)]
     corrected = [
         (name, old[name].email) for name, row in new.items() if name in old and old[name].email != row["email"]
     ]
-    added = addresses.keep(connection, said, corrected)
+    added = addresses.keep(connection, said, corrected) | addresses.add(connection, given)
     whose_are_more = {owner for owner, _ in added}
     changed = [
         row

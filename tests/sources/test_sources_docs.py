@@ -68,11 +68,12 @@ def test_the_templates_for_lead_liaison_work_as_they_stand(tmp_path: Path, clock
         bench.close()
     submitted, opened, won = page.activities
     assert (submitted.kind, submitted.direction, submitted.email) == ("form_submit", "inbound", "ann@example.com")
-    assert (submitted.name, submitted.attributes["lead_liaison_id"]) == ("Book a demo & more", "17")
+    assert (submitted.name, submitted.prospect_id) == ("Book a demo & more", "lead-liaison:17")
     assert [(each.kind, each.id, each.attributes["state"]) for each in (opened, won)] == [
         ("deal", "lead-liaison:deal:d-5:open:ann@example.com", "open"),
         ("deal", "lead-liaison:deal:d-5:won:ann@example.com", "won"),
     ]  # fmt: skip
-    [prospect] = page.prospects
+    prospect, sketch = page.prospects
+    assert (sketch.id, sketch.is_sketch, prospect.is_sketch) == (prospect.id, True, False), "who the form names, too"
     assert (prospect.id, prospect.email, prospect.crm_id) == ("lead-liaison:17", "ann@example.com", None)
     assert prospect.attributes["score"] == "71"

@@ -19,7 +19,7 @@ import structlog
 from connector.base.errors import Refused
 from connector.base.facts import Activity, Prospect, SourcePage
 from connector.base.json import Json, JsonMap, JsonObject
-from connector.sources.events import Bad, read_event, unknown_type
+from connector.sources.events import Bad, read_event, unknown_type, visitors
 from connector.sources.warehouse import sql
 from connector.sources.warehouse.sql import KEY_COLUMN, STAMP, ReadRows, from_json
 
@@ -89,7 +89,7 @@ class WarehouseSource:
             found.append(made)
             if (kind := unknown_type(made, self._declared)) is not None:
                 unknown[kind] += 1
-        return SourcePage(cursor, tuple(found), tuple(people), unknown=unknown)
+        return SourcePage(cursor, tuple(found), (*people, *visitors(found)), unknown=unknown)
 
 
 def _next_sweep(place: JsonMap, now: datetime) -> JsonObject:

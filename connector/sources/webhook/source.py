@@ -57,6 +57,7 @@ class WebhookSource:
                 good = tuple(each for each in found if isinstance(each, Activity))
                 people = tuple(each for each in found if isinstance(each, Prospect))
                 unknown = Counter(kind for each in good if (kind := unknown_type(each, self._declared)) is not None)
+                people += events.visitors(good)
                 yield SourcePage({"inbox": identity, "seq": seq}, good, people, unknown=unknown)
         except sqlite3.Error as error:
             raise Refused(
@@ -75,7 +76,10 @@ def _read(hook: str, record: JsonMap) -> Activity | Prospect | Bad:
     found = events.read_event(WebhookSource.name, record, None)
     if isinstance(found, Bad):
         return found
-    return replace(found, id=f"{hook}:{found.id}", attributes={**found.attributes, "hook": hook})
+    named = replace(found, id=f"{hook}:{found.id}", attributes={**found.attributes, "hook": hook})
+    if isinstance(named, Activity) and named.prospect_id is not None:
+        return replace(named, prospect_id=f"{hook}:{named.prospect_id}")
+    return named
 
 
 def parse_message(body: bytes, content_type: str, defaults: Mapping[str, str], now: datetime) -> list[JsonObject] | Bad:
