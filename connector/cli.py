@@ -18,7 +18,7 @@ import typer
 
 from connector import __version__
 from connector.base.errors import ConfigurationError, ConnectorError
-from connector.commands import screen
+from connector.commands import report_cli, screen
 from connector.commands.options import AsJson, Options, date_of, settings_of
 
 app = typer.Typer(
@@ -365,3 +365,6 @@ def backup(
 
     made = run_backup(settings_of(), file)
     screen.document(made, as_json=as_json, text=f"wrote {made['file']}; CONNECTOR_STATE={made['file']} goes on from it")
+
+
+report_cli.register(app)

@@ -232,3 +232,21 @@ class Outcome:
     result: Result
     code: str = ""  # Salesforce's status code, "" when it went well
     message: str = ""  # Salesforce's words; may quote the record, so kept in the state, never logged
+
+
+class Stay(NamedTuple):
+    """One person at one step of a track, from when to when. ``stage`` is the step's name, a value that the mapping does
+    not know, or "" for nothing. ``how``: "observed", or "inferred" from evidence. ``by``: "rule", "person" (by hand),
+    "first sight", or "taken over" from a record that became this one. ``line`` is what the person was called first;
+    it stays when a lead becomes a contact."""
+
+    person: str
+    line: str
+    stage: str
+    entered: datetime
+    left: datetime | None
+    how: str
+    by: str
+    rule: str = ""
+    became: str | None = None  # who goes on from here
+    seen: datetime | None = None  # when it was settled

@@ -48,7 +48,7 @@ def read_status(settings: Settings) -> JsonObject:
             "counts": store.counts(),
             "opportunities_without_roles": {"count": dropped, "last_changed": examples},
             "waiting": store.dirty_count(),
-            "refused": _grouped(refused),
+            "refused": grouped(refused),
             "set_aside": refused,
             "api_calls_today": store.calls_on(clock.now().date()),
             "api_daily_budget": settings.api_daily_budget,
@@ -71,7 +71,7 @@ def _refresh(mapping: CompiledMapping | None, cursors: JsonMap) -> dict[str, Jso
     }
 
 
-def _grouped(refused: list[JsonObject]) -> list[JsonObject]:
+def grouped(refused: list[JsonObject]) -> list[JsonObject]:
     """The refused writes by code and message, the most frequent first. Messages that differ in nothing but the record
     they name are one."""
     groups: dict[tuple[str, str], list[JsonObject]] = {}

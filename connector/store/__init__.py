@@ -9,7 +9,8 @@ addresses   those beside the Email
 settling    decisions and outcomes in      reading     questions of people
 books       cursors, cycles, calls         dialect     where SQLite and PostgreSQL differ
 opening     open_store                     store       the verbs, each one transaction
-copying     a copy to try things on
+copying     a copy to try things on        stays       how long people stood where
+standing    what reports read
 """
 
 from connector.store.accounts import own_stage

@@ -9,10 +9,10 @@ from connector.base.json import JsonObject
 from connector.store import accounts, links, reading, roleless
 from connector.store.history import fields_since
 from connector.store.past import people_at
-from connector.store.transactions import Transactions
+from connector.store.reporting import Reporting
 
 
-class Answering(Transactions):
+class Answering(Reporting):
     """See :class:`connector.store.Store`."""
 
     def people_by(self, track: str, *, only_alone: bool = False) -> dict[str, int]:

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, not_, select
+from sqlalchemy import Connection, and_, exists, func, not_, select
 
 from connector.base.facts import OpportunityRole
 from connector.base.json import JsonObject
@@ -30,6 +30,8 @@ _OF_ACCOUNTS = _EVERY_OF_ACCOUNTS.where(not_(_HAS_ROLES))
 _BY_ID = select(*_COLUMNS).where(RECORD.c.id.in_(IDS), not_(_HAS_ROLES))
 _ACCOUNT_OF = select(RECORD.c.account_id).where(RECORD.c.id.in_(IDS), RECORD.c.account_id.is_not(None))
 _CONVERTED = select(RECORD.c.object, RECORD.c.alias_of, RECORD.c.fields).where(RECORD.c.alias_of.in_(IDS))
+
+LONELY = and_(RECORD.c.object == _OPPORTUNITY, RECORD.c.live, not_(_HAS_ROLES))  # no contact role at all
 
 _Found = dict[str, list[OpportunityRole]]  # person -> opportunities
 
@@ -52,7 +54,7 @@ def roleless(connection: Connection, accounts: Mapping[str, Iterable[str]], *, i
 
 def without_roles(connection: Connection, limit: int) -> tuple[int, list[JsonObject]]:
     """How many opportunities have no contact role, and the last changed of them: id, name, stage."""
-    lost = select(RECORD).where(RECORD.c.object == _OPPORTUNITY, RECORD.c.live, not_(_HAS_ROLES))
+    lost = select(RECORD).where(LONELY)
     count = connection.execute(select(func.count()).select_from(lost.subquery())).scalar()
     rows = connection.execute(lost.order_by(RECORD.c.stamp.desc(), RECORD.c.id).limit(limit)).all()
     fields = [read_json(row.fields) for row in rows]

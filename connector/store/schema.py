@@ -13,7 +13,7 @@ from sqlmodel import Field, SQLModel
 from connector.base.json import JsonObject
 from connector.store.dialect import Plain
 
-HEAD = "0004"  # the newest migration; a file with another one unknown to us is newer than this program
+HEAD = "0006"  # the newest migration; a file with another one unknown to us is newer than this program
 
 
 def _where(column: str) -> JsonObject:
@@ -184,6 +184,29 @@ class LoggedChange(SQLModel, table=True):
     message: str = Field(sa_type=Plain)
 
 
+class Stayed(SQLModel, table=True):
+    """How long a person stood at a step of a track, and what brought them there. See ``stays.py``."""
+
+    __tablename__ = "stay"
+    __table_args__ = (
+        Index("stay_person", "person_id"),
+        Index("stay_open", "person_id", sqlite_where=text("left_at IS NULL"), postgresql_where=text("left_at IS NULL")),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    person_id: str = Field(sa_type=Plain)  # as the person was called then
+    track: str = Field(sa_type=Plain)
+    stage: str = Field(sa_type=Plain)  # the step's name; a value that the mapping does not know; "" for nothing
+    entered_at: str = Field(sa_type=Plain)
+    left_at: str | None = Field(sa_type=Plain)
+    how: str = Field(sa_type=Plain)  # observed | inferred
+    by: str = Field(sa_type=Plain)  # rule | person | first sight | taken over
+    rule: str = Field(sa_type=Plain)
+    line: str = Field(sa_type=Plain)  # what the person was called first
+    became: str | None = Field(sa_type=Plain)  # who they were from then on
+    seen_at: str = Field(sa_type=Plain)  # when it was settled
+
+
 class PutAside(SQLModel, table=True):
     """Records whose write Salesforce refused, until it takes one or nothing is left to write."""
 
@@ -278,3 +301,4 @@ SETTLED, TRACK, LOG, SET_ASIDE = _table("settled"), _table("track"), _table("log
 CYCLE, CALLS, MAPPING = _table("cycle"), _table("calls"), _table("mapping")
 INTENT, UNREAD_ROLES = _table("intent"), _table("unread_roles")
 SETTING, CURSOR, HISTORY, FURTHER = _table("setting"), _table("cursor"), _table("history"), _table("address")
+STAY = _table("stay")

@@ -21,6 +21,7 @@ from connector.store.history import keep_memories
 from connector.store.links import IDS, rows_in
 from connector.store.rows import LINKS, dumps, iso, read_json, storable
 from connector.store.schema import DIRTY, LOG, RECORD, SET_ASIDE, SETTLED, TRACK
+from connector.store.stays import follow
 
 KEEP_SINCE = frozenset({"since"})
 _TAKEN = frozenset({Result.APPLIED, Result.UNCHANGED})  # Salesforce has the value now
@@ -104,6 +105,7 @@ def _store_tracks(connection: Connection, settled: Sequence[Settled], ids: Seque
     upsert(connection, TRACK, list(changed.values()), keep=KEEP_SINCE)
     lost = [(*key, old[key][-1]) for key, row in changed.items() if key in old and old[key][-1] != row["memory"]]
     keep_memories(connection, lost, books.at)
+    follow(connection, rows, changed.keys(), books.at)
     return rows
 
 

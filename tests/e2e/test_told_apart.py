@@ -10,7 +10,7 @@ from connector.base.clock import FrozenClock, SystemClock
 from connector.commands import practice
 from connector.commands.explain import become
 from connector.commands.practice import Practice
-from connector.commands.status import _grouped
+from connector.commands.status import grouped
 from connector.mapping import loads
 from connector.pipeline.cycle import run_cycle
 from connector.wiring import load_mapping, open_pipeline
@@ -158,8 +158,8 @@ def test_messages_that_only_name_another_record_are_one_reason():
         {"code": "DUPLICATE_VALUE", "message": f"duplicate of {each}", "record_id": each}
         for each in ("003PO000000000PYAQ", "0035g00000AbCdEFGH", "0035g00000AbCdE")
     ]
-    assert [(each["message"], each["count"]) for each in _grouped(rows)] == [("duplicate of ...", 3)]
-    assert _grouped(rows[:1])[0]["message"] == "duplicate of 003PO000000000PYAQ"
+    assert [(each["message"], each["count"]) for each in grouped(rows)] == [("duplicate of ...", 3)]
+    assert grouped(rows[:1])[0]["message"] == "duplicate of 003PO000000000PYAQ"
 
 
 @pytest.mark.parametrize("unknown", ["003000000000009AAA", "nonsense"])

@@ -1,0 +1,112 @@
+"""``connector report``: how it is asked for."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from connector.base.errors import ConfigurationError
+from connector.commands.options import AsJson, date_of, settings_of
+
+
+class Subject(StrEnum):
+    """What a report is about."""
+
+    FUNNEL = "funnel"
+    MOVEMENT = "movement"
+    VELOCITY = "velocity"
+    RESPONSE = "response"
+    STUCK = "stuck"
+    ENGAGEMENT = "engagement"
+    REPAIR = "repair"
+    LEDGER = "ledger"
+    HEALTH = "health"
+
+
+_ASKED = re.compile(r"\s*(.+?)\s*(!=|=)\s*(.*?)\s*")
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(h|d|w)")
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+def report_command(
+    subject: Annotated[list[Subject] | None, typer.Argument(help="Which reports; without any, the funnel.")] = None,
+    since: Annotated[str | None, typer.Option(help="From this date or time on (2026-01-31); else 13 weeks.")] = None,
+    until: Annotated[str | None, typer.Option(help="Up to the end of this date, or up to a time; else now.")] = None,
+    by: Annotated[str, typer.Option(help="Side by side: owner, object, account, or a field.")] = "",
+    where: Annotated[
+        list[str] | None, typer.Option(help="Only people with this, like owner=Anna or LeadSource!=Web; repeatable.")
+    ] = None,
+    hidden: Annotated[
+        bool, typer.Option("--hidden", help="Also stages that the mapping leaves out of reports.")
+    ] = False,
+    limit: Annotated[
+        list[str] | None, typer.Option(help="How long is too long at a stage, like Engaged=30d; repeatable.")
+    ] = None,
+    within: Annotated[str, typer.Option(help="How soon a hand-off should be answered, like 4h.")] = "24h",
+    verify: Annotated[bool, typer.Option("--verify", help="Ledger: compare with what Salesforce counts.")] = False,
+    as_json: AsJson = False,
+    csv_file: Annotated[
+        Path | None, typer.Option("--csv", help="Write the tables to this file, and beside it.")
+    ] = None,
+) -> None:
+    """Funnel, movement, velocity, response times, who is stuck; the ledger that proves them; what to repair."""
+    from connector.commands import screen
+    from connector.commands.report_text import show_reports, write_csv
+    from connector.commands.reporting import Wanted, run_reports
+
+    wanted = Wanted(
+        since=date_of(since),
+        until=_end_of(until),
+        by=by,
+        where=tuple(map(_condition, where or ())),
+        hidden=hidden,
+        limits=dict(map(_limit, limit or ())),
+        within=_span(within),
+        verify=verify,
+    )
+    names = [each.value for each in subject or (Subject.FUNNEL,)]
+    reports, asked = run_reports(settings_of(), names, wanted)
+    if csv_file is not None:
+        for path in write_csv(reports, csv_file):
+            screen.note(f"wrote {path}")
+    if as_json or csv_file is None:
+        show_reports(reports, asked, as_json=as_json)
+    raise typer.Exit(3 if any(each.good is False for each in reports) else 0)
+
+
+def _end_of(text: str | None) -> datetime | None:
+    """A date stands for all of it."""
+    at = date_of(text)
+    return (
+        at + timedelta(days=1) if at is not None and text is not None and len(text.strip()) == len("2026-01-31") else at
+    )
+
+
+def _condition(text: str) -> tuple[str, str, str]:
+    found = _ASKED.fullmatch(text)
+    if not found:
+        raise ConfigurationError(f"--where {text!r} is no condition", "write it like owner=Anna or LeadSource!=Web")
+    return found[1], found[2], found[3]
+
+
+def _limit(text: str) -> tuple[str, timedelta]:
+    stage, _, span = text.rpartition("=")
+    if not stage:
+        raise ConfigurationError(f"--limit {text!r} names no stage", "write it like Engaged=30d")
+    return stage.strip(), _span(span)
+
+
+def _span(text: str) -> timedelta:
+    found = _SPAN.fullmatch(text.strip().casefold())
+    if not found:
+        raise ConfigurationError(f"{text!r} is no span of time", "write it like 4h, 30d or 2w")
+    return timedelta(**{_UNITS[found[2]]: float(found[1])})
+
+
+def register(app: typer.Typer) -> None:
+    app.command("report")(report_command)

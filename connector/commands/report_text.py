@@ -1,0 +1,126 @@
+"""Reports for people at a terminal, for machines (JSON), and for spreadsheets (CSV)."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from connector.base.errors import ConfigurationError
+from connector.base.json import JsonObject
+from connector.commands.screen import grid, out, print_json, shown
+from connector.reports.paths import Asked
+from connector.reports.table import Cell, Figure, Report, Table, plain_value
+
+FORM_OF_JSON = 1  # of the JSON; docs/reports.md says what is in it
+_ROWS = 40  # of a table on the screen
+_BARS, _SPARKS = "▏▎▍▌▋▊▉█", "▁▂▃▄▅▆▇█"
+_WIDTH = 24  # of a bar
+
+
+def show_reports(reports: Sequence[Report], asked: Asked, *, as_json: bool) -> None:
+    if as_json:
+        print_json(as_document(reports, asked))
+        return
+    console = out()
+    for report in reports:
+        since, until = asked.period
+        console.print(f"[bold]{report.title}[/bold], {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC")
+        if report.good is not None:
+            console.print(f"[{'green' if report.good else 'red'}]{shown(report.said)}[/]", soft_wrap=True)
+        if not any(table.rows for table in report.tables):
+            console.print("nothing in this period")
+        for table in report.tables:
+            if table.rows:
+                _show(console, table)
+
+
+def as_document(reports: Sequence[Report], asked: Asked) -> JsonObject:
+    return {
+        "form": FORM_OF_JSON,
+        "since": asked.period.since.isoformat(),
+        "until": asked.period.until.isoformat(),
+        "reports": {each.name: each.as_dict() for each in reports},
+    }
+
+
+def _show(console: Console, table: Table) -> None:
+    columns, rows = list(table.columns), [[said(cell) for cell in row] for row in table.rows]
+    numbers = [index for index in range(len(columns)) if any(isinstance(row[index], Figure) for row in table.rows)]
+    if table.picture == "lines":
+        columns, rows, numbers = _as_lines(table)
+    elif table.picture == "bars":
+        drawn = table.columns.index(table.drawn)
+        measured = [cell.value or 0 if isinstance(cell := row[drawn], Figure) else 0 for row in table.rows]
+        rows = [[*row, bar(each, max(measured))] for row, each in zip(rows, measured, strict=True)]
+        columns.append("")
+    more = f" (the first {_ROWS} of {len(rows):,}; --csv and --json have all)" if len(rows) > _ROWS else ""
+    console.print(grid(f"{table.title}{more}", columns, rows[:_ROWS], right=numbers))
+    if table.note:
+        console.print(f"[dim]{shown(table.note)}[/dim]\n", soft_wrap=True)
+
+
+def said(cell: Cell) -> str:
+    if isinstance(cell, str):
+        return cell
+    if cell.value is None:
+        return "-"
+    if cell.unit == "share":
+        return f"{cell.value:.0%}"
+    if cell.unit in {"people", "number"}:
+        return f"{cell.value:,.0f}"
+    return f"{cell.value:,.1f}"
+
+
+def bar(value: float, largest: float) -> str:
+    """Eighths of a character, so that little differences are seen."""
+    eighths = round(value / largest * _WIDTH * 8) if largest > 0 else 0
+    return _BARS[-1] * (eighths // 8) + (_BARS[eighths % 8 - 1] if eighths % 8 else "")
+
+
+def _as_lines(table: Table) -> tuple[list[str], list[list[str]], list[int]]:
+    """One row for each line of the picture: what is drawn, week by week."""
+    drawn = table.columns.index(table.drawn)
+    found: dict[str, dict[str, float]] = defaultdict(dict)
+    weeks = list(dict.fromkeys(str(row[0]) for row in table.rows))
+    for row in table.rows:
+        cell = row[drawn]
+        found[str(row[1])][str(row[0])] = (cell.value or 0) if isinstance(cell, Figure) else 0
+    rows = []
+    for name, values in found.items():
+        line = [values.get(week, 0) for week in weeks]
+        rows.append([name, spark(line), *(f"{each:,.0f}" for each in (line[0], line[-1], sum(line)))])
+    return [table.columns[1], f"{table.drawn}, {weeks[0]} to {weeks[-1]}", "first", "last", "sum"], rows, [2, 3, 4]
+
+
+def spark(values: Sequence[float]) -> str:
+    largest = max(values, default=0)
+    if largest <= 0:
+        return _SPARKS[0] * len(values)
+    return "".join(_SPARKS[round(max(each, 0) / largest * (len(_SPARKS) - 1))] for each in values)
+
+
+def write_csv(reports: Sequence[Report], file: Path) -> list[Path]:
+    """The first table into this file, each further one beside it, with its name in the file's. Returns all."""
+    written = []
+    tables = [(report, table) for report in reports for table in report.tables if table.rows]
+    for number, (report, table) in enumerate(tables):
+        name = table.name if len(reports) == 1 else f"{report.name}.{table.name}"
+        path = file if number == 0 else file.with_name(f"{file.stem}.{name}{file.suffix or '.csv'}")
+        try:
+            with path.open("w", encoding="utf-8", newline="") as opened:
+                writer = csv.writer(opened)
+                writer.writerow(table.columns)
+                writer.writerows([harmless(plain_value(cell)) for cell in row] for row in table.rows)
+        except OSError as error:
+            raise ConfigurationError(f"{path} cannot be written: {error.strerror}", "name another file") from None
+        written.append(path)
+    return written
+
+
+def harmless(value: str | float | None) -> str | float | None:
+    """A spreadsheet takes a text that begins like this for a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value

@@ -1,0 +1,334 @@
+"""``connector report``: the state and the mapping become what a report is computed from. Reads the state; only
+``--verify`` asks Salesforce."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path as File
+
+from connector.base.clock import Clock, SystemClock
+from connector.base.errors import ConfigurationError
+from connector.base.facts import PEOPLE, Direction, Person, Stay
+from connector.base.json import JsonObject
+from connector.base.settings import Settings
+from connector.commands.status import grouped
+from connector.commands.verifying import verified
+from connector.lifecycle.handoff import WORKED_ON
+from connector.lifecycle.model import Track
+from connector.lifecycle.values import fold
+from connector.mapping import CompiledMapping
+from connector.pipeline.owners import known_owners
+from connector.reports import ledger as books
+from connector.reports.engagement import Origin, engagement_report, reached_anywhere
+from connector.reports.funnel import funnel
+from connector.reports.health import health_report
+from connector.reports.movement import movement
+from connector.reports.paths import Asked, Path, Period, Stages, paths_of, where
+from connector.reports.repair import repair
+from connector.reports.response import Handed, answered_at, response
+from connector.reports.table import Report, side_by_side
+from connector.reports.velocity import stuck, velocity
+from connector.store import Store
+from connector.wiring import load_mapping, open_state
+
+WEEKS = 13  # of a period that nobody asked for
+_BATCH = 2000  # people
+_INSTANT = timedelta(microseconds=1)  # what was settled now is in it
+_NOT_APART = frozenset({"ledger", "health", "repair"})  # about the state, not about people
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a report is asked for. ``where``: ("owner", "=" or "!=", "Anna"). ``limits``: stage -> how long."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    by: str = ""
+    where: tuple[tuple[str, str, str], ...] = ()
+    hidden: bool = False
+    limits: Mapping[str, timedelta] = field(default_factory=dict)
+    within: timedelta = timedelta(hours=24)
+    verify: bool = False
+
+
+class Reporter:
+    """Reads what reports need, once, whichever of them are asked for."""
+
+    def __init__(
+        self, store: Store, mapping: CompiledMapping, settings: Settings, wanted: Wanted, now: datetime
+    ) -> None:
+        self.store, self.mapping, self.settings, self.wanted, self.now = (
+            store,
+            mapping,
+            settings,
+            wanted,
+            now + _INSTANT,
+        )
+        self.owners = known_owners(store, mapping).names
+
+    def report(self, name: str) -> Report:
+        make = REPORTS[name]
+        if self.wanted.by and name not in _NOT_APART:
+            groups: dict[str, list[Path]] = defaultdict(list)
+            for each in self.paths:
+                groups[self.value_of(each.person, self.wanted.by) or "(none)"].append(each)
+            parts = [(value, make(self, paths)) for value, paths in sorted(groups.items())]
+            return side_by_side(make(self, self.paths), self.wanted.by, parts)
+        return make(self, self.paths)
+
+    # -- what was asked
+
+    @cached_property
+    def asked(self) -> Asked:
+        until = min(self.wanted.until or self.now, self.now)
+        since = self.wanted.since or until - timedelta(weeks=WEEKS)
+        if since >= until:
+            raise ConfigurationError("the period ends before it begins", "give --since an earlier date than --until")
+        return Asked(stages_of(self.mapping, hidden=self.wanted.hidden), Period(since, until), self.now)
+
+    @cached_property
+    def all_stays(self) -> list[Stay]:
+        """Under the names that stages have today."""
+        former = {old: new for each in tracks_of(self.mapping, "stage") for old, new in each.migrate.items()}
+        found = self.store.stays("stage")
+        return [each._replace(stage=former[each.stage]) if each.stage in former else each for each in found]
+
+    @cached_property
+    def paths(self) -> list[Path]:
+        every = paths_of(self.all_stays)
+        return [each for each in every if self._is_meant(each.person)] if self.wanted.where else every
+
+    def _is_meant(self, person: str) -> bool:
+        return all(
+            (fold(self.value_of(person, name)) == fold(value)) == (sign == "=")
+            for name, sign, value in self.wanted.where
+        )
+
+    def value_of(self, person: str, name: str) -> str:
+        return where(self.rows, person, name)
+
+    @cached_property
+    def rows(self) -> dict[str, JsonObject]:
+        """With the owner's name as "owner". Raises ConfigurationError where a field is asked for that nobody has."""
+        rows = self.store.people_rows()
+        for each in rows.values():
+            owner = str(each.get("OwnerId") or "")
+            each["owner"] = self.owners.get(owner, owner)
+        asked = [self.wanted.by, *(each[0] for each in self.wanted.where)]
+        for name in (each for each in asked if each):
+            if rows and not any(where({"": row}, "", name) for row in rows.values()):
+                raise ConfigurationError(
+                    f"nobody has a value for {name}",
+                    "use object, owner, account, lead source, or a field that the mapping reads, by its API name",
+                )
+        return rows
+
+    # -- one report each
+
+    def funnel(self, paths: Sequence[Path]) -> Report:
+        return funnel(paths, self.asked)
+
+    def movement(self, paths: Sequence[Path]) -> Report:
+        return movement(paths, self.asked)
+
+    def velocity(self, paths: Sequence[Path]) -> Report:
+        return velocity(paths, self.asked)
+
+    def stuck(self, paths: Sequence[Path]) -> Report:
+        return stuck(paths, self.asked, self.rows, self.wanted.limits)
+
+    def response(self, paths: Sequence[Path]) -> Report:
+        theirs = {each.person for each in paths}
+        handed = [each for each in self.handed_off if each.person in theirs]
+        return response(handed, self.asked, self.wanted.within, self.rows)
+
+    @cached_property
+    def handed_off(self) -> list[Handed]:
+        """Of the period and the one before; who is called otherwise today goes by today's name."""
+        lines = {each.person: each.line for each in self.all_stays}
+        now_called = {each.line: each.person for each in self.all_stays}
+        since = self.asked.period.before.since
+        once: dict[tuple[str, datetime], JsonObject] = {}
+        for each in self.store.hand_offs():
+            called = str(each["person"])
+            person = now_called.get(lines.get(called, ""), called)
+            once[person, datetime.fromisoformat(each["at"])] = each
+        found = {key: each for key, each in once.items() if since <= key[1] < self.asked.period.until}
+        touches = self._touches(sorted({person for person, _ in found}))
+        return [
+            Handed(
+                person, at, self.owners.get(str(each["to"]), str(each["to"] or "")), answered_at(at, touches[person])
+            )
+            for (person, at), each in sorted(found.items())
+        ]
+
+    def _touches(self, people: Sequence[str]) -> dict[str, list[datetime]]:
+        """When our side called, met or wrote."""
+        found: dict[str, list[datetime]] = defaultdict(list)
+        for person in self._facts(people):
+            found[person.id] = [
+                each.occurred_at
+                for each in person.activities
+                if each.source == "salesforce" and each.direction is Direction.OUTBOUND and each.kind in WORKED_ON.kinds
+            ]
+        return found
+
+    def _facts(self, people: Sequence[str]) -> list[Person]:
+        found: list[Person] = []
+        for start in range(0, len(people), _BATCH):
+            found += self.store.facts_of(people[start : start + _BATCH], around=frozenset())
+        return found
+
+    def engagement(self, paths: Sequence[Path]) -> Report:
+        theirs = {each.person for each in paths}
+        scores = {
+            person: str(each["value"] or each["stands"] or "")
+            for person, each in self.store.tracks_now("score").items()
+            if person in theirs
+        }
+        inbound = self.store.inbound(self.asked.period.since, self.asked.period.until)
+        origins = {
+            each.id: Origin(self.value_of(each.id, "lead source"), _touched(each))
+            for each in self._facts(reached_anywhere(paths, self.asked))
+        }
+        return engagement_report(paths, self.asked, scores, inbound, origins)
+
+    def repair(self, _paths: Sequence[Path]) -> Report:
+        deals = [
+            {**each, "owner": self.owners.get(str(each.get("OwnerId")), str(each.get("OwnerId") or ""))}
+            for each in self.store.deals_without_roles()
+        ]
+        unknown: dict[str, dict[str, list[str]]] = {}
+        held: dict[str, list[str]] = {}
+        for name in ("stage", "status"):
+            known = {fold(value) for value in values_of(self.mapping, name)}
+            strange: dict[str, list[str]] = defaultdict(list)
+            held[name] = []
+            for person, each in sorted(self.store.tracks_now(name).items()):
+                if known and each["stands"] and fold(each["stands"]) not in known and person in self.existing:
+                    strange[each["stands"]].append(person)
+                if (each["memory"].get("hold") or {}).get("by") == "person" and person in self.existing:
+                    held[name].append(person)
+            unknown[name] = strange
+        refused = self.store.set_aside(None)
+        whose = {each["record_id"]: each["person_id"] for each in refused}
+        groups = [{**each, "people": [whose[record] for record in each["records"]]} for each in grouped(refused)]
+        return repair(deals, groups, unknown, held, _quarantined(self.settings))
+
+    @cached_property
+    def existing(self) -> set[str]:
+        return self.store.existing()
+
+    def health(self, paths: Sequence[Path]) -> Report:
+        period = self.asked.period
+        days = [
+            period.until.date() - timedelta(days=back)
+            for back in range(min(14, (period.until - period.since).days + 1))
+        ]
+        calls = {day: {api: sum(made.values()) for api, made in self.store.calls_on(day).items()} for day in days}
+        cycles = self.store.cycles_between(period.since, period.until)
+        return health_report(paths, self.asked, cycles, calls, self.settings.api_daily_budget)
+
+    def ledger(self, _paths: Sequence[Path]) -> Report:
+        """Of everybody: a part of the people has no closing sum that Salesforce knows. With all stages."""
+        stages = stages_of(self.mapping, hidden=True)
+        asked, stays = self.asked._replace(stages=stages), self.all_stays
+        accepts, paths = accepting(self.mapping), paths_of(stays)
+        tracks, waiting = self.store.tracks_now("stage"), set(self.store.dirty())
+        fields = self.mapping.writes.get("stage", {})
+        values = {
+            person: str(row.get(fields[row["object"]]) or "")
+            for person, row in self.rows.items()
+            if row["live"] and row["object"] in fields and person not in waiting
+        }
+        wrong = books.one_stage_each(stays, paths, {each for each in self.existing if each in tracks})
+        wrong += books.what_stands(stays, values, tracks, accepts)
+        wrong += books.what_is_remembered(self.store.stages_kept(), self.store.stages_remembered())
+        known = values_of(self.mapping, "stage")
+        wrong += books.what_was_written(stays, self.store.stages_logged(), accepts, known)
+        checked = [each for each in books.CHECKS if each != "Salesforce"]
+        if self.wanted.verify:
+            wrong += self._verified(fields)
+            checked.append("Salesforce")
+        return books.ledger(paths, asked, wrong, checked)
+
+    def _verified(self, fields: Mapping[str, str]) -> list[books.Wrong]:
+        return verified(self.settings, self.store, self.rows, fields)
+
+
+def _touched(person: Person) -> list[tuple[datetime, str]]:
+    return [
+        (each.occurred_at, f"{each.source} {each.kind}")
+        for each in person.activities
+        if each.direction is Direction.INBOUND
+    ]
+
+
+def _quarantined(settings: Settings) -> dict[str, int]:
+    """Lines by file."""
+    found: dict[str, int] = {}
+    if settings.activity_folder is not None:
+        for file in sorted((File(settings.activity_folder) / "quarantine").glob("*.jsonl")):
+            with file.open("rb") as lines:
+                found[file.name] = sum(1 for _ in lines)
+    return {name: count for name, count in found.items() if count}
+
+
+def tracks_of(mapping: CompiledMapping, name: str) -> list[Track]:
+    """This track of everybody, and of each segment."""
+    own = [each for part in mapping.model.segments for each in (part.stage, part.status) if each is not None]
+    return [each for each in (*mapping.model.tracks, *own) if each.name == name]
+
+
+def stages_of(mapping: CompiledMapping, *, hidden: bool) -> Stages:
+    """In the mapping's order; those of segments that it does not have, behind them."""
+    steps = {step.name: step for track in reversed(tracks_of(mapping, "stage")) for step in track.steps}
+    steps = {step.name: step for step in mapping.stages} | steps
+    left_out = frozenset(name for name, step in steps.items() if step.reports == "hidden" and not hidden)
+    shown = [step for name, step in steps.items() if name not in left_out]
+    order = tuple(step.name for step in shown if step.funnel)
+    ends = {step.name for step in shown if step.terminal or not step.funnel} | set(order[-1:])
+    takes = {step.name: " or ".join(rule.when.said for rule in step.rules) for step in shown if step.rules}
+    beside = tuple(step.name for step in shown if not step.funnel)
+    return Stages(order, beside, left_out, frozenset(ends), takes)
+
+
+def values_of(mapping: CompiledMapping, track: str) -> set[str]:
+    """What Salesforce may say for its steps."""
+    return {step.value(each) for one in tracks_of(mapping, track) for step in one.steps for each in PEOPLE}
+
+
+def accepting(mapping: CompiledMapping) -> Callable[[str, str], bool]:
+    values: dict[str, set[str]] = defaultdict(set)
+    for one in tracks_of(mapping, "stage"):
+        for step in one.steps:
+            values[step.name] |= {fold(step.value(each)) for each in PEOPLE}
+        for old, new in one.migrate.items():
+            values[new].add(fold(old))
+    return lambda stage, value: value == stage or fold(value) in values.get(stage, ())
+
+
+REPORTS: dict[str, Callable[[Reporter, Sequence[Path]], Report]] = {
+    "funnel": Reporter.funnel,
+    "movement": Reporter.movement,
+    "velocity": Reporter.velocity,
+    "response": Reporter.response,
+    "stuck": Reporter.stuck,
+    "engagement": Reporter.engagement,
+    "repair": Reporter.repair,
+    "ledger": Reporter.ledger,
+    "health": Reporter.health,
+}
+
+
+def run_reports(
+    settings: Settings, names: Sequence[str], wanted: Wanted, clock: Clock | None = None
+) -> tuple[list[Report], Asked]:
+    clock, mapping = clock or SystemClock(), load_mapping(settings)
+    with open_state(settings, clock) as store:
+        reporter = Reporter(store, mapping, settings, wanted, clock.now())
+        return [reporter.report(name) for name in names], reporter.asked

@@ -1,0 +1,78 @@
+"""From hand-off to first touch: how soon sales reach out to whom they were given."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from connector.base.json import JsonMap
+from connector.reports.paths import Asked
+from connector.reports.table import Figure, Report, Table, people, quantile, share
+
+HOUR = timedelta(hours=1)
+
+
+class Handed(NamedTuple):
+    """``touched``: when the owner's side first called, met or wrote afterwards."""
+
+    person: str
+    at: datetime
+    owner: str
+    touched: datetime | None
+
+
+def answered_at(at: datetime, touches: Sequence[datetime]) -> datetime | None:
+    return min((each for each in touches if each >= at), default=None)
+
+
+def response(handed: Sequence[Handed], asked: Asked, limit: timedelta, rows: Mapping[str, JsonMap]) -> Report:
+    said = _hours(limit)
+    owners = Table(
+        "owners",
+        "By owner",
+        ("owner", "handed off", "touched", "median", "90th percentile", f"within {said}", "before", "open breaches"),
+        note="hours from hand-off to the first call, meeting or e-mail to the person, of the hand-offs of the period;"
+        f" before: within {said}, in the period before; open breaches: not touched yet, for longer than that",
+        picture="bars",
+        drawn="open breaches",
+    )
+    now = asked.now
+    here = [each for each in handed if asked.period.has(each.at)]
+    earlier = [each for each in handed if asked.period.before.has(each.at)]
+    late = [each for each in here if each.touched is None and now - each.at > limit]
+    groups: dict[str, list[Handed]] = defaultdict(list)
+    for each in here:
+        groups[each.owner or "(nobody)"].append(each)
+    parts = sorted(groups.items()) + ([("all", here)] if len(groups) > 1 else [])
+    for owner, theirs in parts:
+        before = [each for each in earlier if owner in {"all", each.owner or "(nobody)"}]
+        touched = sorted(each.touched - each.at for each in theirs if each.touched is not None)
+        spans = [each / HOUR for each in touched]
+        whole = [each.person for each in theirs]
+        owners.add(
+            owner,
+            people(whole),
+            people([each.person for each in theirs if each.touched is not None]),
+            Figure(quantile(spans, 0.5), "hours", whole),
+            Figure(quantile(spans, 0.9), "hours", whole),
+            share(_in_time(theirs, limit), whole),
+            share(_in_time(before, limit), [each.person for each in before]),
+            people([each.person for each in late if each in theirs]),
+        )
+    waiting = Table("waiting", "Not touched in time", ("who", "name", "owner", "handed off", "hours ago"))
+    for each in sorted(late, key=lambda one: (one.at, one.person)):
+        row = rows.get(each.person, {})
+        name = str(row.get("Name") or row.get("Email") or "")
+        ago = Figure((now - each.at) / HOUR, "hours", (each.person,))
+        waiting.add(each.person, name, each.owner or "(nobody)", f"{each.at:%Y-%m-%d %H:%M}", ago)
+    return Report("response", "Response", [owners, waiting])
+
+
+def _in_time(handed: Sequence[Handed], limit: timedelta) -> list[str]:
+    return [each.person for each in handed if each.touched is not None and each.touched - each.at <= limit]
+
+
+def _hours(limit: timedelta) -> str:
+    return f"{limit / HOUR:g} hours" if limit != HOUR else "1 hour"

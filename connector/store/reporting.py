@@ -1,0 +1,70 @@
+"""What reports ask of the state. See ``standing.py``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from connector.base.facts import Stay
+from connector.base.json import JsonObject
+from connector.store import roleless, standing
+from connector.store.transactions import Transactions, uncollected
+
+
+class Reporting(Transactions):
+    """See :class:`connector.store.Store`."""
+
+    def stays(self, track: str = "stage") -> list[Stay]:
+        """Everybody's stays at the steps of a track, in the order in which they were settled; of people who are there
+        no longer, the last one ends when their record did."""
+        with uncollected(), self._read() as connection:
+            return standing.stays(connection, track)
+
+    def people_rows(self) -> dict[str, JsonObject]:
+        """Person -> their record's fields, with "object" and "account" (its name)."""
+        with uncollected(), self._read() as connection:
+            return standing.people_rows(connection)
+
+    def tracks_now(self, track: str) -> dict[str, JsonObject]:
+        """Person -> stands, value, current, memory of a track."""
+        with self._read() as connection:
+            return standing.tracks_now(connection, track)
+
+    def existing(self) -> set[str]:
+        """Ids of everybody."""
+        with self._read() as connection:
+            return standing.existing(connection)
+
+    def hand_offs(self) -> list[JsonObject]:
+        """Every hand-off: person, at, by, to (an owner's id)."""
+        with self._read() as connection:
+            return standing.hand_offs(connection)
+
+    def inbound(self, since: datetime, until: datetime) -> list[tuple[str, str, str, int]]:
+        """(day, source, kind, count) of what people did."""
+        with self._read() as connection:
+            return standing.inbound(connection, since, until)
+
+    def cycles_between(self, since: datetime, until: datetime) -> list[JsonObject]:
+        """The cycles that started then, in order."""
+        with self._read() as connection:
+            return standing.cycles_between(connection, since, until)
+
+    def deals_without_roles(self) -> list[JsonObject]:
+        """All opportunities that have no contact role, as rows."""
+        with self._read() as connection:
+            return standing.deals_without_roles(connection, roleless.LONELY)
+
+    def stages_kept(self) -> dict[str, list[str]]:
+        """Person -> their stages in order, as the stays have it."""
+        with self._read() as connection:
+            return standing.stages_kept(connection)
+
+    def stages_remembered(self) -> dict[str, list[str]]:
+        """The same, as it follows from what is remembered of them."""
+        with self._read() as connection:
+            return standing.stages_remembered(connection)
+
+    def stages_logged(self) -> list[tuple[str, str, str, str]]:
+        """(person, at, old, new) of every stage that Salesforce took, in order."""
+        with self._read() as connection:
+            return standing.logged(connection)

@@ -1,0 +1,170 @@
+"""What reports read: stays, and what is known of the people in them. One pass over each table, no query per person."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from connector.base.facts import PEOPLE, Stay
+from connector.base.json import JsonObject
+from connector.store.links import IDS, everybody, rows_in
+from connector.store.rows import iso, read_json, time
+from connector.store.schema import ACTIVITY, CYCLE, HISTORY, LOG, PROSPECT, RECORD, STAY, TRACK
+from connector.store.stays import UNDECIDED, replayed, versions
+
+_STAYS = select(
+    *(STAY.c[name] for name in ("person_id", "line", "stage", "entered_at", "left_at", "how", "by", "rule")),
+    STAY.c.became,
+    STAY.c.seen_at,
+).order_by(STAY.c.id)
+_OPEN_NOW = (
+    select(STAY.c.person_id, RECORD.c.live, RECORD.c.alias_of, RECORD.c.stamp)
+    .select_from(STAY.outerjoin(RECORD, RECORD.c.id == STAY.c.person_id))
+    .where(STAY.c.left_at.is_(None))
+)
+_ENDED = select(HISTORY.c.ref, func.max(HISTORY.c.until)).where(
+    HISTORY.c.ref.in_(IDS), HISTORY.c.track == "", HISTORY.c.live
+)
+_ROWS = select(RECORD.c.id, RECORD.c.object, RECORD.c.account_id, RECORD.c.fields, RECORD.c.live).where(
+    RECORD.c.object.in_((*PEOPLE, "Account"))
+)
+_STANDS = select(TRACK.c.person_id, TRACK.c.stands, TRACK.c.memory, TRACK.c.value, TRACK.c.current)
+
+
+def stays(connection: Connection, track: str) -> list[Stay]:
+    """All stays of a track, in the order in which they were settled. Those of people who are there no longer end when
+    their record did."""
+    ended = _gone(connection, track)
+    found = []
+    for person, line, stage, entered, left, how, by, rule, became, seen in connection.execute(
+        _STAYS.where(STAY.c.track == track)
+    ):
+        until = max(ended[person], entered) if left is None and person in ended else left
+        end = time(until) if until is not None else None
+        found.append(Stay(person, line, stage, time(entered), end, how, by, rule, became, time(seen)))
+    return found
+
+
+def _gone(connection: Connection, track: str) -> dict[str, str]:
+    """People whose last stay is open though they are there no longer -> when that ended."""
+    gone: dict[str, str] = {}
+    alone: set[str] | None = None
+    for person, live, leader, stamp in connection.execute(_OPEN_NOW.where(STAY.c.track == track)):
+        if ":" in person:
+            alone = {row[0] for row in connection.execute(everybody("Prospect"))} if alone is None else alone
+            if person not in alone:
+                gone[person] = ""
+        elif not live or leader:
+            gone[person] = stamp or ""
+    refs = [each for each in gone if ":" in each]
+    heard = select(PROSPECT.c.ref, PROSPECT.c.recorded_at).where(PROSPECT.c.ref.in_(IDS))
+    gone |= {row.ref: row.recorded_at for row in rows_in(connection, heard, refs)}
+    return gone | dict(map(tuple, rows_in(connection, _ENDED.group_by(HISTORY.c.ref), gone)))
+
+
+def people_rows(connection: Connection) -> dict[str, JsonObject]:
+    """Record of a person, also one that is there no longer -> its fields, with "object", "live" and "account" (the
+    account's Name) beside them. Prospects have their attributes."""
+    accounts: dict[str, Any] = {}
+    found: dict[str, JsonObject] = {}
+    for record_id, object_name, account, text, live in connection.execute(_ROWS):
+        fields = read_json(text)
+        if object_name == "Account":
+            accounts[record_id] = fields.get("Name")
+        else:
+            found[record_id] = {**fields, "object": object_name, "account": account, "live": bool(live)}
+    for fields in found.values():
+        fields["account"] = accounts.get(str(fields["account"]), "") if fields["account"] else ""
+    for row in connection.execute(select(PROSPECT.c.ref, PROSPECT.c.email, PROSPECT.c.attributes)):
+        told = {"Email": row.email, "object": "Prospect", "account": "", "live": True}
+        found[row.ref] = {**read_json(row.attributes), **told}
+    return found
+
+
+def tracks_now(connection: Connection, track: str) -> dict[str, JsonObject]:
+    """Person -> what stands, the value decided, what stood when it was decided, and the memory, of one track."""
+    return {
+        row.person_id: {
+            "stands": row.stands,
+            "value": row.value,
+            "current": row.current,
+            "memory": json.loads(row.memory),
+        }
+        for row in connection.execute(_STANDS.where(TRACK.c.track == track))
+    }
+
+
+def existing(connection: Connection) -> set[str]:
+    """Everybody who is a person now."""
+    return {row[0] for row in connection.execute(everybody())}
+
+
+def hand_offs(connection: Connection) -> list[JsonObject]:
+    """Every hand-off that was remembered: person, at, by (its name), to (the owner's id)."""
+    told = select(HISTORY.c.ref, HISTORY.c.said).where(HISTORY.c.track == "owner").order_by(HISTORY.c.id)
+    now = select(TRACK.c.person_id, TRACK.c.memory).where(TRACK.c.track == "owner", TRACK.c.memory != "{}")
+    found: dict[tuple[str, str], JsonObject] = {}
+    for person, text in [*connection.execute(told), *connection.execute(now)]:
+        memory = read_json(text)
+        if memory.get("at"):
+            owner = memory.get("to") or memory.get("written")
+            row = {"person": person, "at": memory["at"], "by": memory.get("by", ""), "to": owner}
+            found[person, memory["at"]] = row
+    return sorted(found.values(), key=lambda each: (each["at"], each["person"]))
+
+
+def inbound(connection: Connection, since: datetime, until: datetime) -> list[tuple[str, str, str, int]]:
+    """(day, source, kind, count) of what people did."""
+    day = func.substr(ACTIVITY.c.occurred_at, 1, 10)
+    query = (
+        select(day.label("day"), ACTIVITY.c.ref, ACTIVITY.c.kind)
+        .where(ACTIVITY.c.direction == "inbound", ACTIVITY.c.occurred_at >= iso(since))
+        .where(ACTIVITY.c.occurred_at < iso(until))
+    )
+    counted: dict[tuple[str, str, str], int] = defaultdict(int)
+    for row in connection.execute(query):
+        counted[row.day, row.ref.partition(":")[0], row.kind] += 1
+    return sorted((*key, count) for key, count in counted.items())
+
+
+def cycles_between(connection: Connection, since: datetime, until: datetime) -> list[JsonObject]:
+    """id, kind, started_at, ended_at and report of the cycles that started then."""
+    query = select(CYCLE).where(CYCLE.c.started_at >= iso(since), CYCLE.c.started_at < iso(until))
+    return [{**row._mapping, "report": json.loads(row.report)} for row in connection.execute(query)]
+
+
+def deals_without_roles(connection: Connection, condition: Any) -> list[JsonObject]:
+    """The rows of the opportunities that meet it."""
+    return [read_json(row.fields) for row in connection.execute(select(RECORD.c.fields).where(condition))]
+
+
+def stages_kept(connection: Connection) -> dict[str, list[str]]:
+    """Person -> the stages that they stood at, one after the other, as the stays have it."""
+    kept: dict[str, list[str]] = defaultdict(list)
+    query = select(STAY.c.person_id, STAY.c.stage).where(STAY.c.track == "stage", STAY.c.rule != UNDECIDED)
+    for person, stage in connection.execute(query.order_by(STAY.c.id)):
+        kept[person].append(stage)
+    return kept
+
+
+def stages_remembered(connection: Connection) -> dict[str, list[str]]:
+    """The same, as it follows from everything that was ever remembered of them."""
+    said: dict[str, list[str]] = defaultdict(list)
+    for each in replayed(each for each in versions(connection) if each.track == "stage"):
+        if each["rule"] != UNDECIDED:
+            said[each["person_id"]].append(each["stage"])
+    return said
+
+
+def logged(connection: Connection) -> list[tuple[str, str, str, str]]:
+    """(person, at, old, new) of every stage that Salesforce took, in order."""
+    query = select(LOG.c.person_id, LOG.c.at, LOG.c.old, LOG.c.new).where(
+        LOG.c.track == "stage", LOG.c.result == "applied"
+    )
+    rows: Sequence[Any] = connection.execute(query.order_by(LOG.c.id)).all()
+    return [(row.person_id, row.at, row.old or "", row.new or "") for row in rows]

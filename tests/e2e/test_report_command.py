@@ -1,0 +1,135 @@
+"""``connector report`` over a state that a backfill of the sample company left, with the practice org still there."""
+
+import csv
+import json
+import re
+import sqlite3
+from contextlib import closing
+from io import StringIO
+
+import pytest
+from typer.testing import CliRunner
+
+from connector import cli
+from connector.commands import practice as orgs
+from connector.commands.report_cli import Subject
+from connector.mapping import load as load_mapping
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory):
+    """A practice org, and a state that knows it: (env, path of the state, org)."""
+    folder = tmp_path_factory.mktemp("report")
+    with orgs.serve() as served:
+        orgs.add_owners(served.org, load_mapping("lead-liaison"))
+        orgs.add_fields(served.org, load_mapping("lead-liaison"))
+        orgs.fill(served, sample="small")
+        env = {**served.environment(), "CONNECTOR_STATE": str(folder / "state.sqlite3"), "CONNECTOR_OVERLAP": "0"}
+        done = CliRunner().invoke(cli.app, ["backfill", "--json"], env=env)
+        assert done.exit_code == 0, done.output
+        yield env, folder / "state.sqlite3", served.org
+
+
+@pytest.fixture
+def report(office):
+    def run(*arguments, code=0):
+        done = CliRunner().invoke(cli.app, ["report", *arguments], env=office[0])
+        assert done.exit_code == code, (done.output, done.exception)
+        return done.stdout
+
+    return run
+
+
+def counted(office, field="Lifecycle_Stage__c"):
+    """Who is at which stage, from the org's own rows."""
+    found: dict[str, int] = {}
+    for name, where in (("Contact", ""), ("Lead", " WHERE IsConverted = false")):
+        for row in office[2].rows(f"SELECT {field} stage, COUNT(Id) n FROM {name}{where} GROUP BY {field}"):
+            found[row["stage"]] = found.get(row["stage"], 0) + row["n"]
+    return found
+
+
+def test_the_funnel_says_what_the_org_counts(report, office):
+    told = json.loads(report("funnel", "--hidden", "--where", "object!=Prospect", "--json"))
+    assert told["form"] == 1
+    rows = {row["stage"]: row["at the end"] for row in told["reports"]["funnel"]["tables"]["stages"]}
+    assert {stage: count for stage, count in rows.items() if count} == counted(office)
+
+
+def test_the_ledger_agrees_with_salesforce_and_asks_once_an_object(report, office):
+    before = office[2].calls["total"]
+    assert "every week closes, and all books agree" in report("ledger", "--verify")
+    assert office[2].calls["total"] - before <= 3  # one query an object, and who is asking
+
+
+def test_what_differs_in_salesforce_is_named(report, office):
+    [row] = office[2].rows("SELECT Id FROM Contact WHERE Lifecycle_Stage__c = 'Suspect' ORDER BY Id LIMIT 1")
+    office[2].update("Contact", [{"Id": row["Id"], "Lifecycle_Stage__c": "Customer"}])
+    try:
+        told = json.loads(report("ledger", "--verify", "--json", code=3))["reports"]["ledger"]
+        assert told["good"] is False
+        assert row["Id"] in {each["who"] for each in told["tables"]["wrong"]}
+        assert len({each["who"] for each in told["tables"]["wrong"]}) == 3  # the person, and two values
+    finally:
+        office[2].update("Contact", [{"Id": row["Id"], "Lifecycle_Stage__c": "Suspect"}])
+
+
+def test_a_row_changed_by_hand_turns_the_ledger_red(report, office):
+    with closing(sqlite3.connect(office[1])) as state:
+        person, stage = state.execute(
+            "SELECT person_id, stage FROM stay WHERE track = 'stage' AND left_at IS NULL ORDER BY id DESC"
+        ).fetchone()
+        state.execute("UPDATE stay SET stage = 'Evangelist' WHERE person_id = ? AND track = 'stage'", (person,))
+        state.commit()
+        assert person in report("ledger", code=3)
+        state.execute("UPDATE stay SET stage = ? WHERE person_id = ? AND track = 'stage'", (stage, person))
+        state.commit()
+
+
+@pytest.mark.parametrize("subject", list(Subject))
+def test_every_report_is_a_text_and_a_document(report, subject):
+    assert len(report(subject.value).splitlines()) > 1
+    told = json.loads(report(subject.value, "--json"))
+    assert told["reports"][subject.value]["tables"]
+
+
+def test_side_by_side_the_parts_make_the_whole(report):
+    whole = json.loads(report("funnel", "--json"))["reports"]["funnel"]["tables"]["stages"]
+    parts = json.loads(report("funnel", "--by", "object", "--json"))["reports"]["funnel"]["tables"]["stages"]
+    assert {row["object"] for row in parts} == {"Contact", "Lead", "Prospect"}
+    for row in whole:
+        theirs = [each["at the end"] for each in parts if each["stage"] == row["stage"]]
+        assert sum(theirs) == row["at the end"]
+        only = json.loads(report("funnel", "--where", "object=contact", "--json"))
+        found = {each["stage"]: each["at the end"] for each in only["reports"]["funnel"]["tables"]["stages"]}
+        assert found.get(row["stage"], 0) == sum(
+            each["at the end"] for each in parts if each["stage"] == row["stage"] and each["object"] == "Contact"
+        )
+        break
+
+
+def test_csv_has_a_file_for_each_table(report, tmp_path):
+    report("funnel", "--csv", str(tmp_path / "funnel.csv"))
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        "funnel.conversion.csv",
+        "funnel.conversion_own.csv",
+        "funnel.csv",
+    ]
+    rows = list(csv.DictReader(StringIO((tmp_path / "funnel.csv").read_text(encoding="utf-8"))))
+    assert {"stage", "at the end"} <= rows[0].keys()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--where", "owner"), "is no condition"),
+        (("--where", "Shoe_Size__c=44"), "nobody has a value for Shoe_Size__c"),
+        (("--limit", "30d"), "names no stage"),
+        (("stuck", "--limit", "Engaged=soon"), "is no span of time"),
+        (("--since", "2026-05-01", "--until", "2026-01-01"), "ends before it begins"),
+        (("--since", "last week"), "is not a date"),
+    ],
+)
+def test_what_cannot_be_asked_is_said(office, arguments, said):
+    done = CliRunner().invoke(cli.app, ["report", *arguments], env=office[0])
+    assert re.search(said, str(done.exception))

@@ -1,0 +1,241 @@
+"""Stays follow people through whatever happens to them, and the ledger finds one row that was changed by hand."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from connector import mapping as mappings
+from connector.base.clock import FrozenClock
+from connector.base.settings import Settings
+from connector.commands.reporting import Reporter, Wanted, stages_of
+from connector.reports.paths import paths_of
+from connector.reports.table import Figure, Report
+from connector.store import open_store
+from tests.cases import cases
+from tests.fakes import START
+from tests.pipeline.conftest import STAGE, World
+from tests.pipeline.test_past import STEPS, Compiled, Life, compiled
+
+SALES = ["Suspect", "Marketing Qualified", "Customer", None, "Odd"]
+
+
+def report_of(world: World, name: str, **wanted) -> Report:
+    mapping = compiled() if isinstance(world, Compiled) else world.pipeline.mapping
+    given = Settings(state="unused", mapping="lead-liaison")
+    return Reporter(world.store, mapping, given, Wanted(**wanted), world.clock.now()).report(name)
+
+
+def wrong_in(report: Report) -> list[str]:
+    return [" ".join(str(each) for each in row) for row in report.table("wrong").rows]
+
+
+def stays_of(world: World, person: str) -> list[tuple[str, str, str]]:
+    return [(each.stage, each.by, each.how) for each in world.store.stays() if each.person == person]
+
+
+class Edited(Life):
+    def set_by_hand(self, index):
+        self.put("Contact", index, **{STAGE: SALES[index % len(SALES)]})
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory):
+    path = tmp_path_factory.mktemp("stays") / "empty.sqlite3"
+    open_store(f"sqlite:///{path}", clock=FrozenClock(START)).close()
+    return path
+
+
+@settings(
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    max_examples=cases(12),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    lives=st.lists(
+        st.lists(st.tuples(st.sampled_from([*STEPS, "set_by_hand"]), st.integers(0, 5)), max_size=4),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_the_ledger_closes_whatever_happens(empty, tmp_path, lives):
+    path = tmp_path / "state.sqlite3"
+    shutil.copyfile(empty, path)
+    clock = FrozenClock(START)
+    with open_store(f"sqlite:///{path}", clock=clock) as store:
+        world = Compiled(store, clock=clock)
+        life = Edited(world)
+        life.comes_to_rest()
+        for steps in lives:
+            for what, index in steps:
+                life.step(what, index)
+            life.comes_to_rest()
+            ledger = report_of(world, "ledger")
+            assert wrong_in(ledger) == []
+            assert ledger.good
+            standing = {each.person: each.stage for each in store.stays() if each.left is None}
+            stood, is_refused = life.stood[-1][1:]
+            assert standing.keys() == stood.keys()
+            if not is_refused:
+                assert standing == {person: stage or "" for person, stage in stood.items()}
+
+
+def test_a_lead_that_becomes_a_contact_stays_one_path(world):
+    lea = world.lead("lea@example.com")
+    world.cycle()
+    world.click("lea@example.com")
+    world.cycle()
+    contact = world.contact("lea@example.com")
+    world.org.put("Lead", {"Id": lea, "IsConverted": True, "ConvertedContactId": contact})
+    world.org.refuse[lea] = "CANNOT_UPDATE_CONVERTED_LEAD"
+    world.cycle()
+    world.role(contact, world.deal())
+    world.cycle()
+    [path] = paths_of(world.store.stays())
+    assert [each.stage for each in path.stays] == ["Suspect", "Engaged", "Opportunity"]
+    assert path.person == contact
+    assert wrong_in(report_of(world, "ledger")) == []
+
+
+def test_who_moved_somebody_is_told_apart(world):
+    ada = world.contact(**{STAGE: "Suspect"})
+    world.cycle()
+    world.click("ada@example.com")
+    world.cycle()
+    world.set_by_hand(ada, "Sales Qualified")
+    world.cycle()
+    assert stays_of(world, ada) == [
+        ("Suspect", "first sight", "inferred"),
+        ("Engaged", "rule", "observed"),
+        ("Sales Qualified", "person", "observed"),
+    ]
+
+
+def test_who_is_deleted_leaves_the_last_stage(world):
+    ada = world.contact()
+    world.cycle()
+    world.org.remove("Contact", ada)
+    world.cycle()
+    [stay] = world.store.stays()
+    assert stay.left is not None
+    assert wrong_in(report_of(world, "ledger")) == []
+
+
+def test_stages_that_the_facts_vouch_for_are_passed_where_dates_are_kept(world):
+    world.mapping = """
+fields:
+  stage: {Contact: Lifecycle_Stage__c, Lead: Lifecycle_Stage__c}
+stages:
+  - {name: Suspect, when: {email: present}}
+  - {name: Engaged, when: {activity: {direction: inbound}}}
+  - {name: Opportunity, when: {opportunity: any}}
+dates: {entered: "{stage}_On__c"}
+"""
+    ada = world.contact(CreatedDate="2025-01-01T00:00:00.000+0000")
+    world.click("ada@example.com")
+    world.wait(3600)
+    world.role(ada, world.deal())
+    world.cycle()
+    assert [each[0] for each in stays_of(world, ada)][-2:] == ["Engaged", "Opportunity"]
+    assert wrong_in(report_of(world, "ledger")) == []
+
+
+OF_ADA = "WHERE person_id = :ada AND track = 'stage'"
+PLANTED = {
+    "the stays": f"UPDATE stay SET stage = 'Customer' {OF_ADA} AND left_at IS NULL",
+    "when a stay began": f"UPDATE stay SET entered_at = '2020-01-01T00:00:00+00:00' {OF_ADA} AND stage = 'Engaged'",
+    "what stands": f"UPDATE track SET stands = 'Customer' {OF_ADA}",
+    "what is remembered": f"UPDATE track SET memory = replace(memory, 'Engaged', 'Customer') {OF_ADA}",
+    "the record": "UPDATE record SET fields = replace(fields, 'Engaged', 'Customer') WHERE id = :ada",
+    "the log": "UPDATE log SET new = 'Customer' WHERE person_id = :ada AND new = 'Engaged'",
+    "a memory of before": "UPDATE history SET said = replace(said, 'Suspect', 'Customer')"
+    " WHERE ref = :ada AND track = 'stage'",
+}
+
+
+@pytest.mark.parametrize("where", PLANTED)
+def test_one_row_changed_by_hand_is_found_and_named(tmp_path, where):
+    path, clock = tmp_path / "state.sqlite3", FrozenClock(START)
+    with open_store(f"sqlite:///{path}", clock=clock) as store:
+        world = World(store, clock=clock)
+        ada, bob = world.contact(), world.contact("bob@example.com")
+        world.cycle()
+        world.click("ada@example.com")
+        world.cycle()
+        assert report_of(world, "ledger").good
+        with closing(sqlite3.connect(path)) as state:
+            assert state.execute(PLANTED[where], {"ada": ada}).rowcount == 1
+            state.commit()
+        ledger = report_of(world, "ledger")
+        assert ledger.good is False
+        named = {str(row[0]) for row in ledger.table("wrong").rows}
+        assert ada in named
+        assert bob not in named
+
+
+def test_a_state_from_before_stays_were_kept_gets_them_from_what_is_remembered(tmp_path):
+    path, clock = tmp_path / "state.sqlite3", FrozenClock(START)
+    with open_store(f"sqlite:///{path}", clock=clock) as store:
+        world = World(store, clock=clock)
+        world.contact()
+        lea = world.lead()
+        world.cycle()
+        world.click("ada@example.com")
+        world.click("lea@example.com")
+        world.cycle()
+        contact = world.contact("lea@example.com")
+        world.org.put("Lead", {"Id": lea, "IsConverted": True, "ConvertedContactId": contact})
+        world.org.refuse[lea] = "CANNOT_UPDATE_CONVERTED_LEAD"
+        world.cycle()
+        before = [each._replace(seen=None, by="", how="", rule="") for each in store.stays()]
+        assert len(before) >= 5
+    with closing(sqlite3.connect(path)) as state:
+        state.execute("DROP TABLE stay")
+        state.execute("UPDATE alembic_version SET version_num = '0004'")
+        state.commit()
+    with open_store(f"sqlite:///{path}", clock=clock) as store:
+        after = [each._replace(seen=None, by="", how="", rule="") for each in store.stays()]
+    key = lambda each: (each.person, each.entered)  # noqa: E731
+    assert sorted(after, key=key) == sorted(before, key=key)
+
+
+def test_the_funnel_counts_who_stands_where_now_and_then(world):
+    world.contact()
+    world.contact("bob@example.com")
+    world.cycle()
+    world.wait(86400)
+    world.click("ada@example.com")
+    world.cycle()
+    since = world.clock.now() - timedelta(hours=12)
+    rows = {row[0]: row[1:4] for row in report_of(world, "funnel", since=since).table("stages").rows}
+    told = {stage: [each.value for each in row if isinstance(each, Figure)] for stage, row in rows.items()}
+    assert told["Suspect"] == [1, 2, -1]
+    assert told["Engaged"] == [1, 0, 1]
+    assert "Anonymous" not in told
+    assert "Anonymous" in {row[0] for row in report_of(world, "funnel", hidden=True).table("stages").rows}
+
+
+def test_reports_are_the_same_whatever_the_mapping_called_a_stage_before(world):
+    world.mapping = (
+        "fields:\n  stage: {Contact: Lifecycle_Stage__c}\nstages:\n  - {name: Lead, when: {email: present}}\n"
+    )
+    ada = world.contact()
+    world.cycle()
+    world.mapping = (
+        "fields:\n  stage: {Contact: Lifecycle_Stage__c}\nstages:\n  - {name: Suspect, when: {email: present}}\n"
+        "migrate: {stage: {Lead: Suspect}}\n"
+    )
+    world.cycle()
+    [row] = report_of(world, "funnel").table("stages").rows
+    assert isinstance(row[1], Figure)
+    assert (row[0], list(row[1].people)) == ("Suspect", [ada])
+    assert wrong_in(report_of(world, "ledger")) == []
+
+
+def test_mappings_with_segments_have_all_their_stages() -> None:
+    for name in ("lead-liaison", "hubspot-style", "score-handoff", "states"):
+        assert stages_of(mappings.load(name), hidden=True).funnel
