@@ -55,7 +55,7 @@ def open_pipeline(
             mapping=mapping,
             store=store,
             salesforce=salesforce,
-            sources=open_sources(settings, salesforce.auth, clock, mapping.kinds_named(), mapping.off),
+            sources=open_sources(settings, salesforce.auth, clock, mapping.types_known, mapping.off),
             objects=polled_objects(mapping),
             clock=clock,
             overlap=timedelta(seconds=settings.overlap),
@@ -112,10 +112,10 @@ def _open_state(settings: Settings, clock: Clock, dry_run: bool) -> Iterator[Sto
 
 @contextmanager
 def open_state_under(mapping: CompiledMapping, settings: Settings, clock: Clock) -> Iterator[Store]:
-    """The state, to look at what this mapping decides. Where it joins records otherwise than the one in force, a copy
-    in which it does, thrown away afterwards."""
+    """The state, to look at what this mapping decides. Where it joins or links records otherwise than the one in force,
+    a copy in which it does, thrown away afterwards."""
     with open_state(settings, clock) as store:
-        if store.joins() == mapping.identity:
+        if store.joins() == mapping.identity and store.record_links() == mapping.model.records:
             yield store
             return
     with _open_state(settings, clock, dry_run=True) as store:

@@ -66,7 +66,8 @@ class SourcePage:
 
     ``removed``: ids of activities that the source took back. ``unknown``: type -> how many rows had a type the source's
     table does not know (they are kept, as kind "other"). ``gone``: ids of prospects that the source has deleted and
-    says nothing more of: those that are known become ``deleted`` and stay who they were.
+    says nothing more of: those that are known become ``deleted`` and stay who they were. ``bad``: rows that could not
+    be understood, and were not taken.
     """
 
     cursor: JsonMap
@@ -75,6 +76,7 @@ class SourcePage:
     removed: tuple[str, ...] = ()
     unknown: Mapping[str, int] = field(default_factory=dict)
     gone: tuple[str, ...] = ()
+    bad: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ from pathlib import Path
 from rich.console import Console
 
 from connector.base.clock import SystemClock
-from connector.base.errors import ConfigurationError, Refused
+from connector.base.errors import ConfigurationError, ConnectorError, Refused
 from connector.base.json import JsonMap, JsonObject
 from connector.base.ports import PolledObject, Read
 from connector.base.settings import Settings
 from connector.commands.screen import grid, out, print_json, shown
+from connector.commands.status import unknown_types
 from connector.lifecycle.ladder import UNKNOWN, Ladder
 from connector.mapping import CompiledMapping, MappingInvalid, Mistake, check_org, load, unseen_changes
 from connector.pipeline.optional_fields import NOTHING_OF_IT, missing_fields, with_optional
@@ -23,7 +24,7 @@ from connector.salesforce import SalesforceClient
 from connector.salesforce.activities import BOUNCE_FIELDS
 from connector.salesforce.objects import polled_objects
 from connector.sources import SOURCES, switched_on
-from connector.wiring import load_mapping, open_client
+from connector.wiring import load_mapping, open_client, open_state
 
 
 @dataclass
@@ -63,6 +64,7 @@ def run_check(settings: Settings) -> CheckReport:
         report.mistakes = list(error.mistakes)
         return report
     report.warnings, report.differs = [*mapping.warnings, *_sources(mapping, settings)], [*mapping.differs]
+    report.warnings += _unknown_types(mapping, settings)
     report.sources = [name for name in switched_on(settings) if name not in mapping.off]
     objects = polled_objects(mapping)
     report.reads = {each.name: list(each.fields) for each in objects}
@@ -117,6 +119,20 @@ def _sources(mapping: CompiledMapping, settings: Settings) -> Iterator[str]:
             yield f"{where}{through} is not switched on by settings: set {needed}"
         if each.name == "hubspot" and each.deals and "deals" not in settings.hubspot_reads.replace(" ", "").split(","):
             yield f"{where} counts deals as opportunities, and reads none: add deals to CONNECTOR_HUBSPOT_READS"
+
+
+def _unknown_types(mapping: CompiledMapping, settings: Settings) -> Iterator[str]:
+    """What senders called activities that were read before, as far as there is a state to tell."""
+    try:
+        with open_state(settings) as store:
+            found = unknown_types(store, mapping)
+    except ConnectorError:
+        return
+    for each in found:
+        yield (
+            f"{each['count']:,} x {each['type']} of {each['source']} is no kind of activity that the mapping knows:"
+            f" kept, and no engagement until it says what it is, as in activities: {{types: {{{each['type']}: call}}}}"
+        )
 
 
 def _in_use(mapping: CompiledMapping, salesforce: SalesforceClient) -> Iterator[str]:

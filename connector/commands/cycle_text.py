@@ -15,6 +15,10 @@ from connector.lifecycle.plan import NUMBERS
 from connector.pipeline.planned import Listing, ListingRow, is_beside
 from connector.pipeline.report import CycleReport
 
+UNMAPPED = "say what they are with activities: {types: {...}} in the mapping; connector status lists them until then"
+NOT_UNDERSTOOD = {"files": "quarantine/<file>.jsonl in the folder says which and why"}
+LOGGED = "the log says which and why"
+
 
 def cycle(report: CycleReport, *, as_json: bool) -> None:
     if as_json:
@@ -47,6 +51,13 @@ def cycle(report: CycleReport, *, as_json: bool) -> None:
     for kind, number in sorted(report.unknown_types.items()):
         said = f"unknown activity type {shown(kind)}: {number:,} kept, not counted as engagement"
         console.print(said, soft_wrap=True)
+    if report.unmapped:
+        console.print(f"  {UNMAPPED}", soft_wrap=True)
+    for name, number in sorted(report.not_understood.items()):
+        said = (
+            f"{shown(name)}: {count(number, 'row')} not understood, and not taken; {NOT_UNDERSTOOD.get(name, LOGGED)}"
+        )
+        console.print(f"[red]not taken:[/red] {said}", soft_wrap=True)
     for name, what in sorted(report.unread.items()):
         said = f"{name} stays as it was known, everything else went on: {shown(what)}"
         console.print(f"[red]not read:[/red] {said}", soft_wrap=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import UTC, datetime
 
 from connector.base.clock import Clock, SystemClock
 from connector.base.errors import ConfigurationError
-from connector.base.facts import PEOPLE, Person, Row
+from connector.base.facts import PEOPLE, Activity, Person, Row
 from connector.base.json import JsonObject
 from connector.base.settings import Settings
 from connector.lifecycle import Assigner, explain
@@ -121,7 +121,7 @@ def explained(
     names = assigner.owners.names
     sieve = mapping.programs[person.object].sieve
     seen = person.activities if sieve is None else sieve.sift(person).activities
-    counted = {(each.source, each.id) for each in seen}
+    counted = {(each.source, each.id): each for each in seen}
     return {
         "person": person.id,
         "object": person.object,
@@ -144,18 +144,22 @@ def explained(
         ],
         "now": explain(person, mapping, now, assigner).as_dict(),
         "timeline": [
-            {
-                "at": each.occurred_at.isoformat(),
-                "source": each.source,
-                "kind": each.kind,
-                "direction": str(each.direction),
-                "name": each.name,
-                "id": each.id,
-                "counts": (each.source, each.id) in counted,  # False: left out by what the mapping says of its source
-            }
-            for each in reversed(person.activities)
+            _happened(counted.get((each.source, each.id), each), counted) for each in reversed(person.activities)
         ],
         "history": history,
+    }
+
+
+def _happened(each: Activity, counted: Container[tuple[str, str]]) -> JsonObject:
+    """``counts`` False: left out by what the mapping says of its source."""
+    return {
+        "at": each.occurred_at.isoformat(),
+        "source": each.source,
+        "kind": each.kind,
+        "direction": str(each.direction),
+        "name": each.name,
+        "id": each.id,
+        "counts": (each.source, each.id) in counted,
     }
 
 

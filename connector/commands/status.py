@@ -20,6 +20,8 @@ from connector.pipeline.decisions import PROMISED, TURNS
 from connector.pipeline.optional_fields import OPTIONAL_FIELDS as OPTIONAL
 from connector.pipeline.owners import OWNERS
 from connector.pipeline.poll import POLL_PAGE
+from connector.sources.kinds import KINDS
+from connector.store import Store
 from connector.wiring import load_mapping, open_state
 
 CYCLES_SHOWN = 5
@@ -53,9 +55,23 @@ def read_status(settings: Settings) -> JsonObject:
             "api_calls_today": store.calls_on(clock.now().date()),
             "api_daily_budget": settings.api_daily_budget,
             "cursors": {name: value for name, value in store.cursors().items() if name not in INTERNAL},
+            "unknown_types": unknown_types(store, mapping),
+            "not_understood": _not_understood(store.cursors()),
             "refresh": _refresh(mapping, store.cursors()),
             "cycles": store.cycles(CYCLES_SHOWN),
         }
+
+
+def unknown_types(store: Store, mapping: CompiledMapping | None) -> list[JsonObject]:
+    """Recorded activities of types of which neither we nor the mapping know what they are; with their source."""
+    declared = mapping.types_known if mapping else frozenset()
+    return store.types_beside(frozenset(KINDS) | declared)
+
+
+def _not_understood(cursors: JsonMap) -> dict[str, int]:
+    """File -> lines of it that are in quarantine."""
+    files = (cursors.get("files") or {}).get("files", {})
+    return {name: place["bad"] for name, place in files.items() if place.get("bad")}
 
 
 def _refresh(mapping: CompiledMapping | None, cursors: JsonMap) -> dict[str, JsonObject]:

@@ -10,6 +10,7 @@ from connector.base.json import JsonMap, JsonObject
 from connector.base.text import count
 from connector.commands.screen import NONE, grid, out, print_json, shown
 
+TYPES = 10  # shown; --json has all
 GROUPS, RECORDS = 10, 3  # reasons shown, and records of each; --json has all
 
 HIDDEN = (
@@ -45,6 +46,11 @@ def show_status(report: JsonMap, *, as_json: bool) -> None:
             since = cursor["unseen_since"]
             said = f"{hidden:,} rows are not seen any more since {since}, and nothing says that they were deleted"
             console.print(f"[yellow]{shown(name)} is hidden:[/yellow] {said}. {HIDDEN}", soft_wrap=True)
+    show_unknown_types(console, report["unknown_types"])
+    if bad := report["not_understood"]:
+        which = ", ".join(f"{shown(name)} {number:,}" for name, number in bad.items())
+        said = f"{which} (quarantine/<file>.jsonl in the folder says which and why)"
+        console.print(f"[red]lines not understood, and not taken:[/red] {said}", soft_wrap=True)
     for name, told in report["refresh"].items():
         said = f"{told['rows']:,} rows, {told['calls']:,} API calls each time; last {told['last'] or 'never'}"
         console.print(f"{name} is read again in full every {told['every']}: {said}", soft_wrap=True)
@@ -78,6 +84,18 @@ def show_status(report: JsonMap, *, as_json: bool) -> None:
     if held := report["held_back"]:
         console.print(f"[yellow]{shown(held)}[/yellow]", soft_wrap=True)
     console.print(f"daemon: {_daemon(report['heartbeat'])}; mapping version {report['mapping']}", soft_wrap=True)
+
+
+def show_unknown_types(console: Console, found: Sequence[JsonMap]) -> None:
+    """What senders call activities, where the mapping does not say what it is."""
+    if not found:
+        return
+    told = ", ".join(f"{shown(each['type'])} ({each['source']}, {each['count']:,})" for each in found[:TYPES])
+    more = f" and {len(found) - TYPES} more" if len(found) > TYPES else ""
+    said = (
+        f"{told}{more}; kept, and no engagement until activities: {{types: {{...}}}} of the mapping says what they are"
+    )
+    console.print(f"[yellow]unknown types of activity:[/yellow] {said}", soft_wrap=True)
 
 
 def refused(console: Console, groups: Sequence[JsonMap]) -> None:

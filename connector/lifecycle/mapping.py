@@ -55,6 +55,12 @@ class CompiledMapping:
         return frozenset(asked.union(*(each.kinds or () for each in declared)))
 
     @cached_property
+    def types_known(self) -> frozenset[str]:
+        """Every type of activity, beside the canonical ones, of which the mapping says something."""
+        words = frozenset(self.model.types).union(*(each.types for each in self.model.sources))
+        return words | self.kinds_named() | frozenset(self.model.own_kinds)
+
+    @cached_property
     def means_all_inbound(self) -> bool:
         """Whether a condition looks at whatever people do, without naming the kind."""
         asked = (each for each in self.model.walk() if isinstance(each, HasActivity) and not each.kinds)

@@ -20,7 +20,7 @@ from connector.lifecycle.model import Identity, RecordLink, Segment, Step, Track
 from connector.lifecycle.opportunity import HasOpportunity
 from connector.lifecycle.records import HasRecord
 from connector.lifecycle.score import Score, Scorer, Threshold
-from connector.lifecycle.sources import Declared, Sieve
+from connector.lifecycle.sources import Declared, Sieve, Types
 from connector.lifecycle.tags import Labeller, Tag
 from connector.lifecycle.view import View
 from connector.lifecycle.whereabouts import OwnedBy, StandsAt, StandsFor
@@ -51,6 +51,8 @@ class Model:
     leads_by_domain: bool = False  # leads are of the account with the domain of their address
     identity: Identity = field(default_factory=Identity)
     sources: tuple[Declared, ...] = ()
+    types: Types = field(default_factory=dict)  # what senders call activities
+    own_kinds: tuple[str, ...] = ()  # beside the canonical ones
     written: tuple[Written, ...] = ()
     away: tuple[tuple[str, Comparison], ...] = ()  # of fields of User: who is away
     segments: tuple[Segment, ...] = ()
@@ -161,7 +163,7 @@ class Program:
         self.beside = FieldsBeside(model.written, name, model.stage.steps) if model.written else None
         self.is_intertwined = any(looks_ahead(condition) for condition in stage_conditions(model))
         self.deals = None if model.deals.is_default else model.deals
-        self.sieve = Sieve(model.sources) if model.sources else None
+        self.sieve = Sieve(model.sources, model.types) if model.sources or model.types else None
         self.segments = tuple(
             (
                 each.when.compile(name),

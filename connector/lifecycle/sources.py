@@ -8,11 +8,11 @@ have no sieve. Nothing in it looks at the clock.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from connector.base.facts import Activity, OpportunityRole, Person, Prospect
+from connector.base.facts import Activity, Direction, OpportunityRole, Person, Prospect
 from connector.lifecycle.compare import Comparison
 from connector.lifecycle.conditions import all_of
 from connector.lifecycle.deals import DEAL_KIND, as_opportunity
@@ -27,6 +27,8 @@ CRM_ID, BY_PROSPECT, EMAIL = MATCH = ("crm_id", "prospect", "email")  # how peop
 
 
 Prospects = frozenset[tuple[str, str]]  # source, id
+Types = Mapping[str, tuple[str, Direction]]  # their word, as ``kind_of`` writes it -> our kind, and its usual direction
+NO_TYPES: Types = {}
 _NOBODY: Prospects = frozenset()
 
 
@@ -34,7 +36,8 @@ _NOBODY: Prospects = frozenset()
 class Declared:
     """One source as the mapping declares it. ``through``: it is a sender of its own within these feeds, () for a whole
     source. ``kinds``: what counts (None: all), or with ``but`` what does not. ``score``: the attribute that is its
-    score, "" for none of its own (None: unsaid). ``file`` and ``line`` are where the mapping says so."""
+    score, "" for none of its own (None: unsaid). ``types``: what it calls activities. ``file`` and ``line`` are where
+    the mapping says so."""
 
     name: str
     is_off: bool = False
@@ -46,6 +49,7 @@ class Declared:
     match: tuple[str, ...] = MATCH
     score: str | None = None
     deals: bool = False
+    types: Types = field(default_factory=dict)
     file: str = ""
     line: int = 0
 
@@ -78,7 +82,9 @@ NO_VIEW: Any = None  # the mapping refuses comparisons with the clock here, and 
 class Sieve:
     """What counts of a person, by all declared sources."""
 
-    def __init__(self, sources: Sequence[Declared]) -> None:
+    def __init__(self, sources: Sequence[Declared], types: Types = NO_TYPES) -> None:
+        self._types = types
+        self._words = frozenset(types).union(*(each.types for each in sources))
         self._whole = {each.name: each for each in sources if not each.through}
         self._senders: dict[str, dict[str, Declared]] = {}
         for each in sources:
@@ -98,12 +104,15 @@ class Sieve:
     def sift(self, person: Person) -> Person:
         """The person with only what counts; deals that count as opportunities are among the opportunities."""
         by_address = _NOBODY if self._takes_any_address else _by_address(person)
-        whole, senders = self._whole, self._senders
+        whole, senders, words = self._whole, self._senders, self._words
+        is_said = False
         kept: list[Activity] = []
         deals: list[OpportunityRole] = []
         for activity in person.activities:
             source = activity.source
             said = self.of(activity) if source in senders else whole.get(source)
+            if activity.kind in words:
+                activity, is_said = self._in_our_words(activity, said), True  # noqa: PLW2901
             if said is not None:
                 test = said.test
                 if test is not None and not test(activity):
@@ -116,10 +125,20 @@ class Sieve:
         prospects = person.prospects
         if prospects and not self._takes_any_prospect:
             prospects = tuple(each for each in prospects if self._speaks(each, by_address))
-        if not deals and len(kept) == len(person.activities) and len(prospects) == len(person.prospects):
+        is_all = len(kept) == len(person.activities) and len(prospects) == len(person.prospects)
+        if is_all and not deals and not is_said:
             return person
         opportunities = (*person.opportunities, *deals)
         return replace(person, activities=tuple(kept), prospects=prospects, opportunities=opportunities)
+
+    def _in_our_words(self, activity: Activity, said: Declared | None) -> Activity:
+        """What was said to be inbound is."""
+        meant = (said.types if said is not None else NO_TYPES).get(activity.kind) or self._types.get(activity.kind)
+        if meant is None:
+            return activity
+        kind, usual = meant
+        is_inbound = Direction.INBOUND in {activity.direction, usual}
+        return replace(activity, kind=kind, direction=Direction.INBOUND if is_inbound else usual)
 
     def _speaks(self, prospect: Prospect, by_address: Prospects) -> bool:
         """Whether what a source says of the person counts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,12 @@ ONE_DAY = timedelta(days=1)
 def fold(text: str) -> str:
     """Texts are compared as Salesforce compares them: without case, without spaces around them."""
     return text.strip().casefold()
+
+
+def kind_of(word: str) -> str:
+    """A word for a type of activity as kinds are written: "Page View" is ``page_view``; "" where it has no letter."""
+    parts = re.findall(r"[^\W_]+", word.lower())
+    return "_".join(parts)[:64] if parts and parts[0][0].isalpha() else ""
 
 
 def is_missing(value: Any) -> bool:

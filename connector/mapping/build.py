@@ -51,6 +51,8 @@ def build(values: JsonMap, reading: Reading) -> Model:
         leads_by_domain=(values["accounts"] or {}).get("leads_by_domain", False),
         identity=values["identity"],
         sources=values["sources"],
+        types=(values["activities"] or {}).get("types", {}),
+        own_kinds=tuple((values["activities"] or {}).get("kinds", ())),
         segments=tuple(_segments(values, fields, gate, reading)),
         refresh=values["refresh"],
         records=values["records"],

@@ -47,7 +47,7 @@ from connector.mapping.shape import (
     Word,
     YesNo,
 )
-from connector.mapping.sources import SourcesShape
+from connector.mapping.sources import TYPES_DOC, SourcesShape, TypesShape
 from connector.mapping.steps import Steps
 from connector.mapping.writing import WRITE
 
@@ -104,6 +104,7 @@ _ACTIVITIES = Block(
             ("email_open",),
         ),
         "kinds": Key(ListOf(Text()), "further kinds that your own files or hooks deliver", ()),
+        "types": Key(TypesShape(), TYPES_DOC, {}, example="types: {Form Submitted on Website: form_submit}"),
     },
     doc="what counts as engagement",
 )

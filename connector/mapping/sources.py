@@ -11,12 +11,13 @@ from connector.lifecycle.compare import Ahead, Comparison, Every, IsNot, OlderTh
 from connector.lifecycle.deals import DEAL_KIND
 from connector.lifecycle.score import ScoreSource
 from connector.lifecycle.sources import FEEDS, MATCH, SALESFORCE, Declared, SourceScores
+from connector.lifecycle.values import kind_of
 from connector.mapping.comparison import COMPARISON
 from connector.mapping.filters import KIND_LIST, Filters
-from connector.mapping.kinds import KNOWN_SOURCES
+from connector.mapping.kinds import KNOWN_KINDS, KNOWN_SOURCES, usual_direction
 from connector.mapping.makers import OrNone
 from connector.mapping.mistakes import Place, did_you_mean
-from connector.mapping.shape import BAD, Block, Key, ListOf, Reading, Shape, Text, Word
+from connector.mapping.shape import BAD, Block, Key, ListOf, NameOf, Reading, Shape, Text, Word
 from connector.mapping.tree import Map, Scalar, Tree
 
 NOT_OF_SALESFORCE = ("match", "score", "deals")  # its activities name their record, and its deals are opportunities
@@ -61,6 +62,34 @@ class MatchShape(Shape):
         return ListOf(Word(MATCH)).schema()
 
 
+TYPES_DOC = "what senders call activities -> the kind it is; also of what was recorded before"
+
+
+@dataclass(frozen=True)
+class TypesShape(Shape):
+    """Their word -> our kind, read as ``Types``."""
+
+    words: str = "a map of their words to kinds of activity"
+
+    def read(self, tree: Tree, reading: Reading) -> Any:
+        if not isinstance(tree, Map):
+            return self._mismatch(tree, reading, "write it like {Form Submitted on Website: form_submit}")
+        found: dict[str, Any] = {}
+        for word, value in tree.items.items():
+            kind, meant = kind_of(word), NameOf("activity kind").read(value, reading)
+            if not kind:
+                meant = reading.bad(tree.at(word), f"{word} has no letter", "name the type as the sender writes it")
+            elif kind in KNOWN_KINDS:
+                meant = reading.bad(tree.at(word), f"{word} is a kind already, {kind}", "leave it out")
+            elif kind in found:
+                meant = reading.bad(tree.at(word), f"{word} is there twice, as {kind}", "keep one of them")
+            found[kind] = meant if meant is BAD else (meant, usual_direction(meant))
+        return BAD if any(each is BAD for each in found.values()) else found
+
+    def schema(self) -> JsonObject:
+        return {"type": "object", "additionalProperties": NameOf("activity kind").schema()}
+
+
 _SOURCE = Block(
     "source",
     {
@@ -81,6 +110,7 @@ _SOURCE = Block(
             " the first of these ways that it offers, and counts for nobody where that way is left out",
             MATCH,
         ),
+        "types": Key(TypesShape(), f"{TYPES_DOC}; before activities: types:", {}),
         "score": Key(OrNone(Text()), "the attribute that is its score, for score: from:; none: it has none"),
         "deals": Key(
             Word(("opportunities", "activities")),
@@ -149,6 +179,7 @@ def _declared(name: str, said: JsonObject, place: Place, reading: Reading) -> An
         match=MATCH if said["match"] == MATCH else said["match"],
         score="" if said["score"] == () else said["score"],
         deals=is_deals,
+        types=said["types"],
         file=place.file,
         line=place.line,
     )

@@ -44,6 +44,7 @@ from connector.base.ports import (
     Source,
 )
 from connector.base.soql import among, keyset, literal, select
+from connector.lifecycle.sources import FEEDS
 from connector.pipeline.object_cursor import ObjectCursor, prepare_cursor
 from connector.pipeline.sight import end_full_read
 from connector.pipeline.waiting import stays_quiet, waiting, windows
@@ -68,6 +69,8 @@ class Polled:
     changed: dict[str, int] = field(default_factory=dict)
     failed: dict[str, ConnectorError] = field(default_factory=dict)
     unknown_types: dict[str, int] = field(default_factory=dict)
+    unmapped: int = 0  # activities of types that senders of files, hooks and warehouses call so, and nobody else
+    bad: dict[str, int] = field(default_factory=dict)  # source -> rows that could not be understood
     unread: dict[str, Refused] = field(default_factory=dict)  # objects that stayed as they were, and why
     unseen: dict[str, int] = field(default_factory=dict)  # rows that are hidden, it seems, by object
     server_time: datetime | None = None
@@ -148,6 +151,9 @@ def poll_sources(
                 polled.add(source.name, len(page.activities) + len(page.prospects), changed)
                 for kind, count in page.unknown.items():
                     polled.unknown_types[kind] = polled.unknown_types.get(kind, 0) + count
+                    polled.unmapped += count if source.name in FEEDS else 0
+                if page.bad:
+                    polled.bad[source.name] = polled.bad.get(source.name, 0) + page.bad
                 progress(source.name, polled.read[source.name], None)
                 if stop():
                     return

@@ -27,6 +27,8 @@ class CycleReport:
     read: dict[str, int] = field(default_factory=dict)
     facts_changed: dict[str, int] = field(default_factory=dict)
     unknown_types: dict[str, int] = field(default_factory=dict)
+    unmapped: int = 0  # activities of senders whose type neither we nor the mapping know
+    not_understood: dict[str, int] = field(default_factory=dict)  # source -> rows that were not taken
     sources_failed: dict[str, str] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)  # object -> why it could not be read
     unseen: dict[str, int] = field(default_factory=dict)  # object -> rows that are hidden, it seems
@@ -54,6 +56,7 @@ class CycleReport:
         self.read = dict(polled.read)
         self.facts_changed = dict(polled.changed)
         self.unknown_types = dict(polled.unknown_types)
+        self.unmapped, self.not_understood = polled.unmapped, dict(polled.bad)
         self.unseen = dict(polled.unseen)
         self.unread = {name: error.what for name, error in polled.unread.items()}
         self.sources_failed = {name: error.what for name, error in polled.failed.items()}
@@ -132,10 +135,11 @@ class CycleReport:
 
     @property
     def exit_code(self) -> int:
-        """0 done, 3 some records were set aside, are hidden or cannot be read, 4 a source was down."""
+        """0 done, 3 some records were set aside, are hidden or cannot be read or understood, 4 a source was down."""
         if self.sources_failed:
             return 4
-        return 3 if self.set_aside or self.unseen or self.unread else 0
+        left = (self.set_aside, self.unseen, self.unread, self.unmapped, self.not_understood)
+        return 3 if any(left) else 0
 
     def as_dict(self) -> JsonObject:
         """JSON values, as they are kept."""
@@ -148,6 +152,7 @@ class CycleReport:
             "read": self.read,
             "facts_changed": self.facts_changed,
             "unknown_types": self.unknown_types,
+            "not_understood": self.not_understood,
             "sources_failed": self.sources_failed,
             "unseen": self.unseen,
             "unread": self.unread,

@@ -28,6 +28,7 @@ from zoneinfo import ZoneInfo
 from connector.base.facts import Activity, Direction, Prospect
 from connector.base.ids import id18
 from connector.base.json import Json, JsonMap, JsonObject
+from connector.lifecycle.values import kind_of
 from connector.sources import strict_json
 from connector.sources.kinds import KINDS, OTHER
 
@@ -35,7 +36,6 @@ _DEAL, PERSON = "deal", "person"
 _TABLE = "warehouse"  # its rows are what is so now, and replace what they said before
 _NOBODY = "says nobody: give email, crm_id, sf_contact_id, sf_lead_id or prospect_id"
 CRM_IDS = ("crm_id", "sf_contact_id", "sf_lead_id")
-_WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
 KNOWN = frozenset(
     {"occurred_at", "type", "event_id", "direction", "email", "name", "attributes", "prospect_id", *CRM_IDS}
 )
@@ -93,11 +93,11 @@ def visitors(activities: Iterable[Activity]) -> tuple[Prospect, ...]:
 
 def activity_of_event(source: str, record: JsonMap, zone: ZoneInfo | None) -> Activity | Bad:
     """Never raises. The kind is the type in lower case with underscores, so "Page View" is ``page_view``; what it was
-    then stays as an attribute. A type without a letter is "other"."""
+    then stays as an attribute. A type that begins with no letter is "other"."""
     values = _flat(record)
     try:
         type_ = _text(values, "type")
-        kind = "_".join(re.findall(r"[a-z0-9]+", type_.lower()))
+        kind = kind_of(type_) or OTHER
         at = _time(_text(values, "occurred_at"), zone)
         email = _email(values)
         crm_id = _crm_id(values)
@@ -113,8 +113,6 @@ def activity_of_event(source: str, record: JsonMap, zone: ZoneInfo | None) -> Ac
         return Bad(_NOBODY)
     if kind != type_:
         attributes = {**attributes, "type": type_}
-    if not _WORD.fullmatch(kind):
-        kind = OTHER
     name = str(values.get("name") or "")
     event_id = values.get("event_id")  # 0 is an id, too
     if event_id is None:
@@ -152,10 +150,10 @@ def _is_true(value: Json) -> bool:
 
 
 def unknown_type(found: Activity, declared: Collection[str]) -> str | None:
-    """The type of an activity that is neither canonical nor ``declared`` by the mapping, else None."""
-    if found.kind == OTHER:
-        return str(found.attributes.get("type", OTHER))
-    return None if found.kind in KINDS or found.kind in declared else found.kind
+    """The type, as its sender writes it, of an activity that is neither canonical nor ``declared`` by the mapping, else
+    None."""
+    is_known = found.kind in declared or (found.kind in KINDS and found.kind != OTHER)
+    return None if is_known else str(found.attributes.get("type", found.kind))
 
 
 def _flat(record: JsonMap) -> JsonObject:

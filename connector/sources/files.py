@@ -42,14 +42,15 @@ _LONGEST = 10_000  # characters of a bad line that are kept
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """How far a file was read: ``sha256`` of its first ``offset`` bytes, which are ``lines`` lines. ``size`` is the
-    file's when all of it was looked at, UNFINISHED before."""
+    """How far a file was read: ``sha256`` of its first ``offset`` bytes, which are ``lines`` lines, ``bad`` of them in
+    quarantine. ``size`` is the file's when all of it was looked at, UNFINISHED before."""
 
     size: int
     mtime: int  # ns
     offset: int = 0
     lines: int = 0
     sha256: str = ""
+    bad: int = 0
 
     def as_json(self) -> JsonObject:
         return {
@@ -58,6 +59,7 @@ class _Place:
             "offset": self.offset,
             "lines": self.lines,
             "sha256": self.sha256,
+            **({"bad": self.bad} if self.bad else {}),
         }
 
 
@@ -138,16 +140,16 @@ class FilesSource:
         start, hasher = _resume(path, known)
         quarantine = self._folder / "quarantine" / f"{name}.jsonl"
         _keep_before(quarantine, start.lines)
-        place = _Place(UNFINISHED, stat.st_mtime_ns, start.offset, start.lines, hasher.hexdigest())
+        place = _Place(UNFINISHED, stat.st_mtime_ns, start.offset, start.lines, hasher.hexdigest(), start.bad)
         batch, type_ = _Batch(), self._columns.type_of(name)
         with closing(records_of_lines(path, start.offset, start.lines, stat.st_size, self._columns, type_)) as found:
             for record in found:
                 if record.torn and not quiet and isinstance(record.values, str):
                     break  # half a line: its other half may come
-                self._take(record, batch, type_)
+                bad = place.bad + self._take(record, batch, type_)
                 if quiet or not record.torn:  # a last line without an end is read again when the file has grown
                     hasher.update(record.raw)
-                    place = _Place(place.size, place.mtime, record.end, record.line_after, hasher.hexdigest())
+                    place = _Place(place.size, place.mtime, record.end, record.line_after, hasher.hexdigest(), bad)
                 if len(batch) >= _PAGE:
                     places[name] = place
                     yield _page(batch, places, quarantine)
@@ -157,10 +159,11 @@ class FilesSource:
             places[name] = place
             yield _page(batch, places, quarantine)
 
-    def _take(self, record: Record, batch: _Batch, type_: str | None) -> None:
+    def _take(self, record: Record, batch: _Batch, type_: str | None) -> bool:
+        """Whether it was bad."""
         values = record.values
         if values is None:
-            return
+            return False
         if isinstance(values, str):
             found: Activity | Prospect | Bad = Bad(values)
         else:
@@ -168,13 +171,14 @@ class FilesSource:
         if isinstance(found, Bad):
             text = record.raw.decode("utf-8", "replace").strip("\r\n")[:_LONGEST]
             batch.bad.append({"line": record.line, "reason": found.reason, "text": text})
-            return
+            return True
         if isinstance(found, Prospect):
             batch.prospects.append(found)
-            return
+            return False
         batch.activities.append(found)
         if (unknown := unknown_type(found, self._declared)) is not None:
             batch.unknown[unknown] = batch.unknown.get(unknown, 0) + 1
+        return False
 
 
 def _resume(path: Path, known: _Place | None) -> tuple[_Place, Any]:
@@ -202,7 +206,7 @@ def _page(batch: _Batch, places: Mapping[str, _Place], quarantine: Path) -> Sour
         log.warning("lines quarantined", file=quarantine.name, lines=len(batch.bad))
     cursor = {"files": {name: place.as_json() for name, place in places.items()}}
     people = (*batch.prospects, *visitors(batch.activities))
-    return SourcePage(cursor, tuple(batch.activities), people, unknown=batch.unknown)
+    return SourcePage(cursor, tuple(batch.activities), people, unknown=batch.unknown, bad=len(batch.bad))
 
 
 def _keep_before(quarantine: Path, line: int) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from connector.base.json import JsonObject
-from connector.store import accounts, links, reading, roleless
+from connector.lifecycle.model import RecordLink
+from connector.store import accounts, books, links, reading, roleless
 from connector.store.history import fields_since
 from connector.store.past import people_at
 from connector.store.reporting import Reporting
@@ -20,10 +21,20 @@ class Answering(Reporting):
         with self._read() as connection:
             return reading.people_by(connection, track, only_alone=only_alone)
 
+    def types_beside(self, known: Collection[str]) -> list[JsonObject]:
+        """Types of activities of marketing sources that are none of these kinds: source, type, count."""
+        with self._read() as connection:
+            return reading.types_beside(connection, known)
+
     def followers(self, person_id: str) -> list[dict[str, str]]:
         """Live records that count as this person for their e-mail address: id, object."""
         with self._read() as connection:
             return reading.followers(connection, person_id)
+
+    def record_links(self) -> Mapping[str, RecordLink]:
+        """How the mapping in force links records of other objects to people."""
+        with self._read() as connection:
+            return books.record_links(connection)
 
     def find_account(self, query: str) -> str | None:
         """An account by record id of 15 or 18 characters."""

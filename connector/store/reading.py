@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -48,6 +48,24 @@ def count_stamped(connection: Connection, object_name: str, start: datetime, end
     """Rows of an object, deleted ones too, with start <= SystemModstamp < end."""
     stamped = and_(RECORD.c.object == object_name, RECORD.c.stamp >= iso(start), RECORD.c.stamp < iso(end))
     return int(connection.execute(select(func.count()).select_from(RECORD).where(stamped)).scalar() or 0)
+
+
+def types_beside(connection: Connection, known: Collection[str]) -> list[JsonObject]:
+    """Types of activities of marketing sources that are none of these kinds: source, type as the sender writes it, and
+    how many; the most frequent first."""
+    source = func.substr(ACTIVITY.c.ref, 1, func.instr(ACTIVITY.c.ref, ":") - 1)
+    if connection.dialect.name == "postgresql":
+        source = func.split_part(ACTIVITY.c.ref, ":", 1)
+    query = (
+        select(source.label("source"), ACTIVITY.c.kind, func.count().label("count"), func.min(ACTIVITY.c.attributes))
+        .where(ACTIVITY.c.feed.is_(None), ACTIVITY.c.kind.not_in(sorted(known)))
+        .group_by(source, ACTIVITY.c.kind)
+        .order_by(func.count().desc(), ACTIVITY.c.kind)
+    )
+    return [
+        {"source": source, "type": str(read_json(attributes).get("type", kind)), "count": int(number)}
+        for source, kind, number, attributes in connection.execute(query)
+    ]
 
 
 def followers(connection: Connection, person_id: str) -> list[dict[str, str]]:

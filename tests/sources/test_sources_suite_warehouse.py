@@ -102,7 +102,7 @@ class TestWarehouse(SourceSuite):
         good = bench.add(1)
         polls = Polls(bench)
         assert polls.poll() == good
-        assert polls.pages[0].unknown == {"(no activity)": 1}
+        assert polls.pages[0].bad == 1
 
     def test_rows_without_a_stamp_are_left_out(self, bench: WarehouseBench) -> None:
         good = bench.add(1)

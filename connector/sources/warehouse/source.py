@@ -76,11 +76,12 @@ class WarehouseSource:
         found: list[Activity] = []
         people: list[Prospect] = []
         unknown: Counter[str] = Counter()
+        bad = 0
         for row in rows:
             record = {name: value for name, value in row.record.items() if name != STAMP}
             made = read_event(self.name, record, self._zone)
             if isinstance(made, Bad):
-                unknown["(no activity)"] += 1
+                bad += 1
                 log.warning("warehouse row is no activity", event_id=record.get(KEY_COLUMN), reason=made.reason)
                 continue
             if isinstance(made, Prospect):
@@ -89,7 +90,7 @@ class WarehouseSource:
             found.append(made)
             if (kind := unknown_type(made, self._declared)) is not None:
                 unknown[kind] += 1
-        return SourcePage(cursor, tuple(found), (*people, *visitors(found)), unknown=unknown)
+        return SourcePage(cursor, tuple(found), (*people, *visitors(found)), unknown=unknown, bad=bad)
 
 
 def _next_sweep(place: JsonMap, now: datetime) -> JsonObject:
