@@ -80,7 +80,8 @@ def run_check(settings: Settings) -> CheckReport:
                 missing = missing_fields(salesforce, each.name, each.optional)
                 if each.may_lack and NOTHING_OF_IT in missing:
                     del report.reads[each.name]
-                    report.warnings.append(f"the integration user cannot see {each.name}: what it tells counts nowhere")
+                    if each.lacking:
+                        report.warnings.append(f"the integration user cannot see {each.name}: {each.lacking}")
                     continue
                 report.reads[each.name] = list(with_optional(each, missing).fields)
                 report.warnings += _no_bounces(each, missing)

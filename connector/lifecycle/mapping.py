@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cached_property
 
+from connector.base.facts import Direction
 from connector.lifecycle.activity import HasActivity
 from connector.lifecycle.model import Identity, Step
 from connector.lifecycle.program import Model, Program, compile_programs
@@ -61,10 +62,11 @@ class CompiledMapping:
         return words | self.kinds_named() | frozenset(self.model.own_kinds)
 
     @cached_property
-    def means_all_inbound(self) -> bool:
-        """Whether a condition looks at whatever people do, without naming the kind."""
-        asked = (each for each in self.model.walk() if isinstance(each, HasActivity) and not each.kinds)
-        return any(each.direction != "outbound" and not each.latest_of for each in asked)
+    def means_all(self) -> frozenset[str]:
+        """The directions of which a condition looks at whatever was done, without naming the kind."""
+        asked = [each for each in self.model.walk() if isinstance(each, HasActivity) and not each.kinds]
+        ways = {each.direction for each in asked if not each.latest_of}
+        return frozenset(Direction) if "any" in ways else frozenset(ways)
 
     @cached_property
     def around(self) -> frozenset[str]:

@@ -66,8 +66,10 @@ def _log_missing(objects: Sequence[PolledObject], missing: Mapping[str, Sequence
     """Worth knowing where an activity is made of them; activities that lack one are told by their other fields."""
     for each in objects:
         if each.may_lack and NOTHING_OF_IT in missing.get(each.name, ()):
-            log.warning(
-                "the object is not there, or hidden from the user: what it tells counts nowhere", object=each.name
+            tell = log.warning if each.lacking else log.debug
+            tell(
+                f"the object is not there, or hidden from the user: {each.lacking or 'nothing is missed'}",
+                object=each.name,
             )
         elif fields := missing.get(each.name):
             tell = log.warning if each.also is not None else log.debug

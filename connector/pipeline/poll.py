@@ -94,7 +94,7 @@ def poll_salesforce(
     for each in objects:
         if cursors[each.name].is_due(each.refresh, now):
             cursors[each.name].begin_again()
-    spare = {each.name for each in objects if _is_spare(each.name, store.cursor(each.name), cursors[each.name])}
+    spare = {each.name for each in objects if _is_spare(each, store.cursor(each.name), cursors[each.name])}
     deleted = _deleted_reads({each.name: cursors[each.name] for each in objects if each.logs_deletions}, now)
     roles = next((each for each in objects if each.name == ROLES), None)
     rereads = roles is not None and not cursors[ROLES].full  # a full read sees what was removed
@@ -180,7 +180,7 @@ class _Reader:
 
     def is_crowded(self, each: PolledObject, cursor: ObjectCursor) -> bool:
         """Whether the overlap holds more known rows than a page."""
-        if each.to_activity or cursor.at or not cursor.through:
+        if each.to_activity or each.keeps or cursor.at or not cursor.through:
             return False
         return self.store.count_stamped(each.name, *self.overlapped(cursor)) > POLL_PAGE
 
@@ -292,6 +292,8 @@ def _roles_of(roles: PolledObject, opportunities: Sequence[str]) -> str:
 def _store_page(store: Store, each: PolledObject, rows: Sequence[Row], cursor: ObjectCursor, *, rereads: bool) -> int:
     """Returns how many rows were new or different."""
     generation = cursor.generation
+    if each.keeps is not None:
+        rows = [row for row in rows if each.keeps(row)]
     if each.to_activity is None:
         also = [found for row in rows if (found := each.also(row))] if each.also is not None else ()
         kept = (each.name, cursor.as_json())
@@ -307,10 +309,13 @@ def _store_page(store: Store, each: PolledObject, rows: Sequence[Row], cursor: O
     return store.record_page(each.name, page, generation=generation)
 
 
-def _is_spare(name: str, before: JsonMap | None, cursor: ObjectCursor) -> bool:
+def _is_spare(each: PolledObject, before: JsonMap | None, cursor: ObjectCursor) -> bool:
     """Whether the rest can go on where this object cannot be read: it is known from before, with all of its fields, and
     nothing is written to it. Whom we write to must be read first, or what people set there would be overwritten."""
-    return name not in WRITTEN and before is not None and bool(before["through"]) and before["fields"] == cursor.fields
+    if each.may_lack:
+        return True
+    is_read = before is not None and bool(before["through"]) and before["fields"] == cursor.fields
+    return each.name not in WRITTEN and is_read
 
 
 def _deleted_reads(cursors: Mapping[str, ObjectCursor], now: datetime) -> list[DeletedSince]:

@@ -27,6 +27,10 @@ _FIELDS_SEEN = {  # objects whose own fields are seen with the object, but for t
     "CampaignMember": frozenset[str](),
     "RecordType": frozenset[str](),
     "User": frozenset[str](),
+    "TaskRelation": frozenset[str](),
+    "EventRelation": frozenset[str](),
+    "EmailMessage": frozenset[str](),
+    "EmailMessageRelation": frozenset[str](),
     "Task": frozenset({"WhoId", "WhatId", "Description"}),
     "Event": frozenset({"WhoId", "WhatId", "Description", "Location"}),
 }
@@ -35,6 +39,10 @@ _GRANTED_BY = {  # objects that no permission set names, and the objects and rig
     "CampaignMember": ("Campaign",),
     "Task": (),
     "Event": (),
+    "TaskRelation": (),
+    "EventRelation": (),
+    "EmailMessage": (),  # its case or task decides
+    "EmailMessageRelation": (),
     "User": (),
     "RecordType": (),
 }

@@ -1,4 +1,6 @@
-"""Tasks, Events, CampaignMembers and e-mail bounces of Salesforce as canonical activities. Pure: a function each.
+"""Tasks, Events, mails, CampaignMembers and bounces of Salesforce as canonical activities. Pure: a function each.
+
+Who else a task, an event or a mail is with is told by rows of its relations, which are records of their own.
 
 They take a row as :mod:`connector.salesforce.composite` gives it and return None for a row that is nobody's activity:
 one without a person, the template of a recurring series, an invitee's copy of an Event, a campaign's member who did not
@@ -28,14 +30,19 @@ CAMPAIGN_MEMBER_FIELDS = (
     "CampaignId", "Campaign.Name", "Campaign.Type", "ContactId", "LeadId", "Status", "HasResponded",
     "FirstRespondedDate", "CreatedDate",
 )  # fmt: skip
+# Not the texts of a mail; its sender only to find who wrote it.
+EMAIL_FIELDS = ("Subject", "Incoming", "MessageDate", "Status", "ActivityId", "FromAddress", "CreatedDate")
 # Read too where describe lists them: newer fields, and ones that an org can hide.
 TASK_OPTIONAL_FIELDS = ("CompletedDateTime", "Type")
 EVENT_OPTIONAL_FIELDS = ("EventSubtype", "Type")
+GROUP_EVENT = "IsGroupEvent"
+EMAIL_OPTIONAL_FIELDS = ("ParentId", "RelatedToId")
+_DRAFT = "5"
 # Of Contact and Lead, where bounce management is on. Salesforce keeps the last bounce only, and forgets it when the
 # address changes. UNCONFIRMED: whether an org without bounce management has these fields.
 BOUNCED, WHY_BOUNCED = BOUNCE_FIELDS = ("EmailBouncedDate", "EmailBouncedReason")
 
-_NOT_ATTRIBUTES = frozenset({"Id", "SystemModstamp", "IsDeleted", "WhoId", "ContactId", "LeadId"})
+_NOT_ATTRIBUTES = frozenset({"Id", "SystemModstamp", "IsDeleted", "WhoId", "ContactId", "LeadId", "FromAddress"})
 
 # Salesforce has no field for "they did not come" or "they wrote to us", so the subject decides. UNCONFIRMED: these are
 # the wordings of common tools; an admin who uses another word writes a rule on the attribute Subject.
@@ -89,13 +96,36 @@ def task_activity(row: Row) -> Activity | None:
 
 def event_activity(row: Row) -> Activity | None:
     """An event happens when it starts, which may be in the future."""
-    if not row.get("WhoId") or row.get("IsChild") or row.get("IsRecurrence"):
+    return group_event_activity(row) if row.get("WhoId") else None
+
+
+def group_event_activity(row: Row) -> Activity | None:
+    """The same, also of an event that may have nobody but those invited to it (EventRelation)."""
+    if row.get("IsChild") or row.get("IsRecurrence"):
         return None
     return _activity(
         row,
         SALESFORCE_EVENT_KINDS,
         "EventSubtype",
         ("StartDateTime", "ActivityDateTime", "ActivityDate", "CreatedDate"),
+    )
+
+
+def email_activity(row: Row) -> Activity | None:
+    """A mail that was sent or came in; its people are told by EmailMessageRelation, else the sender by the address."""
+    at = row.get("MessageDate") or row.get("CreatedDate")
+    if not at or row.get("Status") == _DRAFT:
+        return None
+    came_in = bool(row.get("Incoming"))
+    return Activity(
+        source=_SOURCE,
+        id=row["Id"],
+        kind="email_reply" if came_in else "email_sent",
+        direction=_IN if came_in else _OUT,
+        occurred_at=_time(at),
+        name=str(row.get("Subject") or ""),
+        attributes=_attributes(row),
+        email=row.get("FromAddress") if came_in else None,
     )
 
 
@@ -148,7 +178,7 @@ def _activity(row: Row, kinds: tuple[_Rule, ...], subtype: str, stamps: tuple[st
         occurred_at=_time(at),
         name=str(row.get("Subject") or ""),
         attributes=_attributes(row),
-        crm_id=row["WhoId"],
+        crm_id=row.get("WhoId") or None,
     )
 
 

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, select
 
 from connector.base.facts import PEOPLE
 from connector.base.json import JsonObject
-from connector.store import accounts, books, domains, identity, linked, links, roleless
+from connector.store import accounts, books, domains, identity, linked, links, related, roleless
 from connector.store.links import IDS
-from connector.store.rows import ROLE
+from connector.store.rows import RELATIONS, ROLE
 from connector.store.schema import RECORD
 
 _ALIASES = select(RECORD.c.id).where(RECORD.c.alias_of.in_(IDS))
@@ -50,6 +50,10 @@ def mark_changed(connection: Connection, object_name: str, changed: Sequence[Cha
         named = {(each.after["contact_id"], each.after["account_id"]) for each in changed}
         named |= {(each.before.contact_id, each.before.account_id) for each in changed if each.before is not None}
         people = linked.people_named(connection, named)
+        if object_name in RELATIONS:  # an activity is theirs now, or is not any more
+            people = with_colleagues(connection, people)
+        if object_name == "EmailMessageRelation":
+            people |= related.senders_of(connection, {each.after["opportunity_id"] for each in changed})
         if object_name == ROLE:  # an opportunity may have got its first role, or lost its last
             people |= _people_of_roleless(connection, {each.after["opportunity_id"] for each in changed})
     links.mark(connection, people)

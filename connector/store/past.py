@@ -20,7 +20,7 @@ from connector.base.json import JsonMap, JsonObject
 from connector.store import accounts, addresses, books, domains, links, recording
 from connector.store.dialect import run_many, upsert
 from connector.store.links import IDS, rows_in, select_ids
-from connector.store.rows import address, iso, read_json
+from connector.store.rows import OF_SALESFORCE, RELATIONS, address, iso, read_json, ref
 from connector.store.schema import ACTIVITY, FURTHER, HISTORY, LOG, PROSPECT, RECORD, SETTING, TRACK
 
 _OF_PEOPLE = ("003", "00Q")  # how ids of contacts and leads begin
@@ -41,7 +41,7 @@ _TRACKS = select(TRACK).where(TRACK.c.person_id.in_(IDS))
 _PROSPECTS = tuple(select(PROSPECT).where(column.in_(IDS)) for column in (PROSPECT.c.ref, PROSPECT.c.crm_id))
 _ACTIVITIES = {
     name: select(ACTIVITY).where(ACTIVITY.c[name].in_(IDS), ACTIVITY.c.occurred_at <= _AT)
-    for name in ("crm_id", "prospect", "email")
+    for name in ("crm_id", "prospect", "email", "ref")
 }
 _SETTINGS = select(SETTING).where(SETTING.c.name.in_(("identity", "roleless", "around", "accounts", "records")))
 
@@ -115,7 +115,10 @@ def people_at(connection: Connection, past: Connection, person_ids: Sequence[str
         of_object = {record_id: row for record_id, row in rows.items() if row.object == name}
         recording.record_rows(past, name, [row.fields for row in of_object.values()], None, at)
         recording.bury(past, name, [record_id for record_id, row in of_object.items() if not row.live], at)
-    prospects = _copy_activities(connection, past, family, people, emails, at)
+    named = {
+        ref(OF_SALESFORCE, str(row.fields[RELATIONS[row.object]])) for row in rows.values() if row.object in RELATIONS
+    }
+    prospects = _copy_activities(connection, past, family, people, emails, named, at)
     run_many(past, insert(TRACK), tracks_at(connection, {*rows, *prospects}, at))
     return sorted(links.affected(past, ids=family, prospects=prospects))
 
@@ -145,9 +148,15 @@ def _near(connection: Connection, people: set[str], emails: set[str], at: dateti
 
 
 def _copy_activities(
-    connection: Connection, past: Connection, family: set[str], people: set[str], emails: set[str], at: datetime
+    connection: Connection,
+    past: Connection,
+    family: set[str],
+    people: set[str],
+    emails: set[str],
+    named: set[str],
+    at: datetime,
 ) -> set[str]:
-    """With the prospects; returns those of the family."""
+    """With the prospects; returns those of the family. ``named``: refs of activities that are theirs by a relation."""
     prospects = {row.ref: row for query in _PROSPECTS for row in rows_in(connection, query, people)}
     refs = links.prospects_with(connection, emails)
     prospects |= {row.ref: row for row in rows_in(connection, _PROSPECTS[0], refs)}
@@ -156,7 +165,7 @@ def _copy_activities(
     upsert(past, FURTHER, further, keep=frozenset())
     emails = emails | {row.email for row in prospects.values() if row.email} | {row["address"] for row in further}
     activities: JsonObject = {}
-    for name, ids in (("crm_id", people), ("prospect", prospects), ("email", emails)):
+    for name, ids in (("crm_id", people), ("prospect", prospects), ("email", emails), ("ref", named)):
         activities |= {row.ref: row for row in rows_in(connection, _ACTIVITIES[name], ids, at=iso(at))}
     run_many(past, insert(ACTIVITY), [dict(row._mapping) for row in activities.values()])
     return {ref for ref, row in prospects.items() if row.crm_id in family or row.crm_id is None or ref in family}

@@ -33,6 +33,7 @@ from connector.store.books import ACCOUNT_DEALS, COLLEAGUES, LINKED, ROLELESS
 from connector.store.domains import owners_of
 from connector.store.linked import records_of
 from connector.store.links import IDS, is_alone, people_of_account, rows_in
+from connector.store.related import related, tasks_of_mails, written_by_others
 from connector.store.roleless import roleless
 from connector.store.rows import read_json
 from connector.store.schema import ACTIVITY, PROSPECT, RECORD, TRACK
@@ -118,6 +119,8 @@ def _with_colleagues(connection: Connection, people: Sequence[Person], drafts: M
 
 
 def _person(person_id: str, draft: _Draft) -> Person:
+    for task in tasks_of_mails(draft.activities.values()):
+        draft.activities.pop(task, None)
     activities = list(draft.activities.values())
     if len(activities) > 1:
         activities = _once(activities)
@@ -289,18 +292,25 @@ def _add_activities(
     for draft in drafts.values():
         for ref in draft.prospects:
             by_prospect[ref].append(draft)
+    relations = related(connection, owners)
+    for (person_id, ref), activity in relations.seen.items():
+        drafts[person_id].activities[ref] = activity
     for row in rows_in(connection, _ACTIVITIES_BY_ID, owners):
-        drafts[owners[row[6]]].activities[row[0]] = values.activity_of_row(row)
+        if (owners[row[6]], row[0]) not in relations.declined:
+            _give(row, [drafts[owners[row[6]]]])
     for row in rows_in(connection, _ACTIVITIES_BY_PROSPECT, by_prospect):
         _give(row, by_prospect[row[7]])
-    for row in rows_in(connection, _ACTIVITIES_BY_EMAIL, by_email):
+    by_address = list(rows_in(connection, _ACTIVITIES_BY_EMAIL, by_email))
+    mails = [row.ref for row in by_address if row.feed]
+    taken_mails = written_by_others(connection, mails) if mails else set()
+    for row in (each for each in by_address if each.ref not in taken_mails):
         _give(row, by_email[row[8]])
 
 
 def _give(row: Any, drafts: Iterable[_Draft]) -> None:
     activity = values.activity_of_row(row)
     for draft in drafts:
-        draft.activities[row[0]] = activity
+        draft.activities.setdefault(row[0], activity)
 
 
 def _add_opportunities(connection: Connection, drafts: Mapping[str, _Draft], owners: Mapping[str, str]) -> None:

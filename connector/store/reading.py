@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, and_, func, not_, or_, select, true
 from connector.base.facts import PEOPLE
 from connector.base.json import JsonObject
 from connector.lifecycle.model import Identity
-from connector.store import accounts, books, linked, links
+from connector.store import accounts, books, linked, links, related
 from connector.store.links import IDS, affected, everybody, exists_now, is_alone, is_person, rows_in
 from connector.store.rows import address, iso, read_json
 from connector.store.schema import ACTIVITY, DIRTY, LOG, PROSPECT, RECORD, SET_ASIDE, TRACK
@@ -155,11 +155,11 @@ def _touched_since(connection: Connection, since: str) -> Iterator[set[str]]:
             (row.contact_id, row.account_id) for row in rows if row.object not in (*PEOPLE, "Account", "Opportunity")
         ]
         yield people | linked.people_named(connection, named)
-    activities = select(ACTIVITY.c.ref, ACTIVITY.c.crm_id, ACTIVITY.c.prospect, ACTIVITY.c.email)
+    activities = select(ACTIVITY.c.ref, ACTIVITY.c.crm_id, ACTIVITY.c.prospect, ACTIVITY.c.email, ACTIVITY.c.feed)
     for rows in _pages(connection, activities.where(ACTIVITY.c.occurred_at >= since), ACTIVITY.c.ref):
         yield affected(
             connection,
-            ids=[row.crm_id for row in rows],
+            ids=[*(row.crm_id for row in rows), *related.people_with(connection, [row._mapping for row in rows])],
             prospects=[row.prospect for row in rows],
             emails=[row.email for row in rows if not row.crm_id and not row.prospect],
         )

@@ -16,12 +16,14 @@ from sqlalchemy.sql import ColumnElement
 
 from connector.base.facts import PEOPLE, Row, SourcePage
 from connector.base.json import JsonObject
-from connector.store import addresses, books, domains, history, linked, links
+from connector.store import addresses, books, domains, history, linked, links, related
 from connector.store.dialect import run_many, upsert
 from connector.store.links import IDS, rows_in
 from connector.store.marking import ChangedRow, mark_changed, with_colleagues
 from connector.store.rows import (
     KNOWN_OBJECTS,
+    OF_SALESFORCE,
+    RELATIONS,
     ROLE,
     activity_row,
     iso,
@@ -32,7 +34,6 @@ from connector.store.rows import (
 )
 from connector.store.schema import ACTIVITY, PROSPECT, RECORD, UNREAD_ROLES
 
-OF_SALESFORCE = "salesforce"
 # Objects whose rows are recorded as activities, under the source "salesforce" and the feed of their name.
 ACTIVITY_OBJECTS = frozenset({"Task", "Event", "CampaignMember", "EmailMessage"})
 
@@ -57,6 +58,8 @@ def record_rows(
     """Upserts rows by Id; returns the ids of those that were new or different."""
     if rows:
         history.note_fields(connection, object_name, rows[0], now)
+    if object_name in RELATIONS:
+        related.note_relations(connection)
     versions = [record_row(object_name, row, generation or 0) for row in rows]
     incoming = _newest(versions)
     if object_name in {"Lead", "Account"} and books.DOMAINS in books.around(connection):
@@ -121,7 +124,7 @@ def record_page(connection: Connection, name: str, page: SourcePage, generation:
     feed = name if name in ACTIVITY_OBJECTS else None
     prospects = _record_prospects(connection, page, [ref(name, each) for each in page.gone], now)
     activities = _record_activities(connection, page, feed, generation)
-    removed = _remove_activities(connection, [ref(OF_SALESFORCE if feed else name, each) for each in page.removed])
+    removed = _remove_activities(connection, [ref(OF_SALESFORCE if feed else name, each) for each in page.removed], now)
     return prospects + activities + removed
 
 
@@ -192,18 +195,20 @@ def _differs(before: Any, row: JsonObject, columns: Sequence[str]) -> bool:
 def _mark_of_activities(connection: Connection, rows: Sequence[Any]) -> None:
     people = links.affected(
         connection,
-        ids=(row["crm_id"] for row in rows),
+        ids=[*(row["crm_id"] for row in rows), *related.people_with(connection, rows)],
         emails=(row["email"] for row in rows if not row["crm_id"] and not row["prospect"]),
         prospects=(row["prospect"] for row in rows),
     )
     links.mark(connection, with_colleagues(connection, people))
 
 
-def _remove_activities(connection: Connection, refs: Sequence[str]) -> int:
+def _remove_activities(connection: Connection, refs: Sequence[str], now: datetime) -> int:
     found = [row._mapping for row in rows_in(connection, _ACTIVITIES, refs)]
     for start in range(0, len(found), links.CHUNK):
         connection.execute(_REMOVE_ACTIVITIES, {"ids": [row["ref"] for row in found[start : start + links.CHUNK]]})
     _mark_of_activities(connection, found)
+    for name, relations in related.relations_of(connection, found).items():
+        bury(connection, name, relations, now)
     return len(found)
 
 
@@ -235,7 +240,7 @@ def remove(connection: Connection, object_name: str, ids: Sequence[str], now: da
     """Rows that Salesforce says were deleted; returns how many of them were there."""
     gone = bury(connection, object_name, ids, now)
     if object_name in ACTIVITY_OBJECTS:
-        gone += _remove_activities(connection, [ref(OF_SALESFORCE, each) for each in ids])
+        gone += _remove_activities(connection, [ref(OF_SALESFORCE, each) for each in ids], now)
     return gone
 
 
@@ -274,15 +279,15 @@ def sweep(connection: Connection, object_name: str, generation: int, now: dateti
     while gone := [row[0] for row in connection.execute(unseen.limit(SWEEP_CHUNK))]:
         total += bury(connection, object_name, gone, now)
     if object_name in ACTIVITY_OBJECTS:
-        total += _sweep_activities(connection, object_name, generation)
+        total += _sweep_activities(connection, object_name, generation, now)
     return total
 
 
-def _sweep_activities(connection: Connection, feed: str, generation: int) -> int:
+def _sweep_activities(connection: Connection, feed: str, generation: int, now: datetime) -> int:
     unseen = select(ACTIVITY.c.ref).where(*_of_feed(feed), ACTIVITY.c.generation < generation)
     total = 0
     while gone := [row[0] for row in connection.execute(unseen.limit(SWEEP_CHUNK))]:
-        total += _remove_activities(connection, gone)
+        total += _remove_activities(connection, gone, now)
     return total
 
 

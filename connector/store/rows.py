@@ -11,7 +11,11 @@ from connector.base.facts import PEOPLE, Activity, Direction, Prospect, Row
 from connector.base.json import Json, JsonMap, JsonObject
 
 ROLE = "OpportunityContactRole"
-KNOWN_OBJECTS = (*PEOPLE, "Account", "Opportunity", ROLE)  # whose links stand in fields of their own; see ``linked.py``
+OF_SALESFORCE = "salesforce"  # the source of the activities that Salesforce's own objects tell
+# Objects whose rows tell who else an activity is with, and the field that names the activity. See ``related.py``.
+RELATIONS = {"TaskRelation": "TaskId", "EventRelation": "EventId", "EmailMessageRelation": "EmailMessageId"}
+# Objects whose links stand in fields of their own; of the others see ``linked.py``.
+KNOWN_OBJECTS = (*PEOPLE, "Account", "Opportunity", ROLE, *RELATIONS)
 # Columns that move with every write, ours too: a row that differs in these alone is the same fact.
 ECHO = frozenset({"SystemModstamp", "LastModifiedDate", "LastModifiedById"})
 # Columns that say whose a record is. Never folded in by us: their change must be seen coming from Salesforce.
@@ -104,8 +108,8 @@ def record_row(object_name: str, row: Row, generation: int) -> JsonObject:
         "moved_to": moved_to,
         "alias_of": None,
         "account_id": told.get("AccountId") or None,
-        "contact_id": None if is_person else told.get("ContactId") or None,
-        "opportunity_id": told.get("OpportunityId") or None,
+        "contact_id": None if is_person else told.get("ContactId") or told.get("RelationId") or None,
+        "opportunity_id": told.get("OpportunityId") or told.get(RELATIONS.get(object_name, "")) or None,
     }
 
 

@@ -45,7 +45,7 @@ class StoredRecord(SQLModel, table=True):
     alias_of: str | None = Field(sa_type=Plain)  # end of the chain of moved_to, which may not have been read yet
     account_id: str | None = Field(sa_type=Plain)
     contact_id: str | None = Field(sa_type=Plain)  # of a role: the contact; of others see ``linked.py``
-    opportunity_id: str | None = Field(sa_type=Plain)  # of a role
+    opportunity_id: str | None = Field(sa_type=Plain)  # of a role; of a relation the activity, see ``related.py``
 
 
 class StoredActivity(SQLModel, table=True):

@@ -31,7 +31,7 @@ from connector.store import (
 )
 from connector.store.answering import Answering
 from connector.store.journal import Intent
-from connector.store.rows import iso
+from connector.store.rows import OF_SALESFORCE, iso
 from connector.store.schema import DIRTY, SETTLED
 from connector.store.settling import Settled
 from connector.store.transactions import uncollected
@@ -79,7 +79,7 @@ class Store(Answering):
                 recording.mark_unread(connection, object_name, changed)
             if also:
                 page = SourcePage({}, tuple(also))
-                recording.record_page(connection, recording.OF_SALESFORCE, page, None, self._clock.now())
+                recording.record_page(connection, OF_SALESFORCE, page, None, self._clock.now())
             if cursor:
                 books.set_cursor(connection, *cursor)
             return changed

@@ -9,7 +9,7 @@ from connector.base.errors import Refused
 from connector.mapping import loads
 from connector.pipeline.object_cursor import prepare_cursor
 from connector.salesforce.activities import TASK_OPTIONAL_FIELDS
-from connector.salesforce.objects import polled_objects
+from connector.salesforce.objects import RELATED, polled_objects
 from tests.fakes import FakeSalesforce
 
 
@@ -70,10 +70,10 @@ def test_one_that_it_has_not_is_left_out_and_nothing_fails(world, org):
 def test_the_org_is_asked_once_a_day(world, org):
     world.cycle()
     world.cycle()
-    assert sorted(org.described) == ["CampaignMember", "Event", "Task"]
+    assert sorted(org.described) == sorted(["CampaignMember", "Event", "Task", *RELATED])
     world.wait(timedelta(days=1).total_seconds())
     world.cycle()
-    assert len(org.described) == 6
+    assert len(org.described) == 14
 
 
 def test_a_field_that_comes_later_is_read_of_old_rows_too(world, org):
