@@ -9,7 +9,7 @@ import json
 import random
 import sqlite3
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -47,6 +47,10 @@ class Metadata:
         return next((row["MasterLabel"] for row in self.rows.values() if row[flag]), None)
 
 
+def _nothing(object_name: str, condition: str, wanted: Sequence[str]) -> set[str]:
+    return set()
+
+
 class OrgCore:
     """``path`` keeps the org in an SQLite file; reopening it goes on where it stopped. ``seed`` makes ids of secrets
     and everything random repeatable."""
@@ -59,6 +63,8 @@ class OrgCore:
         self.calls: Counter[str] = Counter()
         self.random = random.Random(seed)
         self.rules: dict[str, list[Rule]] = defaultdict(list)
+        # which of some records a SOQL condition holds for; the org fills it in, because queries stand beside writing
+        self.matching: Callable[[str, str, Sequence[str]], set[str]] = _nothing
         self.assignment: dict[str, str] = {}  # object -> the owner its active assignment rule gives
         self.role_removals_listed = True  # getDeleted lists removed contact roles (UNCONFIRMED on a live org)
         self.daily_limit = 15000

@@ -21,12 +21,16 @@ from practice_org.salesforce.schema import Value
 from practice_org.salesforce.soql import run as soql_run
 from practice_org.salesforce.writing import dml, relations, removal
 
+_MATCHED = 500  # ids in one query
+_RIGHTS = {"createable": "c", "updateable": "u", "deletable": "d"}
+
 
 class PracticeOrg(OrgCore):
     """An org with its first rows, and with what is under way: locators and bulk jobs."""
 
     def __init__(self, path: str = ":memory:", *, clock: Clock | None = None, seed: int = 0) -> None:
         super().__init__(path, clock=clock, seed=seed)
+        self.matching = self._matching
         self.locators: dict[str, Open] = {}
         self.jobs: dict[str, Job] = {}
         self.deployments: dict[str, dict[str, Any]] = {}  # of metadata, as they ended
@@ -83,6 +87,25 @@ class PracticeOrg(OrgCore):
         """The records of a SOQL query, all of them, without their ``attributes`` at the top level."""
         result = soql_run.run(self, text, all_rows=all_rows, trusted=True, page=1 << 40)
         return [{key: value for key, value in record.items() if key != "attributes"} for record in result.first]
+
+    def _matching(self, object_name: str, condition: str, wanted: Sequence[str]) -> set[str]:
+        found: set[str] = set()
+        for start in range(0, len(wanted), _MATCHED):
+            listed = ", ".join(f"'{one}'" for one in wanted[start : start + _MATCHED])
+            rows = self.rows(f"SELECT Id FROM {object_name} WHERE ({condition}) AND Id IN ({listed})")
+            found.update(row["Id"] for row in rows)
+        return found
+
+    def set_object_access(self, object_name: str, **rights: bool) -> None:
+        """Object rights of the user the API runs as: ``readable``, ``createable``, ``updateable``, ``deletable``."""
+        spec = self.schema.get(object_name)
+        for right, on in rights.items():
+            if right == "readable":
+                (self.schema.hidden.discard if on else self.schema.hidden.add)(spec.name)
+            else:
+                flag = _RIGHTS[right]
+                spec.flags = spec.flags.replace(flag, "") + (flag if on else "")
+        self.schema_changed = self.clock.now()
 
     def set_picklist(self, object_name: str, field: str, labels: Sequence[str], *, restricted: bool = False) -> None:
         """The values of a picklist. Those of a status or stage are records: the ones that are missing are added."""

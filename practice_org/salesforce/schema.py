@@ -238,6 +238,7 @@ class Schema:
 
     def __init__(self) -> None:
         self.objects = {spec.name.lower(): replace(spec, fields=dict(spec.fields)) for spec in _standard()}
+        self.hidden: set[str] = set()  # from the user who asks; the Python handle sees everything
         self._off: dict[str, ObjectSpec] = {}
 
     def offer(self, names: Iterable[str], *, on: bool) -> None:
@@ -249,6 +250,11 @@ class Schema:
 
     def find(self, name: str) -> ObjectSpec | None:
         return self.objects.get(name.lower())
+
+    def shown(self, name: str) -> ObjectSpec | None:
+        """The object, unless the user may not read it."""
+        spec = self.find(name)
+        return None if spec is None or spec.name in self.hidden else spec
 
     def get(self, name: str) -> ObjectSpec:
         """Raises the INVALID_TYPE problem for an object the org does not have."""

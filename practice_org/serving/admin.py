@@ -2,25 +2,33 @@
 
 ``GET  /practice/calls``        API calls as Salesforce would count them; DELETE resets them
 ``GET  /practice/faults``       the faults that are on; POST ``{"kind", "times"?, "path"?, ...}`` switches one on,
-                                DELETE switches all off
+                                DELETE switches all off, with ``{"kind"}`` those of a kind
+``GET  /practice/faults/kinds`` every kind with its parameters, and every code that is known
+``GET  /practice/settings``     how strict the org is; POST ``{name: value}`` changes it
+``POST /practice/picklist``     ``{"object", "field", "values", "restricted"?}``
 ``POST /practice/undelete``     ``{"object", "ids"}``
 ``POST /practice/merge``        ``{"object", "winner", "losers"}``
 ``POST /practice/convert``      ``{"lead", "opportunity"?}``
 ``POST /practice/sessions``     ends every session
 ``POST /practice/shared``       ``{"on"?}``: shared activities, off in a new org
-``POST /practice/access``       ``{"object", "field", "visible"?, "updateable"?}``: field-level security
+``POST /practice/access``       ``{"object", "field", "visible"?, "updateable"?}``: field-level security, and without
+                                ``field`` ``{"object", "readable"?, "createable"?, "updateable"?, "deletable"?}``
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
+from practice_org.salesforce.faults import KINDS, Fault
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.problems import Problem, not_found
+from practice_org.salesforce.refusals import OF_REQUESTS, OF_ROWS, OF_SIGN_IN
 from practice_org.salesforce.rest.calls import Reply, refusal
 
+_MINUTE = timedelta(minutes=1)
 Body = Mapping[str, Any]
 
 
@@ -38,8 +46,65 @@ def _faults(org: PracticeOrg, body: Body) -> Any:
 
 
 def _fault_on(org: PracticeOrg, body: Body) -> Any:
-    settings = dict(body)
-    return org.faults.on(str(settings.pop("kind", "")), **settings).as_json()
+    given = dict(body)
+    fault = org.faults.on(str(given.pop("kind", "")), **given)
+    try:
+        _tried(org, fault)
+    except Problem:
+        org.faults.active.remove(fault)
+        raise
+    return fault.as_json()
+
+
+def _tried(org: PracticeOrg, fault: Fault) -> None:
+    """Its object and condition are looked at now, and not when somebody writes. Raises their problem."""
+    if fault.values.get("object"):
+        org.schema.get(str(fault.values["object"]))
+    if fault.values.get("when"):
+        org.rows(f"SELECT Id FROM {fault.values['object']} WHERE {fault.values['when']} LIMIT 1")
+
+
+def _kinds(org: PracticeOrg, body: Body) -> Any:
+    requests = {code: {"status": status, "message": text} for code, (status, text) in OF_REQUESTS.items()}
+    rows = {code: {"status": status, "message": text} for code, (status, text) in OF_ROWS.items()}
+    kinds = {kind: [*names, "times", "path"] for kind, names in KINDS.items()}
+    return {"kinds": kinds, "refusal": requests, "row_error": rows, "sign_in": OF_SIGN_IN}
+
+
+def _settings(org: PracticeOrg, body: Body) -> Any:
+    given = org.credentials
+    return {
+        "daily_limit": org.daily_limit,
+        "session_minutes": given.session // _MINUTE,
+        "rotate_refresh_tokens": given.rotate_refresh_tokens,
+        "preauthorised": given.preauthorised,
+        "run_as_user": given.run_as_user,
+        "role_removals_listed": org.role_removals_listed,
+        "deleted_log_days": min(15, (org.clock.now() - org.deleted_log_from).days),
+    }
+
+
+def _set(org: PracticeOrg, body: Body) -> Any:
+    known = _settings(org, body)
+    for name, value in body.items():
+        if name not in known or type(value) is not type(known[name]) or value < 0:
+            shown = ", ".join(f"{key} (now {json.dumps(now)})" for key, now in known.items())
+            raise Problem(400, "INVALID_SETTING", f"{name} cannot be {json.dumps(value)}; settings are {shown}")
+    for name, value in body.items():
+        if name in ("rotate_refresh_tokens", "preauthorised", "run_as_user"):
+            setattr(org.credentials, name, value)
+        elif name == "session_minutes":
+            org.credentials.session = value * _MINUTE
+        elif name == "deleted_log_days":
+            org.deleted_log_from = org.clock.now() - timedelta(days=value)
+        else:
+            setattr(org, name, value)
+    return _settings(org, body)
+
+
+def _picklist(org: PracticeOrg, body: Body) -> Any:
+    org.set_picklist(body["object"], body["field"], body["values"], restricted=bool(body.get("restricted", False)))
+    return None
 
 
 def _faults_off(org: PracticeOrg, body: Body) -> Any:
@@ -67,7 +132,11 @@ def _sessions(org: PracticeOrg, body: Body) -> Any:
 
 
 def _access(org: PracticeOrg, body: Body) -> Any:
-    flags = {name: bool(body[name]) for name in ("visible", "updateable") if name in body}
+    rights = ("visible", "updateable") if "field" in body else ("readable", "createable", "updateable", "deletable")
+    flags = {name: bool(body[name]) for name in rights if name in body}
+    if "field" not in body:
+        org.set_object_access(body["object"], **flags)
+        return None
     org.set_field_access(body["object"], body["field"], **flags)
     return None
 
@@ -81,8 +150,12 @@ _PATHS: dict[tuple[str, str], Callable[[PracticeOrg, Body], Any]] = {
     ("GET", "calls"): _calls,
     ("DELETE", "calls"): _reset,
     ("GET", "faults"): _faults,
+    ("GET", "faults/kinds"): _kinds,
     ("POST", "faults"): _fault_on,
     ("DELETE", "faults"): _faults_off,
+    ("GET", "settings"): _settings,
+    ("POST", "settings"): _set,
+    ("POST", "picklist"): _picklist,
     ("POST", "undelete"): _undelete,
     ("POST", "merge"): _merge,
     ("POST", "convert"): _convert,

@@ -47,15 +47,18 @@ class PracticeApp(Starlette):
         if scope["type"] == "http" and not scope["path"].startswith("/practice"):
             scope = normalised(scope)
             path = scope["path"]
-            slow = self.org.faults.take("slow", path)
-            if slow is not None:
-                await asyncio.sleep(float(slow.values.get("seconds", 1)))
+            seconds = self.org.faults.seconds(path)
+            if seconds:
+                await asyncio.sleep(seconds)
             if self.org.faults.take("reset", path):
                 wire.reset(send)
                 return
             cut = self.org.faults.take("cut_off", path)
             if cut is not None:
                 send = wire.cutting(send, cut.values.get("after"))
+            drip = self.org.faults.take("drip", path)
+            if drip is not None:
+                send = wire.dripping(send, float(drip.values.get("seconds", 1)))
         await super().__call__(scope, receive, send)
 
 
@@ -71,7 +74,9 @@ def app(org: PracticeOrg, *, extra_routes: Sequence[BaseRoute] = (), url: str = 
         form = {**request.query_params, **form}
         org.faults.path = request.url.path
         host = request.headers.get("host", "").partition(":")[0]
-        reply = oauth.token(org, form, request.headers.get("authorization", ""), host, _instance(request, url))
+        reply = oauth.token(
+            org, form, request.headers.get("authorization", ""), host, _moved(org, _instance(request, url))
+        )
         org.faults.path = ""
         return _respond(org, request, reply)
 
@@ -111,6 +116,12 @@ def app(org: PracticeOrg, *, extra_routes: Sequence[BaseRoute] = (), url: str = 
         Route("/services/{kind}/{rest:path}", beside, methods=_ALL),
     ]
     return PracticeApp(org, routes, url)
+
+
+def _moved(org: PracticeOrg, instance: str) -> str:
+    """The address that sign in tells."""
+    fault = org.faults.peek("moved")
+    return wire.other_address(fault) if fault is not None else instance
 
 
 def _instance(request: Request, url: str) -> str:
@@ -176,6 +187,11 @@ def answer(org: PracticeOrg, call: Call, path: str) -> Reply:
         ):
             return Reply(414, "", content_type="text/html")
         rest.check_version(call.version)
+        struck = wire.gone_elsewhere(org, call, path) or rest.refused(org, path)
+        if struck is not None:
+            if struck.status not in wire.UNCOUNTED:
+                org.count(rest.resource(call.path))
+            return struck
         wire.authenticate(org, call)
         org.count(rest.resource(call.path))
         edge = wire.refusing(org)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import MutableMapping
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.types import Message, Send
 
+from practice_org.salesforce.faults import Fault
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.problems import Problem
-from practice_org.salesforce.rest.calls import Call, Reply
+from practice_org.salesforce.rest.calls import Call, Reply, refusal
 
+UNCOUNTED = (301, 302, 307, 308, 401, 410, 414, 431)  # statuses of requests that are no API calls
+_PIECES = 10
 LONGEST_HEAD = 16_384  # bytes of URL and headers together
 STANDARD_HEADERS = {
     "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
@@ -56,6 +61,41 @@ def refusing(org: PracticeOrg) -> Reply | None:
     if org.faults.take("edge"):
         return Reply(420, _EDGE_PAGE, content_type="text/html")
     return None
+
+
+def other_address(fault: Fault) -> str:
+    """Where a moved org is now."""
+    return str(fault.values["to"]).rstrip("/")
+
+
+def gone_elsewhere(org: PracticeOrg, call: Call, path: str) -> Reply | None:
+    """What the old address of a moved org says: 401, or a redirect where ``status`` is one."""
+    fault = org.faults.peek("moved")
+    if fault is None or other_address(fault) == call.instance:
+        return None
+    org.faults.met(fault)
+    status = int(fault.values.get("status", 401))
+    if status < 400:
+        query = f"?{urlencode(call.query)}" if call.query else ""
+        return Reply(status, headers={"Location": other_address(fault) + path + query})
+    return refusal(Problem(status, "INVALID_SESSION_ID", "Session expired or invalid"))
+
+
+def dripping(send: Send, seconds: float) -> Send:
+    """A ``send`` that gives a body in small pieces."""
+
+    async def part(message: Message) -> None:
+        body = message.get("body", b"")
+        if message["type"] != "http.response.body" or len(body) < _PIECES:
+            await send(message)
+            return
+        size = -(-len(body) // _PIECES)
+        for start in range(0, len(body), size):
+            await asyncio.sleep(seconds / _PIECES)
+            more = message.get("more_body", False) or start + size < len(body)
+            await send({**message, "body": body[start : start + size], "more_body": more})
+
+    return part
 
 
 def reset(send: Send) -> None:

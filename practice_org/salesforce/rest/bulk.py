@@ -15,9 +15,11 @@ from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.problems import Problem, not_found
 from practice_org.salesforce.rest import bulk_csv, bulk_ingest
 from practice_org.salesforce.rest.calls import Call, Reply, Router
+from practice_org.salesforce.rest.rows import typed
 from practice_org.salesforce.soql import parse as soql
 from practice_org.salesforce.soql import run as soql_run
 
+_FAILED = "InternalServerError : Error while processing the job"
 _CSV = "text/csv"
 _PAGE = 50_000
 _SIDE_BY_SIDE = 5
@@ -89,7 +91,7 @@ def create_query(org: PracticeOrg, call: Call) -> Reply:
         raise Problem(400, "INVALIDJOB", f"operation {operation!r} is not one of query, queryAll")
     query = soql.parse(text)
     name = query.source.names[0]
-    spec = org.schema.get(name)
+    spec = typed(org, name)
     if spec.name in _NOT_QUERYABLE:
         raise Problem(400, "INVALIDENTITY", f"Entity '{spec.name}' is not supported by the Bulk API.")
     _refuse_unsupported(query)
@@ -130,7 +132,12 @@ def show(org: PracticeOrg, call: Call, kind: str, job: str) -> Reply:
     if found.state in ("UploadComplete", "InProgress"):
         found.state = "InProgress"
         if not org.faults.take("slow_job"):
-            if found.kind == "ingest":
+            failed = org.faults.take("failed_job")
+            if failed is not None:
+                found.state = "Failed"
+                found.counts = {"errorMessage": failed.values.get("message", _FAILED)}
+                found.unprocessed = (found.content or b"").decode("utf-8", "replace")
+            elif found.kind == "ingest":
                 bulk_ingest.work(org, found)
             else:
                 found.state = "JobComplete"
@@ -204,7 +211,7 @@ def create_ingest(org: PracticeOrg, call: Call) -> Reply:
     operation = body.get("operation")
     if operation not in _OPERATIONS:
         raise Problem(400, "INVALIDJOB", f"operation {operation!r} is not one of {', '.join(_OPERATIONS)}")
-    spec = org.schema.get(str(body.get("object", "")))
+    spec = typed(org, str(body.get("object", "")))
     external = body.get("externalIdFieldName")
     if operation == "upsert":
         key = spec.find(str(external or ""))

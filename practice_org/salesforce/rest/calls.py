@@ -13,10 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
+from xml.sax.saxutils import escape  # writes, parses nothing
 
 from practice_org.salesforce import values
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.problems import Problem, each, not_found
+from practice_org.salesforce.refusals import OF_REQUESTS
 from practice_org.salesforce.writing.results import Options
 
 NEWEST, OLDEST = 68, 31  # API versions that answer; 21 to 30 retired in Summer '25
@@ -60,7 +62,10 @@ class Call:
 
     def options(self, *, all_or_none: bool = False) -> Options:
         auto_assign = self.headers.get("sforce-auto-assign", "TRUE").strip().upper() != "FALSE"
-        return Options(auto_assign=auto_assign, all_or_none=all_or_none, transaction=self.transaction)
+        saves = "allowsave=true" in self.headers.get("sforce-duplicate-rule-header", "").replace(" ", "").lower()
+        return Options(
+            auto_assign=auto_assign, allow_duplicates=saves, all_or_none=all_or_none, transaction=self.transaction
+        )
 
 
 @dataclass(slots=True)
@@ -82,6 +87,26 @@ def parser_error(text: str) -> Problem:
 
 def refusal(problem: Problem) -> Reply:
     return Reply(problem.status, [one.as_error() for one in each(problem)])
+
+
+def refused(org: PracticeOrg, path: str) -> Reply | None:
+    """The answer of a ``refusal`` that is on for a path."""
+    fault = org.faults.take("refusal", path)
+    if fault is None:
+        return None
+    code = fault.values.get("code")
+    usual, text = OF_REQUESTS.get(str(code), (400, ""))
+    problem = Problem(int(fault.values.get("status", usual)), str(code), str(fault.values.get("message", text)))
+    kind = fault.values.get("body", "json" if code else "empty")
+    if kind == "empty":
+        return Reply(problem.status)
+    if kind == "html":
+        return Reply(problem.status, f"<html><body><h1>{problem.message}</h1></body></html>", content_type="text/html")
+    if kind == "xml":
+        said = f"<errorCode>{code}</errorCode><message>{escape(problem.message)}</message>"
+        page = f'<?xml version="1.0" encoding="UTF-8"?><Errors><Error>{said}</Error></Errors>'
+        return Reply(problem.status, page, content_type="application/xml;charset=UTF-8")
+    return refusal(problem)
 
 
 def boolean(text: Any) -> bool:

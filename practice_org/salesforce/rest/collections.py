@@ -10,7 +10,7 @@ from practice_org.salesforce import ids
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.problems import Problem, rolled_back
 from practice_org.salesforce.rest.calls import Call, Reply, Router, boolean, parser_error
-from practice_org.salesforce.rest.rows import record, spec_of, upsert_row
+from practice_org.salesforce.rest.rows import record, spec_of, typed, upsert_row
 from practice_org.salesforce.schema import ObjectSpec
 from practice_org.salesforce.writing import dml, removal
 from practice_org.salesforce.writing.results import RowResult
@@ -44,7 +44,7 @@ def _kind(org: PracticeOrg, row: Mapping[str, Any]) -> ObjectSpec:
     name = attributes.get("type") if isinstance(attributes, dict) else None
     if not name:
         raise Problem(400, "INVALID_REQUEST", "Each record needs attributes with a type")
-    return org.schema.get(str(name))
+    return typed(org, str(name))
 
 
 Work = Callable[[ObjectSpec, list[Mapping[str, Any]]], list[RowResult]]

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.problems import Problem
-from practice_org.salesforce.rest.calls import Call, Reply, Router, boolean, count_rows, parser_error, refusal
+from practice_org.salesforce.rest.calls import Call, Reply, Router, boolean, count_rows, parser_error, refusal, refused
 
 MOST_PARTS, MOST_QUERIES = 25, 5
 MOST_OF_GRAPH = 500
@@ -117,6 +117,9 @@ def _part(
         filled = _filled(part, answers)
     except Problem as problem:
         return refusal(problem)
+    struck = refused(org, str(filled.get("url", "")))
+    if struck is not None:
+        return struck
     headers = {str(name).lower(): str(value) for name, value in (filled.get("httpHeaders") or {}).items()}
     return router.dispatch(org, _sub(call, filled, filled.get("body"), headers, rows))
 

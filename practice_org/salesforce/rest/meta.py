@@ -51,8 +51,12 @@ def resources(org: PracticeOrg, call: Call) -> Reply:
     return Reply(body={**found, "identity": f"{call.instance}/id/{org.organization_id}/{org.user_id}"})
 
 
+def _shown(org: PracticeOrg) -> list[ObjectSpec]:
+    return sorted((one for one in org.schema.objects.values() if org.schema.shown(one.name)), key=lambda one: one.name)
+
+
 def describe_global(org: PracticeOrg, call: Call) -> Reply:
-    found = [describe.brief(spec, call.base) for spec in sorted(org.schema.objects.values(), key=lambda s: s.name)]
+    found = [describe.brief(spec, call.base) for spec in _shown(org)]
     return Reply(body={"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": found})
 
 
@@ -92,7 +96,7 @@ def limits(org: PracticeOrg, call: Call) -> Reply:
 def record_count(org: PracticeOrg, call: Call) -> Reply:
     """Rows by object, of those asked for or of all; a name that is none is left out."""
     asked = [name for name in call.query.get("sObjects", "").split(",") if name]
-    specs = [org.schema.find(name) for name in asked] if asked else list(org.schema.objects.values())
+    specs = [org.schema.shown(name) for name in asked] if asked else list(org.schema.objects.values())
     found = []
     for spec in specs:
         if spec is not None:

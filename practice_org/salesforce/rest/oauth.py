@@ -7,6 +7,7 @@ from typing import Any
 
 from practice_org.salesforce.credentials import Refused
 from practice_org.salesforce.org import PracticeOrg
+from practice_org.salesforce.refusals import OF_SIGN_IN
 from practice_org.salesforce.rest.calls import Reply
 
 
@@ -16,6 +17,10 @@ def token(org: PracticeOrg, form: Mapping[str, str], authorization: str, host: s
     try:
         if org.faults.take("refresh_busy"):
             raise Refused("invalid_grant", "token request is already being processed")
+        fault = org.faults.take("sign_in")
+        if fault is not None:
+            error = str(fault.values.get("error", "invalid_grant"))
+            raise Refused(error, str(fault.values.get("description", OF_SIGN_IN.get(error, ""))))
         return Reply(body=org.credentials.grant(form, authorization, host, url), headers=headers)
     except Refused as refused:
         return Reply(400, {"error": refused.error, "error_description": refused.description}, headers)

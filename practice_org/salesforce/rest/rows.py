@@ -9,7 +9,7 @@ from typing import Any
 
 from practice_org.salesforce import ids, values
 from practice_org.salesforce.org import PracticeOrg
-from practice_org.salesforce.problems import Problem, Problems, no_such_field, not_found
+from practice_org.salesforce.problems import Problem, Problems, no_such_field, no_such_object, not_found
 from practice_org.salesforce.rest.calls import Call, Reply, Router
 from practice_org.salesforce.schema import FieldSpec, ObjectSpec
 from practice_org.salesforce.soql import run as soql_run
@@ -28,9 +28,17 @@ def routes(router: Router) -> None:
 
 def spec_of(org: PracticeOrg, name: str) -> ObjectSpec:
     """On a row URL an unknown object is a missing resource, not a bad type."""
-    spec = org.schema.find(name)
+    spec = org.schema.shown(name)
     if spec is None:
         raise not_found()
+    return spec
+
+
+def typed(org: PracticeOrg, name: str) -> ObjectSpec:
+    """Elsewhere it is a bad type."""
+    spec = org.schema.shown(name)
+    if spec is None:
+        raise no_such_object(name)
     return spec
 
 
@@ -61,7 +69,7 @@ def raise_for(result: RowResult) -> None:
 
 
 def create(org: PracticeOrg, call: Call, name: str) -> Reply:
-    result = dml.create(org, org.schema.get(name), [_writable(call.mapping())], call.options())[0]
+    result = dml.create(org, typed(org, name), [_writable(call.mapping())], call.options())[0]
     raise_for(result)
     headers = {"Location": f"{call.base}/sobjects/{name}/{result.id}"}
     return Reply(201, {"id": result.id, "success": True, "errors": []}, headers)

@@ -79,10 +79,13 @@ class Compiler:
         self.joins: list[str] = []
         self.aliases: dict[tuple[str, ...], str] = {}
         name = query.source.names[0]
-        found = org.schema.find(name)
+        found = self.target(name)
         if found is None:
             raise pointed(no_such_object(name), soql.where(text, query.source.column))
         self.spec = found
+
+    def target(self, name: str) -> ObjectSpec | None:
+        return self.org.schema.find(name) if self.trusted else self.org.schema.shown(name)
 
     # -- paths -----------------------------------------------------------------------------------------------------
 
@@ -108,7 +111,7 @@ class Compiler:
                 raise pointed(no_such_relationship(name), soql.where(self.text, path.column))
             reference = f"{alias}.{quoted(found.name)}"
             key = tuple(n.lower() for n in names[:depth])
-            targets = [one for one in map(self.org.schema.find, found.reference_to) if one is not None]
+            targets = [one for one in map(self.target, found.reference_to) if one is not None]
             tables = tuple((self._join(key, one, reference), one) for one in targets)
             if not tables:
                 raise pointed(no_such_relationship(name), soql.where(self.text, path.column))

@@ -16,7 +16,7 @@ from practice_org.salesforce.core import OrgCore
 from practice_org.salesforce.problems import Problem, each, no_such_field, rolled_back
 from practice_org.salesforce.schema import FieldSpec, ObjectSpec
 from practice_org.salesforce.storage import Statement, quoted
-from practice_org.salesforce.writing import automation, checks
+from practice_org.salesforce.writing import automation, checks, rehearsed
 from practice_org.salesforce.writing.results import Options, Row, RowResult, Written
 
 
@@ -181,6 +181,11 @@ def _finish(
         by_id = {result.id: result for result in results if result.id and result.success}
         for row_id, problem in checks.of_transaction(org, spec, ready, options).items():
             by_id[row_id].problems = [problem]
+        if org.faults.active:
+            passed = [row for row in ready if by_id[row.id].success]
+            told = rehearsed.refused(org, spec, passed, options, lambda rows: _statements(spec, rows))
+            for row_id, problem in told.items():
+                by_id[row_id].problems = each(problem)
         for row in ready if options.auto_assign else ():
             if spec.name in org.assignment and by_id[row.id].success:
                 row.new["OwnerId"] = org.assignment[spec.name]

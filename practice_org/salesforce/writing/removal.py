@@ -10,7 +10,7 @@ from practice_org.salesforce.core import OrgCore
 from practice_org.salesforce.problems import Problem
 from practice_org.salesforce.schema import ObjectSpec
 from practice_org.salesforce.storage import Statement, quoted
-from practice_org.salesforce.writing import dml, relations
+from practice_org.salesforce.writing import dml, rehearsed, relations
 from practice_org.salesforce.writing.results import RowResult
 
 # A removed contact role, or relation of an activity, is gone at once: neither query nor queryAll shows it again.
@@ -30,6 +30,7 @@ def delete(
         raise Problem(400, "DELETE_FAILED", f"entity type {spec.name} does not support delete", ())
     stamp = org.stamp()
     current = dml.existing(org, spec, wanted)
+    kept = {} if trusted else rehearsed.not_deleted(org, spec, list(current))
     results = []
     statements: list[Statement] = []
     for text in wanted:
@@ -42,6 +43,8 @@ def delete(
                 raise Problem(404, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ())
             if row["IsDeleted"] and not hard:
                 raise Problem(404, "ENTITY_IS_DELETED", "entity is deleted", ())
+            if found in kept:
+                raise kept[found]
         except Problem as problem:
             result.problems = [problem]
             continue

@@ -19,6 +19,7 @@ class Options:
 
     trusted: bool = False
     auto_assign: bool = True
+    allow_duplicates: bool = False  # saves in spite of duplicate rules that only warn
     all_or_none: bool = False
     at: datetime | None = None
     transaction: Mapping[str, int] = field(default_factory=dict)
