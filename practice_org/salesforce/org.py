@@ -6,7 +6,7 @@ be given, and no validation, field-level security or assignment rule applies.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -17,9 +17,9 @@ from practice_org.salesforce.core import OrgCore
 from practice_org.salesforce.credentials import Credentials
 from practice_org.salesforce.jobs import Job, Open
 from practice_org.salesforce.problems import no_such_field
-from practice_org.salesforce.schema import Value
+from practice_org.salesforce.schema import FieldSpec, ObjectSpec, Value
 from practice_org.salesforce.soql import run as soql_run
-from practice_org.salesforce.writing import dml, relations, removal
+from practice_org.salesforce.writing import dml, persons, relations, removal
 
 _MATCHED = 500  # ids in one query
 _RIGHTS = {"createable": "c", "updateable": "u", "deletable": "d"}
@@ -37,6 +37,7 @@ class PracticeOrg(OrgCore):
         if not self.db.read("SELECT Id FROM Organization"):
             founding.found(self)
         relations.restore(self)
+        persons.restore(self)
         self.organization_id = str(self.db.read("SELECT Id FROM Organization")[0][0])
         queue = self.db.read("SELECT Id FROM \"Group\" WHERE DeveloperName = 'Inbound_Leads'")
         self.assignment["Lead"] = str(queue[0][0])
@@ -78,6 +79,16 @@ class PracticeOrg(OrgCore):
         return removal.convert_lead(
             self, lead_id, opportunity=opportunity, account_id=account_id, contact_id=contact_id
         )
+
+    def define(self, object_name: str, fields: Iterable[FieldSpec] = (), *, prefix: str = "") -> ObjectSpec:
+        """See :meth:`OrgCore.define`; a field of Contact is one of person accounts, too."""
+        spec = super().define(object_name, fields, prefix=prefix)
+        persons.restore(self)
+        return spec
+
+    def enable_person_accounts(self, writes: persons.Way = "contact") -> None:
+        """An account with a last name is a person from now on; its custom fields are written through ``writes``."""
+        persons.enable(self, writes)
 
     def share_activities(self, *, on: bool = True) -> None:
         """Shared activities: a task or event with several people. Off in a new org."""

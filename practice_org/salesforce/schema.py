@@ -101,7 +101,7 @@ class FieldSpec:
 
     @property
     def custom(self) -> bool:
-        return self.name.endswith("__c")
+        return self.name.endswith(("__c", "__pc"))
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@
 ``POST /practice/convert``      ``{"lead", "opportunity"?}``
 ``POST /practice/sessions``     ends every session
 ``POST /practice/shared``       ``{"on"?}``: shared activities, off in a new org
+``POST /practice/persons``      ``{"writes"?}``: person accounts, off in a new org; written through contact or account
 ``POST /practice/access``       ``{"object", "field", "visible"?, "updateable"?}``: field-level security, and without
                                 ``field`` ``{"object", "readable"?, "createable"?, "updateable"?, "deletable"?}``
 """
@@ -146,6 +147,11 @@ def _shared(org: PracticeOrg, body: Body) -> Any:
     return None
 
 
+def _persons(org: PracticeOrg, body: Body) -> Any:
+    org.enable_person_accounts("account" if body.get("writes") == "account" else "contact")
+    return None
+
+
 _PATHS: dict[tuple[str, str], Callable[[PracticeOrg, Body], Any]] = {
     ("GET", "calls"): _calls,
     ("DELETE", "calls"): _reset,
@@ -162,6 +168,7 @@ _PATHS: dict[tuple[str, str], Callable[[PracticeOrg, Body], Any]] = {
     ("POST", "sessions"): _sessions,
     ("POST", "access"): _access,
     ("POST", "shared"): _shared,
+    ("POST", "persons"): _persons,
 }
 
 

@@ -11,7 +11,7 @@ from practice_org.salesforce import values
 from practice_org.salesforce.core import OrgCore
 from practice_org.salesforce.schema import ObjectSpec
 from practice_org.salesforce.storage import Statement, quoted
-from practice_org.salesforce.writing import relations
+from practice_org.salesforce.writing import persons, relations
 from practice_org.salesforce.writing.results import Written
 
 
@@ -132,6 +132,7 @@ def _member(org: OrgCore, row: Written, stamp: str) -> None:
 
 
 _BEFORE: dict[str, Callable[[OrgCore, Written, str], None]] = {
+    "Account": persons.account,
     "Contact": _contact,
     "Lead": _lead,
     "User": _person,
@@ -162,7 +163,7 @@ def after(org: OrgCore, spec: ObjectSpec, rows: Sequence[Written], stamp: str) -
         return _history(org, rows, stamp)
     if spec.name == "OpportunityContactRole":
         return _one_primary(rows, stamp)
-    return relations.after(org, spec, rows, stamp)
+    return [*relations.after(org, spec, rows, stamp), *persons.after(org, spec, rows, stamp)]
 
 
 def _history(org: OrgCore, rows: Sequence[Written], stamp: str) -> list[Statement]:

@@ -11,6 +11,7 @@ from practice_org.salesforce.core import OrgCore
 from practice_org.salesforce.problems import Problem, Problems, no_such_field, not_found
 from practice_org.salesforce.schema import FieldSpec, ObjectSpec
 from practice_org.salesforce.storage import quoted
+from practice_org.salesforce.writing import persons
 from practice_org.salesforce.writing.results import Options, Row, Written
 
 
@@ -26,6 +27,7 @@ def updated(org: OrgCore, spec: ObjectSpec, row: Written) -> None:
     old = row.old or {}
     if spec.name == "Lead" and old.get("IsConverted"):
         raise Problem(400, "CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead", ())
+    persons.refuse(org, spec, row)
     cleared = [name for name, value in row.new.items() if value is None and _required(spec.fields[name.lower()])]
     if cleared:
         raise _missing(cleared)

@@ -10,7 +10,7 @@ from practice_org.salesforce.core import OrgCore
 from practice_org.salesforce.problems import Problem
 from practice_org.salesforce.schema import ObjectSpec
 from practice_org.salesforce.storage import Statement, quoted
-from practice_org.salesforce.writing import dml, rehearsed, relations
+from practice_org.salesforce.writing import dml, persons, rehearsed, relations
 from practice_org.salesforce.writing.results import RowResult
 
 # A removed contact role, or relation of an activity, is gone at once: neither query nor queryAll shows it again.
@@ -111,6 +111,7 @@ def merge(org: OrgCore, spec: ObjectSpec, winner: str, losers: Sequence[str]) ->
             column = quoted(reference.name)
             sql = f"UPDATE {quoted(child.name)} SET {column} = ? WHERE {column} = ?"
             statements.append((sql, [(winner, one) for one in losers]))
+    statements += persons.merged(org, spec, winner, losers, stamp)
     table = quoted(spec.name)
     gone = (
         f"UPDATE {table} SET MasterRecordId = ?, IsDeleted = 1, SystemModstamp = ?, LastModifiedDate = ? WHERE Id = ?"
@@ -126,6 +127,16 @@ _TO_CONTACT = (
     "FirstName", "LastName", "Salutation", "Email", "Phone", "MobilePhone", "Fax", "Title", "LeadSource", "Description",
     "OwnerId", "HasOptedOutOfEmail", "HasOptedOutOfFax", "DoNotCall",
 )  # fmt: skip
+
+
+def _person_of(org: OrgCore, lead: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """The person account, and its contact, that a lead without a company becomes."""
+    if org.schema.get("Account").find("PersonContactId") is None:
+        return None, None
+    told = {name: lead[name] for name in ("FirstName", "LastName", "Salutation", "OwnerId")}
+    [account] = dml.add(org, "Account", [{**told, "PersonEmail": lead["Email"], "PersonTitle": lead["Title"]}])
+    [(contact,)] = org.db.read("SELECT PersonContactId FROM Account WHERE Id = ?", (account,))
+    return account, contact
 
 
 def convert_lead(
@@ -147,6 +158,8 @@ def convert_lead(
         raise Problem(400, "CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead", ())
     owner = lead["OwnerId"] if str(lead["OwnerId"]).startswith("005") else org.user_id
     with org.db.transaction():
+        if account_id is None and contact_id is None and not lead["Company"]:
+            account_id, contact_id = _person_of(org, lead)
         account_id = account_id or dml.add(org, "Account", [{"Name": lead["Company"], "OwnerId": owner}])[0]
         if contact_id is None:
             custom = [f.name for f in lead_spec.fields.values() if f.custom and contact_spec.find(f.name)]
