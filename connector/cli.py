@@ -137,7 +137,7 @@ def practice(
             orgs.add_owners(served.org, load_mapping(name))
             if not bare:
                 orgs.add_fields(served.org, load_mapping(name))
-        loaded = orgs.fill(served, sample=sample, data=data)
+        loaded = orgs.fill(served, sample=sample, data=data, tell=screen.note)
         orgs.announce(served)
         for line in orgs.instructions(served, loaded):
             screen.note(line)

@@ -62,7 +62,7 @@ def main(
         with serve(port=port, persist=persist, systems=system or ()) as served:
             for object_name, spec in fields:
                 served.org.define(object_name, [spec])
-            loaded = fill(served, sample=sample, data=data)
+            loaded = fill(served, sample=sample, data=data, tell=lambda line: typer.echo(line, err=True))
             announce(served)
             typer.echo(f"practice org at {served.url}; end it with Ctrl-C", err=True)
             for name, count in loaded.items():

@@ -25,6 +25,7 @@ from practice_org.salesforce.org import PracticeOrg
 from practice_org.serving.server import Server
 
 SYSTEMS = ("pardot", "marketo", "hubspot")  # the marketing systems that can stand beside the org
+Tell = Callable[[str], None]
 Wait = Callable[[float | None], bool]  # waits so many seconds (None: for ever); whether the end was asked for
 
 
@@ -91,20 +92,23 @@ def _server(org: PracticeOrg, routes: Sequence[BaseRoute], port: int) -> Server:
         ) from None
 
 
-def fill(practice: Practice, *, sample: Size | None = None, data: Path | None = None) -> Mapping[str, int]:
-    """Rows by object of what was loaded: nothing into an org that was kept and has its people already."""
+def fill(
+    practice: Practice, *, sample: Size | None = None, data: Path | None = None, tell: Tell = lambda _: None
+) -> Mapping[str, int]:
+    """Rows by object of what was loaded: nothing into an org that was kept and has its people already. ``tell`` hears
+    how far a long load is."""
     counts: dict[str, int] = {}
     if any(practice.org.rows(f"SELECT Id FROM {name} LIMIT 1") for name in ("Contact", "Lead")):
         return counts
     if data:
-        report: LoadReport = load_folder(practice.org, data)
+        report: LoadReport = load_folder(practice.org, data, tell)
         counts.update(report.loaded)
     if sample:
         counts.update(build_company(practice.org, practice.pardot, now=SystemClock().now(), size=sample))
     return counts
 
 
-def serve_until(practice: Practice, *, every: float, wait: Wait, tell: Callable[[str], None]) -> None:
+def serve_until(practice: Practice, *, every: float, wait: Wait, tell: Tell) -> None:
     """Lets the company live, one event every ``every`` seconds (0: none), until ``wait`` says that it ends."""
     dice = random.Random()
     clock = SystemClock()

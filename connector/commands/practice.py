@@ -17,7 +17,7 @@ from connector.lifecycle.written import LONGEST
 from connector.mapping import CompiledMapping
 from practice_org.company.build import Size
 from practice_org.errors import PracticeError
-from practice_org.practice import SYSTEMS, announce, serve_until
+from practice_org.practice import SYSTEMS, Tell, announce, serve_until
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.schema import FieldSpec, Value
 
@@ -72,10 +72,12 @@ def serve(*, port: int = 0, persist: Path | None = None, systems: Collection[str
         yield Practice(**vars(made))
 
 
-def fill(practice: Practice, *, sample: Size | None = None, data: Path | None = None) -> Mapping[str, int]:
+def fill(
+    practice: Practice, *, sample: Size | None = None, data: Path | None = None, tell: Tell = lambda _: None
+) -> Mapping[str, int]:
     """Rows by object of what was loaded. Raises ConfigurationError."""
     with _ours():
-        return served.fill(practice, sample=sample, data=data)
+        return served.fill(practice, sample=sample, data=data, tell=tell)
 
 
 @contextmanager

@@ -5,16 +5,21 @@ types inferred from the values. Ids that are valid Salesforce ids of their objec
 becomes a new id, and every reference to it follows, whatever the order of the files. CreatedDate, SystemModstamp and
 derived fields (IsWon, IsClosed) stay as given. Address columns and standard columns the org does not have are left
 out and named in the report.
+
+A header ``Key__c:externalId`` makes the column an external id; ``Account.Key__c`` (or ``Parent__r.Key__c``) names a
+parent by its external id, of a row in the folder or a record of the org. Users and groups are also found by
+``Owner.Username``, ``Owner.Email``, ``Owner.Name``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from practice_org.company import lookups
 from practice_org.company.tables import Table, infer, read_folder
 from practice_org.errors import PracticeError
 from practice_org.salesforce import ids, values
@@ -23,6 +28,7 @@ from practice_org.salesforce.problems import Problem
 from practice_org.salesforce.schema import FieldSpec, ObjectSpec
 
 Key = tuple[str, str]  # (object, id in the file)
+PORTION = 10_000  # rows written at once
 
 
 @dataclass
@@ -36,8 +42,9 @@ class LoadReport:
     ids: dict[Key, str] = field(default_factory=dict)
 
 
-def load_folder(org: PracticeOrg, folder: Path) -> LoadReport:
-    """Loads all files or none. Raises PracticeError with file, line, what is wrong and what to try."""
+def load_folder(org: PracticeOrg, folder: Path, tell: Callable[[str], None] = lambda _: None) -> LoadReport:
+    """Loads all files or none; ``tell`` hears how far a long one is. Raises PracticeError with file, line, what is
+    wrong and what to try."""
     report = LoadReport()
     found = [table for table in read_folder(folder) if _is_known(org, table, report)]
     tables = [_canonical(_object(org, table), table) for table in found]
@@ -46,11 +53,16 @@ def load_folder(org: PracticeOrg, folder: Path) -> LoadReport:
         _map_ids(org, specs[table.name], table, report.ids)
     for table in tables:
         _make_fields(org, specs[table.name], table, report)
-    ready = [(table, _rows(specs[table.name], table, report)) for table in tables]
+    tables = lookups.resolved(org, tables, report.ids)
+    now = org.clock.now()
     with org.db.transaction():
-        for table, rows in ready:
+        for table in tables:
+            rows = _rows(specs[table.name], table, report)
             try:
-                org.create(table.name, rows)
+                for start in range(0, len(rows), PORTION):
+                    org.create(table.name, rows[start : start + PORTION], at=now)
+                    if len(rows) > PORTION:
+                        tell(f"{table.name}: {min(start + PORTION, len(rows)):,} of {len(rows):,}")
             except Problem as problem:
                 there = problem.code == "DUPLICATE_VALUE"
                 hint = "load it into a new org: this one has the record already" if there else "correct the file"
@@ -115,13 +127,21 @@ def _make_fields(org: PracticeOrg, spec: ObjectSpec, table: Table, report: LoadR
     made = []
     for column in table.columns:
         known = spec.find(column)
-        if known is None and column.endswith("__c"):
+        if "." in column:
+            continue
+        if column in table.external and (known is None or not known.external_id):
+            made.append(_external(known or FieldSpec(column)))
+        elif known is None and column.endswith("__c"):
             made.append(_custom_field(org, column, table, report.ids))
         elif known is None or known.type == "address":
             report.ignored.setdefault(table.name, []).append(column)
     if made:
         org.define(table.name, made)
         report.made[table.name] = [spec.name for spec in made]
+
+
+def _external(known: FieldSpec) -> FieldSpec:
+    return replace(known, external_id=True, indexed=True)
 
 
 def _custom_field(org: PracticeOrg, column: str, table: Table, mapped: Mapping[Key, str]) -> FieldSpec:
@@ -143,10 +163,18 @@ def _scale(numbers: set[str]) -> int:
 def _rows(spec: ObjectSpec, table: Table, report: LoadReport) -> list[dict[str, Any]]:
     left_out = set(report.ignored.get(table.name, ()))
     columns = [(column, spec.fields[column.lower()]) for column in table.columns if column not in left_out]
+    plain = {found.name for _, found in columns if found.type in _TEXT}
     return [
-        {found.name: _value(found, row[column], place, table, report.ids) for column, found in columns if row[column]}
+        {
+            found.name: text if found.name in plain else _value(found, text, place, table, report.ids)
+            for column, found in columns
+            if (text := row[column])
+        }
         for place, row in enumerate(table.rows)
     ]
+
+
+_TEXT = ("string", "textarea", "email", "phone", "url", "picklist", "multipicklist", "combobox")
 
 
 def _value(found: FieldSpec, text: str, place: int, table: Table, mapped: Mapping[Key, str]) -> values.Stored:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -19,13 +19,15 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One ``<Object>.csv``. ``lines`` are the line numbers on which the rows begin."""
+    """One ``<Object>.csv``. ``lines`` are the line numbers on which the rows begin, ``external`` the columns that are
+    external ids."""
 
     name: str
     path: Path
     columns: tuple[str, ...]
     rows: list[dict[str, str]]
     lines: list[int]
+    external: tuple[str, ...] = ()
 
     def values(self, column: str) -> Iterable[str]:
         return (row[column] for row in self.rows if row[column])
@@ -41,7 +43,26 @@ def read_folder(folder: Path) -> list[Table]:
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".csv")
     if not paths:
         raise PracticeError(f"{folder} holds no CSV files", "name each file after its object, like Contact.csv")
-    return [read_table(path) for path in paths]
+    return [_headed(read_table(path)) for path in paths]
+
+
+_EXTERNAL = re.compile(r"(\w+)\s*:\s*external_?id\Z", re.IGNORECASE)
+
+
+def _headed(table: Table) -> Table:
+    """With ``Key__c:externalId`` in the header, the rows without an Id are known by it."""
+    named = {column: match[1] for column in table.columns if (match := _EXTERNAL.match(column))}
+    if not named:
+        return table
+    columns = tuple(named.get(column, column) for column in table.columns)
+    if repeated := {name for name in columns if columns.count(name) > 1}:
+        raise PracticeError(f"{table.path}:1: column {', '.join(sorted(repeated))} comes twice", "rename or remove one")
+    rows = [dict(zip(columns, row.values(), strict=True)) for row in table.rows]
+    external = tuple(named.values())
+    if not any(column.lower() == "id" for column in columns):
+        columns = ("Id", *columns)
+        rows = [{"Id": row[external[0]] or f"#{line}", **row} for row, line in zip(rows, table.lines, strict=True)]
+    return replace(table, columns=columns, rows=rows, external=external)
 
 
 def read_table(path: Path) -> Table:

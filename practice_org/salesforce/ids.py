@@ -15,10 +15,12 @@ INSTANCE = "PO00000"  # where a real id names the instance: ids of this org are 
 
 def checksum(id15: str) -> str:
     """Three characters; bit i of each says whether character i of its group of five is an upper case letter."""
-    return "".join(
-        _CHECK[sum(1 << i for i, char in enumerate(id15[group : group + 5]) if "A" <= char <= "Z")]
-        for group in (0, 5, 10)
-    )
+    return _letter(id15[:5]) + _letter(id15[5:10]) + _letter(id15[10:15])
+
+
+@lru_cache(maxsize=65536)
+def _letter(group: str) -> str:
+    return _CHECK[sum(1 << i for i, char in enumerate(group) if "A" <= char <= "Z")]
 
 
 def generate(prefix: str, number: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -237,3 +238,75 @@ def compare(org: PracticeOrg, name: str, raw: dict[str, dict[str, str]], ignored
 def test_the_standard_schema_is_not_touched_by_a_load(org: PracticeOrg, tmp_path: Path) -> None:
     load_folder(org, folder_of(tmp_path, Contact="Id,LastName,Own__c\n1,Berg,x\n"))
     assert Schema().get("Contact").find("Own__c") is None
+
+
+def test_a_parent_is_named_by_its_external_id(org: PracticeOrg, tmp_path: Path) -> None:
+    folder = folder_of(
+        tmp_path,
+        Account="Name,Key__c:externalId,Parent.Key__c\nAcme,A-1,\nBranch,A-2,a-1\n",
+        Contact="LastName,Account.Key__c,Owner.Username\nBerg,A-2,connector@practice.example\nFalk,,\n",
+        Visit__c="Name,Host__r.Badge__c\nOne,7\n",
+        Guide__c="Name,Badge__c:externalId\nGerda,7\n",
+    )
+    report = load_folder(org, folder)
+    assert org.schema.get("Account").fields["key__c"].external_id
+    found = org.rows("SELECT Account.Name, Account.Parent.Name, Account.Key__c FROM Contact WHERE LastName = 'Berg'")
+    assert found[0]["Account"]["Parent"]["Name"] == "Acme"
+    assert found[0]["Account"]["Key__c"] == "A-2"
+    assert org.rows("SELECT OwnerId FROM Contact WHERE LastName = 'Berg'")[0]["OwnerId"] == org.user_id
+    assert org.rows("SELECT AccountId FROM Contact WHERE LastName = 'Falk'")[0]["AccountId"] is None
+    assert org.rows("SELECT Host__r.Name FROM Visit__c")[0]["Host__r"]["Name"] == "Gerda"
+    assert report.ignored == {}
+
+
+def test_a_parent_may_be_a_record_that_is_there_already(org: PracticeOrg, tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    load_folder(org, folder_of(tmp_path / "one", Account="Name,Key__c:externalId\nAcme,A-1\n"))
+    (tmp_path / "two").mkdir()
+    load_folder(org, folder_of(tmp_path / "two", Contact="LastName,Account.Key__c\nBerg,A-1\n"))
+    assert org.rows("SELECT Account.Name FROM Contact")[0]["Account"]["Name"] == "Acme"
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        (
+            {"Contact": "LastName,Account.Key__c\nBerg,A-9\n"},
+            r"Contact.csv:2: Account.Key__c A-9 is that of no Account",
+        ),
+        ({"Account": "Name,Key__c:externalId\nA,A-1\nB,A-1\n"}, r"Account.csv:3: the id A-1 comes twice"),
+        ({"Contact": "LastName,Account.Phone\nBerg,1\n"}, r"Contact.csv:1: Phone is no external id of Account"),
+        ({"Contact": "LastName,Nothing.Key__c\nBerg,1\n"}, r"Contact.csv:1: Contact has no parent Nothing"),
+        ({"Contact": "LastName,AccountId,Account.Key__c\nBerg,,A-1\n"}, r"Contact.csv:1: Account.Key__c and AccountId"),
+        (
+            {
+                "Account": "Id,Name,Key__c:externalId\n1,A,A-1\n2,B,a-1\n",
+                "Contact": "LastName,Account.Key__c\nBerg,A-1\n",
+            },
+            r"Contact.csv:2: Account.Key__c A-1 is that of more than one Account",
+        ),
+    ],
+)
+def test_a_parent_that_is_not_found_is_told_with_its_line(
+    org: PracticeOrg, tmp_path: Path, files: dict[str, str], told: str
+) -> None:
+    given = {"Account": "Name,Key__c:externalId\nAcme,A-1\n", **files}
+    with pytest.raises(PracticeError, match=told):
+        load_folder(org, folder_of(tmp_path, **given))
+
+
+def test_a_hundred_thousand_rows_take_seconds_and_say_how_far_they_are(org: PracticeOrg, tmp_path: Path) -> None:
+    accounts = "".join(f"Acme {n},K-{n}\n" for n in range(20_000))
+    people = "".join(f"Ada,B{n},a{n}@practice.example,K-{n % 20_000},2026-01-02,{n % 100}\n" for n in range(80_000))
+    folder = folder_of(
+        tmp_path,
+        Account="Name,Key__c:externalId\n" + accounts,
+        Contact="FirstName,LastName,Email,Account.Key__c,Seen__c,Points__c\n" + people,
+    )
+    lines: list[str] = []
+    started = time.process_time()
+    load_folder(org, folder, lines.append)
+    assert time.process_time() - started < 10
+    assert lines[:2] == ["Account: 10,000 of 20,000", "Account: 20,000 of 20,000"]
+    assert lines[-1] == "Contact: 80,000 of 80,000"
+    assert org.rows("SELECT COUNT(Id) n FROM Contact WHERE Account.Key__c = 'K-7'")[0]["n"] == 4
