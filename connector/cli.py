@@ -123,6 +123,7 @@ def practice(
     mapping: Annotated[list[str] | None, typer.Option(help="Add the fields that this mapping writes.")] = None,
     bare: Annotated[bool, typer.Option("--bare", help="Add users only; connector setup makes the fields.")] = False,
     system: Annotated[list[System] | None, typer.Option(help="A marketing system to serve beside the org.")] = None,
+    currencies: Annotated[str | None, typer.Option(help="Several, the corporate one first: EUR,JPY=160.")] = None,
 ) -> None:
     """Serve a practice org until interrupted. The first line on stdout is JSON: its address and credentials."""
     from connector.base import logs
@@ -133,6 +134,8 @@ def practice(
     logs.configure("console", "DEBUG" if Options.debug else "INFO")
     stop = Stop()
     with stop.on_signals(), orgs.serve(port=port, persist=persist, systems=system or ()) as served:
+        if currencies:
+            orgs.use_currencies(served.org, currencies)
         for name in mapping or ["lead-liaison"]:
             orgs.add_owners(served.org, load_mapping(name))
             if not bare:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from practice_org.errors import PracticeError
-from practice_org.practice import announce, fill, serve, serve_until
+from practice_org.practice import announce, fill, serve, serve_until, use_currencies
 from practice_org.salesforce.schema import FieldSpec, Value
 
 
@@ -38,6 +38,9 @@ def main(
         list[System] | None,
         typer.Option(help="A marketing system to serve beside the org."),
     ] = None,
+    currencies: Annotated[
+        str | None, typer.Option(help="Several currencies, the corporate one first, like EUR,JPY=160,USD=1.1.")
+    ] = None,
     field: Annotated[
         list[str] | None,
         typer.Option(
@@ -60,6 +63,8 @@ def main(
     try:
         fields = [_field(text) for text in field or ()]
         with serve(port=port, persist=persist, systems=system or ()) as served:
+            if currencies:
+                use_currencies(served.org, currencies)
             for object_name, spec in fields:
                 served.org.define(object_name, [spec])
             loaded = fill(served, sample=sample, data=data, tell=lambda line: typer.echo(line, err=True))

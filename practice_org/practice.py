@@ -22,10 +22,12 @@ from practice_org.hubspot.system import HubSpot
 from practice_org.marketo.system import Marketo
 from practice_org.pardot.system import Pardot
 from practice_org.salesforce.org import PracticeOrg
+from practice_org.salesforce.problems import Problem
 from practice_org.serving.server import Server
 
 SYSTEMS = ("pardot", "marketo", "hubspot")  # the marketing systems that can stand beside the org
 Tell = Callable[[str], None]
+_USUAL = {"EUR": 1.0, "USD": 1.1, "GBP": 0.85, "CHF": 0.95, "JPY": 160.0}  # units for one euro
 Wait = Callable[[float | None], bool]  # waits so many seconds (None: for ever); whether the end was asked for
 
 
@@ -106,6 +108,19 @@ def fill(
     if sample:
         counts.update(build_company(practice.org, practice.pardot, now=SystemClock().now(), size=sample))
     return counts
+
+
+def use_currencies(org: PracticeOrg, text: str) -> None:
+    """``EUR,JPY=160``: several currencies, the corporate one first; where no rate is said, a usual one. Raises
+    PracticeError."""
+    named = [part.strip().partition("=") for part in text.split(",")]
+    try:
+        rates = {code: float(rate) if rate else _USUAL.get(code, 1.0) for code, _, rate in named}
+        scale = rates[named[0][0]]
+        org.use_currencies({code: rate if said else round(rate / scale, 6) for (code, _, said), rate in
+                            zip(named, rates.values(), strict=True)})  # fmt: skip
+    except (ValueError, Problem) as error:
+        raise PracticeError(f"--currencies {text} is not understood: {error}", "write it like EUR,JPY=160") from None
 
 
 def serve_until(practice: Practice, *, every: float, wait: Wait, tell: Tell) -> None:

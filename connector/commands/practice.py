@@ -31,6 +31,7 @@ __all__ = [
     "instructions",
     "serve",
     "serve_until",
+    "use_currencies",
 ]
 
 
@@ -78,6 +79,12 @@ def fill(
     """Rows by object of what was loaded. Raises ConfigurationError."""
     with _ours():
         return served.fill(practice, sample=sample, data=data, tell=tell)
+
+
+def use_currencies(org: PracticeOrg, text: str) -> None:
+    """As :func:`practice_org.practice.use_currencies`. Raises ConfigurationError."""
+    with _ours():
+        served.use_currencies(org, text)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from practice_org.salesforce.jobs import Job, Open
 from practice_org.salesforce.problems import no_such_field
 from practice_org.salesforce.schema import FieldSpec, ObjectSpec, Value
 from practice_org.salesforce.soql import run as soql_run
-from practice_org.salesforce.writing import dml, persons, relations, removal
+from practice_org.salesforce.writing import currency, dml, persons, relations, removal
 
 _MATCHED = 500  # ids in one query
 _RIGHTS = {"createable": "c", "updateable": "u", "deletable": "d"}
@@ -38,6 +38,7 @@ class PracticeOrg(OrgCore):
             founding.found(self)
         relations.restore(self)
         persons.restore(self)
+        currency.restore(self)
         self.organization_id = str(self.db.read("SELECT Id FROM Organization")[0][0])
         queue = self.db.read("SELECT Id FROM \"Group\" WHERE DeveloperName = 'Inbound_Leads'")
         self.assignment["Lead"] = str(queue[0][0])
@@ -93,6 +94,14 @@ class PracticeOrg(OrgCore):
     def share_activities(self, *, on: bool = True) -> None:
         """Shared activities: a task or event with several people. Off in a new org."""
         relations.share(self, on=on)
+
+    def use_currencies(self, rates: Mapping[str, float], dated: currency.Dated | None = None) -> None:
+        """See :func:`practice_org.salesforce.writing.currency.use`. A new org has but one."""
+        currency.use(self, rates, dated)
+
+    def set_only_currency(self, code: str) -> None:
+        """That of an org which has but one; USD in a new org."""
+        currency.set_only(self, code)
 
     def rows(self, text: str, *, all_rows: bool = False) -> list[dict[str, Any]]:
         """The records of a SOQL query, all of them, without their ``attributes`` at the top level."""

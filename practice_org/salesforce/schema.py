@@ -60,6 +60,7 @@ VIEWS = {
     ),
 }
 SHARED_ACTIVITIES = ("TaskRelation", "TaskWhoRelation", "EventWhoRelation")  # there only with that feature
+CURRENCY_OBJECTS, DATED_RATES = ("CurrencyType",), ("DatedConversionRate",)  # the same of several currencies
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +240,7 @@ class Schema:
     def __init__(self) -> None:
         self.objects = {spec.name.lower(): replace(spec, fields=dict(spec.fields)) for spec in _standard()}
         self.hidden: set[str] = set()  # from the user who asks; the Python handle sees everything
+        self.code: FieldSpec | None = None  # of the currency, where the org has several
         self._off: dict[str, ObjectSpec] = {}
 
     def offer(self, names: Iterable[str], *, on: bool) -> None:
@@ -270,7 +272,7 @@ class Schema:
         spec = self.find(name)
         if spec is None:
             spec = ObjectSpec(name, label or spaced(name), plural or spaced(name) + "s", prefix or self._free_prefix())
-            for made in base_fields(owned=True, named=True):
+            for made in (*base_fields(owned=True, named=True), *filter(None, (self.code,))):
                 spec.add(made)
             self.objects[name.lower()] = spec
         for made in fields:

@@ -12,6 +12,9 @@
 ``POST /practice/sessions``     ends every session
 ``POST /practice/shared``       ``{"on"?}``: shared activities, off in a new org
 ``POST /practice/persons``      ``{"writes"?}``: person accounts, off in a new org; written through contact or account
+``POST /practice/currencies``   ``{"rates": {"EUR": 1, "JPY": 160}, "dated"?: {"JPY": {"2026-01-01": 150}}}``: several
+                                currencies, the corporate one with the rate 1, off in a new org; later, other rates.
+                                ``{"only": "EUR"}``: the one that an org without them has (USD)
 ``POST /practice/access``       ``{"object", "field", "visible"?, "updateable"?}``: field-level security, and without
                                 ``field`` ``{"object", "readable"?, "createable"?, "updateable"?, "deletable"?}``
 """
@@ -152,6 +155,14 @@ def _persons(org: PracticeOrg, body: Body) -> Any:
     return None
 
 
+def _currencies(org: PracticeOrg, body: Body) -> Any:
+    if "only" in body:
+        org.set_only_currency(str(body["only"]))
+        return None
+    org.use_currencies(body["rates"], body.get("dated"))
+    return None
+
+
 _PATHS: dict[tuple[str, str], Callable[[PracticeOrg, Body], Any]] = {
     ("GET", "calls"): _calls,
     ("DELETE", "calls"): _reset,
@@ -169,6 +180,7 @@ _PATHS: dict[tuple[str, str], Callable[[PracticeOrg, Body], Any]] = {
     ("POST", "access"): _access,
     ("POST", "shared"): _shared,
     ("POST", "persons"): _persons,
+    ("POST", "currencies"): _currencies,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from practice_org.salesforce import describe, values
+from practice_org.salesforce import currencies, describe, values
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.problems import Problem
 from practice_org.salesforce.rest.calls import Call, Reply, Router, since
@@ -39,6 +39,7 @@ def routes(router: Router) -> None:
     router.add("limits", GET=limits)
     router.add("limits/recordCount", GET=record_count)
     router.add("recent", GET=recent)
+    router.add("connect/organization", GET=organization)
     router.add(r"sobjects/(?P<name>\w+)", GET=basic, POST=create)
     router.add(r"sobjects/(?P<name>\w+)/describe", GET=describe_one)
     router.add(r"sobjects/(?P<name>\w+)/describe/layouts(?:/\w+)?", GET=layouts)
@@ -49,6 +50,14 @@ def routes(router: Router) -> None:
 def resources(org: PracticeOrg, call: Call) -> Reply:
     found = {name: f"{call.base}/{name}" for name in _RESOURCES}
     return Reply(body={**found, "identity": f"{call.instance}/id/{org.organization_id}/{org.user_id}"})
+
+
+def organization(org: PracticeOrg, call: Call) -> Reply:
+    """What Connect REST says of the org: the one place that names the currency of an org with a single one."""
+    several = currencies.codes(org)
+    features = {"multiCurrency": bool(several), "defaultCurrencyIsoCode": None if several else currencies.only(org)}
+    name = org.db.read("SELECT Name FROM Organization")[0][0]
+    return Reply(body={"orgId": org.organization_id, "name": name, "features": features})
 
 
 def _shown(org: PracticeOrg) -> list[ObjectSpec]:

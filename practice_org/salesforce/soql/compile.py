@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from practice_org.salesforce import currencies
 from practice_org.salesforce.core import OrgCore
 from practice_org.salesforce.problems import (
     Problem,
@@ -35,7 +36,7 @@ _OF_DAYS = {  # Sunday is 1; a week of a month or year begins with its first day
     "WEEK_IN_YEAR": "((CAST(strftime('%j', SUBSTR({0}, 1, 10)) AS INTEGER) + 6) / 7)",
 }
 _OF_TIMES = ("HOUR_IN_DAY", "DAY_ONLY")
-_AS_IS = ("TOLABEL", "FORMAT", "CONVERTCURRENCY", "CONVERTTIMEZONE")
+_AS_IS = ("TOLABEL", "FORMAT", "CONVERTTIMEZONE")
 _NUMBER = field_from("expr", "int", "9", "n")
 _AMOUNT = field_from("expr", "double", "18.0", "n")
 _TYPE = field_from("Type", "string", "40", "n")
@@ -174,10 +175,17 @@ class Compiler:
         if inner.spec.type == "address" or (of_dates and inner.spec.type not in dated):
             text = f"field {inner.spec.name} does not support function {of.name}"
             raise malformed_query(soql.where(self.text, of.column) + text)
-        made = _scalar(name, inner)
+        made = self._converted(of, inner) if name == "CONVERTCURRENCY" else _scalar(name, inner)
         if made is None:
             raise malformed_query(f"{soql.where(self.text, of.column)}Unknown function: {of.name}")
         return made
+
+    def _converted(self, of: soql.Call, inner: Target) -> Target:
+        """An amount in the user's currency; in an org with one currency it is that already."""
+        if not isinstance(of.argument, soql.Path) or inner.spec.type != "currency" or not currencies.codes(self.org):
+            return inner
+        (alias, spec), *_ = self.walk(of.argument)[0]
+        return Target(currencies.converted(inner.sql, alias, spec.name), inner.spec)
 
     # -- the parts of a statement ------------------------------------------------------------------------------------
 
