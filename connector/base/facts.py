@@ -207,13 +207,14 @@ class Change:
 @dataclass(frozen=True, slots=True)
 class RecordChange:
     """The changes of one record, written as one row. ``account_id`` orders writes so that rows of one account, which
-    lock each other in Salesforce, travel together."""
+    lock each other in Salesforce, travel together. ``is_person_account``: the Contact is one with its Account."""
 
     person_id: str
     object: str
     id: str
     changes: tuple[Change, ...]
     account_id: str = ""
+    is_person_account: bool = False
 
     def values(self) -> JsonObject:
         return {change.field: change.new for change in self.changes}

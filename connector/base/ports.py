@@ -95,6 +95,7 @@ class PolledObject:
     whose rows are activities rather than records (Task, Event); ``also`` for records that tell of an activity besides.
     ``optional`` fields are read where the org has them, ``absent`` ones no longer; an object that ``may_lack`` is left
     out where the user cannot see it. ``refresh``: all of it is read again so often, for what changes without it.
+    ``along``: fields of parents that are read where the optional field that they go with is there.
     ``lacking``: what it means where it is not there ("": nothing is missed). ``keeps``: which of its rows are recorded.
     ``can_wait``: it may be asked whether it changed at all before it is read. ``logs_deletions``: getDeleted knows it.
     """
@@ -107,6 +108,7 @@ class PolledObject:
     absent: frozenset[str] = frozenset()
     may_lack: bool = False
     refresh: timedelta | None = None
+    along: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lacking: str = "what it tells counts nowhere"
     keeps: Callable[[Row], bool] | None = None
     can_wait: bool = False

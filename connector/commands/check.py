@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from connector.pipeline.owners import look_up_owners
 from connector.salesforce import SalesforceClient
 from connector.salesforce.activities import BOUNCE_FIELDS
 from connector.salesforce.objects import polled_objects
+from connector.salesforce.persons import IS_PERSON
 from connector.sources import SOURCES, switched_on
 from connector.wiring import load_mapping, open_client, open_state
 
@@ -34,6 +35,7 @@ class CheckReport:
     mapping: str
     mistakes: list[Mistake] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # of the org: nothing is wrong
     differs: list[str] = field(default_factory=list)  # what included tests say that is not so any more
     org: str | None = None
     reads: dict[str, list[str]] = field(default_factory=dict)
@@ -48,6 +50,7 @@ class CheckReport:
                 {"file": each.file, "line": each.line, "what": each.what, "hint": each.hint} for each in self.mistakes
             ],
             "warnings": self.warnings,
+            "notes": self.notes,
             "differs": self.differs,
             "reads": self.reads,
             "writes": self.writes,
@@ -76,8 +79,9 @@ def run_check(settings: Settings) -> CheckReport:
             report.mistakes = check_org(mapping, described) + _owners(mapping, salesforce)
             report.warnings += unseen_changes(mapping, described)
             report.warnings += _in_use(mapping, salesforce) if not report.mistakes else ()
+            report.notes += _person_accounts(mapping, described)
             for each in objects:
-                missing = missing_fields(salesforce, each.name, each.optional)
+                missing = missing_fields(salesforce, each)
                 if each.may_lack and NOTHING_OF_IT in missing:
                     del report.reads[each.name]
                     if each.lacking:
@@ -162,6 +166,21 @@ def _no_bounces(each: PolledObject, missing: Sequence[str]) -> Iterator[str]:
         yield (
             f"the mapping names email_bounce, and the org has no {' and no '.join(gone)} on {each.name}: turn on bounce"
             f" management, or give the permission set access; until then Salesforce tells no bounces of a {each.name}"
+        )
+
+
+def _person_accounts(mapping: CompiledMapping, described: Mapping[str, JsonMap | None]) -> Iterator[str]:
+    fields = {each["name"] for each in (described.get("Contact") or {}).get("fields", ())}
+    if IS_PERSON not in fields:
+        return
+    yield (
+        "person accounts are on: a person is their Contact; its custom fields are written through it, or as X__pc"
+        " through the Account where the org refuses that; owner and standard fields through the Account"
+    )
+    if mapping.reads.get("Opportunity") and mapping.model.deals.without_roles == ("ignore",):
+        yield (
+            "an opportunity of a person account without a contact role moves nobody; to let it move its person write"
+            " opportunities: {without_roles: primary_contact, primary_contact_field: PersonContactId}"
         )
 
 
@@ -262,6 +281,8 @@ def _notes(console: Console, report: CheckReport) -> None:
         console.print(f"[red]{shown(mistake.where)}:[/red] {shown(mistake.what)}", soft_wrap=True)
         if mistake.hint:
             console.print(f"  try: {shown(mistake.hint)}", soft_wrap=True)
+    for note in report.notes:
+        console.print(f"[dim]note:[/dim] {shown(note)}", soft_wrap=True)
     for said in report.differs:
         console.print(f"[dim]differs from what it includes:[/dim] {shown(said)}", soft_wrap=True)
     for warning in report.warnings:

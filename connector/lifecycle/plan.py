@@ -34,7 +34,8 @@ def plan(person: Person, decision: Decision, mapping: CompiledMapping) -> Record
         return None
     changes += lazy
     account_id = str(person.fields.get("AccountId") or "")
-    return RecordChange(person.id, person.object, person.id, tuple(changes), account_id)
+    is_person = bool(account_id and person.fields.get("IsPersonAccount"))
+    return RecordChange(person.id, person.object, person.id, tuple(changes), account_id, is_person)
 
 
 def _wanted(person: Person, decision: Decision, mapping: CompiledMapping) -> Iterator[tuple[str, str, Any]]:

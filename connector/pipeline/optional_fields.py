@@ -29,12 +29,12 @@ def with_optional_fields(
     objects: Sequence[PolledObject], salesforce: Salesforce, store: Store, now: datetime
 ) -> Sequence[PolledObject]:
     """The objects, each with those of its optional fields that the org has."""
-    asked = {each.name: sorted(each.optional) for each in objects if each.optional or each.may_lack}
+    asked = {each.name: sorted(optional_of(each)) for each in objects if each.optional or each.may_lack}
     if not asked:
         return objects
     known = store.cursor(OPTIONAL_FIELDS)
     if known is None or known["asked"] != asked or now - datetime.fromisoformat(known["read_at"]) >= _KEPT:
-        missing = {name: missing_fields(salesforce, name, fields) for name, fields in asked.items()}
+        missing = {each.name: missing_fields(salesforce, each) for each in objects if each.name in asked}
         if missing != (known or {}).get("missing"):
             _log_missing(objects, missing)
         known = {"asked": asked, "missing": missing, "read_at": now.isoformat()}
@@ -46,20 +46,38 @@ def with_optional_fields(
 
 def with_optional(each: PolledObject, missing: Sequence[str]) -> PolledObject:
     """The object with its optional fields but these, which are not read even if they once were."""
-    there = [name for name in each.optional if name not in missing]
+    there = [name for name in optional_of(each) if name not in missing]
     return replace(each, fields=tuple(sorted({*each.fields, *there})), absent=frozenset(missing) - {*each.fields})
 
 
-def missing_fields(salesforce: Salesforce, name: str, fields: Sequence[str]) -> list[str]:
-    """Those of the fields that the user does not see; with NOTHING_OF_IT where the object is not there."""
+def optional_of(each: PolledObject) -> list[str]:
+    return [*each.optional, *(path for paths in each.along.values() for path in paths)]
+
+
+def missing_fields(salesforce: Salesforce, each: PolledObject) -> list[str]:
+    """Those optional fields that the user does not see; with NOTHING_OF_IT where the object is not there."""
+    there = _fields_seen(salesforce, each.name)
+    if there is None:
+        return [NOTHING_OF_IT, *sorted(optional_of(each))]
+    for name, paths in each.along.items():
+        parent = _fields_seen(salesforce, paths[0].partition(".")[0]) if name in there else None
+        there |= {path for path in paths if path.rpartition(".")[2] in (parent or ())}
+    return sorted(set(optional_of(each)) - there)
+
+
+def _fields_seen(salesforce: Salesforce, name: str) -> set[str] | None:
     try:
         described: JsonMap = salesforce.describe(name)
     except Refused as error:
         if error.code not in UNSEEN:
             raise
-        return [NOTHING_OF_IT, *sorted(fields)]
-    there = {each["name"] for each in described["fields"]}
-    return sorted(set(fields) - there)
+        return None
+    return {str(each["name"]) for each in described["fields"]}
+
+
+def _of_a_feature(each: PolledObject) -> set[str]:
+    """Fields that an org without the feature has not, and nobody misses."""
+    return {*each.along, *(path for paths in each.along.values() for path in paths)}
 
 
 def _log_missing(objects: Sequence[PolledObject], missing: Mapping[str, Sequence[str]]) -> None:
@@ -71,6 +89,6 @@ def _log_missing(objects: Sequence[PolledObject], missing: Mapping[str, Sequence
                 f"the object is not there, or hidden from the user: {each.lacking or 'nothing is missed'}",
                 object=each.name,
             )
-        elif fields := missing.get(each.name):
+        elif fields := set(missing.get(each.name, ())) - _of_a_feature(each):
             tell = log.warning if each.also is not None else log.debug
-            tell("fields are not there, or hidden from the user", object=each.name, fields=", ".join(fields))
+            tell("fields are not there, or hidden from the user", object=each.name, fields=", ".join(sorted(fields)))

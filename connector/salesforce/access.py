@@ -9,6 +9,7 @@ from connector.base.ports import PolledObject
 from connector.lifecycle.mapping import CompiledMapping
 from connector.lifecycle.needs import NeededField
 from connector.salesforce.metadata import Access
+from connector.salesforce.persons import IS_PERSON
 
 Describes = Mapping[str, JsonMap | None]
 
@@ -57,7 +58,11 @@ def access_of(
     read = {(name, field) for each in objects for name, field in _read(each, described)}
     written = {(each.object_name, each.name) for each in needs}
     fields = {pair: pair in written for pair in sorted(read | written) if _is_granted(*pair, described)}
-    return Access(_objects(read | written, written), fields, _rights(mapping, objects))
+    shown = _objects(read | written, written)
+    contact = {field["name"] for field in (described.get("Contact") or {}).get("fields", ())}
+    if IS_PERSON in contact and any(name == "Contact" for name, _ in written):
+        shown["Account"] = True  # whoever writes a person account must be able to edit both
+    return Access(shown, fields, _rights(mapping, objects))
 
 
 def _read(each: PolledObject, described: Describes) -> Iterator[tuple[str, str]]:

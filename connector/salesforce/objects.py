@@ -29,6 +29,7 @@ from connector.salesforce.activities import (
     group_event_activity,
     task_activity,
 )
+from connector.salesforce.persons import IS_PERSON, PERSON_PATHS
 
 # In the order they are read: people first, so that a role never waits for its contact; roles in the second request.
 _OBJECTS = ("Account", "Contact", "Lead", "Opportunity", "OpportunityContactRole", "Task", "Event", "CampaignMember")
@@ -94,7 +95,8 @@ def polled_objects(mapping: CompiledMapping) -> list[PolledObject]:
         may_lack = name == "CampaignMember" and CAMPAIGN_RESPONSE not in named
         fields = tuple(sorted({*always, *asked}))
         refresh = mapping.model.refresh.get(name)
-        objects.append(PolledObject(name, fields, to_activity, optional, may_lack=may_lack, refresh=refresh))
+        made = PolledObject(name, fields, to_activity, optional, may_lack=may_lack, refresh=refresh)
+        objects.append(replace(made, optional=(IS_PERSON,), along=PERSON_PATHS) if name == "Contact" else made)
     if not is_off:
         objects = [*_with_invitees(objects, related := _related(mapping, named)), *related]
     for name in (each for each in mapping.model.records if each in mapping.reads):

@@ -19,6 +19,7 @@ from connector.base.http import TimedOut
 from connector.base.json import JsonObject
 from connector.salesforce.composite import Answer, collections, problem
 from connector.salesforce.errors import GOVERNED_ROW, is_governed_row, is_passing_row
+from connector.salesforce.persons import NOT_THROUGH_CONTACT, needs_account, through_account
 
 log = structlog.get_logger(__name__)
 
@@ -31,10 +32,12 @@ Send = Callable[[Sequence[Sequence[RecordChange]]], Sequence[Answer]]
 
 
 class Pack:
-    """How many rows one request may hold now; at most ``largest``."""
+    """How many rows one request may hold now; at most ``largest``. ``persons_by_account``: the org takes nothing of a
+    person account through its Contact."""
 
     def __init__(self, largest: int) -> None:
         self.largest = self.size = largest
+        self.persons_by_account = False
         self._successes = 0
 
     def shrink(self, sent: int) -> None:
@@ -53,6 +56,12 @@ class Pack:
 class _Job:
     change: RecordChange
     tries: int = 0  # times it was found locked
+    by_account: bool = False  # a person account is written through its Account
+
+    @property
+    def row(self) -> RecordChange:
+        """As it is sent."""
+        return through_account(self.change) if self.by_account else self.change
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +77,8 @@ def write_rows(
 ) -> Iterator[Sequence[Outcome]]:
     """Sends all changes and yields the outcomes of each request as it is answered. ``send`` takes the collections of
     one request. Refused and LimitReached pass through: what was not yielded by then was not settled either."""
-    queue = deque(_Job(change) for change in ordered(changes))
+    jobs_to_do = [_Job(each, by_account=_goes_by_account(each, pack)) for each in ordered(changes)]
+    queue = deque(sorted(jobs_to_do, key=lambda job: job.by_account))
     timeouts = 0
     while queue:
         jobs = _next_jobs(queue, pack.size)
@@ -118,6 +128,10 @@ def row_answers(answer: Answer, count: int) -> list[RowAnswer] | None:
     return [_row(each) for each in answer.body]
 
 
+def _goes_by_account(change: RecordChange, pack: Pack) -> bool:
+    return needs_account(change) or (change.is_person_account and pack.persons_by_account)
+
+
 def _row(each: JsonObject) -> RowAnswer:
     if each.get("success"):
         return RowAnswer()
@@ -129,16 +143,16 @@ def _row(each: JsonObject) -> RowAnswer:
 def _next_jobs(queue: deque[_Job], size: int) -> list[_Job]:
     """The next jobs of the same number of tries, no record twice; at least one."""
     jobs = [queue.popleft()]
-    ids = {jobs[0].change.id}
-    while queue and len(jobs) < size and queue[0].tries == jobs[0].tries and queue[0].change.id not in ids:
+    ids = {jobs[0].row.id}
+    while queue and len(jobs) < size and queue[0].tries == jobs[0].tries and queue[0].row.id not in ids:
         jobs.append(queue.popleft())
-        ids.add(jobs[-1].change.id)
+        ids.add(jobs[-1].row.id)
     return jobs
 
 
 def _send(send: Send, jobs: Sequence[_Job]) -> list[RowAnswer] | None:
     """What Salesforce said of each row; None when nobody knows."""
-    parts = list(collections([job.change for job in jobs]))
+    parts = list(collections([job.row for job in jobs]))
     try:
         answers = send(parts)
     except Refused as error:
@@ -160,7 +174,10 @@ def _take(jobs: Sequence[_Job], rows: Sequence[RowAnswer], queue: deque[_Job], p
     outcomes, governed = [], []
     for job, row in zip(jobs, rows, strict=True):
         if not row.code:
+            pack.persons_by_account = pack.persons_by_account or (job.by_account and not needs_account(job.change))
             outcomes.append(Outcome(job.change, Result.APPLIED))
+        elif job.change.is_person_account and not job.by_account and row.code in NOT_THROUGH_CONTACT:
+            queue.append(replace(job, by_account=True))
         elif is_passing_row(row.code) and job.tries + 1 < LOCK_TRIES:
             queue.append(replace(job, tries=job.tries + 1))
         elif is_passing_row(row.code):

@@ -117,8 +117,19 @@ def _moved_to(row: Row) -> str | None:
     """The record that this one became: the winner of a merge, or the contact of a converted lead."""
     if master := row.get("MasterRecordId"):
         return str(master)
+    if row.get("IsDeleted") and (winner := _merged_as_account(row)):
+        return winner
     if row.get("IsConverted") and (contact := row.get("ConvertedContactId")):
         return str(contact)
+    return None
+
+
+def _merged_as_account(row: Row) -> str | None:
+    """Person accounts are merged as accounts: the contact of the one that is left. Whether the loser's contact keeps
+    its account or goes to the winner's is UNCONFIRMED, so either tells."""
+    for name in ("Account.MasterRecord.PersonContactId", "Account.PersonContactId"):
+        if (winner := row.get(name)) and winner != row["Id"]:
+            return str(winner)
     return None
 
 

@@ -27,7 +27,7 @@ def test_a_thousand_changed_people_cost_one_call(site):
         report = run_cycle(pipeline)
     assert report.written == 1000
     assert report.api_calls["collections"] == 1
-    assert site.org.calls["total"] == 10  # two to read, one to write, and seven describes that hold for a day
+    assert site.org.calls["total"] == 11  # two to read, one to write, and eight describes that hold for a day
     assert set(site.stages().values()) == {"Suspect"}
 
 
