@@ -116,6 +116,10 @@ class Settings(BaseModel):
         None, description="SQLAlchemy URL of a database that holds activities; unset: off."
     )
     warehouse_query_file: Path | None = Field(None, description="File with the SQL query that gives the activities.")
+    taps_file: Path | None = Field(None, description="YAML file that names Singer taps to read; unset: off.")
+    taps_quarantine: Path = Field(
+        Path("state/quarantine"), description="Folder for lines of taps that cannot be understood."
+    )
     webhook_port: int | None = Field(
         None, ge=0, le=65535, description="Port on which the daemon takes activities over HTTP; unset: off."
     )
@@ -230,6 +234,11 @@ def secrets() -> list[str]:
 def strangers() -> list[str]:
     """What to say of variables in the environment that begin like ours and are none."""
     return [f"{_no_such(name)} it is ignored" for name in sorted(_environment().keys() - _known())]
+
+
+def surroundings() -> dict[str, str]:
+    """The environment that a program of others is given: all but what is ours, which holds secrets."""
+    return {name: value for name, value in os.environ.items() if not name.upper().startswith(_PREFIX)}  # noqa: TID251
 
 
 def _environment() -> dict[str, str]:

@@ -17,6 +17,7 @@ from connector.base.settings import Settings
 from connector.commands.screen import grid, out, print_json, shown
 from connector.commands.status import unknown_types
 from connector.lifecycle.ladder import UNKNOWN, Ladder
+from connector.lifecycle.sources import TAP
 from connector.mapping import CompiledMapping, MappingInvalid, Mistake, check_org, load, unseen_changes
 from connector.pipeline.optional_fields import NOTHING_OF_IT, missing_fields, with_optional
 from connector.pipeline.owners import look_up_owners
@@ -116,6 +117,8 @@ def _sources(mapping: CompiledMapping, settings: Settings) -> Iterator[str]:
         where = f"{each.file}:{each.line}: {each.name}"
         if each.is_off and each.name in on:
             yield f"{where} is switched on by settings, and off by the mapping: it is not read"
+        elif not each.is_off and each.name.startswith(TAP) and each.name not in on:
+            yield f"{where} is no tap that settings know: name it in the file of CONNECTOR_TAPS_FILE"
         elif not each.is_off and feeds and not any(feed in on for feed in feeds):
             through = f" comes through {' or '.join(feeds)}, which" if each.through else ""
             needed = " or ".join(

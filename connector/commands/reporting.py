@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from pathlib import Path as File
 
 from connector.base.clock import Clock, SystemClock
 from connector.base.errors import ConfigurationError
@@ -269,12 +268,13 @@ def _touched(person: Person) -> list[tuple[datetime, str]]:
 
 
 def _quarantined(settings: Settings) -> dict[str, int]:
-    """Lines by file."""
+    """Lines by file, of files and of taps."""
     found: dict[str, int] = {}
-    if settings.activity_folder is not None:
-        for file in sorted((File(settings.activity_folder) / "quarantine").glob("*.jsonl")):
-            with file.open("rb") as lines:
-                found[file.name] = sum(1 for _ in lines)
+    folders = [settings.activity_folder / "quarantine"] if settings.activity_folder else []
+    folders += [settings.taps_quarantine] if settings.taps_file else []
+    for file in (each for folder in folders for each in sorted(folder.glob("*.jsonl"))):
+        with file.open("rb") as lines:
+            found[file.name] = sum(1 for _ in lines)
     return {name: count for name, count in found.items() if count}
 
 

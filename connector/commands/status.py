@@ -10,6 +10,7 @@ from connector.base.errors import ConfigurationError
 from connector.base.facts import PEOPLE
 from connector.base.json import JsonMap, JsonObject
 from connector.base.settings import Settings
+from connector.lifecycle.sources import TAP
 from connector.lifecycle.values import show_duration
 from connector.mapping import CompiledMapping
 from connector.pipeline.alerts import ALERTS
@@ -69,9 +70,10 @@ def unknown_types(store: Store, mapping: CompiledMapping | None) -> list[JsonObj
 
 
 def _not_understood(cursors: JsonMap) -> dict[str, int]:
-    """File -> lines of it that are in quarantine."""
+    """File or tap -> lines of it that are in quarantine."""
     files = (cursors.get("files") or {}).get("files", {})
-    return {name: place["bad"] for name, place in files.items() if place.get("bad")}
+    taps = {name: cursor for name, cursor in cursors.items() if name.startswith(TAP)}
+    return {name: place["bad"] for name, place in {**files, **taps}.items() if place.get("bad")}
 
 
 def _refresh(mapping: CompiledMapping | None, cursors: JsonMap) -> dict[str, JsonObject]:

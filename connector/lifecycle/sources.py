@@ -23,6 +23,7 @@ from connector.lifecycle.view import View
 SALESFORCE = "salesforce"
 # Sources through which several senders speak, and the attribute that says which of them it was.
 FEEDS = {"webhook": "hook", "files": "source", "warehouse": "source"}
+TAP = "tap-"  # how the name of a tap begins, each of which is a source
 CRM_ID, BY_PROSPECT, EMAIL = MATCH = ("crm_id", "prospect", "email")  # how people are found, the surest first
 
 
@@ -182,7 +183,12 @@ class SourceScores(ScoreSource):
     @cached_property
     def _by_source(self) -> Mapping[str, str]:
         """Senders, and what they call their score."""
-        return {each.name: each.score for each in self.sources if each.score and (each.through or each.name in FEEDS)}
+        return {each.name: each.score for each in self.sources if each.score and self._may_tell(each)}
+
+    @staticmethod
+    def _may_tell(each: Declared) -> bool:
+        """Whether it may tell a score with an activity."""
+        return bool(each.through) or each.name in FEEDS or each.name.startswith(TAP)
 
     def read(self, view: View) -> float | None:
         found = [number_of(each.attributes.get(self._name(self._of(each)))) for each in view.person.prospects]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connector.lifecycle.program import OBJECTS
+from connector.lifecycle.sources import TAP
 from connector.mapping.business import CALENDAR
 from connector.mapping.kinds import KNOWN_KINDS, KNOWN_SOURCES
 from connector.mapping.language import ATTRIBUTES, CONDITIONS
@@ -44,7 +45,8 @@ def collect(tree: Map, reading: Reading) -> None:
     )
     sources = tree.items.get("sources")
     if isinstance(sources, Map):
-        reading.names["sender"] = {name: sources.at(name) for name in sources.items if name not in KNOWN_SOURCES}
+        senders = [name for name in sources.items if name not in KNOWN_SOURCES and not name.startswith(TAP)]
+        reading.names["sender"] = {name: sources.at(name) for name in senders}
     _pipeline(tree.items.get("opportunities"), reading)
     _attributes(tree.items.get("attributes"), reading)
     _kinds(tree.items.get("activities"), reading)

@@ -10,7 +10,7 @@ from connector.base.json import JsonObject
 from connector.lifecycle.compare import Ahead, Comparison, Every, IsNot, OlderThan, Within
 from connector.lifecycle.deals import DEAL_KIND
 from connector.lifecycle.score import ScoreSource
-from connector.lifecycle.sources import FEEDS, MATCH, SALESFORCE, Declared, SourceScores
+from connector.lifecycle.sources import FEEDS, MATCH, SALESFORCE, TAP, Declared, SourceScores
 from connector.lifecycle.values import kind_of
 from connector.mapping.comparison import COMPARISON
 from connector.mapping.filters import KIND_LIST, Filters
@@ -151,12 +151,15 @@ class SourcesShape(Shape):
 
 
 def _declared(name: str, said: JsonObject, place: Place, reading: Reading) -> Any:
-    if name not in KNOWN_SOURCES and not said["through"]:
+    is_source = name in KNOWN_SOURCES or name.startswith(TAP)
+    if not is_source and not said["through"]:
         hint = did_you_mean(
-            name, KNOWN_SOURCES, f"for a sender of yours say through: {', '.join(FEEDS)}, or some of them"
+            name,
+            KNOWN_SOURCES,
+            f"for a sender of yours say through: {', '.join(FEEDS)}, or some of them; a tap's name begins with {TAP}",
         )
         return reading.bad(place, f"there is no source {name}", hint)
-    if name in KNOWN_SOURCES and said["through"]:
+    if is_source and said["through"]:
         return reading.bad(place, f"{name} is a source itself", "leave through out, or give the sender its own name")
     defaults = {key: _SOURCE.keys[key].default for key in NOT_OF_SALESFORCE}
     if name == SALESFORCE and (wrong := [key for key, usual in defaults.items() if said[key] != usual]):

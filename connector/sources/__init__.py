@@ -18,6 +18,8 @@ from connector.sources.files import FilesSource
 from connector.sources.hubspot.source import HubSpotSource
 from connector.sources.marketo.source import MarketoSource
 from connector.sources.pardot import PardotSource
+from connector.sources.taps.declared import read_taps
+from connector.sources.taps.source import TapSource
 from connector.sources.warehouse.source import WarehouseSource
 from connector.sources.webhook.inbox import Inbox
 from connector.sources.webhook.source import WebhookSource
@@ -34,12 +36,20 @@ def open_sources(
 ) -> list[Source]:
     """The sources that the settings turn on, in the order they are polled. Sends nothing yet. ``declared_kinds``: the
     mapping's own kinds of activity, beyond the canonical ones. ``off``: sources that the mapping switches off."""
-    names = [name for name in switched_on(settings) if name not in off]
-    return [SOURCES[name][1](settings, salesforce_auth, clock, declared_kinds) for name in names]
+    names = [name for name in _turned_on(settings) if name not in off]
+    opened = [SOURCES[name][1](settings, salesforce_auth, clock, declared_kinds) for name in names]
+    taps = read_taps(settings.taps_file) if settings.taps_file else {}
+    quarantine = settings.taps_quarantine
+    opened += [TapSource(name, tap, clock, quarantine, declared_kinds) for name, tap in taps.items() if name not in off]
+    return opened
 
 
 def switched_on(settings: Settings) -> list[str]:
-    """The names of the sources that the settings turn on."""
+    """The names of the sources that the settings turn on, taps too."""
+    return [*_turned_on(settings), *(read_taps(settings.taps_file) if settings.taps_file else ())]
+
+
+def _turned_on(settings: Settings) -> list[str]:
     return [
         name
         for name, (needed, _) in SOURCES.items()

@@ -42,6 +42,15 @@ class Columns:
             names[_bare(theirs)] = ours
         return cls(names, time_format, declared)
 
+    @classmethod
+    def of(cls, names: Mapping[str, str]) -> Self:
+        """``names``: as there -> as here."""
+        return cls({_bare(theirs): ours for theirs, ours in names.items()})
+
+    def renames(self, theirs: str) -> bool:
+        """Whether somebody said what this column is called here."""
+        return _bare(theirs) in self.names
+
     def name(self, theirs: str) -> str:
         """What a column is called here: what is not renamed and no word of ours keeps its name, as an attribute."""
         bare = _bare(theirs)
