@@ -178,6 +178,10 @@ class FakeSalesforce:
             return datetime.fromisoformat(since[1]) <= stamp and (
                 since[2] is None or stamp < datetime.fromisoformat(since[2])
             )
+        if bound := re.fullmatch(r"(.+) AND SystemModstamp < (\S+)", where) or re.fullmatch(
+            r"()SystemModstamp < (\S+)", where
+        ):
+            return stamp < datetime.fromisoformat(bound[2]) and self._matches(row, bound[1])
         keyset = re.fullmatch(r"\(SystemModstamp > (\S+) OR \(SystemModstamp = \1 AND Id > '(\w+)'\)\)", where)
         assert keyset is not None, where
         return (stamp, row["Id"]) > (datetime.fromisoformat(keyset[1]), keyset[2])

@@ -83,6 +83,7 @@ def run_check(settings: Settings) -> CheckReport:
             report.notes += _person_accounts(mapping, described)
             for each in objects:
                 missing = missing_fields(salesforce, each)
+                report.warnings += _hidden(each, described[each.name], mapping)
                 if each.may_lack and NOTHING_OF_IT in missing:
                     del report.reads[each.name]
                     if each.lacking:
@@ -162,6 +163,22 @@ def _in_use(mapping: CompiledMapping, salesforce: SalesforceClient) -> Iterator[
                     f"{int(row['people']):,} x {name}.{api} is {value}, which is no {track} of the mapping: they are"
                     f" left alone; to take them over write migrate: {{{track}: {{{value}: ...}}}}"
                 )
+
+
+def _hidden(each: PolledObject, described: JsonMap | None, mapping: CompiledMapping) -> Iterator[str]:
+    """What is read of every org, and hidden in this one; what the mapping names is a mistake (``check_org``)."""
+    if described is None:
+        if each.name not in mapping.reads and not each.may_lack:
+            yield (
+                f"the integration user cannot see {each.name}: everything else is read, and what it tells counts"
+                f" nowhere; give the permission set Read on {each.name}"
+            )
+        return
+    there = {field["name"] for field in described["fields"]}
+    gone = [name for name in each.fields if "." not in name and name not in there]
+    if hidden := sorted(set(gone) - mapping.reads.get(each.name, frozenset())):
+        names = ", ".join(f"{each.name}.{name}" for name in hidden)
+        yield f"hidden from the integration user, and done without: {names}; give the permission set Read on them"
 
 
 def _no_bounces(each: PolledObject, missing: Sequence[str]) -> Iterator[str]:

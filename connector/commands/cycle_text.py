@@ -58,12 +58,7 @@ def cycle(report: CycleReport, *, as_json: bool) -> None:
             f"{shown(name)}: {count(number, 'row')} not understood, and not taken; {NOT_UNDERSTOOD.get(name, LOGGED)}"
         )
         console.print(f"[red]not taken:[/red] {said}", soft_wrap=True)
-    for name, what in sorted(report.unread.items()):
-        said = f"{name} stays as it was known, everything else went on: {shown(what)}"
-        console.print(f"[red]not read:[/red] {said}", soft_wrap=True)
-    for name, number in sorted(report.unseen.items()):
-        said = f"{number:,} rows of {name} are not seen any more, and were not deleted; connector status"
-        console.print(f"[yellow]hidden:[/yellow] {said}", soft_wrap=True)
+    _what_is_hidden(console, report)
     for name, what in sorted(report.sources_failed.items()):
         console.print(f"[red]source {shown(name)} failed:[/red] {shown(what)}", soft_wrap=True)
     calls = ", ".join(f"{number:,} {kind}" for kind, number in report.api_calls.items() if kind != "total")
@@ -71,6 +66,21 @@ def cycle(report: CycleReport, *, as_json: bool) -> None:
         f"API calls {report.api_calls.get('total', 0):,}{f' ({calls})' if calls else ''}; {report.duration:.1f} s",
         soft_wrap=True,
     )
+
+
+def _what_is_hidden(console: Console, report: CycleReport) -> None:
+    for name, what in sorted(report.unread.items()):
+        said = f"{name} stays as it was known, everything else went on: {shown(what)}"
+        console.print(f"[red]not read:[/red] {said}", soft_wrap=True)
+    for name, fields in sorted(report.hidden.items()):
+        said = f"{name} is read without {shown(', '.join(fields))}, which the user may not see; connector status"
+        console.print(f"[yellow]hidden:[/yellow] {said}", soft_wrap=True)
+    if report.blind:
+        said = f"nobody is moved back until it is read: {shown(', '.join(report.blind))}"
+        console.print(f"[yellow]never seen:[/yellow] {said}", soft_wrap=True)
+    for name, number in sorted(report.unseen.items()):
+        said = f"{number:,} rows of {name} are not seen any more, and were not deleted; connector status"
+        console.print(f"[yellow]hidden:[/yellow] {said}", soft_wrap=True)
 
 
 def show_plan(plan: Preview, *, as_json: bool) -> None:

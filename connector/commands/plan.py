@@ -13,9 +13,9 @@ from connector.base.settings import Settings
 from connector.mapping import CompiledMapping
 from connector.pipeline.cycle import ADDRESS
 from connector.pipeline.decisions import BATCH, Decisions
+from connector.pipeline.object_reader import chunks
 from connector.pipeline.owners import known_owners
 from connector.pipeline.planned import Listing
-from connector.pipeline.poll import chunks
 from connector.pipeline.report import CycleReport
 from connector.salesforce.objects import polled_objects
 from connector.store import Store

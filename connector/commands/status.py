@@ -16,11 +16,13 @@ from connector.mapping import CompiledMapping
 from connector.pipeline.alerts import ALERTS
 from connector.pipeline.approval import APPROVED, HELD, held_back
 from connector.pipeline.backfill import STATE as BACKFILL
+from connector.pipeline.blind import BLIND
 from connector.pipeline.cycle import ADDRESS
 from connector.pipeline.decisions import PROMISED, TURNS
+from connector.pipeline.hidden import HIDDEN_FIELDS
+from connector.pipeline.object_reader import POLL_PAGE
 from connector.pipeline.optional_fields import OPTIONAL_FIELDS as OPTIONAL
 from connector.pipeline.owners import OWNERS
-from connector.pipeline.poll import POLL_PAGE
 from connector.sources.kinds import KINDS
 from connector.store import Store
 from connector.wiring import load_mapping, open_state
@@ -29,7 +31,7 @@ CYCLES_SHOWN = 5
 DROPPED_SHOWN = 5
 RECORD_ID = re.compile(r"\b[a-zA-Z0-9]{5}0[a-zA-Z0-9]{9}(?:[A-Z0-5]{3})?\b")
 INTERNAL = frozenset(
-    {ADDRESS, ALERTS, APPROVED, BACKFILL, HELD, OPTIONAL, OWNERS, PROMISED, TURNS}
+    {ADDRESS, ALERTS, BLIND, HIDDEN_FIELDS, APPROVED, BACKFILL, HELD, OPTIONAL, OWNERS, PROMISED, TURNS}
 )  # kept beside the cursors of objects and sources
 
 
@@ -48,6 +50,8 @@ def read_status(settings: Settings) -> JsonObject:
             "people": {track: _in_order(store.people_by(track), order) for track, order in tracks.items()},
             "out_of_reports": _out_of_reports(mapping),
             "prospects": _in_order(store.people_by("stage", only_alone=True), tracks["stage"]),
+            "hidden_fields": store.cursor(HIDDEN_FIELDS) or {},
+            "never_seen": (store.cursor(BLIND) or {}).get("of", []),
             "counts": store.counts(),
             "opportunities_without_roles": {"count": dropped, "last_changed": examples},
             "waiting": store.dirty_count(),

@@ -38,19 +38,7 @@ def show_status(report: JsonMap, *, as_json: bool) -> None:
         for name, cursor in report["cursors"].items()
     ]
     console.print(grid("Known up to", ("object or source", "server time, or the last cycle that read it"), cursors))
-    for name, what in ((report["cycles"] or [{}])[0].get("report", {}).get("unread") or {}).items():
-        said = f"{shown(what)}. It counts as it was known before; everything else goes on"
-        console.print(f"[red]{shown(name)} cannot be read:[/red] {said}", soft_wrap=True)
-    for name, cursor in report["cursors"].items():
-        if hidden := cursor.get("unseen"):
-            since = cursor["unseen_since"]
-            said = f"{hidden:,} rows are not seen any more since {since}, and nothing says that they were deleted"
-            console.print(f"[yellow]{shown(name)} is hidden:[/yellow] {said}. {HIDDEN}", soft_wrap=True)
-    show_unknown_types(console, report["unknown_types"])
-    if bad := report["not_understood"]:
-        which = ", ".join(f"{shown(name)} {number:,}" for name, number in bad.items())
-        said = f"{which} (quarantine/<file>.jsonl in the folder says which and why)"
-        console.print(f"[red]lines not understood, and not taken:[/red] {said}", soft_wrap=True)
+    _what_is_hidden(console, report)
     for name, told in report["refresh"].items():
         said = f"{told['rows']:,} rows, {told['calls']:,} API calls each time; last {told['last'] or 'never'}"
         console.print(f"{name} is read again in full every {told['every']}: {said}", soft_wrap=True)
@@ -98,6 +86,24 @@ def show_unknown_types(console: Console, found: Sequence[JsonMap]) -> None:
     console.print(f"[yellow]unknown types of activity:[/yellow] {said}", soft_wrap=True)
 
 
+def _what_is_hidden(console: Console, report: JsonMap) -> None:
+    for name, what in ((report["cycles"] or [{}])[0].get("report", {}).get("unread") or {}).items():
+        said = f"{shown(what)}. It counts as it was known before; everything else goes on"
+        console.print(f"[red]{shown(name)} cannot be read:[/red] {said}", soft_wrap=True)
+    for line in _told_of_fields(report):
+        console.print(line, soft_wrap=True)
+    for name, cursor in report["cursors"].items():
+        if hidden := cursor.get("unseen"):
+            since = cursor["unseen_since"]
+            said = f"{hidden:,} rows are not seen any more since {since}, and nothing says that they were deleted"
+            console.print(f"[yellow]{shown(name)} is hidden:[/yellow] {said}. {HIDDEN}", soft_wrap=True)
+    show_unknown_types(console, report["unknown_types"])
+    if bad := report["not_understood"]:
+        which = ", ".join(f"{shown(name)} {number:,}" for name, number in bad.items())
+        said = f"{which} (quarantine/<file>.jsonl in the folder says which and why)"
+        console.print(f"[red]lines not understood, and not taken:[/red] {said}", soft_wrap=True)
+
+
 def refused(console: Console, groups: Sequence[JsonMap]) -> None:
     """By what Salesforce said, the most frequent first."""
     if not groups:
@@ -140,6 +146,18 @@ def joined(report: JsonMap) -> Iterator[str]:
         yield f"records that count as another one with the same e-mail address (identity: by_email): {followers:,}"
     if crowded := counts["crowded_addresses"]:
         yield f"e-mail addresses of more records than identity joins (at_most), which stay apart: {crowded:,}"
+
+
+def _told_of_fields(report: JsonMap) -> Iterator[str]:
+    for name, fields in report["hidden_fields"].items():
+        for field, told in fields.items():
+            was = "it stays as it was last seen" if told["known"] else "it was never seen"
+            yield (
+                f"[yellow]{name}.{shown(field)} is hidden[/yellow] from the integration user since"
+                f" {told['since'][:19]}: {was}. Give its permission set Read on the field"
+            )
+    if blind := ", ".join(report["never_seen"]):
+        yield f"[yellow]nobody is moved back[/yellow], because it could not be read yet: {shown(blind)}"
 
 
 def _heard_of(source: str, cycles: Sequence[JsonMap]) -> str:

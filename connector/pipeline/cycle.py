@@ -29,11 +29,13 @@ from connector.base.errors import ConfigurationError, ConnectorError
 from connector.base.ports import PolledObject, Progress, Salesforce, Source
 from connector.mapping import CompiledMapping
 from connector.pipeline.approval import hold_back
+from connector.pipeline.blind import keep_blindness, never_seen
 from connector.pipeline.decisions import Decisions, adopt
+from connector.pipeline.object_reader import Polled
 from connector.pipeline.optional_fields import with_optional_fields
 from connector.pipeline.owners import find_owners
 from connector.pipeline.planned import Listing, Planned
-from connector.pipeline.poll import Polled, poll_salesforce, poll_sources
+from connector.pipeline.poll import poll_salesforce, poll_sources
 from connector.pipeline.report import CycleReport
 from connector.pipeline.unanswered import settle_unanswered
 from connector.pipeline.writeback import Writer
@@ -136,7 +138,7 @@ def too_many(report: CycleReport) -> ConfigurationError:
 
 def poll(pipeline: Pipeline) -> Polled:
     now = pipeline.clock.now()
-    polled = poll_salesforce(
+    polled, cursors = poll_salesforce(
         pipeline.salesforce,
         pipeline.store,
         with_optional_fields(pipeline.objects, pipeline.salesforce, pipeline.store, now),
@@ -144,6 +146,8 @@ def poll(pipeline: Pipeline) -> Polled:
         overlap=pipeline.overlap,
         progress=pipeline.progress,
     )
+    polled.blind = never_seen(pipeline.store, pipeline.mapping, cursors)
+    keep_blindness(pipeline.store, polled.blind)
     now = polled.server_time or pipeline.clock.now()
     poll_sources(pipeline.sources, pipeline.store, polled, now=now, progress=pipeline.progress, stop=pipeline.stop)
     return polled

@@ -12,8 +12,9 @@ from datetime import datetime
 from connector.base.facts import Decision, Person
 from connector.lifecycle import Assigner, Owners, decide, plan
 from connector.mapping import CompiledMapping
+from connector.pipeline.blind import Forward
+from connector.pipeline.object_reader import chunks
 from connector.pipeline.planned import Planned
-from connector.pipeline.poll import chunks
 from connector.pipeline.rollup import RollUp
 from connector.store import KeptCursor, Settled, Store
 
@@ -38,6 +39,7 @@ class Decisions:
         self.rollup = RollUp(mapping, store)
         self.assigner = Assigner(owners, dict(store.cursor(TURNS) or {}), dict(store.cursor(PROMISED) or {}))
         self._store = store
+        self._forward = Forward(mapping, store)
 
     def facts(self, ids: Sequence[str]) -> Sequence[Person]:
         """What is recorded of these people, and of those around them."""
@@ -46,9 +48,13 @@ class Decisions:
 
     def batch(self, ids: Sequence[str], marks: Mapping[str, int]) -> list[Planned]:
         """These people, in this order, with the number of each one's dirty mark (0: without one)."""
-        decided = [(each, decide(each, self.mapping, self.now, self.assigner)) for each in self.facts(ids)]
+        people = self.facts(ids)
+        decided = [(each, self._forward.hold(each, self._decide(each))) for each in people]
         self.rollup.note(decided)
         return [self._planned(person, decision, marks.get(person.id, 0)) for person, decision in decided]
+
+    def _decide(self, person: Person) -> Decision:
+        return decide(person, self.mapping, self.now, self.assigner)
 
     def _planned(self, person: Person, decision: Decision, mark: int) -> Planned:
         name = str(person.fields.get("Name") or person.fields.get("Email") or "")

@@ -18,8 +18,8 @@ class ObjectCursor:
     began; ``at``: SystemModstamp and Id that it reached. ``deleted_through``: up to when its deletions are known.
     ``full_at``: when all of it was read last, and ``full_rows`` how many rows that were. ``unseen``: how many rows it
     no longer showed although nothing tells that they were deleted, ``unseen_since`` when; ``believed``: somebody said
-    that what the full read under way does not see is gone. ``quiet_until``: up to when nothing of it changed, or what
-    did was read."""
+    that what the full read under way does not see is gone. ``window``: how many seconds one query asks for, where more
+    takes too long (0: all at once). ``quiet_until``: up to when nothing of it changed, or what did was read."""
 
     fields: list[str]
     full: bool = True
@@ -34,6 +34,7 @@ class ObjectCursor:
     unseen_since: datetime | None = None
     believed: bool = False
     quiet_until: datetime | None = None
+    window: int = 0
 
     def as_json(self) -> JsonObject:
         return {
@@ -50,6 +51,7 @@ class ObjectCursor:
             "unseen_since": _text(self.unseen_since),
             "believed": self.believed,
             "quiet_until": _text(self.quiet_until),
+            "window": self.window,
         }
 
     @classmethod
@@ -68,6 +70,7 @@ class ObjectCursor:
             unseen_since=_time(stored.get("unseen_since")),
             believed=stored.get("believed", False),
             quiet_until=_time(stored.get("quiet_until")),
+            window=stored.get("window", 0),
         )
 
     def begin_again(self, fields: Sequence[str] | None = None) -> None:
@@ -92,7 +95,7 @@ class ObjectCursor:
 
     def end(self) -> None:
         """The read under way has come to its end."""
-        self.through, self.started, self.at, self.quiet_until = self.started, None, None, None
+        self.through, self.started, self.at, self.quiet_until, self.window = self.started, None, None, None, 0
 
 
 def prepare_cursor(stored: JsonMap | None, fields: Sequence[str], absent: Collection[str] = ()) -> ObjectCursor:

@@ -6,7 +6,7 @@ describe says which of them there are. It is asked once a day and kept with the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -15,6 +15,7 @@ import structlog
 from connector.base.errors import Refused
 from connector.base.json import JsonMap
 from connector.base.ports import PolledObject, Salesforce
+from connector.pipeline.hidden import hidden_fields, hidden_yet, without_hidden
 from connector.store import Store
 
 log = structlog.get_logger(__name__)
@@ -28,7 +29,10 @@ UNSEEN = ("NOT_FOUND", "INVALID_TYPE")  # the user cannot see the object at all
 def with_optional_fields(
     objects: Sequence[PolledObject], salesforce: Salesforce, store: Store, now: datetime
 ) -> Sequence[PolledObject]:
-    """The objects, each with those of its optional fields that the org has."""
+    """The objects, each with those of its optional fields that the org has, and without those that were found hidden
+    (``hidden.py``), which are looked for again every day."""
+    hidden = hidden_fields(store)
+    objects = [without_hidden(each, hidden) for each in objects]
     asked = {each.name: sorted(optional_of(each)) for each in objects if each.optional or each.may_lack}
     if not asked:
         return objects
@@ -39,7 +43,9 @@ def with_optional_fields(
             _log_missing(objects, missing)
         known = {"asked": asked, "missing": missing, "read_at": now.isoformat()}
         store.set_cursor(OPTIONAL_FIELDS, known)
-    missing = known["missing"]
+    missing = {**known["missing"]}
+    for name, fields in hidden_yet(store, hidden, missing, now).items():
+        missing[name] = sorted({*missing.get(name, ()), *fields})
     there = [each for each in objects if not each.may_lack or NOTHING_OF_IT not in missing.get(each.name, ())]
     return [with_optional(each, missing.get(each.name, ())) for each in there]
 
@@ -62,7 +68,19 @@ def missing_fields(salesforce: Salesforce, each: PolledObject) -> list[str]:
     for name, paths in each.along.items():
         parent = _fields_seen(salesforce, paths[0].partition(".")[0]) if name in there else None
         there |= {path for path in paths if path.rpartition(".")[2] in (parent or ())}
-    return sorted(set(optional_of(each)) - there)
+    along = {path for paths in each.along.values() for path in paths}
+    return sorted({*_not_among(there, each.optional), *(along - there)})
+
+
+def unseen_fields(salesforce: Salesforce, name: str, fields: Sequence[str]) -> list[str]:
+    """Those of the fields that the user does not see of an object that is there."""
+    there = _fields_seen(salesforce, name)
+    return _not_among(there, fields) if there is not None else []
+
+
+def _not_among(there: Collection[str], fields: Sequence[str]) -> list[str]:
+    """Whether a parent has a field, Salesforce says when it is read."""
+    return sorted(name for name in {*fields} if name not in there and f"{name.partition('.')[0]}." not in there)
 
 
 def _fields_seen(salesforce: Salesforce, name: str) -> set[str] | None:
@@ -72,7 +90,9 @@ def _fields_seen(salesforce: Salesforce, name: str) -> set[str] | None:
         if error.code not in UNSEEN:
             raise
         return None
-    return {str(each["name"]) for each in described["fields"]}
+    fields = described["fields"]
+    parents = {f"{each['relationshipName']}." for each in fields if each.get("relationshipName")}
+    return {str(each["name"]) for each in fields} | parents
 
 
 def _of_a_feature(each: PolledObject) -> set[str]:

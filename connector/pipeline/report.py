@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from connector.base.errors import ConnectorError
 from connector.base.facts import Decision, Outcome, RecordChange, Result
 from connector.base.json import JsonObject
 from connector.base.text import count
 from connector.pipeline.approval import HeldBack
+from connector.pipeline.object_reader import Polled
 from connector.pipeline.planned import Listing, Planned, counted_as, named
-from connector.pipeline.poll import Polled
 
 
 @dataclass
@@ -32,6 +33,8 @@ class CycleReport:
     sources_failed: dict[str, str] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)  # object -> why it could not be read
     unseen: dict[str, int] = field(default_factory=dict)  # object -> rows that are hidden, it seems
+    hidden: dict[str, list[str]] = field(default_factory=dict)  # object -> fields that are
+    blind: list[str] = field(default_factory=list)  # what was never seen, for which nobody is moved back
     people_decided: int = 0
     people_to_change: int = 0
     accounts_to_change: int = 0
@@ -58,7 +61,8 @@ class CycleReport:
         self.unknown_types = dict(polled.unknown_types)
         self.unmapped, self.not_understood = polled.unmapped, dict(polled.bad)
         self.unseen = dict(polled.unseen)
-        self.unread = {name: error.what for name, error in polled.unread.items()}
+        self.hidden, self.blind = dict(polled.hidden), list(polled.blind)
+        self.unread = {name: _advised(error) for name, error in polled.unread.items()}
         self.sources_failed = {name: error.what for name, error in polled.failed.items()}
 
     def plan(self, batch: Sequence[Planned]) -> None:
@@ -135,10 +139,10 @@ class CycleReport:
 
     @property
     def exit_code(self) -> int:
-        """0 done, 3 some records were set aside, are hidden or cannot be read or understood, 4 a source was down."""
+        """0 done, 3 records were set aside, or fields are hidden, unread or not understood, 4 a source was down."""
         if self.sources_failed:
             return 4
-        left = (self.set_aside, self.unseen, self.unread, self.unmapped, self.not_understood)
+        left = (self.set_aside, self.unseen, self.unread, self.hidden, self.unmapped, self.not_understood)
         return 3 if any(left) else 0
 
     def as_dict(self) -> JsonObject:
@@ -156,6 +160,8 @@ class CycleReport:
             "sources_failed": self.sources_failed,
             "unseen": self.unseen,
             "unread": self.unread,
+            "hidden_fields": self.hidden,
+            "never_seen": self.blind,
             "people_decided": self.people_decided,
             "people_to_change": self.people_to_change,
             "accounts_to_change": self.accounts_to_change,
@@ -199,3 +205,7 @@ class CycleReport:
             **({"hint": self.hint} if self.hint else {}),
             **({"sources_failed": ",".join(sorted(self.sources_failed))} if self.sources_failed else {}),
         }
+
+
+def _advised(error: ConnectorError) -> str:
+    return f"{error.what}; {error.hint}" if error.hint else error.what

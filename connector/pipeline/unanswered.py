@@ -20,7 +20,7 @@ from connector.base.soql import among, select
 from connector.lifecycle.written import same
 from connector.pipeline.decisions import Decisions
 from connector.pipeline.object_cursor import ObjectCursor
-from connector.pipeline.poll import chunks, columns
+from connector.pipeline.object_reader import chunks, columns
 from connector.store import Intent, Store
 
 log = structlog.get_logger(__name__)

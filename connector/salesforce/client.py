@@ -11,6 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from random import SystemRandom
 from typing import Any
 
@@ -39,9 +40,11 @@ from connector.base.settings import Settings
 from connector.base.soql import name
 from connector.salesforce import composite
 from connector.salesforce.auth import Auth, user_of_identity
-from connector.salesforce.errors import judge_salesforce
+from connector.salesforce.errors import QUERY_TIMEOUT, judge_salesforce
 from connector.salesforce.writes import Pack, write_rows
 
+SLOW = "it may pass; the next cycle asks again"
+DESCRIBED_FOR = timedelta(minutes=10)  # fields come and go while a daemon runs
 FLOOR = 62.0  # the oldest API version that is tested
 CALL_OPTIONS = {"Sforce-Call-Options": "client=lifecycle-connector"}  # names us in the org's change events
 WRITE_HEADERS = {
@@ -78,7 +81,7 @@ class SalesforceClient:
         self._pack = Pack(settings.write_pack)
         self._calls: Counter[str] = Counter()
         self._usage: tuple[int, int] | None = None
-        self._described: dict[str, JsonMap] = {}
+        self._described: dict[str, tuple[datetime, JsonMap]] = {}
         self._simple: SimpleSalesforce | None = None
         self._org_id: str | None = None
         self._user_id: str | None = None
@@ -107,7 +110,7 @@ class SalesforceClient:
                         continue
                     error = Refused(f"{what} (reading {item.name})", hint, code=code)
                     if isinstance(item, DeletedSince) or not item.alone:
-                        raise error
+                        raise Transient(error.what, SLOW) if code == QUERY_TIMEOUT else error
                     apart[item.name] = error
                     continue
                 pages[item.name] = composite.page_of_answer(answer.body, now)
@@ -130,11 +133,13 @@ class SalesforceClient:
         return write_rows(self._send_collections, changes, self._pack, self._clock, SystemRandom().random)
 
     def describe(self, object_name: str) -> JsonMap:
-        """Kept for the life of this object."""
-        if object_name not in self._described:
+        """Kept for some minutes."""
+        now = self._clock.now()
+        at, body = self._described.get(object_name, (now, None))
+        if body is None or now - at > DESCRIBED_FOR:
             body, _ = self._call("describe", f"sobjects/{name(object_name)}/describe")
-            self._described[object_name] = body
-        return self._described[object_name]
+            self._described[object_name] = now, body
+        return dict(body)
 
     def api_version(self) -> str:
         """The one that is spoken, as ``67.0``."""

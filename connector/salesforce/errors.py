@@ -13,6 +13,7 @@ from connector.base.json import Json
 
 _AGAIN, LIMIT, REFUSE, RENEW = Reaction.AGAIN, Reaction.LIMIT, Reaction.REFUSE, Reaction.RENEW
 
+QUERY_TIMEOUT = "QUERY_TIMEOUT"  # the same query would take as long again
 _PERMISSION = "give the integration user the permission, then run 'connector check'"
 SALESFORCE_CODES: dict[str, tuple[Reaction, str]] = {
     "INVALID_SESSION_ID": (RENEW, "check the credentials"),
@@ -30,6 +31,11 @@ SALESFORCE_CODES: dict[str, tuple[Reaction, str]] = {
     "TXN_SECURITY_METERING_ERROR": (REFUSE, "a transaction security policy of the org stops the connector"),
     "INVALID_FIELD": (REFUSE, "the field is missing or hidden from the integration user; run 'connector check'"),
     "INVALID_TYPE": (REFUSE, "the object is missing or hidden from the integration user; run 'connector check'"),
+    "OPERATION_TOO_LARGE": (
+        REFUSE,
+        "Salesforce counts what is shared with this user for too long: give the integration user's permission set"
+        " View All on the object, or View All Data",
+    ),
     "MALFORMED_QUERY": (REFUSE, "run 'connector check'; the mapping may name a field that cannot be read so"),
     "QUERY_TOO_COMPLICATED": (REFUSE, "read fewer formula fields"),
     "REQUEST_RUNNING_TOO_LONG": (REFUSE, "the org's automation takes too long; set a smaller CONNECTOR_WRITE_PACK"),
@@ -53,7 +59,7 @@ CONCURRENT_WAIT = 5.0  # seconds; the manual names no figure
 def judge_salesforce(status: int, body: Json) -> Judgement:
     """The judge of the REST API, of single answers and of Composite subrequests alike. A Composite answer one of whose
     parts met a passing fault, a stale token or the daily limit is judged like that part, and so asked again as a whole:
-    reads and set-to-value writes bear it. A part that was refused is left to the caller."""
+    reads and set-to-value writes bear it. A part that was refused, or took too long, is left to the caller."""
     if status < 300:
         return _judge_parts(body) if isinstance(body, dict) and "compositeResponse" in body else TAKEN
     code, message = first_error(body)
@@ -76,7 +82,8 @@ def judge_salesforce(status: int, body: Json) -> Judgement:
 
 def _judge_parts(body: Json) -> Judgement:
     parts = [judge_salesforce(int(part["httpStatusCode"]), part.get("body")) for part in body["compositeResponse"]]
-    return next((part for part in parts if part.verdict in {_AGAIN, LIMIT, RENEW}), TAKEN)
+    passing = {_AGAIN, LIMIT, RENEW}
+    return next((part for part in parts if part.verdict in passing and part.code != QUERY_TIMEOUT), TAKEN)
 
 
 def first_error(body: Json) -> tuple[str, str]:

@@ -26,6 +26,11 @@ class Answering(Reporting):
         with self._read() as connection:
             return reading.types_beside(connection, known)
 
+    def told_of_activities(self, ids: Sequence[str]) -> dict[str, JsonObject]:
+        """What is kept of activities of Salesforce, by id, as the rows had it."""
+        with self._read() as connection:
+            return reading.told_of_activities(connection, ids)
+
     def followers(self, person_id: str) -> list[dict[str, str]]:
         """Live records that count as this person for their e-mail address: id, object."""
         with self._read() as connection:

@@ -80,6 +80,13 @@ def records(connection: Connection, ids: Sequence[str]) -> dict[str, JsonObject]
     return {row.id: read_json(row.fields) for row in rows_in(connection, query, ids) if row.live}
 
 
+def told_of_activities(connection: Connection, ids: Sequence[str]) -> dict[str, JsonObject]:
+    """Activities of Salesforce as their rows had them: attributes, and who they are with."""
+    query = select(ACTIVITY.c.ref, ACTIVITY.c.attributes, ACTIVITY.c.crm_id).where(ACTIVITY.c.ref.in_(IDS))
+    found = rows_in(connection, query, [f"salesforce:{each}" for each in ids])
+    return {row.ref.partition(":")[2]: {**read_json(row.attributes), "WhoId": row.crm_id} for row in found}
+
+
 def moved_to(connection: Connection, track: str, value: str, limit: int) -> list[str]:
     """People who were last moved to this value of a track and still stand there, the latest first."""
     still = and_(TRACK.c.person_id == LOG.c.person_id, TRACK.c.track == track, TRACK.c.stands == value)

@@ -23,6 +23,8 @@ slow               seconds, p95                    the answer takes that long; w
 drip               seconds                         the body comes in small pieces over that time
 locator_expired    -                               nextRecordsUrl answers INVALID_QUERY_LOCATOR
 reset              -                               the connection ends without an answer
+query_timeout      object, rows                    a query of the object with more than ``rows`` rows takes too long
+too_large          object, rows                      400 OPERATION_TOO_LARGE, as users without View All meet it
 slow_job           -                               a bulk job still says InProgress when asked
 failed_job         message                         a bulk job ends Failed
 
@@ -65,6 +67,8 @@ KINDS: dict[str, tuple[str, ...]] = {  # and the parameters of each, beside time
     "drip": ("seconds",),
     "locator_expired": (),
     "reset": (),
+    "query_timeout": ("object", "rows"),
+    "too_large": ("object", "rows"),
     "slow_job": ("failed",),
     "failed_job": ("message",),
 }
@@ -212,6 +216,18 @@ class Faults:
             self.take("row_lock")
         text = "unable to obtain exclusive access to this record or 1 records: "
         return {one: Problem(500, "UNABLE_TO_LOCK_ROW", text + one, ()) for one in hit}
+
+    def query(self, object_name: str, rows: int) -> None:
+        """Raises what becomes of a query that takes too long."""
+        told = {
+            "query_timeout": ("QUERY_TIMEOUT", "Your query request was running for too long."),
+            "too_large": ("OPERATION_TOO_LARGE", "exceeded 100000 distinct who/what's"),
+        }
+        for kind, (code, text) in told.items():
+            fault = self.peek(kind)
+            if fault and fault.values.get("object", object_name) == object_name and rows > fault.values.get("rows", -1):
+                self.take(kind)
+                raise Problem(400, code, text)
 
     def governor(self, object_name: str, rows: int) -> Problem | None:
         fault = self.peek("governor")

@@ -292,7 +292,7 @@ def test_every_applied_change_is_in_the_history_with_its_evidence(world):
 @pytest.fixture
 def small_pages(world, monkeypatch):
     """Pages of 5 rows, so that a few rows crowd the overlap."""
-    monkeypatch.setattr("connector.pipeline.poll.POLL_PAGE", 5)
+    monkeypatch.setattr("connector.pipeline.object_reader.POLL_PAGE", 5)
     world.org.page_size = 5
     return world
 

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import ConnectorError
-from connector.pipeline import poll
+from connector.pipeline import object_reader
 from connector.store import open_store
 from tests.cases import cases
 from tests.fakes import START
@@ -37,12 +37,12 @@ class Living(RuleBasedStateMachine):
         clock = FrozenClock(START)
         self.world = World(open_store(f"sqlite:///{self.state}", clock=clock), clock=clock)
         self.world.org.page_size = 3
-        self.page, poll.POLL_PAGE = poll.POLL_PAGE, 2  # so that a few rows crowd the overlap
+        self.page, object_reader.POLL_PAGE = object_reader.POLL_PAGE, 2  # so that a few rows crowd the overlap
         self.world.pack = 2
         self.clicked: set[str] = set()
 
     def teardown(self):
-        poll.POLL_PAGE = self.page
+        object_reader.POLL_PAGE = self.page
         self.world.store.close()
         shutil.rmtree(self.folder)
 

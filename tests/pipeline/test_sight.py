@@ -114,9 +114,15 @@ def test_people_who_cannot_be_read_are_not_written_either(org):
         org.cycle()
 
 
-def test_what_was_never_read_is_not_done_without(org):
+def test_what_was_never_read_moves_nobody_back_and_stops_nobody_else(org):
     org.mapping = BOTH_WAYS.replace("opportunity: open", "opportunity: {state: open, where: {Forecast__c: Sure}}")
     org.org.hidden.add("Opportunity")
-    with pytest.raises(Refused):
-        org.cycle()
-    assert stages(org) == ["Opportunity"] * 10
+    new = org.contact("new@example.com")
+    report = org.cycle()
+    assert (stages(org), org.stage(new)) == (["Opportunity"] * 10, "Suspect")
+    assert (report.blind, list(report.unread), report.exit_code) == (["Opportunity"], ["Opportunity"], 3)
+    [stage] = [each for each in org.store.latest(org.people[0]) if each["track"] == "stage"]
+    assert "could not be read yet" in stage["reason"]
+    org.org.hidden.clear()
+    report = org.cycle()
+    assert (stages(org), report.exit_code) == (["Suspect"] * 10, 0)

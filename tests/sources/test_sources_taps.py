@@ -19,7 +19,8 @@ from connector.base.json import JsonObject
 from connector.base.ports import Source
 from connector.base.settings import explicit
 from connector.mapping import MappingInvalid, loads
-from connector.pipeline.poll import Polled, poll_sources
+from connector.pipeline.object_reader import Polled
+from connector.pipeline.poll import poll_sources
 from connector.sources import open_sources, switched_on
 from connector.sources.taps.declared import TapStream, read_taps
 from connector.sources.taps.messages import TapPages, Words

@@ -46,6 +46,7 @@ def query(org: PracticeOrg, call: Call, *, all_rows: bool = False) -> Reply:
         return _columns(soql_run.snapshot(org, text, all_rows=all_rows).plan)
     size = batch_size(call)
     result = soql_run.run(org, text, all_rows=all_rows, page=size, base=call.base)
+    org.faults.query(result.plan.spec.name, result.total)
     body: dict[str, Any] = {"totalSize": result.total, "done": result.rowids is None}
     if result.rowids is not None:
         locator = ids.generate("0r8", org.number("0r8"))

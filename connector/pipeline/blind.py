@@ -1,0 +1,73 @@
+"""What was never seen keeps people where they are: nobody is moved back for the lack of it.
+
+An object that could not be read to its end yet, or a field that rules look at and that was hidden from the beginning,
+may hold the very fact that a stage rests on. As long as that is so, people move forward by what is seen, and nobody
+moves back; it is told, and once it is seen everybody is decided again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from connector.base.facts import Decision, Person, TrackDecision
+from connector.lifecycle.ladder import NOWHERE, UNKNOWN, Ladder
+from connector.mapping import CompiledMapping
+from connector.pipeline.hidden import hidden_fields
+from connector.pipeline.object_cursor import ObjectCursor
+from connector.store import Store
+
+log = structlog.get_logger(__name__)
+
+BLIND = "never seen"  # where it is kept
+_LINKING = frozenset({"AccountId", "Email", "ContactId", "OpportunityId", "WhoId", "IsWon", "IsClosed"})
+
+
+def never_seen(store: Store, mapping: CompiledMapping, cursors: Mapping[str, ObjectCursor]) -> list[str]:
+    """Objects, and fields as ``Contact.Rating__c``."""
+    objects = [name for name, cursor in cursors.items() if cursor.through is None]
+    fields = [
+        f"{name}.{field}"
+        for name, told in hidden_fields(store).items()
+        for field, how in told.items()
+        if not how["known"] and name in cursors and field in {*_LINKING, *mapping.reads.get(name, ())}
+    ]
+    return sorted(objects + fields)
+
+
+def keep_blindness(store: Store, found: Sequence[str]) -> None:
+    """Everybody is decided again once something of it is seen."""
+    before = (store.cursor(BLIND) or {}).get("of", [])
+    if set(before) - set(found):
+        store.mark_all_dirty()
+    if list(found) != before:
+        store.set_cursor(BLIND, {"of": list(found)})
+
+
+class Forward:
+    """Holds who would go back while something was never seen."""
+
+    def __init__(self, mapping: CompiledMapping, store: Store) -> None:
+        self.blind: list[str] = (store.cursor(BLIND) or {}).get("of", [])
+        self._tracks = {each.name: each for each in mapping.model.tracks}
+        self._ladders: dict[tuple[str, str], Ladder] = {}
+
+    def hold(self, person: Person, decision: Decision) -> Decision:
+        if not self.blind:
+            return decision
+        tracks = tuple(self._held(person, each) if self._goes_back(person, each) else each for each in decision.tracks)
+        return decision._replace(tracks=tracks)
+
+    def _held(self, person: Person, each: TrackDecision) -> TrackDecision:
+        reason = f"held, because {', '.join(self.blind)} could not be read yet"
+        memory = person.memory.get(each.track, {})
+        return each._replace(value=each.current, verdict="held", reason=reason, memory=memory)
+
+    def _goes_back(self, person: Person, each: TrackDecision) -> bool:
+        if each.verdict != "moves" or each.track not in self._tracks or not each.current:
+            return False
+        ladder = self._ladders.setdefault((each.track, person.object), Ladder(self._tracks[each.track], person.object))
+        now = ladder.position_of(each.current, {})
+        to = ladder.position_of(each.value, {})
+        return now not in {NOWHERE, UNKNOWN} and to < now
