@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute
 
 from practice_org.clock import SystemClock
 from practice_org.company.build import Size, build_company
+from practice_org.company.elsewhere import Elsewhere
 from practice_org.company.life import live
 from practice_org.company.loader import LoadReport, load_folder
 from practice_org.errors import PracticeError
@@ -40,6 +41,12 @@ class Practice:
     url: str
     marketo: Marketo | None = None
     hubspot: HubSpot | None = None
+
+    @property
+    def elsewhere(self) -> Elsewhere | None:
+        """Marketo and HubSpot as the sample company's people know them."""
+        beside = self.marketo or self.hubspot
+        return Elsewhere(self.org, self.pardot, self.marketo, self.hubspot) if beside else None
 
     def credentials(self) -> dict[str, str]:
         """What a client needs: the first line that is printed."""
@@ -95,10 +102,15 @@ def _server(org: PracticeOrg, routes: Sequence[BaseRoute], port: int) -> Server:
 
 
 def fill(
-    practice: Practice, *, sample: Size | None = None, data: Path | None = None, tell: Tell = lambda _: None
+    practice: Practice,
+    *,
+    sample: Size | None = None,
+    data: Path | None = None,
+    tell: Tell = lambda _: None,
+    everywhere: bool = True,
 ) -> Mapping[str, int]:
     """Rows by object of what was loaded: nothing into an org that was kept and has its people already. ``tell`` hears
-    how far a long load is."""
+    how far a long load is; ``everywhere`` fills Marketo and HubSpot, where they are served, with the same people."""
     counts: dict[str, int] = {}
     if any(practice.org.rows(f"SELECT Id FROM {name} LIMIT 1") for name in ("Contact", "Lead")):
         return counts
@@ -106,7 +118,10 @@ def fill(
         report: LoadReport = load_folder(practice.org, data, tell)
         counts.update(report.loaded)
     if sample:
-        counts.update(build_company(practice.org, practice.pardot, now=SystemClock().now(), size=sample))
+        now = SystemClock().now()
+        counts.update(build_company(practice.org, practice.pardot, now=now, size=sample))
+        if everywhere and practice.elsewhere:
+            counts.update(practice.elsewhere.fill(now))
     return counts
 
 
@@ -127,8 +142,9 @@ def serve_until(practice: Practice, *, every: float, wait: Wait, tell: Tell) -> 
     """Lets the company live, one event every ``every`` seconds (0: none), until ``wait`` says that it ends."""
     dice = random.Random()
     clock = SystemClock()
+    elsewhere = practice.elsewhere
     while not wait(every or None):
-        for line in live(practice.org, practice.pardot, dice, clock.now(), events=1):
+        for line in live(practice.org, practice.pardot, dice, clock.now(), events=1, elsewhere=elsewhere):
             tell(line)
 
 

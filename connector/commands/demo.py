@@ -43,7 +43,7 @@ def run_demo(*, as_json: bool) -> None:
         add_fields(practice.org, mapping)
         with screen.steps(as_json) as step:
             step("Building a sample company in a practice org")
-            fill(practice, sample="small")
+            fill(practice, sample="small", everywhere=False)
             somebody = _heard_of_everywhere(practice)
             with open_pipeline(settings) as pipeline:
                 before = _stages(practice, pipeline)

@@ -74,11 +74,16 @@ def serve(*, port: int = 0, persist: Path | None = None, systems: Collection[str
 
 
 def fill(
-    practice: Practice, *, sample: Size | None = None, data: Path | None = None, tell: Tell = lambda _: None
+    practice: Practice,
+    *,
+    sample: Size | None = None,
+    data: Path | None = None,
+    tell: Tell = lambda _: None,
+    everywhere: bool = True,
 ) -> Mapping[str, int]:
     """Rows by object of what was loaded. Raises ConfigurationError."""
     with _ours():
-        return served.fill(practice, sample=sample, data=data, tell=tell)
+        return served.fill(practice, sample=sample, data=data, tell=tell, everywhere=everywhere)
 
 
 def use_currencies(org: PracticeOrg, text: str) -> None:

@@ -7,13 +7,14 @@ marketing system would write it. The same dice over the same company give the sa
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from practice_org.company import words
 from practice_org.company.build import STAGES_BY_HAND, prospect_company
+from practice_org.company.elsewhere import Elsewhere
 from practice_org.pardot.business_unit import FIRST_IDS, BusinessUnit
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.values import stamp
@@ -21,6 +22,7 @@ from practice_org.salesforce.values import stamp
 Row = dict[str, Any]
 CHOICE = 200  # from so many records, the last changed ones, an event picks its own
 OPEN_STAGES = ("Prospecting", "Qualification", "Needs Analysis", "Proposal/Price Quote", "Negotiation/Review")
+_ELSEWHERE = 30  # how often, among the events below
 TRIES = 20  # for one event, when what it needs is not there
 
 
@@ -30,6 +32,7 @@ class World:
     pardot: BusinessUnit
     rng: random.Random
     now: datetime
+    elsewhere: Elsewhere | None = None
 
     def pick(self, soql: str) -> Row | None:
         """One of the last changed records that a query finds."""
@@ -49,18 +52,31 @@ class World:
 Event = Callable[[World], str | None]  # None: nothing in this company that it could happen to
 
 
-def live(org: PracticeOrg, pardot: BusinessUnit, rng: random.Random, now: datetime, *, events: int = 10) -> list[str]:
-    """Lets ``events`` things happen at ``now``; returns one short line for each, as "Deal won: Acme - Renewal"."""
-    world = World(org, pardot, rng, now)
-    kinds: Sequence[Event] = list(EVENTS)
+def live(
+    org: PracticeOrg,
+    pardot: BusinessUnit,
+    rng: random.Random,
+    now: datetime,
+    *,
+    events: int = 10,
+    elsewhere: Elsewhere | None = None,
+) -> list[str]:
+    """Lets ``events`` things happen at ``now``, in the other systems too where there are any; returns one short line
+    for each, as "Deal won: Acme - Renewal"."""
+    world = World(org, pardot, rng, now, elsewhere)
+    kinds = EVENTS if elsewhere is None else {**EVENTS, _elsewhere: _ELSEWHERE}
     lines: list[str] = []
     for _ in range(events * TRIES):
         if len(lines) == events:
             break
-        line = rng.choices(kinds, list(EVENTS.values()))[0](world)
+        line = rng.choices(list(kinds), list(kinds.values()))[0](world)
         if line is not None:
             lines.append(line)
     return lines
+
+
+def _elsewhere(world: World) -> str | None:
+    return world.elsewhere.happens(world.rng, world.now) if world.elsewhere else None
 
 
 def _open_deal(world: World) -> Row | None:
@@ -151,6 +167,8 @@ def new_lead(world: World) -> str | None:
     lead_id = world.create("Lead", person)
     prospect = {"email": email, "firstName": first, "lastName": last, "salesforceLeadId": lead_id, "score": 10}
     prospect_id = world.pardot.add_prospects([{**prospect, "createdAt": world.now}])[0]
+    if world.elsewhere:
+        world.elsewhere.person({**prospect, "createdAt": world.now})
     form = world.rng.choice(words.ASSETS[4][1])
     _activity(world, prospect_id, 4, form)
     return f"New lead: {first} {last} of {company} filled in {form}"
@@ -224,23 +242,27 @@ def meeting(world: World) -> str | None:
 
 
 def lead_converted(world: World) -> str | None:
-    lead = world.pick("SELECT Id, Name, Company FROM Lead WHERE IsConverted = false AND Email != null")
+    lead = world.pick("SELECT Id, Name, Company, Email FROM Lead WHERE IsConverted = false AND Email != null")
     if lead is None:
         return None
     made = world.org.convert_lead(lead["Id"], opportunity=world.rng.random() < 0.6)
+    if world.elsewhere:
+        world.elsewhere.tied(lead["Email"], "Contact", str(made["ContactId"]))
     with_deal = " with a deal" if made["OpportunityId"] else ""
     return f"Lead converted: {lead['Name']} of {lead['Company']}{with_deal}"
 
 
 def contacts_merged(world: World) -> str | None:
-    winner = world.pick("SELECT Id, Name, AccountId FROM Contact WHERE AccountId != null")
+    winner = world.pick("SELECT Id, Name, Email, AccountId FROM Contact WHERE AccountId != null")
     if winner is None:
         return None
-    others = f"SELECT Id, Name FROM Contact WHERE AccountId = '{winner['AccountId']}' AND Id != '{winner['Id']}'"
+    others = f"SELECT Id, Name, Email FROM Contact WHERE AccountId = '{winner['AccountId']}' AND Id != '{winner['Id']}'"
     loser = world.pick(others)
     if loser is None:
         return None
     world.org.merge("Contact", winner["Id"], [loser["Id"]])
+    if world.elsewhere:
+        world.elsewhere.merged(winner["Email"], loser["Email"])
     return f"Merged: {loser['Name']} into {winner['Name']}"
 
 

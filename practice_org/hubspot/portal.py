@@ -75,6 +75,13 @@ class Portal:
         changes = {int(row["id"]): {key: row[key] for key in row if key != "id"} for row in rows}
         self.update(name, changes, Backward.ALLOW)
 
+    def find(self, email: str) -> Record | None:
+        """The contact with an address."""
+        where = "archived_at IS NULL AND json_extract(body, '$.email') = :email"
+        with self.org.db.lock:
+            found = hubspot_rows.select(self.org.db.connection, "contacts", where, {"email": email.lower()}, "LIMIT 1")
+        return found[0] if found else None
+
     def associate(self, name: str, contacts: Mapping[int, Iterable[int]]) -> None:
         """Ties records of an object to contacts."""
         with self.org.db.transaction():

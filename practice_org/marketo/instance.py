@@ -134,6 +134,12 @@ class Instance:
             raise PracticeError(f"there is no lead {lead_id}", "deleted and merged leads are gone")
         return found[0]
 
+    def find(self, email: str) -> Body | None:
+        """The lead with an address, the first one where there are several."""
+        with self.org.db.lock:
+            found = rows_of.leads_by(self.org.db.connection, "email", [email], 0, 1)
+        return found[0] if found else None
+
     def leads(self, *, limit: int = 1000, after: int = 0) -> list[Body]:
         """Leads that are neither deleted nor merged, by id, times as epoch seconds."""
         with self.org.db.lock:
