@@ -41,6 +41,7 @@ def main(
     currencies: Annotated[
         str | None, typer.Option(help="Several currencies, the corporate one first, like EUR,JPY=160,USD=1.1.")
     ] = None,
+    tls: Annotated[bool, typer.Option("--tls", help="Serve https, with a certificate of its own authority.")] = False,
     field: Annotated[
         list[str] | None,
         typer.Option(
@@ -62,7 +63,7 @@ def main(
 
     try:
         fields = [_field(text) for text in field or ()]
-        with serve(port=port, persist=persist, systems=system or ()) as served:
+        with serve(port=port, persist=persist, systems=system or (), tls=tls) as served:
             if currencies:
                 use_currencies(served.org, currencies)
             for object_name, spec in fields:

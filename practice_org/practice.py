@@ -41,6 +41,7 @@ class Practice:
     url: str
     marketo: Marketo | None = None
     hubspot: HubSpot | None = None
+    ca_file: str = ""  # of the authority to trust, with https
 
     @property
     def elsewhere(self) -> Elsewhere | None:
@@ -61,23 +62,27 @@ class Practice:
             "refresh_token": given.refresh_token,
             "pardot_business_unit_id": self.pardot.business_unit_id,
         }
+        if self.ca_file:
+            found["ca_file"] = self.ca_file
         if self.marketo is not None:
             found |= {"marketo_client_id": self.marketo.client_id, "marketo_client_secret": self.marketo.client_secret}
         return found | ({"hubspot_token": self.hubspot.token} if self.hubspot is not None else {})
 
 
 @contextmanager
-def serve(*, port: int = 0, persist: Path | None = None, systems: Collection[str] = ("pardot",)) -> Iterator[Practice]:
+def serve(
+    *, port: int = 0, persist: Path | None = None, systems: Collection[str] = ("pardot",), tls: bool = False
+) -> Iterator[Practice]:
     """A practice org on a loopback port, closed at the end; ``systems`` of :data:`SYSTEMS` beside it (Account
-    Engagement always is). Raises PracticeError."""
+    Engagement always is); ``tls`` serves https. Raises PracticeError."""
     org = _open(persist)
     try:
         pardot = Pardot(org)
         marketo = Marketo(org) if "marketo" in systems else None
         hubspot = HubSpot(org) if "hubspot" in systems else None
         routes = [route for each in (pardot, marketo, hubspot) if each for route in each.routes]
-        with _server(org, routes, port) as server:
-            yield Practice(org, pardot, server.url, marketo, hubspot)
+        with _server(org, routes, port, tls) as server:
+            yield Practice(org, pardot, server.url, marketo, hubspot, server.ca_file if tls else "")
     finally:
         org.close()
 
@@ -92,9 +97,9 @@ def _open(persist: Path | None) -> PracticeOrg:
         ) from None
 
 
-def _server(org: PracticeOrg, routes: Sequence[BaseRoute], port: int) -> Server:
+def _server(org: PracticeOrg, routes: Sequence[BaseRoute], port: int, tls: bool) -> Server:
     try:
-        return Server(org, port=port, extra_routes=routes)
+        return Server(org, port=port, tls=tls, extra_routes=routes)
     except OSError as error:
         raise PracticeError(
             f"port {port} of 127.0.0.1 cannot be served: {error.strerror}", "use another --port; 0 takes a free one"

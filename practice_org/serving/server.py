@@ -28,7 +28,7 @@ from practice_org.salesforce.rest import absent, oauth
 from practice_org.salesforce.rest import calls as rest
 from practice_org.salesforce.rest.calls import Call, Reply
 from practice_org.salesforce.rest.resources import ROUTER
-from practice_org.serving import admin, wire
+from practice_org.serving import admin, status, wire
 from practice_org.serving.tls import Certificates
 
 log = structlog.get_logger(__name__)
@@ -100,6 +100,11 @@ def app(org: PracticeOrg, *, extra_routes: Sequence[BaseRoute] = (), url: str = 
     async def practice(request: Request) -> Response:
         return _respond(org, request, admin.answer(org, request.method, request.url.path, await _body(request)))
 
+    async def status_page(request: Request) -> Response:
+        beside = [route.path for route in extra_routes if isinstance(route, Route) and route.path[:10] == "/practice/"]
+        text = status.page(org, _instance(request, url), beside)
+        return _respond(org, request, Reply(body=text, content_type="text/html;charset=UTF-8"))
+
     async def health(request: Request) -> Response:
         return _respond(org, request, Reply(body={"status": "ok"}))
 
@@ -110,6 +115,8 @@ def app(org: PracticeOrg, *, extra_routes: Sequence[BaseRoute] = (), url: str = 
         Route("/services/oauth2/introspect", introspect, methods=["POST"]),
         Route("/services/oauth2/userinfo", userinfo, methods=["GET", "POST"]),
         Route("/id/{organization}/{user}", userinfo, methods=["GET"]),
+        Route("/practice", status_page),
+        Route("/practice/", status_page),
         Route("/practice/{rest:path}", practice, methods=_ALL),
         Route("/health", health),
         Route("/services/data{rest:path}", data, methods=_ALL),
