@@ -35,6 +35,11 @@ from connector.sources.kinds import KINDS, OTHER
 _DEAL, PERSON = "deal", "person"
 _TABLE = "warehouse"  # its rows are what is so now, and replace what they said before
 _NOBODY = "says nobody: give email, crm_id, sf_contact_id, sf_lead_id or prospect_id"
+# What senders write for nothing
+EMPTY_WORDS = frozenset(
+    {"n/a", "na", "none", "null", "nil", "undefined", "-", "--", "0"}
+)
+_ADDRESS = re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+")
 CRM_IDS = ("crm_id", "sf_contact_id", "sf_lead_id")
 KNOWN = frozenset(
     {"occurred_at", "type", "event_id", "direction", "email", "name", "attributes", "prospect_id", *CRM_IDS}
@@ -58,20 +63,22 @@ def person(source: str, record: JsonMap) -> Prospect | Bad:
     """Known by ``prospect_id`` or ``event_id``, without one by the CRM id, else by the address. Never raises."""
     values = _flat(record)
     try:
-        email, crm_id, attributes = _email(values), _crm_id(values), _attributes(values)
+        emails, crm_id, attributes = _emails(values), _crm_id(values), _attributes(values)
     except ValueError as error:
         return Bad(str(error))
+    email = emails[0] if emails else None
     own = values.get("prospect_id", values.get("event_id"))
     if email is None and crm_id is None and "prospect_id" not in values:
         return Bad(_NOBODY)
     if "name" in values:
         attributes = {**attributes, "name": values["name"]}
-    return Prospect(source, _own_id(own, attributes) or str(crm_id or email), email, crm_id, attributes)
+    name = _own_id(own, attributes) or str(crm_id or email)
+    return Prospect(source, name, email, crm_id, attributes, addresses=tuple(emails[1:]))
 
 
 def _own_id(own: Any, attributes: JsonMap) -> str | None:
     """A sender's id of a person, below the sender's name where the record has one: others count from 1, too."""
-    if own is None:
+    if own is None or str(own).lower() in EMPTY_WORDS - {"0"}:
         return None
     sender = attributes.get("source")
     return f"{sender}:{own}" if isinstance(sender, str) and sender else str(own)
@@ -190,18 +197,29 @@ def _time(text: str, zone: ZoneInfo | None) -> datetime:
 
 
 def _email(values: JsonMap) -> str | None:
-    email = values.get("email")
-    if email is None:
-        return None
-    text = str(email).strip().lower()
-    if "@" not in text:
-        raise ValueError("email is not an e-mail address")
-    return text
+    found = _emails(values)
+    if len(found) > 1:
+        raise ValueError("email holds several addresses: send one activity for each")
+    return found[0] if found else None
+
+
+def _emails(values: JsonMap) -> list[str]:
+    """Those of ``a@x.com, b@x.com``, ``Ann <a@x.com>`` or one alone, in lower case. Raises ValueError."""
+    found: list[str] = []
+    for part in re.split(r"[,;]", str(values.get("email", ""))):
+        named = re.fullmatch(r"[^<>]*<([^<>]+)>", part.strip())
+        text = (named[1] if named else part).strip().lower().removeprefix("mailto:")
+        if not text or text in EMPTY_WORDS:
+            continue
+        if not _ADDRESS.fullmatch(text):
+            raise ValueError("email is not an e-mail address")
+        found.append(text)
+    return list(dict.fromkeys(found))
 
 
 def _crm_id(values: JsonMap) -> str | None:
     for key in CRM_IDS:
-        if key in values:
+        if key in values and str(values[key]).lower() not in EMPTY_WORDS:
             found = id18(str(values[key]))
             if found is None:
                 raise ValueError(f"{key} is not a Salesforce record id")

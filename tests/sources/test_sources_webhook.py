@@ -159,7 +159,7 @@ def test_a_body_may_be_one_activity_a_list_or_an_envelope() -> None:
     assert parse_message(json.dumps(envelope).encode(), "", {}, NOW) == [
         {"occurred_at": "2026-04-01T00:00:00Z", "type": "call", "email": "a@example.com"}
     ]
-    assert isinstance(parse_message(b"\xff", "application/x-www-form-urlencoded", {}, NOW), Bad)
+    assert isinstance(parse_message(b"\x81", "application/x-www-form-urlencoded", {}, NOW), Bad)
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,16 @@ CREATE TABLE IF NOT EXISTS message (
 );
 CREATE INDEX IF NOT EXISTS message_known ON message (hook, message_id);
 CREATE TABLE IF NOT EXISTS identity (id TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS refusal (  -- of senders that may send, and sent what is no activity
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    hook TEXT NOT NULL,
+    at TEXT NOT NULL,
+    reason TEXT NOT NULL
+);
 """
 NAME_IT = "INSERT INTO identity SELECT lower(hex(randomblob(8))) WHERE NOT EXISTS (SELECT 1 FROM identity)"
 SAME_CONTENT = timedelta(minutes=5)
+REFUSALS_KEPT = 1000
 _KEPT = timedelta(days=7)  # after it was recorded, so that late repeats are recognised too
 
 
@@ -67,6 +74,20 @@ class Inbox:
                 (hook, message_id, now.isoformat(), json.dumps(records)),
             )
             return True
+
+    def refuse(self, hook: str, reason: str, now: datetime) -> None:
+        """Notes that a message was no activity; the newest thousand are kept."""
+        with self._open() as database:
+            row = (hook, now.isoformat(), reason)
+            seq = database.execute("INSERT INTO refusal (hook, at, reason) VALUES (?, ?, ?)", row).lastrowid or 0
+            database.execute("DELETE FROM refusal WHERE seq <= ?", (seq - REFUSALS_KEPT,))
+
+    def refusals(self, seq: int) -> list[int]:
+        """Numbers of those behind ``seq``."""
+        if not self._path.exists():
+            return []
+        with self._open() as database:
+            return [row[0] for row in database.execute("SELECT seq FROM refusal WHERE seq > ? ORDER BY seq", (seq,))]
 
     def identity(self) -> str | None:
         """Of this file; None before the first message."""

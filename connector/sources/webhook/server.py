@@ -15,7 +15,7 @@ import asyncio
 import hmac
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import structlog
 from starlette.applications import Starlette
@@ -94,9 +94,11 @@ class Endpoint:
     def _accept(self, hook: str, headers: Mapping[str, str], defaults: Mapping[str, str], body: bytes) -> Response:
         now = self._clock.now()
         records = parse_message(body, headers.get("content-type", ""), defaults, now)
-        if isinstance(records, Bad):
-            return _refuse(400, records.reason)
-        if wrong := problems(hook, records):
+        wrong = [records.reason] if isinstance(records, Bad) else problems(hook, records)
+        if wrong or isinstance(records, Bad):
+            log.warning("webhook message is no activity", hook=hook, reason=wrong[0])
+            with suppress(sqlite3.Error, OSError):  # the sender is told, whatever can be noted
+                self._inbox.refuse(hook, wrong[0], now)
             return JSONResponse({"errors": wrong[:20]}, 400)
         try:
             content = repr(sorted(defaults.items())).encode() + body

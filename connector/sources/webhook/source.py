@@ -49,7 +49,7 @@ class WebhookSource:
         try:
             identity = self._inbox.identity()
             is_same = place.get("inbox", identity) == identity  # one from before inboxes had identities is believed
-            seq = int(place.get("seq", 0)) if is_same else 0
+            seq, refused = (int(place.get(name, 0)) if is_same else 0 for name in ("seq", "refused"))
             self._inbox.forget(seq, now)
             while messages := self._inbox.after(seq, self._page):
                 seq = messages[-1].seq
@@ -58,7 +58,11 @@ class WebhookSource:
                 people = tuple(each for each in found if isinstance(each, Prospect))
                 unknown = Counter(kind for each in good if (kind := unknown_type(each, self._declared)) is not None)
                 people += events.visitors(good)
-                yield SourcePage({"inbox": identity, "seq": seq}, good, people, unknown=unknown)
+                yield SourcePage({"inbox": identity, "seq": seq, "refused": refused}, good, people, unknown=unknown)
+            refused_since = self._inbox.refusals(refused)
+            if refused_since:
+                last = refused_since[-1]
+                yield SourcePage({"inbox": identity, "seq": seq, "refused": last}, bad=len(refused_since))
         except sqlite3.Error as error:
             raise Refused(
                 f"the inbox of the webhooks cannot be read: {error}", "check CONNECTOR_WEBHOOK_INBOX"
@@ -87,10 +91,10 @@ def parse_message(body: bytes, content_type: str, defaults: Mapping[str, str], n
     kind = content_type.partition(";")[0].strip().lower()
     try:
         if kind == FORM:
-            return [_filled(dict(parse_qsl(body.decode("utf-8"), errors="strict")), defaults, now)]
+            return [_filled(read_form(body), defaults, now)]
         content = strict_json.strict_loads(body)
     except UnicodeDecodeError:
-        return Bad("the body is not UTF-8")
+        return Bad("the body is neither UTF-8 nor Windows-1252" if kind == FORM else "the body is not UTF-8")
     except ValueError as error:
         said = f" as its type {kind[:60]} says" if kind and "json" not in kind else ""
         return Bad(f"the body is not JSON{said}: {error}; send application/json or {FORM}")
@@ -104,6 +108,19 @@ def parse_message(body: bytes, content_type: str, defaults: Mapping[str, str], n
     if not records or not all(isinstance(record, dict) for record in records):
         return Bad("the body holds no activity: send an object, or a list of objects")
     return [_filled(record, {**envelope, **defaults}, now) for record in records]
+
+
+def read_form(body: bytes) -> dict[str, str]:
+    """A form's fields, in UTF-8, or in Windows-1252 where it is no UTF-8. A sender that does not encode the ``+`` of an
+    address sends a space by it, which no address has. Raises UnicodeDecodeError."""
+    try:
+        fields = dict(parse_qsl(body.decode("utf-8"), errors="strict"))
+    except UnicodeDecodeError:
+        fields = dict(parse_qsl(body.decode("cp1252"), encoding="cp1252", errors="strict"))
+    if email := fields.get("email"):
+        parts = (part.strip() for part in re.split("[,;]", email))
+        fields["email"] = ",".join(part if "<" in part else part.replace(" ", "+") for part in parts)
+    return fields
 
 
 def _filled(record: JsonMap, defaults: JsonMap, now: datetime) -> JsonObject:
