@@ -138,12 +138,17 @@ class Settings(BaseModel):
         None, description="Address that is asked after each good cycle, for a service that misses it when none comes."
     )
     http_port: int | None = Field(
-        None, ge=0, le=65535, description="Port on which the daemon answers /metrics, /healthz and /readyz; unset: off."
+        None,
+        ge=0,
+        le=65535,
+        description="Port on which the daemon serves the reports, /metrics, /healthz and /readyz; unset: off.",
     )
     http_host: str = Field(
         "127.0.0.1", description="Address it listens on; any other than this machine's needs a token."
     )
-    http_token: SecretStr | None = Field(None, description="Bearer token that /metrics asks for.")
+    http_token: SecretStr | None = Field(
+        None, description="Token that the reports and /metrics ask for, as a bearer's or a password."
+    )
     ready_within: float = Field(
         600.0, gt=0, description="Seconds since the last good cycle up to which /readyz is 200."
     )

@@ -128,7 +128,7 @@ def _to_come(person: JsonMap, names: Mapping[str, str]) -> Iterator[str]:
 
 def _because(rule: JsonMap) -> str:
     """What was found, and what would change the answer, where that is not the condition itself."""
-    found, lacks, when = _found(rule), rule.get("would_change", ""), _condition(rule)
+    found, lacks, when = found_in_words(rule), rule.get("would_change", ""), condition_in_words(rule)
     if lacks in {when, f"({when})", when[1:-1], f"{when} ({found})"}:
         return found
     takes = f"it takes {lacks}" if lacks else ""
@@ -137,17 +137,17 @@ def _because(rule: JsonMap) -> str:
     return "; ".join(part for part in (found, takes) if part)
 
 
-def _found(rule: JsonMap) -> str:
+def found_in_words(rule: JsonMap) -> str:
     """Of a compound rule, what was found of each clause."""
     parts = rule.get("parts", ())
     if not parts:
         return str(rule.get("found", ""))
-    return "; ".join(dict.fromkeys(found for part in parts if (found := _found(part))))
+    return "; ".join(dict.fromkeys(found for part in parts if (found := found_in_words(part))))
 
 
-def _condition(rule: JsonMap) -> str:
+def condition_in_words(rule: JsonMap) -> str:
     """In words, with the clauses of a compound rule."""
-    parts = [_condition(part) for part in rule.get("parts", ())]
+    parts = [condition_in_words(part) for part in rule.get("parts", ())]
     if not parts:
         return str(rule["condition"])
     if rule["condition"] == "not":
@@ -159,7 +159,7 @@ def _condition(rule: JsonMap) -> str:
 def rules_table(console: Console, tracks: Sequence[JsonMap]) -> None:
     """Every rule: whether it holds, what was found, and what would change the answer."""
     rows = [
-        (track["track"], to, _condition(rule), "yes" if rule["matched"] else "no", _because(rule))
+        (track["track"], to, condition_in_words(rule), "yes" if rule["matched"] else "no", _because(rule))
         for track in tracks
         if track["track"] not in NUMBERS  # whose evidence says where the points come from
         for to, rule in _rules(track)

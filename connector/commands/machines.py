@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,20 +27,27 @@ _SHORTEST_TOKEN = 20
 
 
 @contextmanager
-def serve_machines(settings: Settings, registry: CollectorRegistry, beats: Path, clock: Clock) -> Iterator[str | None]:
-    """Serves them while the context is open; yields the address, None when it is off. Raises ConfigurationError."""
+def serve_machines(
+    settings: Settings,
+    registry: CollectorRegistry,
+    beats: Path,
+    clock: Clock,
+    pages: Callable[[str | None], Sequence[Route]] = lambda _token: (),
+) -> Iterator[str | None]:
+    """Serves them while the context is open; yields the address, None when it is off. ``pages``: what is served beside
+    them, to whoever has the token (None: this machine). Raises ConfigurationError."""
     if settings.http_port is None:
         yield None
         return
     token = settings.http_token.get_secret_value() if settings.http_token else None
     if token is None and settings.http_host not in LOOPBACK and not settings.http_host.startswith("127."):
         raise ConfigurationError(
-            f"/metrics would be open to everybody who reaches {settings.http_host}",
+            f"/metrics and the reports would be open to everybody who reaches {settings.http_host}",
             "set CONNECTOR_HTTP_TOKEN, or CONNECTOR_HTTP_HOST=127.0.0.1",
         )
     if token is not None and len(token) < _SHORTEST_TOKEN:
         raise ConfigurationError("CONNECTOR_HTTP_TOKEN is too short", "take at least 20 random characters")
-    app = machine_app(registry, beats, clock, settings.ready_within, token)
+    app = machine_app(registry, beats, clock, settings.ready_within, token, pages(token))
     names = ("CONNECTOR_HTTP_HOST", "CONNECTOR_HTTP_PORT")
     with serving(app, settings.http_host, settings.http_port, "metrics", names) as url:
         log.info("metrics listen", url=url)
@@ -48,7 +55,12 @@ def serve_machines(settings: Settings, registry: CollectorRegistry, beats: Path,
 
 
 def machine_app(
-    registry: CollectorRegistry, beats: Path, clock: Clock, ready_within: float, token: str | None
+    registry: CollectorRegistry,
+    beats: Path,
+    clock: Clock,
+    ready_within: float,
+    token: str | None,
+    pages: Sequence[Route] = (),
 ) -> Starlette:
     async def metrics(request: Request) -> Response:
         scheme, _, shown = request.headers.get("authorization", "").partition(" ")
@@ -64,4 +76,5 @@ def machine_app(
         told = heartbeat.health(heartbeat.read_heartbeat(beats), clock.now(), ready_within)
         return JSONResponse({"ready": told["healthy"], "because": told["because"]}, 200 if told["healthy"] else 503)
 
-    return Starlette(routes=[Route("/metrics", metrics), Route("/healthz", alive), Route("/readyz", ready)])
+    machines = [Route("/metrics", metrics), Route("/healthz", alive), Route("/readyz", ready)]
+    return Starlette(routes=[*machines, *pages])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from connector.base.settings import Settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+
+_ASKED = re.compile(r"\s*(.+?)\s*(!=|=)\s*(.*?)\s*")
 
 
 class Options:
@@ -43,3 +46,18 @@ def date_of(text: str | None) -> datetime | None:
     except ValueError:
         raise ConfigurationError(f"{text!r} is not a date", "write it like 2026-01-31") from None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def end_of(text: str | None) -> datetime | None:
+    """A date stands for all of it."""
+    at = date_of(text)
+    return (
+        at + timedelta(days=1) if at is not None and text is not None and len(text.strip()) == len("2026-01-31") else at
+    )
+
+
+def condition_of(text: str) -> tuple[str, str, str]:
+    found = _ASKED.fullmatch(text)
+    if not found:
+        raise ConfigurationError(f"--where {text!r} is no condition", "write it like owner=Anna or LeadSource!=Web")
+    return found[1], found[2], found[3]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from connector.base.errors import ConfigurationError
-from connector.commands.options import AsJson, date_of, settings_of
+from connector.commands.options import AsJson, condition_of, date_of, end_of, settings_of
 
 
 class Subject(StrEnum):
@@ -28,7 +28,6 @@ class Subject(StrEnum):
     HEALTH = "health"
 
 
-_ASKED = re.compile(r"\s*(.+?)\s*(!=|=)\s*(.*?)\s*")
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(h|d|w)")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
@@ -50,6 +49,7 @@ def report_command(
     within: Annotated[str, typer.Option(help="How soon a hand-off should be answered, like 4h.")] = "24h",
     verify: Annotated[bool, typer.Option("--verify", help="Ledger: compare with what Salesforce counts.")] = False,
     as_json: AsJson = False,
+    html: Annotated[Path | None, typer.Option(help="Write them all as one page into this file.")] = None,
     csv_file: Annotated[
         Path | None, typer.Option("--csv", help="Write the tables to this file, and beside it.")
     ] = None,
@@ -61,14 +61,20 @@ def report_command(
 
     wanted = Wanted(
         since=date_of(since),
-        until=_end_of(until),
+        until=end_of(until),
         by=by,
-        where=tuple(map(_condition, where or ())),
+        where=tuple(map(condition_of, where or ())),
         hidden=hidden,
-        limits=dict(map(_limit, limit or ())),
+        limits=tuple(map(_limit, limit or ())),
         within=_span(within),
         verify=verify,
     )
+    if html is not None:
+        from connector.commands.pages.one_file import write_html
+
+        write_html(settings_of(), html, [each.value for each in subject or ()], wanted)
+        screen.note(f"wrote {html}")
+        return
     names = [each.value for each in subject or (Subject.FUNNEL,)]
     reports, asked = run_reports(settings_of(), names, wanted)
     if csv_file is not None:
@@ -77,21 +83,6 @@ def report_command(
     if as_json or csv_file is None:
         show_reports(reports, asked, as_json=as_json)
     raise typer.Exit(3 if any(each.good is False for each in reports) else 0)
-
-
-def _end_of(text: str | None) -> datetime | None:
-    """A date stands for all of it."""
-    at = date_of(text)
-    return (
-        at + timedelta(days=1) if at is not None and text is not None and len(text.strip()) == len("2026-01-31") else at
-    )
-
-
-def _condition(text: str) -> tuple[str, str, str]:
-    found = _ASKED.fullmatch(text)
-    if not found:
-        raise ConfigurationError(f"--where {text!r} is no condition", "write it like owner=Anna or LeadSource!=Web")
-    return found[1], found[2], found[3]
 
 
 def _limit(text: str) -> tuple[str, timedelta]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -49,7 +49,7 @@ class Wanted:
     by: str = ""
     where: tuple[tuple[str, str, str], ...] = ()
     hidden: bool = False
-    limits: Mapping[str, timedelta] = field(default_factory=dict)
+    limits: tuple[tuple[str, timedelta], ...] = ()
     within: timedelta = timedelta(hours=24)
     verify: bool = False
 
@@ -138,7 +138,7 @@ class Reporter:
         return velocity(paths, self.asked)
 
     def stuck(self, paths: Sequence[Path]) -> Report:
-        return stuck(paths, self.asked, self.rows, self.wanted.limits)
+        return stuck(paths, self.asked, self.rows, dict(self.wanted.limits))
 
     def response(self, paths: Sequence[Path]) -> Report:
         theirs = {each.person for each in paths}

@@ -8,6 +8,7 @@ from connector.base import heartbeat
 from connector.base.settings import Settings
 from connector.commands.machines import serve_machines
 from connector.commands.notify import open_channels
+from connector.commands.pages.site import Site
 from connector.pipeline.alerts import Watch
 from connector.pipeline.daemon import Daemon, Stop, run_daemon
 from connector.pipeline.metrics import Metrics
@@ -27,6 +28,7 @@ def run_beside(settings: Settings) -> None:
         watch = Watch(pipeline, beats, channels.send, refused=settings.alert_refused, budget=budget, state_file=file)
         after: list[Callable[[], None]] = [watch.after_cycle, channels.ping]
         metrics = Metrics(pipeline, budget=budget, state_file=file)
-        after += [metrics.after_cycle] if settings.http_port is not None else []
-        with serve_machines(settings, metrics.registry, beats, pipeline.clock):
+        site = Site(pipeline.store, pipeline.mapping, settings, pipeline.clock)
+        after += [metrics.after_cycle, site.after_cycle] if settings.http_port is not None else []
+        with serve_machines(settings, metrics.registry, beats, pipeline.clock, site.routes):
             run_daemon(Daemon(pipeline, beats=beats, after=after), stop, settings.interval)

@@ -1,0 +1,5 @@
+"""The page: reports, people and the mapping as HTML, in one file or served by the daemon.
+
+drawing   templates and pictures      views    what stands on each page
+one_file  all of it as one file       site     the same, served
+"""

@@ -1,0 +1,99 @@
+"""``connector report --html FILE``: all reports, the people behind the numbers and the evidence behind the people, in
+one file that asks nobody for anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from connector.base.clock import Clock, SystemClock
+from connector.base.errors import ConfigurationError
+from connector.base.json import JsonObject
+from connector.base.settings import Settings
+from connector.commands.pages.drawing import policy, render, style
+from connector.commands.pages.views import TITLES, Views
+from connector.commands.reporting import REPORTS, Reporter, Wanted
+from connector.reports.table import Cell, Figure, Report, Table
+from connector.wiring import load_mapping, open_state
+
+_LISTED = 50  # people of one number
+_PERSONS = 500  # whose evidence is in the file
+
+
+class _Anchors:
+    """Links into the same file; the lists that they lead to are noted as they are given."""
+
+    most = 200
+
+    is_drawn = False  # from then on nobody is added
+
+    def __init__(self) -> None:
+        self.lists: dict[tuple[str, ...], tuple[str, str, Sequence[str]]] = {}
+        self.persons: dict[str, str] = {}
+
+    def people(self, report: Report, table: Table, row: Sequence[Cell], column: str, figure: Figure) -> str:
+        if not figure.people:
+            return ""
+        key = (*figure.people[:_LISTED], str(len(figure.people)))
+        if key not in self.lists:
+            names = ", ".join(str(cell) for cell in row if isinstance(cell, str))
+            anchor, title = f"list-{len(self.lists) + 1}", f"{report.title}: {table.title}, {names}, {column}"
+            self.lists[key] = (anchor, title, figure.people)
+            for person in figure.people[:_LISTED]:
+                self._note(person)
+        return f"#{self.lists[key][0]}"
+
+    def _note(self, person: str) -> None:
+        if not self.is_drawn and len(self.persons) < _PERSONS:
+            self.persons.setdefault(person, f"person-{len(self.persons) + 1}")
+
+    def person(self, person: str) -> str:
+        self._note(person)
+        return f"#{self.persons[person]}" if person in self.persons else ""
+
+
+def html_of(reporter: Reporter, names: Sequence[str]) -> str:
+    views, anchors = Views(reporter), _Anchors()
+    reports = [reporter.report(name) for name in names]
+    for report in reports:  # what is linked must be known before anything is drawn
+        for table in report.tables:
+            for row in table.rows[: anchors.most]:
+                for column, cell in zip(table.columns, row, strict=True):
+                    if isinstance(cell, Figure):
+                        anchors.people(report, table, row, column, cell)
+                    elif column == "who":
+                        anchors.person(cell)
+    found = {who: told for who in anchors.persons if (told := views.person(who))}
+    anchors.persons, anchors.is_drawn = {who: anchors.persons[who] for who in found}, True
+    persons = [{**told, "anchor": anchors.persons[who]} for who, told in found.items()]
+    lists: list[JsonObject] = [
+        {"id": anchor, "title": title, "people": views.people(who[:_LISTED]), "left_off": max(0, len(who) - _LISTED)}
+        for anchor, title, who in anchors.lists.values()
+    ]
+    return render(
+        "one_file.html",
+        title="Lifecycle reports",
+        said=views.said(),
+        style=style(),
+        policy=policy(),
+        tabs=[{"title": TITLES[each], "there": f"#{each}", "here": False} for each in (*names, "mapping")],
+        reports=reports,
+        mapping=views.mapping_page(()),
+        links=anchors,
+        lists=lists,
+        persons=persons,
+    )
+
+
+def write_html(
+    settings: Settings, file: Path, names: Sequence[str], wanted: Wanted, clock: Clock | None = None
+) -> None:
+    """Raises ConfigurationError where the file cannot be written."""
+    clock, mapping = clock or SystemClock(), load_mapping(settings)
+    with open_state(settings, clock) as store:
+        text = html_of(Reporter(store, mapping, settings, wanted, clock.now()), names or [*REPORTS])
+    try:
+        file.write_text(text, encoding="utf-8")
+        file.chmod(0o600)  # it holds personal data
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be written: {error.strerror}", "name another file") from None

@@ -1,0 +1,259 @@
+"""The page as the daemon serves it. Read only; figures are computed once after a cycle that changed something, not once
+a click, and while they are, the last ones are shown."""
+
+from __future__ import annotations
+
+import hmac
+import threading
+from base64 import b64decode
+from binascii import Error as NotBase64
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from urllib.parse import urlencode
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from connector.base.clock import Clock
+from connector.base.errors import ConfigurationError, ConnectorError
+from connector.base.json import JsonObject
+from connector.base.settings import Settings
+from connector.commands.options import condition_of, date_of, end_of
+from connector.commands.pages.drawing import policy, render, style
+from connector.commands.pages.views import MOST, TITLES, Views, find_figure, key_of
+from connector.commands.reporting import REPORTS, Reporter, Wanted
+from connector.mapping import CompiledMapping
+from connector.reports.table import Cell, Figure, Report, Table
+from connector.store import Store
+
+log = structlog.get_logger(__name__)
+
+_KEPT = 8  # periods and filters that are kept computed
+_STALE = timedelta(minutes=10)  # after which "now" is another one
+_ASKED = ("since", "until", "by", "where")
+_PAGE = 200  # people of a list
+_Answer = Callable[[Request], Response]
+
+
+class Site:
+    """Serves what the state of a pipeline says."""
+
+    def __init__(self, store: Store, mapping: CompiledMapping, settings: Settings, clock: Clock) -> None:
+        self._store, self._mapping, self._settings, self._clock = store, mapping, settings, clock
+        self._token: str | None = None
+        self._looks: dict[Wanted, tuple[int, Views]] = {}
+        self._changes, self._last_cycle = 0, None
+        self._lock, self._refreshing = threading.Lock(), False
+
+    def after_cycle(self) -> None:
+        """Notes whether figures may have changed."""
+        last = next(iter(self._store.cycles(1)), None)
+        if last is None or last["id"] == self._last_cycle:
+            return
+        self._last_cycle, report = last["id"], last.get("report") or {}
+        if report.get("people_decided") or any((report.get("facts_changed") or {}).values()):
+            self._changes += 1
+            if Wanted() in self._looks:
+                self._refresh()
+
+    def _refresh(self) -> None:
+        """What somebody looked at before, beside the daemon's work."""
+        if not self._refreshing:
+            self._refreshing = True
+            threading.Thread(target=self._look_again, name="reports", daemon=True).start()
+
+    def _look_again(self) -> None:
+        try:
+            changes, before = self._changes, self._looks[Wanted()][1]
+            views = self._new_look(Wanted())
+            for name in before.computed():
+                views.report(name)
+            self._looks[Wanted()] = changes, views
+        except ConnectorError as error:
+            log.warning("reports could not be computed", because=error.what)
+        finally:
+            self._refreshing = False
+
+    def _new_look(self, wanted: Wanted) -> Views:
+        return Views(Reporter(self._store, self._mapping, self._settings, wanted, self._clock.now()))
+
+    def look(self, wanted: Wanted) -> Views:
+        """Figures as of the last change; for what everybody looks at, the last ones there are."""
+        with self._lock:
+            known = self._looks.get(wanted)
+            is_old = known is not None and self._clock.now() - known[1].now > _STALE
+            if known is not None and wanted == Wanted():
+                if is_old or known[0] != self._changes:
+                    self._refresh()
+                return known[1]
+            if known is None or is_old or known[0] != self._changes:
+                known = self._changes, self._new_look(wanted)
+                others = {each: look for each, look in self._looks.items() if each not in {wanted, Wanted()}}
+                while len(others) > _KEPT:
+                    others.pop(next(iter(others)))
+                default = {each: look for each, look in self._looks.items() if each == Wanted()}
+                self._looks = {**default, **others, wanted: known}
+            return known[1]
+
+    # -- over HTTP
+
+    def routes(self, token: str | None) -> list[Route]:
+        """``token``: None where only this machine is served."""
+        self._token = token
+        pages: dict[str, _Answer] = {
+            "/report/{name}": self._report,
+            "/people": self._people,
+            "/person/{person:path}": self._person,
+            "/mapping": self._mapping_page,
+        }
+        guarded = [Route(path, self._guarded(answer)) for path, answer in pages.items()]
+        return [Route("/", self._guarded(lambda _request: RedirectResponse("/report/funnel"))), *guarded]
+
+    def _guarded(self, answer: _Answer) -> _Answer:
+        def guarded(request: Request) -> Response:
+            refused = self._refusal(request)
+            if refused is not None:
+                return refused
+            try:
+                response = answer(request)
+            except ConfigurationError as error:
+                response = self._message("That cannot be shown", error.what, error.hint, 400)
+            except ConnectorError as error:
+                response = self._message("Not now", error.what, error.hint, 503)
+            response.headers.update(
+                {
+                    "Content-Security-Policy": f"{policy()}; frame-ancestors 'none'",
+                    "Cache-Control": "no-store",
+                    "Referrer-Policy": "no-referrer",
+                    "X-Content-Type-Options": "nosniff",
+                }
+            )
+            return response
+
+        return guarded
+
+    def _refusal(self, request: Request) -> Response | None:
+        """Without a token only this machine is served, under its own names: a page elsewhere could else point a name of
+        its own here, and read along."""
+        if self._token is None:
+            host = request.url.hostname or ""
+            names = {"localhost", "127.0.0.1", "::1", self._settings.http_host}
+            return None if host in names else PlainTextResponse("unknown host name\n", 421)
+        if hmac.compare_digest(_given(request).encode(), self._token.encode()):
+            return None
+        realm = {"WWW-Authenticate": 'Basic realm="lifecycle connector: any name, and the token as the password"'}
+        return PlainTextResponse("a token is needed\n", 401, realm)
+
+    def _html(self, template: str, title: str, here: str, status: int = 200, **values: object) -> Response:
+        tabs = [
+            {
+                "title": TITLES[each],
+                "there": f"/report/{each}" if each != "mapping" else "/mapping",
+                "here": each == here,
+            }
+            for each in (*REPORTS, "mapping")
+        ]
+        values.setdefault("said", "")
+        return HTMLResponse(
+            render(template, title=title, tabs=tabs, style=style(), policy=policy(), **values), status_code=status
+        )
+
+    def _message(self, title: str, what: str, hint: str, status: int) -> Response:
+        return self._html("message.html", title, "", status, what=what, hint=hint)
+
+    def _report(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in REPORTS:
+            return self._message("There is no such report", name, f"there are {', '.join(REPORTS)}", 404)
+        wanted, asked = _wanted(request)
+        views = self.look(wanted)
+        report = views.report(name)
+        links = _Addresses(asked)
+        action = request.url.path
+        return self._html(
+            "report.html", TITLES[name], name, said=views.said(), report=report, links=links, asked=asked, action=action
+        )
+
+    def _people(self, request: Request) -> Response:
+        wanted, asked = _wanted(request)
+        query = request.query_params
+        name, table, row, column = (query.get(each, "") for each in ("report", "table", "row", "column"))
+        views = self.look(wanted)
+        figure = find_figure(views.report(name), table, row, column) if name in REPORTS else None
+        if figure is None:
+            return self._message("Nobody is behind that any more", row, "go back to the report, and choose again", 404)
+        start = int(query["from"]) if query.get("from", "").isdecimal() else 0
+        title = f"{TITLES[name]}: {row}, {column}"
+        shown = views.people(figure.people[start : start + _PAGE])
+        end = start + len(shown)
+        further = f"/people?{urlencode({**dict(query), 'from': end})}" if end < len(figure.people) else ""
+        said = f"{start + 1:,} to {end:,} of {len(figure.people):,} people; {views.said()}" if shown else "nobody"
+        return self._html("people.html", title, name, said=said, people=shown, links=_Addresses(asked), further=further)
+
+    def _person(self, request: Request) -> Response:
+        views = self.look(Wanted())
+        person = views.person(request.path_params["person"])
+        if person is None:
+            return self._message(
+                "Nobody is called that", request.path_params["person"], "look in a report's lists", 404
+            )
+        links = _Addresses({})
+        return self._html(
+            "person.html", str(person["name"]), "", said="as the next cycle sees them", person=person, links=links
+        )
+
+    def _mapping_page(self, _request: Request) -> Response:
+        views, links = self.look(Wanted()), _Addresses({})
+        funnel = views.report("funnel")
+        table = funnel.table("stages")
+        there = [
+            (str(row[0]), links.people(funnel, table, row, "at the end", row[1]))
+            for row in table.rows
+            if isinstance(row[1], Figure)
+        ]
+        return self._html(
+            "mapping.html", "Mapping", "mapping", said=views.said(), mapping=views.mapping_page(there), links=links
+        )
+
+
+class _Addresses:
+    """Links to other pages, which ask for the same period and people."""
+
+    most = MOST
+
+    def __init__(self, asked: JsonObject) -> None:
+        self._asked = {name: value for name, value in asked.items() if value}
+
+    def people(self, report: Report, table: Table, row: Sequence[Cell], column: str, figure: Figure) -> str:
+        if not figure.people:
+            return ""
+        named = {"report": report.name, "table": table.name, "row": key_of(row), "column": column}
+        return f"/people?{urlencode({**self._asked, **named})}"
+
+    def person(self, person: str) -> str:
+        return f"/person/{person}" if person[:3].isalnum() and " " not in person else ""
+
+
+def _given(request: Request) -> str:
+    """The token, as a bearer's or as the password that a browser asks for."""
+    scheme, _, shown = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return shown.strip()
+    try:
+        return b64decode(shown, validate=True).decode().partition(":")[2] if scheme.lower() == "basic" else ""
+    except (NotBase64, UnicodeDecodeError):
+        return ""
+
+
+def _wanted(request: Request) -> tuple[Wanted, JsonObject]:
+    """Raises ConfigurationError for what cannot be asked."""
+    asked = {name: request.query_params.get(name, "").strip() for name in _ASKED}
+    wanted = Wanted(
+        since=date_of(asked["since"] or None),
+        until=end_of(asked["until"] or None),
+        by=asked["by"],
+        where=tuple(condition_of(each) for each in asked["where"].split(";") if each.strip()),
+    )
+    return wanted, dict(asked)

@@ -1,0 +1,249 @@
+"""What stands on each page, as plain values for the templates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cached_property
+from threading import RLock
+from typing import Protocol
+
+from connector.base.facts import Stay
+from connector.base.json import JsonMap, JsonObject
+from connector.commands.explain import explain_now
+from connector.commands.explain_text import condition_in_words, found_in_words
+from connector.commands.pages.drawing import safe_link
+from connector.commands.reporting import Reporter
+from connector.commands.screen import NONE
+from connector.lifecycle.model import Step
+from connector.pipeline.cycle import ADDRESS
+from connector.reports.paths import A_DAY, Path, name_of
+from connector.reports.table import Cell, Figure, Report, Table
+
+TITLES = {
+    "funnel": "Funnel",
+    "movement": "Movement",
+    "velocity": "Velocity",
+    "response": "Response",
+    "stuck": "Stuck",
+    "engagement": "Engagement",
+    "repair": "Repair",
+    "ledger": "Ledger",
+    "health": "Health",
+    "mapping": "Mapping",
+}
+_RECORD_ID = 18  # characters
+_OUTCOMES = {
+    "written": "",
+    "refused": "refused by Salesforce",
+    "changed": "changed by somebody since",
+    "waiting": "waiting to be written",
+}
+MOST = 300  # rows of a table, and of a person's timeline
+
+
+class Links(Protocol):
+    """Where numbers and people lead; "" for nowhere."""
+
+    most: int
+
+    def people(self, report: Report, table: Table, row: Sequence[Cell], column: str, figure: Figure) -> str: ...
+    def person(self, person: str) -> str: ...
+
+
+class Views:
+    """One look at the state."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self.reporter = reporter
+        self.store, self.mapping, self.now = reporter.store, reporter.mapping, reporter.now
+        self._reports: dict[str, Report] = {}
+        self._lock = RLock()  # reports share what was read
+
+    def report(self, name: str) -> Report:
+        """Computed once."""
+        with self._lock:
+            if name not in self._reports:
+                self._reports[name] = self.reporter.report(name)
+            return self._reports[name]
+
+    def computed(self) -> list[str]:
+        return list(self._reports)
+
+    @cached_property
+    def address(self) -> str:
+        return str((self.store.cursor(ADDRESS) or {}).get("of") or "")
+
+    @cached_property
+    def paths(self) -> dict[str, Path]:
+        return {each.person: each for each in self.reporter.paths}
+
+    def said(self) -> str:
+        since, until = self.reporter.asked.period
+        return f"{since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC, as known at {self.now:%Y-%m-%d %H:%M} UTC"
+
+    def people(self, ids: Sequence[str]) -> list[JsonObject]:
+        """Rows of a list of people."""
+        found = []
+        for person in ids:
+            row, path = self.reporter.rows.get(person, {}), self.paths.get(person)
+            last = path.stays[-1] if path else None
+            found.append(
+                {
+                    "id": person,
+                    "name": str(row.get("Name") or row.get("Email") or ""),
+                    "email": str(row.get("Email") or ""),
+                    "object": str(row.get("object") or ""),
+                    "stage": _stands(last),
+                    "since": f"{last.entered:%Y-%m-%d}" if last else "",
+                    "by": by_whom(last) if last else "",
+                    "owner": str(row.get("owner") or ""),
+                }
+            )
+        return found
+
+    def person(self, person_id: str) -> JsonObject | None:
+        """None where nobody is called so."""
+        ids = self.store.find_people(person_id)
+        if not ids:
+            return None
+        told = explain_now(self.store, ids[0], self.mapping, self.now)
+        path = self.paths.get(told["person"])
+        also = [("became this person", ", ".join(told["aliases"])), ("prospects", ", ".join(told["prospects"]))]
+        also += [("further addresses", ", ".join(told["addresses"]))]
+        return {
+            "id": told["person"],
+            "name": told["name"] or told["email"] or told["person"],
+            "email": told["email"],
+            "link": self.link(told["person"]),
+            "also": [each for each in also if each[1]],
+            "tracks": [self._track(each, told["owners"]) for each in told["decided"]],
+            "stays": [_stay_row(each, self.now) for each in path.stays] if path else [],
+            "rules": _rules(told["now"]["tracks"]),
+            "timeline": [
+                (
+                    each["at"][:16].replace("T", " "),
+                    each["source"],
+                    f"{each['direction']} {each['kind']}" + ("" if each["counts"] else ", left out"),
+                    each["name"],
+                )
+                for each in told["timeline"][:MOST]
+            ],
+            "history": [
+                (
+                    str(each["at"])[:19].replace("T", " "),
+                    each["track"],
+                    _value(each["old"], told["owners"]),
+                    _value(each["new"], told["owners"]),
+                    each["rule"],
+                    "written" if each["result"] == "applied" else f"refused: {each['code']} {each['message']}",
+                )
+                for each in told["history"][:MOST]
+            ],
+        }
+
+    def link(self, record: str) -> str:
+        return safe_link(self.address, record) if len(record) == _RECORD_ID else ""
+
+    def _track(self, track: JsonMap, owners: JsonMap) -> JsonObject:
+        stands = track["in_salesforce"] if "in_salesforce" in track else track["stands"] or track["value"]
+        outcome = track.get("outcome", "")
+        more = f": {track['code']} {track['message']}" if outcome == "refused" else ""
+        return {
+            "name": track["track"],
+            "stands": _value(stands, owners),
+            "reason": track["reason"],
+            "outcome": f"{_OUTCOMES.get(outcome, outcome)}{more}",
+            "tone": "bad" if outcome == "refused" else "note",
+            "evidence": [
+                {
+                    "text": each["text"],
+                    "ref": each["ref"],
+                    "at": str(each["at"] or "")[:16].replace("T", " "),
+                    "link": self.link(str(each["ref"])),
+                }
+                for each in track["evidence"]
+            ],
+        }
+
+    def mapping_page(self, there: Sequence[tuple[str, str]]) -> JsonObject:
+        """``there``: stage -> where its people are listed."""
+        links = dict(there)
+        standing: dict[str, int] = {}
+        for path in self.reporter.paths:
+            last = path.stays[-1]
+            if last.left is None:
+                standing[last.stage] = standing.get(last.stage, 0) + 1
+        steps = [
+            {
+                "name": step.name,
+                "funnel": step.funnel,
+                "hidden": step.reports == "hidden",
+                "description": step.description,
+                "count": standing.get(step.name, 0),
+                "there": links.get(step.name, ""),
+                "nothing": _nothing(step),
+                "rules": [{"name": rule.name, "when": rule.when.said, "line": rule.line} for rule in step.rules],
+            }
+            for step in self.mapping.stages
+        ]
+        moves = [
+            (move.name, ", ".join(move.origins) or "anywhere", move.to, move.when.said)
+            for move in self.mapping.model.stage.moves
+        ]
+        return {"name": self.mapping.name, "version": self.mapping.version, "steps": steps, "moves": moves}
+
+
+def _nothing(step: Step) -> str:
+    return "set by people" if step.set_by == "people" else "no rule of this mapping leads here"
+
+
+def _stands(stay: Stay | None) -> str:
+    if stay is None:
+        return ""
+    return name_of(stay.stage) if stay.left is None else f"{name_of(stay.stage)}, gone"
+
+
+def by_whom(stay: Stay) -> str:
+    return {"rule": f"rule {stay.rule}" if stay.rule else "rule", "person": "a person"}.get(stay.by, stay.by)
+
+
+def _stay_row(stay: Stay, now: datetime) -> tuple[str, ...]:
+    left = "" if stay.left is None else f"{stay.left:%Y-%m-%d %H:%M}"
+    spent = ((stay.left or now) - stay.entered) / A_DAY
+    return name_of(stay.stage), f"{stay.entered:%Y-%m-%d %H:%M}", left, f"{spent:,.1f}", stay.how, by_whom(stay)
+
+
+def _rules(tracks: Sequence[JsonMap]) -> list[tuple[str, ...]]:
+    return [
+        (
+            track["track"],
+            rule["to"],
+            condition_in_words(rule),
+            "yes" if rule["matched"] else "no",
+            found_in_words(rule),
+            "" if rule["matched"] else str(rule.get("would_change", "")),
+        )
+        for track in tracks
+        for rule in (*track["rules"], *track["moves"])
+    ]
+
+
+def _value(value: object, owners: JsonMap) -> str:
+    return NONE if value is None or value == "" else str(owners.get(str(value), value))
+
+
+def find_figure(report: Report, table: str, row: str, column: str) -> Figure | None:
+    """The number that a link names."""
+    for each in report.tables:
+        if each.name == table and column in each.columns:
+            for cells in each.rows:
+                figure = cells[each.columns.index(column)]
+                if key_of(cells) == row and isinstance(figure, Figure):
+                    return figure
+    return None
+
+
+def key_of(row: Sequence[Cell]) -> str:
+    """What tells a row from the others."""
+    return " | ".join(cell for cell in row if isinstance(cell, str))

@@ -1,0 +1,245 @@
+"""The page in a real Chromium (Debian's package): from a number to the people to the evidence, and nothing breaks out.
+
+Names and values are as hostile as a web form takes them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from prometheus_client import CollectorRegistry
+
+from connector.base.clock import FrozenClock
+from connector.base.errors import ConfigurationError
+from connector.base.settings import explicit
+from connector.commands.machines import serve_machines
+from connector.commands.pages.one_file import html_of
+from connector.commands.pages.site import Site
+from connector.commands.pages.views import TITLES
+from connector.commands.reporting import REPORTS, Reporter, Wanted
+from connector.store import open_store
+from tests.fakes import START
+from tests.pipeline.conftest import World
+
+CHROMIUM = shutil.which("chromium")
+in_a_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (apt-get install chromium)")
+HOSTILE = "<script>document.title='broken'</script>\"'><img src=x onerror=\"document.title='broken'\">{{ 7*7 }}"
+TOKEN = "a-token-of-more-than-twenty-characters"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    clock = FrozenClock(START)
+    with open_store(f"sqlite:///{tmp_path / 'state.sqlite3'}", clock=clock) as store:
+        made = World(store, clock=clock)
+        made.contact(Name=HOSTILE)
+        made.contact("bob@example.com", Name="Bob")
+        made.cycle()
+        made.click("ada@example.com")
+        made.cycle()
+        made.contact("odd@example.com", Lifecycle_Stage__c=HOSTILE)
+        made.cycle()
+        made.wait(3600)
+        yield made
+
+
+@pytest.fixture
+def site(world: World) -> Site:
+    return Site(world.store, world.pipeline.mapping, explicit(http_port=0), world.clock)
+
+
+@pytest.fixture
+def url(world: World, site: Site, tmp_path: Path) -> Iterator[str]:
+    settings = explicit(http_port=0)
+    with serve_machines(settings, CollectorRegistry(), tmp_path / "beat", world.clock, site.routes) as found:
+        assert found
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@dataclass
+class Window:
+    """A page, what it said on the console, and what it asked for."""
+
+    page: Page
+    said: list[str]
+    asked: list[str]
+
+
+@pytest.fixture
+def window(browser: Browser) -> Iterator[Window]:
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    context.set_default_timeout(90_000)  # where many tests share few cores
+    made = Window(context.new_page(), [], [])
+
+    def says(message: ConsoleMessage) -> None:
+        made.said.append(message.text)
+
+    def asks(request: Request) -> None:
+        made.asked.append(request.url)
+
+    made.page.on("console", says)
+    made.page.on("request", asks)
+    yield made
+    context.close()
+
+
+@pytest.fixture
+def page(window: Window) -> Page:
+    return window.page
+
+
+def one_file(world: World) -> str:
+    mapping, given = world.pipeline.mapping, explicit(state="unused")
+    return html_of(Reporter(world.store, mapping, given, Wanted(), world.clock.now()), [*REPORTS])
+
+
+@in_a_browser
+def test_a_number_leads_to_the_people_and_a_person_to_the_evidence(page: Page, url: str) -> None:
+    page.goto(url)
+    row = page.locator("tbody tr", has=page.get_by_role("rowheader", name="Engaged", exact=True)).first
+    row.get_by_role("link").first.click()
+    assert page.get_by_role("heading", level=1).inner_text() == "Funnel: Engaged, at the end"
+    page.get_by_role("link", name=HOSTILE).click()
+    assert page.get_by_role("heading", level=1).inner_text() == HOSTILE
+    assert "inbound email click" in page.get_by_role("main").inner_text()
+    assert page.get_by_role("link", name="open in Salesforce").count() == 1
+
+
+@in_a_browser
+@pytest.mark.parametrize("where", [*(f"/report/{name}" for name in REPORTS), "/mapping"])
+def test_every_tab_opens_without_a_script_or_a_request_elsewhere_and_axe_finds_nothing(
+    browser: Browser, window: Window, page: Page, url: str, where: str
+) -> None:
+    page.goto(url + where)
+    assert window.asked == [url + where]
+    assert page.title() != "broken"
+    assert [each for each in window.said if "favicon" not in each] == []
+    assert page.get_by_role("navigation").get_by_role("link").count() == len(TITLES)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert serious(browser, page.content()) == []
+
+
+def serious(browser: Browser, text: str) -> list[str]:
+    """What axe finds in a page, run where its script may."""
+    context = browser.new_context(bypass_csp=True)
+    try:
+        copy = context.new_page()
+        copy.set_content(text)
+        found = Axe().run(copy).response["violations"]
+        return [f"{each['id']}: {each['help']}" for each in found if each["impact"] in {"serious", "critical"}]
+    finally:
+        context.close()
+
+
+@in_a_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_person_and_the_people_are_for_everybody(browser: Browser, page: Page, url: str, scheme: str) -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    for where in ("/people?report=funnel&table=stages&row=Engaged&column=at+the+end", "/person/ada@example.com"):
+        page.goto(url + where)
+        assert page.title() != "broken"
+        assert serious(browser, page.content()) == []
+
+
+@in_a_browser
+def test_the_same_is_one_file_that_asks_nobody(
+    browser: Browser, window: Window, page: Page, world: World, tmp_path: Path
+) -> None:
+    file = tmp_path / "reports.html"
+    file.write_text(one_file(world), encoding="utf-8")
+    page.goto(file.as_uri())
+    assert window.asked == [file.as_uri()]
+    assert page.title() != "broken"
+    assert window.said == []
+    row = page.locator("#main tbody tr", has=page.get_by_role("rowheader", name="Engaged", exact=True)).first
+    row.get_by_role("link").first.click()
+    people = page.locator(page.evaluate("location.hash"))
+    people.get_by_role("link", name=HOSTILE).click()
+    assert "inbound email click" in page.locator(page.evaluate("location.hash")).inner_text()
+    assert serious(browser, page.content()) == []
+
+
+def test_no_link_of_the_one_file_leads_nowhere(world: World) -> None:
+    text = one_file(world)
+    targets = set(re.findall(r' id="([^"]+)"', text))
+    assert set(re.findall(r'href="#([^"]+)"', text)) <= targets
+
+
+def test_nothing_hostile_is_taken_for_markup(url: str) -> None:
+    for where in ("/report/funnel", "/report/repair", "/mapping", "/person/ada@example.com"):
+        text = requests.get(url + where, timeout=10).text
+        assert "<script" not in text
+        assert "<img" not in text
+        assert "49" not in re.findall(r"<h1>(.*?)</h1>", text)
+
+
+def test_the_page_is_computed_once_and_again_when_something_changed(world: World, site: Site) -> None:
+    first = site.look(Wanted())
+    site.after_cycle()
+    assert site.look(Wanted()) is first
+    other = site.look(Wanted(by="object"))
+    assert site.look(Wanted(by="object")) is other
+    world.contact("new@example.com")
+    world.cycle()
+    site.after_cycle()
+    assert site.look(Wanted(by="object")) is not other
+
+
+def test_without_a_token_only_this_machine_s_own_names_are_answered(url: str) -> None:
+    asked = requests.get(f"{url}/report/funnel", headers={"Host": "evil.example"}, timeout=10)
+    assert asked.status_code == 421
+    assert "Suspect" not in asked.text
+
+
+def test_with_a_token_nobody_reads_without_it(world: World, site: Site, tmp_path: Path) -> None:
+    settings = explicit(http_port=0, http_token=TOKEN)
+    with serve_machines(settings, CollectorRegistry(), tmp_path / "beat", world.clock, site.routes) as found:
+        for where in ("/report/funnel", "/person/ada@example.com", "/mapping", "/people"):
+            refused = requests.get(f"{found}{where}", timeout=10)
+            assert refused.status_code == 401
+            assert refused.headers["WWW-Authenticate"].startswith("Basic")
+            assert requests.get(f"{found}{where}", auth=("anna", "wrong"), timeout=10).status_code == 401
+        assert requests.get(f"{found}/report/funnel", auth=("anna", TOKEN), timeout=10).status_code == 200
+        bearer = {"Authorization": f"Bearer {TOKEN}"}
+        assert requests.get(f"{found}/report/funnel", headers=bearer, timeout=10).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("where", "status", "said"),
+    [
+        ("/report/nonsense", 404, "no such report"),
+        ("/report/funnel?since=yesterday", 400, "is not a date"),
+        ("/report/funnel?where=owner", 400, "is no condition"),
+        ("/report/funnel?by=Shoe_Size__c", 400, "nobody has a value"),
+        ("/person/nobody@example.com", 404, "Nobody is called that"),
+        ("/people?report=funnel&table=stages&row=Nowhere&column=reached", 404, "Nobody is behind that"),
+    ],
+)
+def test_what_cannot_be_shown_is_said(url: str, where: str, status: int, said: str) -> None:
+    answer = requests.get(url + where, timeout=10)
+    assert answer.status_code == status
+    assert said in answer.text
+
+
+def test_the_page_is_not_open_elsewhere_without_a_token(world: World, site: Site, tmp_path: Path) -> None:
+    settings = explicit(http_port=0, http_host="0.0.0.0")  # noqa: S104 - that is what is refused
+    with (
+        pytest.raises(ConfigurationError, match="the reports would be open to everybody"),
+        serve_machines(settings, CollectorRegistry(), tmp_path / "beat", world.clock, site.routes),
+    ):
+        pass
