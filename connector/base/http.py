@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
 import structlog
@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 TIMEOUT = (10.0, 120.0)  # seconds to connect, seconds between two bytes; Salesforce lets a query run for two minutes
 LONGEST_ANSWER = 600.0  # seconds for the whole body, however steadily it drips
 _CHUNK = 1 << 20  # bytes
+REDIRECTS_END = 400  # statuses below are no errors of ours or theirs, but another address
 USER_AGENT = f"lifecycle-connector/{__version__}"
 
 
@@ -106,6 +107,8 @@ class Session(requests.Session):
     ``request`` takes two more keywords: ``kind`` names the request for the count (None: not counted, the API does not
     bill it) and ``once_timed_out`` asks for :class:`TimedOut` at the first time-out instead of a retry.
     ``before`` is called with the kind before each request that is sent; what it raises prevents the sending.
+    ``home``: where the API lives now, which a new sign-in may say otherwise; every request goes there.
+    ``clock_off``: how far this machine's clock was behind the server's at the last answer, where that said the time.
     """
 
     def __init__(
@@ -118,8 +121,11 @@ class Session(requests.Session):
         ca_bundle: Path | None = None,
         before: Callable[[str], None] = lambda _kind: None,
         policy: Policy | None = None,
+        home: Callable[[], str] | None = None,
     ) -> None:
         super().__init__()
+        self._home = home
+        self.clock_off: timedelta | None = None
         self._api, self._judge, self._clock, self._token = api, judge, clock, token
         self._before = before
         self._policy = policy or Policy()
@@ -166,10 +172,16 @@ class Session(requests.Session):
     def _once(self, method: str, url: str, kwargs: JsonMap) -> requests.Response:
         """One attempt; a stale token is renewed and the request replayed at once."""
         stale = self._token.get() if self._token else ""
-        response, judgement = self._send(method, url, kwargs)
+        response, judgement = self._send(method, self._at_home(url), kwargs)
+        what = f"{self._api} answered {describe(response.status_code, judgement)}"
         if judgement.verdict is Reaction.RENEW and self._token is not None:
-            self._token.renew(stale)
-            response, judgement = self._send(method, url, kwargs)
+            try:
+                self._token.renew(stale)
+            except Refused:
+                if response.status_code < REDIRECTS_END:  # the address is wrong, and no sign-in says another
+                    raise Refused(what, judgement.hint, code=judgement.code) from None
+                raise
+            response, judgement = self._send(method, self._at_home(url), kwargs)
         if judgement.verdict is Reaction.TAKE:
             return response
         what = f"{self._api} answered {describe(response.status_code, judgement)}"
@@ -178,6 +190,14 @@ class Session(requests.Session):
         if judgement.verdict is Reaction.LIMIT:
             raise LimitReached(what, judgement.hint, code=judgement.code, until=judgement.until)
         raise Refused(what, judgement.hint, code=judgement.code)
+
+    def _at_home(self, url: str) -> str:
+        """The same request where the API lives now. A redirect is never followed: the token goes to no other host than
+        the one that the sign-in named."""
+        if self._home is None:
+            return url
+        home, parts = urlsplit(self._home()), urlsplit(url)
+        return urlunsplit((home.scheme, home.netloc, parts.path, parts.query, ""))
 
     def _send(self, method: str, url: str, given: JsonMap) -> tuple[requests.Response, Judgement]:
         kwargs = dict(given)
@@ -212,6 +232,9 @@ class Session(requests.Session):
         except OSError as error:  # the file of authorities that somebody named for requests is not there
             raise ConfigurationError(f"{self._api}: {error}", "check REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE") from None
         self._heard.add(host)
+        if "Date" in response.headers:
+            now = self._clock.now()
+            self.clock_off = server_time(response.headers, now) - now
         return response, self._judge(response.status_code, body_of(response)) if _is_whole(response) else CUT_OFF
 
     def _fault(self, fault: Unreached, host: str) -> Exception:

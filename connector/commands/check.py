@@ -77,6 +77,7 @@ def run_check(settings: Settings) -> CheckReport:
         with open_client(settings, SystemClock()) as salesforce:
             report.org = salesforce.identity()
             described = describes(salesforce, mapping)
+            report.warnings += _clock(salesforce)
             report.mistakes = check_org(mapping, described) + _owners(mapping, salesforce)
             report.warnings += unseen_changes(mapping, described)
             report.warnings += _in_use(mapping, salesforce) if not report.mistakes else ()
@@ -163,6 +164,12 @@ def _in_use(mapping: CompiledMapping, salesforce: SalesforceClient) -> Iterator[
                     f"{int(row['people']):,} x {name}.{api} is {value}, which is no {track} of the mapping: they are"
                     f" left alone; to take them over write migrate: {{{track}: {{{value}: ...}}}}"
                 )
+
+
+def _clock(salesforce: SalesforceClient) -> Iterator[str]:
+    if off := salesforce.auth.clock_off:
+        minutes, way = abs(off.total_seconds()) / 60, "behind" if off.total_seconds() > 0 else "ahead"
+        yield f"this machine's clock is {minutes:.1f} minutes {way}: the sign-in goes by the server's; set it right"
 
 
 def _hidden(each: PolledObject, described: JsonMap | None, mapping: CompiledMapping) -> Iterator[str]:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import jwt
+import structlog
 
 from connector.base.clock import Clock
 from connector.base.errors import SIGN_IN, ConfigurationError, Refused
@@ -25,7 +26,9 @@ from connector.base.settings import Settings, SignIn, check_url
 from connector.salesforce.errors import judge_token
 
 JWT_LIFE = timedelta(minutes=3)  # Salesforce refuses assertions that expire later than that
+CLOCK_BEARS = timedelta(minutes=1)  # a clock that is off by less is no reason for a refusal
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
 _TIMEOUT = (10.0, 30.0)  # seconds to connect, seconds to the answer: nothing is computed for it
 LOGIN_HOSTS = frozenset({"login.salesforce.com", "test.salesforce.com"})
@@ -42,6 +45,7 @@ class Auth:
         self._instance_url = ""
         self._org_id: str | None = None
         self._user_id: str | None = None
+        self.clock_off = timedelta(0)  # what the server's clock has more than this machine's, where that mattered
         self._session = Session(SIGN_IN, judge_token, clock, ca_bundle=settings.ca_bundle)
 
     def get(self) -> str:
@@ -88,10 +92,31 @@ class Auth:
             self._org_id = org_of_token(self._token)
             return
         login_url = self._login_url()
-        form = jwt_form(self._settings, login_url, self._clock) if self._flow is SignIn.JWT_BEARER else None
-        form = form or client_credentials_form(self._settings)
+        try:
+            self._ask(login_url)
+        except Refused as error:
+            if error.code != "invalid_grant" or self._flow is not SignIn.JWT_BEARER or not self._is_clock_off():
+                raise
+            self._ask(login_url)
+
+    def _ask(self, login_url: str) -> None:
+        is_jwt, now = self._flow is SignIn.JWT_BEARER, self._clock.now() + self.clock_off
+        form = jwt_form(self._settings, login_url, now) if is_jwt else client_credentials_form(self._settings)
         response = self._session.request("POST", f"{login_url}/services/oauth2/token", data=form, timeout=_TIMEOUT)
         self._take(response.json())
+
+    def _is_clock_off(self) -> bool:
+        """Whether the server's clock says another time than this machine's; from now on assertions go by it."""
+        off = self._session.clock_off or timedelta(0)
+        if abs(off - self.clock_off) < CLOCK_BEARS:
+            return False
+        self.clock_off = off
+        log.warning(
+            "this machine's clock is off: signing in by the server's; set it right, or run NTP",
+            seconds=round(abs(off.total_seconds())),
+            clock="behind" if off > timedelta(0) else "ahead",
+        )
+        return True
 
     def _login_url(self) -> str:
         url = self._settings.salesforce_login_url
@@ -128,7 +153,7 @@ def audience(login_url: str) -> str:
     return login_url.rstrip("/")  # an Experience Cloud site
 
 
-def jwt_form(settings: Settings, login_url: str, clock: Clock) -> dict[str, str]:
+def jwt_form(settings: Settings, login_url: str, now: datetime) -> dict[str, str]:
     """The form of the JWT bearer flow. Raises ConfigurationError for a key that cannot be read or used."""
     path = _given(settings.salesforce_private_key_file, "PRIVATE_KEY_FILE")
     variable = "CONNECTOR_SALESFORCE_PRIVATE_KEY_FILE"
@@ -142,7 +167,7 @@ def jwt_form(settings: Settings, login_url: str, clock: Clock) -> dict[str, str]
         "iss": settings.salesforce_client_id,
         "sub": settings.salesforce_username,
         "aud": audience(login_url),
-        "exp": int((clock.now() + JWT_LIFE).timestamp()),
+        "exp": int((now + JWT_LIFE).timestamp()),
     }
     try:
         assertion = jwt.encode(claims, key, algorithm="RS256")

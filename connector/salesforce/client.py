@@ -75,7 +75,13 @@ class SalesforceClient:
         self._clock, self._budget, self._on_call = clock, budget, on_call
         self._pinned = settings.salesforce_api_version
         self._session = Session(
-            "Salesforce", judge_salesforce, clock, token=auth, ca_bundle=settings.ca_bundle, before=self._before
+            "Salesforce",
+            judge_salesforce,
+            clock,
+            token=auth,
+            ca_bundle=settings.ca_bundle,
+            before=self._before,
+            home=auth.instance_url,
         )
         self._session.headers.update(CALL_OPTIONS)
         self._pack = Pack(settings.write_pack)

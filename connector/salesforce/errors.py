@@ -17,7 +17,7 @@ QUERY_TIMEOUT = "QUERY_TIMEOUT"  # the same query would take as long again
 _PERMISSION = "give the integration user the permission, then run 'connector check'"
 SALESFORCE_CODES: dict[str, tuple[Reaction, str]] = {
     "INVALID_SESSION_ID": (RENEW, "check the credentials"),
-    "INVALID_AUTH_HEADER": (REFUSE, "check the credentials"),
+    "INVALID_AUTH_HEADER": (RENEW, "check the credentials"),
     "REQUEST_LIMIT_EXCEEDED": (LIMIT, "the org's daily API calls are used up; they come back over 24 hours"),
     "UNABLE_TO_LOCK_ROW": (_AGAIN, ""),
     "SERVER_UNAVAILABLE": (_AGAIN, ""),
@@ -42,7 +42,7 @@ SALESFORCE_CODES: dict[str, tuple[Reaction, str]] = {
     "UNSUPPORTED_API_VERSION": (REFUSE, "unset CONNECTOR_SALESFORCE_API_VERSION"),
 }
 BY_STATUS: dict[int, tuple[Reaction, str]] = {
-    401: (REFUSE, "check the credentials"),
+    401: (RENEW, "check the credentials"),
     403: (REFUSE, _PERMISSION),
     404: (REFUSE, "check CONNECTOR_SALESFORCE_INSTANCE_URL and the object's name"),
     406: (_AGAIN, ""),
@@ -74,7 +74,7 @@ def judge_salesforce(status: int, body: Json) -> Judgement:
     elif status >= 500:
         verdict, hint = _AGAIN, ""
     elif status < 400:
-        verdict, hint = REFUSE, "the org lives at another address; set CONNECTOR_SALESFORCE_INSTANCE_URL to it"
+        verdict, hint = RENEW, "the org lives at another address; set CONNECTOR_SALESFORCE_INSTANCE_URL to it"
     else:
         verdict, hint = REFUSE, ""
     return Judgement(verdict, code, message, hint)

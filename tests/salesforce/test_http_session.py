@@ -28,6 +28,7 @@ from connector.base.http import (
     retry_after,
     server_time,
 )
+from connector.salesforce.errors import judge_salesforce
 from practice_org.serving.tls import Certificates
 from tests.salesforce.http_player import Player, Reply
 
@@ -304,3 +305,24 @@ def test_what_is_said_of_an_answer_is_one_short_line() -> None:
 def test_the_session_is_a_requests_session(clock: FrozenClock) -> None:
     with session(clock) as http:
         assert isinstance(http, requests.Session)
+
+
+def test_a_redirect_costs_one_new_sign_in_and_the_token_goes_nowhere_else(player: Player, clock: FrozenClock) -> None:
+    old, elsewhere = Player(), Player()
+    homes = [old.url]
+
+    class Moving(Tokens):
+        def renew(self, stale: str) -> str:
+            homes[0] = player.url
+            return super().renew(stale)
+
+    old.play(Reply({}, status=302, headers={"Location": elsewhere.url + "/x"}))
+    player.play(Reply({"a": 1}))
+    judge = judge_salesforce
+    with Session("The API", judge, clock, token=Moving(), home=lambda: homes[0]) as http:
+        assert http.request("GET", old.url + "/x?q=1").json() == {"a": 1}
+        http.request("GET", old.url + "/y")
+    assert [asked.path for asked in player.asked] == ["/x?q=1", "/y"]
+    assert (len(old.asked), elsewhere.asked) == (1, [])
+    old.close()
+    elsewhere.close()

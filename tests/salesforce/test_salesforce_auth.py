@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -11,6 +13,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from structlog.testing import capture_logs
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import ConfigurationError, Refused
@@ -194,3 +197,34 @@ def test_the_org_is_known_from_the_token_or_the_identity() -> None:
     assert org_of_token("something") is None
     assert org_of_identity("https://x/id/00DXX00000000012AA/005XX0000000001YAA") == "00DXX00000000012AA"
     assert org_of_identity("https://x/id/") is None
+
+
+@pytest.mark.parametrize(("off", "way"), [(240, "behind"), (-240, "ahead")])
+def test_a_clock_that_is_off_by_minutes_signs_in_by_the_servers_and_says_so(
+    player: Player, clock: FrozenClock, key: rsa.RSAPrivateKey, key_file: Path, off: int, way: str
+) -> None:
+    theirs = clock.now() + timedelta(seconds=off)
+    date = {"Date": format_datetime(theirs, usegmt=True)}
+    refused = Reply({"error": "invalid_grant", "error_description": "expired authorization code"}, 400, date)
+    player.play(refused, answer(player))
+    auth = Auth(settings(player, salesforce_username="u@example.com", salesforce_private_key_file=key_file), clock)
+    with capture_logs() as logs:
+        assert auth.get() == FIRST
+    options: Any = {"verify_exp": False, "verify_aud": False}
+    sent = jwt.decode(form(player.asked[1])["assertion"], key.public_key(), ["RS256"], options=options)
+    assert sent["exp"] == int(theirs.timestamp()) + 180
+    [said] = logs
+    assert (said["seconds"], said["clock"]) == (240, way)
+    auth.close()
+
+
+def test_a_sign_in_that_is_refused_for_another_reason_is_asked_once(
+    player: Player, clock: FrozenClock, key_file: Path
+) -> None:
+    date = {"Date": format_datetime(clock.now(), usegmt=True)}
+    player.play(Reply({"error": "invalid_grant", "error_description": "user hasn't approved"}, 400, date))
+    auth = Auth(settings(player, salesforce_username="u@example.com", salesforce_private_key_file=key_file), clock)
+    with pytest.raises(Refused, match="approved"):
+        auth.get()
+    assert len(player.asked) == 1
+    auth.close()

@@ -28,8 +28,8 @@ def error(code: str, message: str = "words") -> list[dict[str, str]]:
         (204, None, Reaction.TAKE),
         (401, error("INVALID_SESSION_ID", "Session expired or invalid"), Reaction.RENEW),
         (401, error("INVALID_SESSION_ID", "This session is not valid for use with the REST API"), Reaction.REFUSE),
-        (401, error("INVALID_AUTH_HEADER"), Reaction.REFUSE),
-        (401, None, Reaction.REFUSE),
+        (401, error("INVALID_AUTH_HEADER"), Reaction.RENEW),
+        (401, None, Reaction.RENEW),
         (403, error("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."), Reaction.LIMIT),
         (403, error("REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests Limit exceeded."), Reaction.AGAIN),
         (403, error("API_DISABLED_FOR_ORG"), Reaction.REFUSE),
@@ -48,7 +48,7 @@ def error(code: str, message: str = "words") -> list[dict[str, str]]:
         (404, error("NOT_FOUND"), Reaction.REFUSE),
         (410, error("UNSUPPORTED_API_VERSION"), Reaction.REFUSE),
         (414, None, Reaction.REFUSE),
-        (302, None, Reaction.REFUSE),
+        (302, None, Reaction.RENEW),
     ],
 )
 def test_the_code_decides_first_and_the_status_second(status: int, body: Any, verdict: Reaction) -> None:
@@ -63,7 +63,8 @@ def part(status: int, body: Any) -> dict[str, Any]:
     ("body", "verdict"),
     [
         (error("MALFORMED_QUERY"), Reaction.TAKE),
-        (error("QUERY_TIMEOUT"), Reaction.AGAIN),
+        (error("QUERY_TIMEOUT"), Reaction.TAKE),
+        (error("SERVER_UNAVAILABLE"), Reaction.AGAIN),
         (error("INVALID_SESSION_ID"), Reaction.RENEW),
         (error("REQUEST_LIMIT_EXCEEDED"), Reaction.LIMIT),
     ],
