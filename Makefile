@@ -81,7 +81,7 @@ wheel: $(VENV)/.dev     ## builds the wheel and runs its demo from a clean envir
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 lock: $(VENV)/.dev      ## renew the lock files; they name no registry, so that a mirror serves as well
-	$(LOCK) pyproject.toml --all-extras -o requirements/run.lock
+	$(LOCK) pyproject.toml --extra postgresql -o requirements/run.lock
 	$(LOCK) pyproject.toml --all-extras --group dev -c requirements/run.lock -o requirements/dev.lock
 
 clean:                  ## removes what make made

@@ -84,10 +84,11 @@ def _files(settings: Settings, _auth: Token, clock: Clock, declared: Collection[
     return FilesSource(settings.activity_folder, clock, _zone(settings.activity_time_zone), declared, columns)
 
 
-def _warehouse(settings: Settings, _auth: Token, _clock: Clock, declared: Collection[str]) -> Source:
+def _warehouse(settings: Settings, _auth: Token, clock: Clock, declared: Collection[str]) -> Source:
     assert settings.warehouse_query_file is not None  # noqa: S101 - what turned it on
     query = _text(settings.warehouse_query_file, "CONNECTOR_WAREHOUSE_QUERY_FILE")
-    return WarehouseSource(_secret(settings.warehouse_url), query, _zone(settings.activity_time_zone), declared)
+    zone = _zone(settings.activity_time_zone)
+    return WarehouseSource(_secret(settings.warehouse_url), query, zone, declared, clock)
 
 
 def _webhook(settings: Settings, _auth: Token, _clock: Clock, declared: Collection[str]) -> Source:

@@ -36,9 +36,7 @@ _DEAL, PERSON = "deal", "person"
 _TABLE = "warehouse"  # its rows are what is so now, and replace what they said before
 _NOBODY = "says nobody: give email, crm_id, sf_contact_id, sf_lead_id or prospect_id"
 # What senders write for nothing
-EMPTY_WORDS = frozenset(
-    {"n/a", "na", "none", "null", "nil", "undefined", "-", "--", "0"}
-)
+EMPTY_WORDS = frozenset({"n/a", "na", "none", "null", "nil", "undefined", "-", "--", "0"})
 _ADDRESS = re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+")
 CRM_IDS = ("crm_id", "sf_contact_id", "sf_lead_id")
 KNOWN = frozenset(

@@ -110,6 +110,34 @@ class TestWarehouse(SourceSuite):
         assert Polls(bench).poll() == good
 
 
+class Releasing(FrozenClock):
+    """The load job commits while it sleeps."""
+
+    def __init__(self, clock: FrozenClock, job: sqlite3.Connection) -> None:
+        super().__init__(clock.now())
+        self.job = job
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        if self.job.in_transaction:
+            self.job.execute("COMMIT")
+
+
+def test_a_file_that_its_load_job_has_locked_is_waited_for(tmp_path: Path, clock: FrozenClock) -> None:
+    bench = WarehouseBench(tmp_path / "warehouse.sqlite3", clock, "ISO text")
+    added = bench.add(3)
+    with bench.open() as job:
+        job.execute("BEGIN EXCLUSIVE")
+        url = f"sqlite:///{bench.path}?timeout=0.01"
+        bench.source = lambda: WarehouseSource(url, QUERY, clock=clock)  # type: ignore[method-assign]
+        with pytest.raises(Transient, match="file is locked"):
+            Polls(bench).poll()
+        waiting = Releasing(clock, job)
+        bench.source = lambda: WarehouseSource(url, QUERY, clock=waiting)  # type: ignore[method-assign]
+        assert Polls(bench).poll() == added
+        assert waiting.monotonic() == 1
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_stamps_of_any_form_are_gone_on_from(tmp_path: Path, clock: FrozenClock, form: str) -> None:
     bench = WarehouseBench(tmp_path / "warehouse.sqlite3", clock, form)

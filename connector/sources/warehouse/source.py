@@ -16,17 +16,19 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from connector.base.clock import Clock, SystemClock
 from connector.base.errors import Refused
 from connector.base.facts import Activity, Prospect, SourcePage
 from connector.base.json import Json, JsonMap, JsonObject
 from connector.sources.events import Bad, read_event, unknown_type, visitors
 from connector.sources.warehouse import sql
-from connector.sources.warehouse.sql import KEY_COLUMN, STAMP, ReadRows, from_json
+from connector.sources.warehouse.sql import KEY_COLUMN, STAMP, Locked, ReadRows, from_json
 
 log = structlog.get_logger(__name__)
 
 _PAGE = 1000
 _OVERLAP = timedelta(minutes=10)  # longer than a load job takes from its stamps to its commit
+WAITS = (1, 2, 4, 8, 15)  # seconds, for a file that somebody writes
 _DAY = timedelta(days=1)  # what a stamp may be ahead of the clock, for the sake of times without a zone
 MILLISECONDS = 100_000_000_000  # epoch numbers beyond this are milliseconds
 
@@ -38,8 +40,16 @@ class WarehouseSource:
 
     name = "warehouse"
 
-    def __init__(self, url: str, query: str, zone: ZoneInfo | None = None, declared: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        url: str,
+        query: str,
+        zone: ZoneInfo | None = None,
+        declared: Collection[str] = (),
+        clock: Clock | None = None,
+    ) -> None:
         """Raises ConfigurationError for a URL without a driver; connects when first polled."""
+        self._clock = clock or SystemClock()
         self._query, self._zone, self._declared = query.strip().rstrip(";"), zone, declared
         self._queries = 0
         self._engine = sql.open_engine(url)
@@ -51,7 +61,7 @@ class WarehouseSource:
         try:
             while True:
                 self._queries += 1
-                rows = sql.warehouse_page(self._engine, self._query, place, _PAGE)
+                rows = self._rows(place)
                 if rows:
                     stamp = _checked(rows[-1].record[STAMP])
                     place.update(at=rows[-1].place)
@@ -65,6 +75,16 @@ class WarehouseSource:
                     return
         finally:
             self._engine.dispose()
+
+    def _rows(self, place: JsonMap) -> list[ReadRows]:
+        """The next rows; while a load job has the file locked, it is waited for. Raises Locked after half a minute."""
+        for wait in WAITS:
+            try:
+                return sql.warehouse_page(self._engine, self._query, place, _PAGE)
+            except Locked as error:
+                log.warning("warehouse locked, waiting", wait=wait, error=error.what)
+                self._clock.sleep(wait)
+        return sql.warehouse_page(self._engine, self._query, place, _PAGE)
 
     def account(self) -> str | None:
         return None

@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import NullPool
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.types import NullType
 
@@ -45,6 +46,9 @@ SESSION = (  # read only; times in UTC; ten minutes a query, unless the user or 
     "SELECT set_config('TimeZone', 'UTC', true),"
     " set_config('statement_timeout', coalesce(nullif(current_setting('statement_timeout'), '0'), '10min'), true)",
 )
+DUCKDB = "duckdb"
+READ_ONLY = {"access_mode": "read_only"}  # beside other readers; a load job that writes keeps everybody out
+_LOCKED = ("could not set lock", "database is locked", "different configuration than existing connections")
 CONNECTING = {"psycopg": {"connect_timeout": "15"}, "psycopg2": {"connect_timeout": "15"}}  # seconds, by driver
 
 AS_IT_IS: Sequence[ColumnElement[Any]] = (literal_column("activity.*"),)
@@ -53,6 +57,10 @@ AS_JSON: Sequence[ColumnElement[Any]] = (
     literal_column(f"to_json(activity.{STAMP}) #>> '{{}}'").label("stamp"),
     literal_column(f"to_json(activity.{KEY_COLUMN}) #>> '{{}}'").label("key"),
 )
+
+
+class Locked(Transient):
+    """Somebody writes the file: a load job, which ends."""
 
 
 class ReadRows(NamedTuple):
@@ -66,7 +74,8 @@ def open_engine(url: str) -> Engine:
     """Connects when first used. Raises ConfigurationError that never repeats the URL, which may hold a password."""
     try:
         parsed = make_url(url)
-        engine = create_engine(_with_patience(parsed), pool_pre_ping=True, hide_parameters=True)
+        pool = NullPool if parsed.get_backend_name() == DUCKDB else None  # its file is nobody's between two pages
+        engine = create_engine(_with_patience(parsed), pool_pre_ping=True, hide_parameters=True, poolclass=pool)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         missing = f": {error}" if isinstance(error, ImportError | NoSuchModuleError) else ""
         raise ConfigurationError(
@@ -80,6 +89,8 @@ def open_engine(url: str) -> Engine:
 
 def _with_patience(url: URL) -> URL:
     given = CONNECTING.get(url.get_driver_name() if url.get_backend_name() == POSTGRESQL else "", {})
+    if url.get_backend_name() == DUCKDB and url.database not in (None, "", ":memory:"):
+        given = READ_ONLY
     return url.update_query_dict({name: value for name, value in given.items() if name not in url.query})
 
 
@@ -89,7 +100,7 @@ def _begin(connection: Connection) -> None:
 
 
 def warehouse_page(engine: Engine, query: str, place: JsonMap, limit: int) -> list[ReadRows]:
-    """The next rows behind ``place["at"]``, else from ``place["since"]`` on. Raises Transient and Refused."""
+    """The next rows behind ``place["at"]``, else from ``place["since"]`` on. Raises Locked, Transient and Refused."""
     try:
         with engine.connect() as connection:
             rows = connection.execute(_statement(engine.dialect.name, query, place, limit)).mappings().all()
@@ -152,6 +163,10 @@ def _plain(value: Json) -> Any:
         return value.isoformat()
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
@@ -162,6 +177,8 @@ def _words(error: Exception) -> str:
 
 def _unanswered(words: str) -> ConnectorError:
     said = words.lower()
+    if any(each in said for each in _LOCKED):
+        return Locked(f"the warehouse's file is locked: {words}", "it is read when whoever writes it is done")
     hint = next((hint for part, hint in _HINTS.items() if part in said), "check that it is up and reachable")
     if "authentication" in said or "does not exist" in said:
         return Refused(f"the warehouse refuses the connection: {words}", hint)
