@@ -37,11 +37,14 @@ READ_ANYWAY = {
     "CampaignMember": "activity: campaign_response",
     "Contact": "contact: {...}",
     "EmailMessage": "activity: email_reply",
+    "EmailMessageRelation": "activity: email_reply",
     "Event": "activity: meeting",
+    "EventRelation": "activity: meeting",
     "Lead": "lead: {...}",
     "Opportunity": "opportunity: {...}",
     "OpportunityContactRole": "opportunity: {role: ...}",
     "Task": "activity: {source: salesforce}",
+    "TaskRelation": "activity: {source: salesforce}",
     "User": "owner conditions",
 }
 

@@ -43,7 +43,8 @@ _ACTIVITIES = {
     name: select(ACTIVITY).where(ACTIVITY.c[name].in_(IDS), ACTIVITY.c.occurred_at <= _AT)
     for name in ("crm_id", "prospect", "email", "ref")
 }
-_SETTINGS = select(SETTING).where(SETTING.c.name.in_(("identity", "roleless", "around", "accounts", "records")))
+_KEPT = ("identity", "roleless", "around", "accounts", "records", "relations")
+_SETTINGS = select(SETTING).where(SETTING.c.name.in_(_KEPT))
 
 
 class _Row(NamedTuple):

@@ -119,8 +119,6 @@ def _with_colleagues(connection: Connection, people: Sequence[Person], drafts: M
 
 
 def _person(person_id: str, draft: _Draft) -> Person:
-    for task in tasks_of_mails(draft.activities.values()):
-        draft.activities.pop(task, None)
     activities = list(draft.activities.values())
     if len(activities) > 1:
         activities = _once(activities)
@@ -305,6 +303,9 @@ def _add_activities(
     taken_mails = written_by_others(connection, mails) if mails else set()
     for row in (each for each in by_address if each.ref not in taken_mails):
         _give(row, by_email[row[8]])
+    for draft in drafts.values() if relations.is_looked_for else ():
+        for task in tasks_of_mails(draft.activities.values()):
+            draft.activities.pop(task, None)
 
 
 def _give(row: Any, drafts: Iterable[_Draft]) -> None:

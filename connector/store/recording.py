@@ -122,6 +122,8 @@ def _touch(connection: Connection, statement: Any, seen: dict[str, int], generat
 def record_page(connection: Connection, name: str, page: SourcePage, generation: int | None, now: datetime) -> int:
     """Upserts a page's prospects and activities and removes what the source took back; returns how many differed."""
     feed = name if name in ACTIVITY_OBJECTS else None
+    if feed == "EmailMessage" and page.activities:
+        related.note_relations(connection)
     prospects = _record_prospects(connection, page, [ref(name, each) for each in page.gone], now)
     activities = _record_activities(connection, page, feed, generation)
     removed = _remove_activities(connection, [ref(OF_SALESFORCE if feed else name, each) for each in page.removed], now)

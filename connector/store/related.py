@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -36,25 +37,27 @@ _SETTING = "relations"  # there are some
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """By person and ref: ``seen``, the activities as that person has them; ``declined``, those they do not have."""
+    """By person and ref: ``seen``, the activities as that person has them; ``declined``, those they do not have.
+    ``is_looked_for``: mails or relations were ever read."""
 
+    is_looked_for: bool
     seen: dict[tuple[str, str], Activity] = field(default_factory=dict)
     declined: set[tuple[str, str]] = field(default_factory=set)
 
 
 def note_relations(connection: Connection) -> None:
-    """Relations are going to be recorded. Until then nobody looks for them."""
+    """Relations or mails are going to be recorded. Until then nobody looks for them."""
     if books.setting(connection, _SETTING) is None:
         books.set_setting(connection, _SETTING, "read")
 
 
 def related(connection: Connection, owners: Mapping[str, str]) -> Related:
     """``owners``: record id -> person."""
-    found = Related()
-    if books.setting(connection, _SETTING) is None:
+    found = Related(is_looked_for=books.setting(connection, _SETTING) is not None)
+    if not found.is_looked_for:
         return found
     relations = defaultdict(list)
-    for row in _live(rows_in(connection, _OF_PEOPLE, owners)):
+    for row in sorted(_live(rows_in(connection, _OF_PEOPLE, owners)), key=attrgetter("id")):
         relations[ref(OF_SALESFORCE, row.opportunity_id)].append(row)
     for row in rows_in(connection, _ACTIVITIES, relations):
         activity = activity_of_row(row)
@@ -70,6 +73,8 @@ def related(connection: Connection, owners: Mapping[str, str]) -> Related:
 
 def _as_seen(activity: Activity, who: str, object_name: str, said: Row) -> Activity:
     told = {f"{object_name}.{name}": said[name] for name in ("Status", "RelationType") if said.get(name)}
+    if not told and activity.crm_id == who:
+        return activity
     seen = replace(activity, crm_id=who, email=None, attributes={**activity.attributes, **told})
     is_mail = object_name == "EmailMessageRelation"
     if is_mail and activity.direction == Direction.INBOUND and said.get("RelationType") != _WROTE:

@@ -253,6 +253,16 @@ def test_a_mapping_that_looks_at_no_activity_of_salesforce_reads_no_relations(pl
     assert not {"TaskRelation", "EventRelation", "EmailMessage"} & run_check(place.settings(**place.mine)).reads.keys()
 
 
+def test_relations_that_are_hidden_later_stay_as_they_were_and_that_is_told(place):
+    meet(place, place.people[0])
+    assert sync(place)[0] == MET
+    place.org.schema.offer(["EventRelation"], on=False)
+    create(place, "Task", WhoId=place.people[1], **CALL)
+    report = place.sync(**place.mine)
+    assert (report.unread.keys(), report.exit_code) == ({"EventRelation"}, 3)
+    assert [place.stages()[each] for each in place.people[:2]] == [MET, CALLED]
+
+
 def test_relations_that_cannot_be_read_are_told_and_everything_else_goes_on(place):
     for name in ("EventRelation", "EmailMessageRelation"):
         place.org.schema.offer([name], on=False)
