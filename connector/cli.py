@@ -307,7 +307,8 @@ def status_command(
         typer.Option(help="Only whether the daemon is well: exit 1 unless a cycle went well in this many seconds."),
     ] = None,
 ) -> None:
-    """Cursors, last cycles, people by stage, waiting and refused writes, API calls today."""
+    """Cursors, last cycles, people by stage, waiting and refused writes, API calls today. Ends with exit code 4 while a
+    source cannot be read."""
     if max_age is not None:
         from connector.commands.health import show_health
 
@@ -315,7 +316,19 @@ def status_command(
     from connector.commands import status_text
     from connector.commands.status import read_status
 
-    status_text.show_status(read_status(settings_of()), as_json=as_json)
+    raise typer.Exit(status_text.show_status(read_status(settings_of()), as_json=as_json))
+
+
+@app.command("source")
+def source_command(
+    name: Annotated[str, typer.Argument(help="pardot, marketo, hubspot, files, warehouse, webhook, or a tap.")],
+    as_json: AsJson = False,
+) -> None:
+    """How one marketing source does: account, lag, errors, what it told and whom that reaches, calls today."""
+    from connector.commands.source_one import read_source, show_source
+
+    told = read_source(settings_of(), name, all_of_them=as_json)
+    raise typer.Exit(show_source(told, as_json=as_json))
 
 
 @app.command("approve")

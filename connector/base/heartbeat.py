@@ -16,12 +16,13 @@ from urllib.parse import unquote, urlsplit
 
 from connector.base.json import JsonMap, JsonObject
 
-Status = Literal["working", "ok", "held", "parked", "failed", "stopped"]
+Status = Literal["working", "ok", "partly", "held", "parked", "failed", "stopped"]
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """``last_good`` is when the last cycle that went well ended; ``why`` what keeps it from going well now."""
+    """``last_good`` is when the last cycle that went well ended; ``why`` what keeps it from going well now. ``partly``:
+    a marketing source could not be read, and everything else was."""
 
     at: datetime
     status: Status

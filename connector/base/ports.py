@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from connector.base.errors import Refused
 from connector.base.facts import Activity, Outcome, RecordChange, Row, SourcePage
@@ -176,4 +176,34 @@ class Source(Protocol):
 
     def calls(self) -> Mapping[str, int]:
         """API calls so far, by kind."""
+        ...
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A source whose system tells what is left of the day's calls."""
+
+    def allowance(self) -> tuple[int, int] | None:
+        """Calls of the whole account today, used and allowed, as far as answers told."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """What a source found out of one thing that it reads: a row of it, what is wrong (``problem``, with a ``hint``), or
+    what is worth knowing (``note``)."""
+
+    what: str  # "contacts", "calls"
+    page: SourcePage | None = None  # one row, with the person it names
+    problem: str = ""
+    hint: str = ""
+    note: str = ""
+
+
+@runtime_checkable
+class Inspectable(Protocol):
+    """A source that can look at its own rights and properties."""
+
+    def inspect(self, now: datetime) -> Iterator[Glimpse]:
+        """Signs in and asks a row of each thing. Raises as ``poll`` where nothing at all can be read."""
         ...

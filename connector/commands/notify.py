@@ -55,7 +55,7 @@ class Channels:
     def ping(self) -> None:
         """After a cycle: where it went well, the ping."""
         beat = heartbeat.read_heartbeat(self._beats)
-        if self._ping_url and beat is not None and beat.status in {"ok", "held"}:
+        if self._ping_url and beat is not None and beat.status in {"ok", "partly", "held"}:
             self._queue(lambda: self._ask("GET", self._ping_url))
 
     def work(self) -> None:

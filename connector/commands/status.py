@@ -23,6 +23,8 @@ from connector.pipeline.hidden import HIDDEN_FIELDS
 from connector.pipeline.object_reader import POLL_PAGE
 from connector.pipeline.optional_fields import OPTIONAL_FIELDS as OPTIONAL
 from connector.pipeline.owners import OWNERS
+from connector.pipeline.source_health import HEALTH, failing_sources
+from connector.sources import switched_on
 from connector.sources.kinds import KINDS
 from connector.store import Store
 from connector.wiring import load_mapping, open_state
@@ -31,14 +33,14 @@ CYCLES_SHOWN = 5
 DROPPED_SHOWN = 5
 RECORD_ID = re.compile(r"\b[a-zA-Z0-9]{5}0[a-zA-Z0-9]{9}(?:[A-Z0-5]{3})?\b")
 INTERNAL = frozenset(
-    {ADDRESS, ALERTS, BLIND, HIDDEN_FIELDS, APPROVED, BACKFILL, HELD, OPTIONAL, OWNERS, PROMISED, TURNS}
+    {ADDRESS, ALERTS, BLIND, HIDDEN_FIELDS, APPROVED, BACKFILL, HEALTH, HELD, OPTIONAL, OWNERS, PROMISED, TURNS}
 )  # kept beside the cursors of objects and sources
 
 
 def read_status(settings: Settings) -> JsonObject:
     """JSON values: the document of ``connector status --json``."""
     clock = SystemClock()
-    beat, mapping = heartbeat.read_heartbeat(heartbeat.beside(settings.state)), _mapping(settings)
+    beat, mapping = heartbeat.read_heartbeat(heartbeat.beside(settings.state)), load_mapping_or_none(settings)
     tracks = _tracks(mapping)
     with open_state(settings, clock) as store:
         refused = store.set_aside(None)
@@ -62,9 +64,16 @@ def read_status(settings: Settings) -> JsonObject:
             "cursors": {name: value for name, value in store.cursors().items() if name not in INTERNAL},
             "unknown_types": unknown_types(store, mapping),
             "not_understood": _not_understood(store.cursors()),
+            "failing_sources": failing_sources(store.cursor(HEALTH), read_sources(settings, mapping)),
             "refresh": _refresh(mapping, store.cursors()),
             "cycles": store.cycles(CYCLES_SHOWN),
         }
+
+
+def read_sources(settings: Settings, mapping: CompiledMapping | None) -> list[str]:
+    """The sources that settings turn on and the mapping does not switch off."""
+    off = mapping.off if mapping else ()
+    return [name for name in switched_on(settings) if name not in off]
 
 
 def unknown_types(store: Store, mapping: CompiledMapping | None) -> list[JsonObject]:
@@ -111,7 +120,7 @@ def grouped(refused: list[JsonObject]) -> list[JsonObject]:
     ]
 
 
-def _mapping(settings: Settings) -> CompiledMapping | None:
+def load_mapping_or_none(settings: Settings) -> CompiledMapping | None:
     """None: a mapping that does not load is ``check``'s to report."""
     try:
         return load_mapping(settings)

@@ -19,10 +19,12 @@ HIDDEN = (
 )
 
 
-def show_status(report: JsonMap, *, as_json: bool) -> None:
+def show_status(report: JsonMap, *, as_json: bool) -> int:
+    """Returns the exit code: 4 while a source cannot be read."""
+    code = 4 if report["failing_sources"] else 0
     if as_json:
         print_json(report)
-        return
+        return code
     console = out()
     for track, counts in report["people"].items():
         hidden = report["out_of_reports"] if track == "stage" else ()
@@ -71,7 +73,19 @@ def show_status(report: JsonMap, *, as_json: bool) -> None:
     )
     if held := report["held_back"]:
         console.print(f"[yellow]{shown(held)}[/yellow]", soft_wrap=True)
+    show_failing(console, report["failing_sources"])
     console.print(f"daemon: {_daemon(report['heartbeat'])}; mapping version {report['mapping']}", soft_wrap=True)
+    return code
+
+
+def show_failing(console: Console, failing: JsonMap) -> None:
+    """Which sources cannot be read, since when, and why."""
+    for name, each in failing.items():
+        good = f"; last read well {each['good'][:19]}" if each["good"] else "; never read well yet"
+        said = f"since {each['since'][:19]}{good}: {shown(each['why'])}"
+        console.print(f"[red]the source {shown(name)} cannot be read[/red] {said}", soft_wrap=True)
+        if each["hint"]:
+            console.print(f"  try: {shown(each['hint'])}", soft_wrap=True)
 
 
 def show_unknown_types(console: Console, found: Sequence[JsonMap]) -> None:
@@ -133,6 +147,8 @@ def _how(cycle: JsonMap) -> str:
     """How a cycle went; one that a crash cut off never said."""
     if cycle.get("error"):
         return f"failed: {cycle['error']}"
+    if down := cycle.get("sources_failed"):
+        return f"{cycle.get('result')}, but for {', '.join(sorted(down))}"
     return str(cycle.get("result") or ("done" if cycle.get("ended_at") else "did not end"))
 
 

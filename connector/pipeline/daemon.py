@@ -115,8 +115,12 @@ class Daemon:
         else:
             if report.result != "interrupted":  # what was cut short says nothing of the rest
                 self._last_good = self.now()
-            held = report.held_back
-            self.beat(*(("held", held.said) if held else ("ok", "")))
+            if held := report.held_back:
+                self.beat("held", held.said)
+            elif report.sources_failed:
+                self.beat("partly", f"not read: {', '.join(sorted(report.sources_failed))}")
+            else:
+                self.beat("ok")
 
     def now(self) -> datetime:
         return self._pipeline.clock.now()

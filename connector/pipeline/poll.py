@@ -41,6 +41,7 @@ from connector.lifecycle.sources import FEEDS
 from connector.pipeline.object_cursor import ObjectCursor, prepare_cursor
 from connector.pipeline.object_reader import ROLES, Polled, Reader, is_slow
 from connector.pipeline.sight import end_full_read
+from connector.pipeline.source_health import SourceHealth
 from connector.pipeline.waiting import waiting, windows
 from connector.store import Store
 
@@ -115,24 +116,48 @@ def poll_sources(
 ) -> None:
     """Brings every source up to date, or as far as it came when asked to stop; one that is down is reported and delays
     nobody else."""
-    for source in sources:
-        try:
-            if (account := source.account()) is not None:
-                store.bind_source(source.name, account)
-            for page in source.poll(store.cursor(source.name), now):
-                changed = store.record_page(source.name, page)
-                polled.add(source.name, len(page.activities) + len(page.prospects), changed)
-                for kind, count in page.unknown.items():
-                    polled.unknown_types[kind] = polled.unknown_types.get(kind, 0) + count
-                    polled.unmapped += count if source.name in FEEDS else 0
-                if page.bad:
-                    polled.bad[source.name] = polled.bad.get(source.name, 0) + page.bad
-                progress(source.name, polled.read[source.name], None)
-                if stop():
-                    return
-        except ConnectorError as error:
-            polled.failed[source.name] = error
-            log.warning("source failed", source=source.name, error=error.what, code=getattr(error, "code", ""))
+    health = SourceHealth(store, now)
+    try:
+        for source in sources:
+            if not _poll_source(source, store, polled, health, now=now, progress=progress, stop=stop):
+                return
+    finally:
+        health.keep()
+
+
+def _poll_source(
+    source: Source,
+    store: Store,
+    polled: Polled,
+    health: SourceHealth,
+    *,
+    now: datetime,
+    progress: Progress,
+    stop: Callable[[], bool],
+) -> bool:
+    """Whether to go on with the others."""
+    try:
+        if (account := source.account()) is not None:
+            store.bind_source(source.name, account)
+        for page in source.poll(store.cursor(source.name), now):
+            changed = store.record_page(source.name, page)
+            health.read(source.name, page)
+            polled.add(source.name, len(page.activities) + len(page.prospects), changed)
+            for kind, count in page.unknown.items():
+                polled.unknown_types[kind] = polled.unknown_types.get(kind, 0) + count
+                polled.unmapped += count if source.name in FEEDS else 0
+            if page.bad:
+                polled.bad[source.name] = polled.bad.get(source.name, 0) + page.bad
+            progress(source.name, polled.read[source.name], None)
+            if stop():
+                return False
+        health.went_well(source.name)
+    except ConnectorError as error:
+        polled.failed[source.name] = error
+        health.failed(source.name, error)
+        log.warning("source failed", source=source.name, error=error.what, code=getattr(error, "code", ""))
+    health.allowed(source)
+    return True
 
 
 def _deleted_reads(cursors: Mapping[str, ObjectCursor], now: datetime) -> list[DeletedSince]:

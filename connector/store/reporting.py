@@ -6,7 +6,7 @@ from datetime import datetime
 
 from connector.base.facts import Stay
 from connector.base.json import JsonObject
-from connector.store import roleless, standing
+from connector.store import roleless, sourced, standing
 from connector.store.transactions import Transactions, uncollected
 
 
@@ -68,3 +68,8 @@ class Reporting(Transactions):
         """(person, at, old, new) of every stage that Salesforce took, in order."""
         with self._read() as connection:
             return standing.logged(connection)
+
+    def told_by(self, source: str, most: int = 10) -> JsonObject:
+        """What one marketing source told: account, kinds, newest, prospects, activities and whom they do not reach."""
+        with self._read() as connection:
+            return sourced.told_by(connection, source, most)

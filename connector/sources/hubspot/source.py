@@ -95,6 +95,7 @@ class HubSpotSource:
         self._kept, self._reads, self._declared = kept or Kept(), tuple(reads), frozenset(declared_kinds)
         self._calls: Counter[str] = Counter()
         self._portal: str | None = None  # "": HubSpot does not tell
+        self._allowance: tuple[int, int] | None = None
         self._searches = Pace(clock, SEARCHES, 1)
         self._session = Session(_API, judge_hubspot, clock, token=_Key(token), ca_bundle=ca_bundle, before=self._before)
         self._parking = Parking(self._session.close)
@@ -138,6 +139,9 @@ class HubSpotSource:
 
     def calls(self) -> Mapping[str, int]:
         return Counter(self._calls)
+
+    def allowance(self) -> tuple[int, int] | None:
+        return self._allowance
 
     def _contacts(self, places: dict[str, JsonObject]) -> Iterator[SourcePage]:
         """Those that changed, then those that are no more."""
@@ -272,6 +276,7 @@ class HubSpotSource:
 
     def _ask(self, method: str, path: str, kind: str, **kwargs: Any) -> tuple[JsonObject, datetime]:
         response = self._session.request(method, self._url + path, kind=kind, **kwargs)
+        self._allowance = _daily(response.headers) or self._allowance
         return envelope(response, _API), server_time(response.headers, self._clock.now())
 
     def _before(self, kind: str) -> None:
@@ -279,6 +284,12 @@ class HubSpotSource:
         self._calls[kind] += 1
         if kind == "search":
             self._searches.wait()
+
+
+def _daily(headers: Mapping[str, str]) -> tuple[int, int] | None:
+    """The account's calls of the day, used and allowed."""
+    allowed, left = (headers.get(f"X-HubSpot-RateLimit-Daily{each}", "") for each in ("", "-Remaining"))
+    return (int(allowed) - int(left), int(allowed)) if allowed.isdecimal() and left.isdecimal() else None
 
 
 def _last_id(rows: Sequence[Any]) -> int:
