@@ -18,6 +18,7 @@ from practice_org.salesforce.credentials import Credentials
 from practice_org.salesforce.jobs import Job, Open
 from practice_org.salesforce.problems import no_such_field
 from practice_org.salesforce.schema import FieldSpec, ObjectSpec, Value
+from practice_org.salesforce.soql import functions
 from practice_org.salesforce.soql import run as soql_run
 from practice_org.salesforce.writing import currency, dml, persons, relations, removal
 
@@ -31,6 +32,7 @@ class PracticeOrg(OrgCore):
     def __init__(self, path: str = ":memory:", *, clock: Clock | None = None, seed: int = 0) -> None:
         super().__init__(path, clock=clock, seed=seed)
         self.matching = self._matching
+        functions.teach(self.db.connection)
         self.locators: dict[str, Open] = {}
         self.jobs: dict[str, Job] = {}
         self.deployments: dict[str, dict[str, Any]] = {}  # of metadata, as they ended

@@ -41,8 +41,6 @@ RESOURCES = (
     Absent("connect", "Connect REST API"),
     Absent("actions", "Actions API"),
     Absent("process", "Process API"),
-    Absent("search", "SOSL search"),
-    Absent("parameterizedSearch", "Parameterized search"),
     Absent("support", "Knowledge support API"),
     Absent("knowledgeManagement", "Knowledge management API"),
     Absent("ui-api", "User Interface API"),

@@ -13,7 +13,18 @@ from practice_org.salesforce.rest.rows import create, last_modified, record, spe
 from practice_org.salesforce.schema import ObjectSpec
 from practice_org.salesforce.storage import quoted
 
-_RESOURCES = ("sobjects", "query", "queryAll", "composite", "limits", "jobs", "recent", "identity")
+_RESOURCES = (
+    "sobjects",
+    "query",
+    "queryAll",
+    "composite",
+    "limits",
+    "search",
+    "parameterizedSearch",
+    "jobs",
+    "recent",
+    "identity",
+)
 _UPDATED_BACK, _DELETED_BACK = timedelta(days=30), timedelta(days=15)
 _MOST_IDS = 600_000
 _LIMITS = {

@@ -10,12 +10,14 @@ from practice_org.salesforce.rest import deploy as rest_deploy
 from practice_org.salesforce.rest import meta as rest_meta
 from practice_org.salesforce.rest import query as rest_query
 from practice_org.salesforce.rest import rows as rest_rows
+from practice_org.salesforce.rest import search as rest_search
 from practice_org.salesforce.rest import tree as rest_tree
 from practice_org.salesforce.rest.calls import Router
 
 ROUTER = Router()
 for module in (
     rest_query,
+    rest_search,
     rest_meta,
     rest_collections,
     rest_composite,

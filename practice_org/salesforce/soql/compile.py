@@ -6,7 +6,7 @@ SOQL compares two-valued where SQL has NULL: ``!=`` and NOT match empty fields, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from practice_org.salesforce import currencies
@@ -20,8 +20,8 @@ from practice_org.salesforce.problems import (
     pointed,
 )
 from practice_org.salesforce.schema import ADDRESS_PARTS, FieldSpec, ObjectSpec, field_from
+from practice_org.salesforce.soql import functions, rules
 from practice_org.salesforce.soql import parse as soql
-from practice_org.salesforce.soql import rules
 from practice_org.salesforce.soql.values import NOT_FILTERABLE, condition
 from practice_org.salesforce.storage import quoted
 
@@ -56,6 +56,10 @@ def _aggregatable(name: str, spec: FieldSpec) -> bool:
     return spec.type not in ("address", "multipicklist") and not (spec.type == "textarea" and spec.length > 255)
 
 
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
 def _scalar(name: str, inner: Target) -> Target | None:
     """A function of one row's value; None for a name SOQL does not have."""
     if name in _OF_DAYS:
@@ -79,6 +83,7 @@ class Compiler:
         self.columns: list[str] = []
         self.joins: list[str] = []
         self.aliases: dict[tuple[str, ...], str] = {}
+        self.totalled: frozenset[object] = frozenset()  # fields that a row of totals is not grouped by
         name = query.source.names[0]
         found = self.target(name)
         if found is None:
@@ -170,6 +175,10 @@ class Compiler:
                 raise malformed_query(soql.where(self.text, of.column) + text)
             kind = _NUMBER if name.startswith("COUNT") else _AMOUNT if name in ("SUM", "AVG") else inner.spec
             return Target(rules.AGGREGATES[name].format(inner.sql), kind)
+        if of.place is not None and inner.spec.type != "address":
+            raise malformed_query(soql.where(self.text, of.column) + f"{inner.spec.name} is no place to measure from")
+        if made := None if inner.spec.type == "address" and of.place is None else self._of_row(of, inner):
+            return made
         dated = ("datetime",) if name in _OF_TIMES else ("date", "datetime")
         of_dates = name in _OF_DAYS or name in _DATE_PARTS or name in _QUARTERS or name == "DAY_ONLY"
         if inner.spec.type == "address" or (of_dates and inner.spec.type not in dated):
@@ -186,6 +195,29 @@ class Compiler:
             return inner
         (alias, spec), *_ = self.walk(of.argument)[0]
         return Target(currencies.converted(inner.sql, alias, spec.name), inner.spec)
+
+    def shown(self, of: soql.Path | soql.Call) -> Target:
+        """As a column of the answer: null in a row of totals over it."""
+        target = self.operand(of)
+        return Target("NULL", target.spec) if rules.plain(of) in self.totalled else target
+
+    def _of_row(self, of: soql.Call, inner: Target) -> Target | None:
+        """A function of one row's value that is not of dates."""
+        name = of.name.upper()
+        if name == rules.GROUPING:
+            return Target("1" if rules.plain(of.argument) in self.totalled else "0", _NUMBER)
+        if of.place is not None:
+            latitude, longitude, unit = of.place
+            *_, from_latitude, from_longitude, _ = inner.sql.split(", ")
+            sql = f"sf_distance({from_latitude}, {from_longitude}, {latitude}, {longitude})"
+            return Target(f"({sql} * {functions.MILES})" if unit == "mi" else sql, _AMOUNT)
+        if name == "FORMAT":
+            return Target(f"sf_format({inner.sql}, '{inner.spec.type}')", replace(inner.spec, type="string"))
+        labels = [value for value in inner.spec.values if value.label and value.label != value.value]
+        if name == "TOLABEL" and labels:
+            cases = " ".join(f"WHEN {_text(value.value)} THEN {_text(value.label)}" for value in labels)
+            return Target(f"(CASE {inner.sql} {cases} ELSE {inner.sql} END)", inner.spec)
+        return None
 
     # -- the parts of a statement ------------------------------------------------------------------------------------
 
@@ -207,7 +239,8 @@ class Compiler:
             conditions.append(extra)
         text = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         if query.group:
-            text += f" GROUP BY {', '.join(self._group(one) for one in query.group)}"
+            named = [self._group(one) for one in query.group if rules.plain(one) not in self.totalled]
+            text += f" GROUP BY {', '.join(named) or 'NULL'}"
         if query.having is not None:
             text += f" HAVING {self.where(query.having, parameters)}"
         return text
@@ -220,14 +253,15 @@ class Compiler:
         return target.sql
 
     def tail(self) -> str:
-        found = ", ".join(self._ordering(one) for one in self.query.order)
+        found = ", ".join(" ".join(self.ordering(one)) for one in self.query.order)
         return f" ORDER BY {found}" if found else ""
 
     def _alive(self) -> str:
         archived = self.spec.find("IsArchived")
         return "t.IsDeleted = 0" + (" AND t.IsArchived = 0" if archived else "")
 
-    def _ordering(self, one: soql.Ordering) -> str:
+    def ordering(self, one: soql.Ordering) -> tuple[str, str]:
+        """What is sorted by, and how."""
         alias = one.of.names[0].lower() if isinstance(one.of, soql.Path) and len(one.of.names) == 1 else ""
         of = next(
             (
@@ -237,11 +271,11 @@ class Compiler:
             ),
             one.of,
         )
-        target = self.operand(of)
+        target = self.shown(of)
         wide = target.spec.type == "address" or (target.spec.type == "textarea" and target.spec.length > 255)
         if target.spec.name in NOT_FILTERABLE or wide:
             raise malformed_query(f"field '{target.spec.name}' can not be sorted in a query call")
-        return f"{target.sql} {'DESC' if one.descending else 'ASC'} NULLS {'LAST' if one.nulls_last else 'FIRST'}"
+        return target.sql, f"{'DESC' if one.descending else 'ASC'} NULLS {'LAST' if one.nulls_last else 'FIRST'}"
 
     def where(self, of: soql.Condition, parameters: list[Any]) -> str:
         if isinstance(of, soql.Not):

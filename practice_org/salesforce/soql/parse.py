@@ -34,6 +34,7 @@ class Call:
     name: str
     argument: Path | Call | None
     column: int = 1
+    place: tuple[float, float, str] | None = None  # of DISTANCE: latitude, longitude, mi or km
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ class Query:
     alias: str | None = None
     where: Condition | None = None
     group: tuple[Path | Call, ...] = ()
+    grouping: str = ""  # ROLLUP | CUBE
     having: Condition | None = None
     order: tuple[Ordering, ...] = ()
     limit: int | None = None
@@ -238,6 +240,15 @@ class _Build(Transformer[Token, Any]):
     def group(self, *paths: Path | Call) -> _Clause:
         return _Clause("group", paths)
 
+    def totals(self, kind: Token, *paths: Path | Call) -> _Clause:
+        return _Clause("group", (kind.type, paths))
+
+    def distance(self, of: Path, latitude: Token, longitude: Token, unit: Token) -> Call:
+        found = unescape(unit[1:-1]).lower()
+        if found not in ("mi", "km"):
+            raise malformed_query(f"the unit of DISTANCE is 'mi' or 'km', not {unit}")
+        return Call("DISTANCE", of, of.column, (float(latitude), float(longitude), found))
+
     def order(self, *orderings: Ordering) -> _Clause:
         return _Clause("order", orderings)
 
@@ -269,6 +280,8 @@ class _Build(Transformer[Token, Any]):
             raise malformed_query(f"unexpected token: '{_ORDER[late].upper()}'")
         clauses = {clause.name: clause.value for clause in found if clause.name not in _IGNORED}
         source, alias = clauses.pop("source")
+        if clauses.get("group") and isinstance(clauses["group"][0], str):
+            clauses["grouping"], clauses["group"] = clauses["group"]
         selected = tuple(part for part in parts if part is not None and not isinstance(part, _Clause))
         return Query(selected, source, alias, **clauses)
 

@@ -11,9 +11,12 @@ AGGREGATES = {"COUNT": "COUNT({})", "COUNT_DISTINCT": "COUNT(DISTINCT {})", "SUM
                "MIN": "MIN({})", "MAX": "MAX({})"}  # fmt: skip
 
 
+GROUPING = "GROUPING"  # of a row of totals: what it is a total over
+
+
 def aggregates(of: soql.Path | soql.Call | None) -> bool:
     """Also where a function is made of the aggregate: ``FORMAT(MIN(CloseDate))``."""
-    return isinstance(of, soql.Call) and (of.name.upper() in AGGREGATES or aggregates(of.argument))
+    return isinstance(of, soql.Call) and (of.name.upper() in (*AGGREGATES, GROUPING) or aggregates(of.argument))
 
 
 def grouped(query: soql.Query) -> bool:
@@ -23,7 +26,7 @@ def grouped(query: soql.Query) -> bool:
 def plain(of: soql.Path | soql.Call | None) -> object:
     """What two mentions of one expression have in common."""
     if isinstance(of, soql.Call):
-        return (of.name.lower(), plain(of.argument))
+        return (of.name.lower(), plain(of.argument), of.place)
     return tuple(name.lower() for name in of.names) if of is not None else None
 
 
@@ -65,6 +68,10 @@ def _grouped(query: soql.Query, text: str) -> None:
     if not all(isinstance(one, soql.Item) for one in query.select):
         raise _refused(text, query.source, "a query with groups selects fields and aggregates only")
     known = {plain(one) for one in query.group}
+    for of in (one.of for one in (*query.select, *query.order) if isinstance(one, soql.Item | soql.Ordering)):
+        measured = isinstance(of, soql.Call) and of.name.upper() == GROUPING and plain(of.argument)
+        if measured and not (query.grouping and measured in known):
+            raise _refused(text, of, "GROUPING takes a field of GROUP BY ROLLUP or CUBE")
     aliases = {one.alias.lower() for one in query.select if isinstance(one, soql.Item) and one.alias}
     ordered = [one.of for one in query.order if not _is_one_of(one.of, aliases)]
     selected = [one.of for one in query.select if isinstance(one, soql.Item)]

@@ -15,6 +15,7 @@ from practice_org.salesforce.problems import Problem
 from practice_org.salesforce.schema import ADDRESS_PARTS
 from practice_org.salesforce.soql import parse as soql
 from practice_org.salesforce.soql import select as soql_select
+from practice_org.salesforce.soql import totals
 from practice_org.salesforce.soql.compile import Compiler
 from practice_org.salesforce.soql.select import Child, Node, Plan, Slot
 from practice_org.salesforce.storage import quoted
@@ -57,6 +58,8 @@ def run(
 ) -> Result:
     """``base`` is the URL of the version's resources, for the records' ``attributes``."""
     query = soql.parse(text)
+    if query.grouping:
+        return _totalled(org, query, text, all_rows=all_rows, trusted=trusted)
     compiler = Compiler(org, query, text, all_rows=all_rows, trusted=trusted)
     plan = soql_select.plan(compiler)
     shaped = Shaper(org, text, base, all_rows=compiler.all_rows, trusted=trusted)
@@ -76,6 +79,13 @@ def run(
         everything = f"SELECT t.rowid {plan.source}{plan.filters}{plan.tail}{_limits(plan, plan.limit)}"
         rowids = array("q", (row[0] for row in org.db.read(everything, plan.parameters)))
     return Result(plan, len(rowids), shaped.records(plan, rows[:page]), rowids, compiler.all_rows)
+
+
+def _totalled(org: OrgCore, query: soql.Query, text: str, *, all_rows: bool, trusted: bool) -> Result:
+    """The groups and their totals, in one answer."""
+    plan, sql, parameters = totals.statement(lambda: Compiler(org, query, text, all_rows=all_rows, trusted=trusted))
+    rows = org.db.read(sql + _limits(plan, plan.limit), parameters)
+    return Result(plan, len(rows), Shaper(org, text, "", all_rows=all_rows, trusted=trusted).records(plan, rows))
 
 
 def _limits(plan: Plan, limit: int | None) -> str:

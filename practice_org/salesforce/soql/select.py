@@ -118,7 +118,7 @@ def _selected(compiler: Compiler, root: Node, *, grouped: bool) -> None:
 
 
 def _aggregate(compiler: Compiler, root: Node, one: soql.Item, unnamed: int) -> int:
-    target = compiler.operand(one.of)
+    target = compiler.shown(one.of)
     if isinstance(one.of, soql.Path):
         key = one.alias or target.spec.name
     else:
