@@ -107,7 +107,8 @@ class Settings(BaseModel):
         "", description="What columns of CSV files are called elsewhere, e.g. Email Address=email, Date=occurred_at."
     )
     activity_time_format: str | None = Field(
-        None, description="How times in files are written that are not ISO 8601, e.g. %m/%d/%Y %I:%M %p."
+        None,
+        description="Times in files that are not ISO 8601: %m/%d/%Y %I:%M %p; a bar divides several.",
     )
     activity_time_zone: str | None = Field(
         None, description="Zone of times in files and warehouse that have no offset, e.g. Europe/Berlin."

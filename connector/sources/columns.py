@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 from connector.base.errors import ConfigurationError
@@ -20,11 +20,14 @@ from connector.sources.events import KNOWN, PERSON
 from connector.sources.kinds import KINDS
 
 _SETTING = "CONNECTOR_ACTIVITY_COLUMNS"
+_SERIAL = re.compile(r"[2-7]\d{4}(?:[.,]\d+)?")  # days as a spreadsheet counts them, from 1954 to 2119
+_EXCEL = datetime(1899, 12, 30)  # noqa: DTZ001 - a spreadsheet's time is that of wherever it was made
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """``names``: as in the file -> as here. ``time_format`` is one of Python's strptime; ISO 8601 is always understood.
+    """``names``: as in the file -> as here. ``time_format``: of Python's strptime, several divided by ``|``, the
+    first that fits; ISO 8601 and the day numbers of spreadsheets are always understood.
     ``declared``: kinds of the mapping's own."""
 
     names: Mapping[str, str] = field(default_factory=dict)
@@ -74,11 +77,19 @@ class Columns:
         if type_ is not None and "type" not in values:
             values = {**values, "type": type_}
         at = values.get("occurred_at")
-        if self.time_format and isinstance(at, str):
-            with suppress(ValueError):  # what is written otherwise is ISO 8601, or no time
-                here = datetime.strptime(at.strip(), self.time_format)  # noqa: DTZ007 - the zone is added where ISO is read
-                values = {**values, "occurred_at": here.isoformat()}
+        if isinstance(at, str) and (here := self._time(at.strip())) is not None:
+            values = {**values, "occurred_at": here.isoformat()}
         return values
+
+    def _time(self, text: str) -> datetime | None:
+        """None for what is written otherwise: that is ISO 8601, or no time. The zone is added where ISO is read."""
+        for each in (self.time_format or "").split("|"):
+            if each.strip():
+                with suppress(ValueError):
+                    return datetime.strptime(text, each.strip())  # noqa: DTZ007
+        if _SERIAL.fullmatch(text):
+            return _EXCEL + timedelta(seconds=round(float(text.replace(",", ".")) * 86400))
+        return None
 
 
 def _needed(type_: str | None) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -28,7 +29,7 @@ from connector.base.facts import Activity, Prospect, SourcePage
 from connector.base.json import JsonMap, JsonObject
 from connector.sources.columns import Columns
 from connector.sources.events import Bad, read_event, unknown_type, visitors
-from connector.sources.lines import Record, records_of_lines
+from connector.sources.lines import Record, as_utf8, records_of_lines
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +44,8 @@ _LONGEST = 10_000  # characters of a bad line that are kept
 @dataclass(frozen=True, slots=True)
 class _Place:
     """How far a file was read: ``sha256`` of its first ``offset`` bytes, which are ``lines`` lines, ``bad`` of them in
-    quarantine. ``size`` is the file's when all of it was looked at, UNFINISHED before."""
+    quarantine. ``size`` is the file's when all of it was looked at, UNFINISHED before; ``text`` that of the file in
+    UTF-8, which is what is read."""
 
     size: int
     mtime: int  # ns
@@ -51,6 +53,7 @@ class _Place:
     lines: int = 0
     sha256: str = ""
     bad: int = 0
+    text: int = 0
 
     def as_json(self) -> JsonObject:
         return {
@@ -59,6 +62,7 @@ class _Place:
             "offset": self.offset,
             "lines": self.lines,
             "sha256": self.sha256,
+            "text": self.text,
             **({"bad": self.bad} if self.bad else {}),
         }
 
@@ -133,23 +137,39 @@ class FilesSource:
         age = self._clock.now() - datetime.fromtimestamp(stat.st_mtime, self._clock.now().tzinfo)
         quiet = age >= QUIET
         if known is not None and (known.size, known.mtime) == (stat.st_size, stat.st_mtime_ns):
-            if known.offset == stat.st_size or not quiet:
+            if known.offset == known.text or not quiet:
                 return
         elif timedelta(0) <= age < SETTLES:
             return
+        with as_utf8(path) as text:
+            yield from self._read_on(name, text, known, stat, places, quiet=quiet)
+
+    def _read_on(
+        self,
+        name: str,
+        path: Path,
+        known: _Place | None,
+        stat: os.stat_result,
+        places: dict[str, _Place],
+        *,
+        quiet: bool,
+    ) -> Iterator[SourcePage]:
+        """``path``: the file, or what it would be in UTF-8. ``stat`` is the file's own."""
         start, hasher = _resume(path, known)
         quarantine = self._folder / "quarantine" / f"{name}.jsonl"
         _keep_before(quarantine, start.lines)
-        place = _Place(UNFINISHED, stat.st_mtime_ns, start.offset, start.lines, hasher.hexdigest(), start.bad)
+        size = path.stat().st_size
+        place = replace(start, size=UNFINISHED, mtime=stat.st_mtime_ns, sha256=hasher.hexdigest(), text=size)
         batch, type_ = _Batch(), self._columns.type_of(name)
-        with closing(records_of_lines(path, start.offset, start.lines, stat.st_size, self._columns, type_)) as found:
+        with closing(records_of_lines(path, start.offset, start.lines, size, self._columns, type_)) as found:
             for record in found:
                 if record.torn and not quiet and isinstance(record.values, str):
                     break  # half a line: its other half may come
                 bad = place.bad + self._take(record, batch, type_)
                 if quiet or not record.torn:  # a last line without an end is read again when the file has grown
                     hasher.update(record.raw)
-                    place = _Place(place.size, place.mtime, record.end, record.line_after, hasher.hexdigest(), bad)
+                    read = {"offset": record.end, "lines": record.line_after, "sha256": hasher.hexdigest(), "bad": bad}
+                    place = replace(place, **read)
                 if len(batch) >= _PAGE:
                     places[name] = place
                     yield _page(batch, places, quarantine)
