@@ -18,7 +18,7 @@ import typer
 
 from connector import __version__
 from connector.base.errors import ConfigurationError, ConnectorError
-from connector.commands import report_cli, screen
+from connector.commands import export_cli, report_cli, screen
 from connector.commands.options import AsJson, Options, date_of, settings_of
 
 app = typer.Typer(
@@ -384,3 +384,4 @@ def backup(
 
 
 report_cli.register(app)
+export_cli.register_export(app)

@@ -10,7 +10,7 @@ settling    decisions and outcomes in      reading     questions of people
 books       cursors, cycles, calls         dialect     where SQLite and PostgreSQL differ
 opening     open_store                     store       the verbs, each one transaction
 copying     a copy to try things on        stays       how long people stood where
-standing    what reports read
+standing    what reports read              views       for SQL of one's own
 """
 
 from connector.store.accounts import own_stage

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from connector.base.facts import Stay
 from connector.base.json import JsonObject
-from connector.store import roleless, sourced, standing
+from connector.store import roleless, sourced, standing, views
 from connector.store.transactions import Transactions, uncollected
 
 
@@ -23,6 +25,11 @@ class Reporting(Transactions):
         """Person -> their record's fields, with "object" and "account" (its name)."""
         with uncollected(), self._read() as connection:
             return standing.people_rows(connection)
+
+    def view_rows(self, name: str) -> Iterator[tuple[Any, ...]]:
+        """Of a view: the names of its columns, then its rows, as they are at one moment."""
+        with self._read() as connection:
+            yield from views.rows_of_view(connection, name)
 
     def tracks_now(self, track: str) -> dict[str, JsonObject]:
         """Person -> stands, value, current, memory of a track."""
