@@ -165,9 +165,16 @@ def check(
     mapping: Annotated[str | None, typer.Option(help="The mapping to check, instead of the one in force.")] = None,
     form: Annotated[Form, typer.Option("--format", help="github: as notes beside the lines of a change.")] = "text",
     as_json: AsJson = False,
+    sources: Annotated[bool, typer.Option("--sources", help="Sign in to each source, and show a row of each.")] = False,
 ) -> None:
     """Check the mapping, and with credentials that the org has what it needs."""
     from connector.commands.check import check_files, run_check, show_check, show_files
+
+    if sources:
+        from connector.commands.check_sources import check_sources, show_sources
+
+        found = check_sources(settings_of(mapping=mapping))
+        raise typer.Exit(show_sources(found, as_json=as_json or form == "json"))
 
     if files and mapping:
         raise typer.BadParameter("name files, or --mapping, not both", param_hint="FILES")

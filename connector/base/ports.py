@@ -198,6 +198,7 @@ class Glimpse:
     problem: str = ""
     hint: str = ""
     note: str = ""
+    attributes: tuple[str, ...] = ()  # what its people can have
 
 
 @runtime_checkable

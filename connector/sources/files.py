@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,6 +28,7 @@ from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError, ConnectorError, Refused
 from connector.base.facts import Activity, Prospect, SourcePage
 from connector.base.json import JsonMap, JsonObject
+from connector.base.ports import Glimpse
 from connector.sources.columns import Columns
 from connector.sources.events import Bad, read_event, unknown_type, visitors
 from connector.sources.lines import Record, as_utf8, records_of_lines
@@ -38,6 +40,7 @@ SETTLES = timedelta(seconds=2)  # a file that changed more recently may still be
 QUIET = timedelta(minutes=15)  # then nobody is going to finish a last line that breaks off
 _PAGE = 1000
 UNFINISHED = -1
+_LOOKED_AT, _FIRST_LINES = 5, 100  # files, and lines of each, that a check looks at
 _LONGEST = 10_000  # characters of a bad line that are kept
 
 
@@ -113,6 +116,23 @@ class FilesSource:
                 log.warning("file unreadable", file=name, error=error.strerror)
         if unreadable is not None:
             raise unreadable
+
+    def inspect(self, now: datetime) -> Iterator[Glimpse]:
+        """The first row of the newest files, and what is wrong with those before it. Writes no quarantine."""
+        del now
+        newest = sorted(self._present().items(), key=lambda each: -each[1].stat().st_mtime)[:_LOOKED_AT]
+        for name, path in newest:
+            batch, type_ = _Batch(), self._columns.type_of(name)
+            with closing(records_of_lines(path, 0, 0, path.stat().st_size, self._columns, type_)) as records:
+                for record in islice(records, _FIRST_LINES):
+                    self._take(record, batch, type_)
+                    if batch.activities or batch.prospects:
+                        break
+            page = SourcePage({}, tuple(batch.activities), tuple(batch.prospects))
+            bad = f"line {batch.bad[0]['line']}: {batch.bad[0]['reason']}" if batch.bad else ""
+            yield Glimpse(name, page, problem=bad, hint="correct it, or name its columns" if bad else "")
+        if not newest:
+            yield Glimpse("files", note="there is none yet")
 
     def account(self) -> str | None:
         return None

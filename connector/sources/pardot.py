@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from connector.base.facts import Activity, Prospect, SourcePage
 from connector.base.http import TAKEN, Judgement, Reaction, Session, Token, server_time
 from connector.base.ids import id18
 from connector.base.json import Json, JsonMap, JsonObject
+from connector.base.ports import Glimpse
 from connector.sources.answers import envelope, listed, readable, unreadable
 from connector.sources.kinds import KINDS, OTHER
 from connector.sources.parking import Parking
@@ -139,6 +141,28 @@ class PardotSource:
 
     def account(self) -> str | None:
         return self._unit
+
+    def inspect(self, now: datetime) -> Iterator[Glimpse]:
+        """A field that the user may not see is refused by its name."""
+        del now
+        with closing(self._session):
+            rows = self._rows("prospects", PROSPECT_FIELDS, "updatedAt desc")
+            people = tuple(readable(pardot_prospect, rows, Counter(), ""))
+            yield Glimpse("prospects", SourcePage({}, prospects=people[:1]), attributes=PROSPECT_ATTRIBUTES)
+            rows = self._rows("visitor-activities", ACTIVITY_FIELDS, "createdAt desc")
+            found = [each for each in readable(visitor_activity, rows, Counter(), "") if each]
+            if not found:
+                yield Glimpse("visitor activities", note="there is none yet")
+                return
+            one = str(found[0].prospect_id)
+            rows = self._rows("prospects", PROSPECT_FIELDS, "id asc", idGreaterThan=int(one) - 1)
+            people = tuple(readable(pardot_prospect, rows, Counter(), ""))
+            yield Glimpse("visitor activities", SourcePage({}, (found[0],), people[:1]))
+
+    def _rows(self, name: str, fields: Sequence[str], order: str, **more: int) -> list[Any]:
+        params = {"fields": ",".join(fields), "orderBy": order, "limit": 10, **more}
+        url = f"{self._url}/api/v5/objects/{name}"
+        return listed(envelope(self._session.request("GET", url, params=params, kind="check"), _API), "values", _API)
 
     def calls(self) -> Mapping[str, int]:
         return Counter(self._calls)

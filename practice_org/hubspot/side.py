@@ -15,6 +15,7 @@ from practice_org.hubspot.search import milliseconds
 
 MOST_EVENTS = 1000
 MOST_ASSOCIATIONS = 1000
+TIES_A_PAGE = 100  # UNCONFIRMED: 100 or 500
 _FIELD_TYPES = {"enumeration": "select", "datetime": "date", "number": "number", "bool": "booleancheckbox"}
 
 
@@ -88,6 +89,13 @@ def _ends(hub: Portal, call: Call) -> tuple[ObjectType, ObjectType]:
     return object_type(hub, call.names["from"]), object_type(hub, call.names["to"])
 
 
+def _tied(one: int, others: list[int], start: int, shown: Any) -> dict[str, Any]:
+    """One page of a record's ties; ``after`` goes on behind it."""
+    end = start + TIES_A_PAGE
+    body: dict[str, Any] = {"from": {"id": str(one)}, "to": [shown(each) for each in others[start:end]]}
+    return {**body, "paging": {"next": {"after": str(end)}}} if end < len(others) else body
+
+
 def _tie(start: ObjectType, end: ObjectType) -> dict[str, Any]:
     """UNCONFIRMED: the type of the way back is taken to be the one before."""
     number = start.to_contact if end.name == "contacts" else end.to_contact - 1
@@ -103,7 +111,8 @@ def _associations(hub: Portal, call: Call, shown: Any) -> Answer:
     if not all(one.isascii() and one.isdigit() for one in ids):
         raise invalid("each input has an id")
     linked = hubspot_rows.linked(hub.org.db.connection, start.name, [int(one) for one in ids], end.name)
-    results = [{"from": {"id": str(one)}, "to": [shown(each) for each in others]} for one, others in linked.items()]
+    starts = {str(each["id"]): int(each.get("after") or 0) for each in inputs}
+    results = [_tied(one, others, starts.get(str(one), 0), shown) for one, others in linked.items()]
     errors = [
         {
             "status": "error",

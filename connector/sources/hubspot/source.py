@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -20,8 +21,10 @@ from connector.base.errors import ConfigurationError, LimitReached, Refused, Tra
 from connector.base.facts import Activity, Prospect, SourcePage
 from connector.base.http import TAKEN, Judgement, Reaction, Session, server_time
 from connector.base.json import Json, JsonMap, JsonObject
+from connector.base.ports import Glimpse
 from connector.base.settings import Settings
 from connector.sources.answers import MALFORMED, envelope, listed, readable, unreadable
+from connector.sources.hubspot.inspecting import Inspection
 from connector.sources.hubspot.rows import ENGAGEMENTS, HUBSPOT, Kept, contact, email_event, engagement, hubspot_time
 from connector.sources.kinds import OTHER
 from connector.sources.pace import Pace
@@ -140,6 +143,11 @@ class HubSpotSource:
     def calls(self) -> Mapping[str, int]:
         return Counter(self._calls)
 
+    def inspect(self, now: datetime) -> Iterator[Glimpse]:
+        del now
+        with closing(self._session):
+            yield from Inspection(self._ask, self._path, self._ties, self._kept, self._reads).glimpses()
+
     def allowance(self) -> tuple[int, int] | None:
         return self._allowance
 
@@ -216,13 +224,7 @@ class HubSpotSource:
 
     def _engagements(self, name: str, rows: Sequence[Any], places: dict[str, JsonObject]) -> SourcePage:
         """A search names no contacts: one more call tells whose the rows are."""
-        contacts: dict[str, list[str]] = {}
-        ids = [str(row["id"]) for row in rows if isinstance(row, dict) and row.get("id")]
-        if ids:
-            inputs = {"inputs": [{"id": one} for one in ids]}
-            path = self._path("associations", f"{name}/contacts/batch/read")
-            body, _ = self._ask("POST", path, "associations", json=inputs)
-            contacts.update(readable(_tie, listed(body, "results", _API), Counter(), ""))
+        contacts = self._ties(name, [str(row["id"]) for row in rows if isinstance(row, dict) and row.get("id")])
         found: list[Activity] = []
         removed: list[str] = []
         unknown: Counter[str] = Counter()
@@ -234,6 +236,25 @@ class HubSpotSource:
             removed += gone
             unknown.update(types)
         return SourcePage(_copy(places), tuple(found), removed=tuple(removed), unknown=unknown)
+
+    def _ties(self, name: str, ids: Sequence[str]) -> dict[str, list[str]]:
+        """Record -> its contacts, each list followed to its last page."""
+        contacts: dict[str, list[str]] = {}
+        asked = [{"id": one} for one in ids]
+        path = self._path("associations", f"{name}/contacts/batch/read")
+        while asked:
+            body, _ = self._ask("POST", path, "associations", json={"inputs": asked})
+            further = []
+            for row in listed(body, "results", _API):
+                for one, whose, after in readable(_tie, [row], Counter(), ""):
+                    known = contacts.setdefault(one, [])
+                    new = [each for each in whose if each not in known]
+                    known += new
+                    if after is not None and not new:
+                        raise _repeated(f"the contacts of {name}")
+                    further += [{"id": one, "after": after}] if after is not None else []
+            asked = further
+        return contacts
 
     def _email_events(self, places: dict[str, JsonObject], now: datetime) -> Iterator[SourcePage]:
         """One window, the newest event first. ``since`` and ``until`` in milliseconds; ``offset`` is the service's."""
@@ -311,9 +332,9 @@ def _next_page(body: JsonMap) -> str | None:
         raise unreadable(_API) from None
 
 
-def _tie(row: JsonMap) -> tuple[str, list[str]]:
-    """Whose an engagement is."""
-    return str(row["from"]["id"]), [str(to["toObjectId"]) for to in row["to"]]
+def _tie(row: JsonMap) -> tuple[str, list[str], str | None]:
+    """Whose an engagement is, and where the list goes on."""
+    return str(row["from"]["id"]), [str(to["toObjectId"]) for to in row["to"]], _next_page(dict(row))
 
 
 def _repeated(what: str) -> Transient:

@@ -14,6 +14,7 @@ import copy
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from connector.base.clock import Clock
 from connector.base.errors import Refused
 from connector.base.facts import Prospect, SourcePage
 from connector.base.json import JsonMap, JsonObject
+from connector.base.ports import Glimpse
 from connector.sources.answers import readable, unreadable
 from connector.sources.marketo import history
 from connector.sources.marketo.api import MARKETO, MarketoApi, result_of
@@ -50,6 +52,7 @@ _BATCH = 300  # rows of a page, and ids in one request for leads
 _LISTED = timedelta(hours=1)  # how long types and fields are taken for what they were
 FRESH = timedelta(minutes=1)  # a lead read so long after it did something need not be read again in the same poll
 REMEMBERED = 100_000  # leads
+LOOKED_BACK = timedelta(days=30)  # for one row to show
 REFUSED_TOKEN = frozenset({"1001", "1003"})  # UNCONFIRMED: no manual says what an old paging token is answered with
 
 _MUNCHKIN = re.compile(r"(\d{3}-[a-z]{3}-\d{3})\.", re.IGNORECASE)  # 123-ABC-456.mktorest.com
@@ -102,6 +105,18 @@ class MarketoSource:
     def account(self) -> str | None:
         """The Munchkin id, with which an instance's address begins."""
         return self._munchkin
+
+    def inspect(self, now: datetime) -> Iterator[Glimpse]:
+        """The newest activity of the last days, with its lead. A role that may not read them is refused by name."""
+        with closing(self._api):
+            self._list(now)
+            yield Glimpse("fields of leads", attributes=("score", *self._fields))
+            wanted = sorted(self._types.keys() - NOT_READ)[:10]
+            chain: Chain = {"types": wanted, "token": None, "since": (now - LOOKED_BACK).isoformat(), "done": False}
+            body = self._page(self._with_token(chain))
+            batch = read_rows(result_of(body)[-1:], self._types, self._declared)
+            page = self._sourced(batch, {})
+            yield Glimpse("activities", page) if page.activities else Glimpse("activities", note="none of late")
 
     def calls(self) -> Mapping[str, int]:
         return Counter(self._api.calls)
