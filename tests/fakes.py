@@ -13,6 +13,7 @@ from connector.base.facts import Outcome, RecordChange, Result, Row, SourcePage
 from connector.base.ports import Answers, Deleted, DeletedSince, LocatorExpired, Page, Read, Updated, UpdatedSince
 
 SIGNED_IN = "005000000000001AAA"  # the user
+_OF_CURRENCIES = ("CurrencyType", "DatedConversionRate")  # only where the org has several
 SOMEBODY = "005000000000002AAA"  # whoever else changes rows
 START = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -63,7 +64,8 @@ class FakeSalesforce:
 
     def read(self, reads: Sequence[Read], windows: Sequence[DeletedSince | UpdatedSince] = ()) -> Answers:
         self._call("composite")
-        apart = {each.name: self._hides(each.name) for each in reads if each.alone and each.name in self.hidden}
+        hides = self.hidden | {name for name in _OF_CURRENCIES if not self.rows.get(name)}
+        apart = {each.name: self._hides(each.name) for each in reads if each.alone and each.name in hides}
         if hidden := next((each.name for each in reads if each.name in self.hidden - apart.keys()), None):
             raise self._hides(hidden)
         pages = {each.name: self._answer(each) for each in reads if each.name not in apart}
@@ -110,6 +112,9 @@ class FakeSalesforce:
     def identity(self) -> str:
         return "00D000000000001AAA"
 
+    def single_currency(self) -> tuple[bool, str]:
+        return False, ""
+
     def user(self) -> str:
         return SIGNED_IN
 
@@ -152,7 +157,7 @@ class FakeSalesforce:
 
     def _select(self, read: Read) -> list[Row]:
         columns, name, where = re.fullmatch(
-            r"SELECT (.+?) FROM (\w+)(?: WHERE (.+?))?(?: ORDER BY SystemModstamp, Id)?", read.soql
+            r"SELECT (.+?) FROM (\w+)(?: WHERE (.+?))?(?: ORDER BY \w+, \w+)?", read.soql
         ).groups()
         rows = [
             row

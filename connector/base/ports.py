@@ -139,6 +139,10 @@ class Salesforce(Protocol):
         """The org's 18 character id."""
         ...
 
+    def single_currency(self) -> tuple[bool, str]:
+        """Whether the org has several currencies; and its only one, "" where that is not told."""
+        ...
+
     def user(self) -> str | None:
         """The 18 character id of the user that the connector signs in as; None where the org does not tell."""
         ...

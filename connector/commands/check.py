@@ -12,13 +12,16 @@ from rich.console import Console
 from connector.base.clock import SystemClock
 from connector.base.errors import ConfigurationError, ConnectorError, Refused
 from connector.base.json import JsonMap, JsonObject
+from connector.base.money import Currencies
 from connector.base.ports import PolledObject, Read
 from connector.base.settings import Settings
 from connector.commands.screen import grid, out, print_json, shown
 from connector.commands.status import unknown_types
+from connector.lifecycle.amounts import bounds_told
 from connector.lifecycle.ladder import UNKNOWN, Ladder
 from connector.lifecycle.sources import TAP
 from connector.mapping import CompiledMapping, MappingInvalid, Mistake, check_org, load, unseen_changes
+from connector.pipeline.currencies import currencies_of, said_of_unknown, unknown_currencies, with_codes
 from connector.pipeline.optional_fields import NOTHING_OF_IT, missing_fields, with_optional
 from connector.pipeline.owners import look_up_owners
 from connector.salesforce import SalesforceClient
@@ -42,6 +45,7 @@ class CheckReport:
     reads: dict[str, list[str]] = field(default_factory=dict)
     writes: dict[str, dict[str, str]] = field(default_factory=dict)
     sources: list[str] = field(default_factory=list)
+    amounts: list[str] = field(default_factory=list)  # what is compared, in each currency of the org
 
     def as_dict(self) -> JsonObject:
         return {
@@ -56,6 +60,7 @@ class CheckReport:
             "reads": self.reads,
             "writes": self.writes,
             "sources": self.sources,
+            "amounts": self.amounts,
         }
 
 
@@ -79,6 +84,7 @@ def run_check(settings: Settings) -> CheckReport:
             described = describes(salesforce, mapping)
             report.warnings += _clock(salesforce)
             report.mistakes = check_org(mapping, described) + _owners(mapping, salesforce)
+            currencies = _amounts(mapping, salesforce, report)
             report.warnings += unseen_changes(mapping, described)
             report.warnings += _in_use(mapping, salesforce) if not report.mistakes else ()
             report.notes += _person_accounts(mapping, described)
@@ -90,7 +96,8 @@ def run_check(settings: Settings) -> CheckReport:
                     if each.lacking:
                         report.warnings.append(f"the integration user cannot see {each.name}: {each.lacking}")
                     continue
-                report.reads[each.name] = list(with_optional(each, missing).fields)
+                [seen] = with_codes([with_optional(each, missing)], currencies)
+                report.reads[each.name] = list(seen.fields)
                 report.warnings += _no_bounces(each, missing)
     return report
 
@@ -211,6 +218,28 @@ def _person_accounts(mapping: CompiledMapping, described: Mapping[str, JsonMap |
         )
 
 
+def _amounts(mapping: CompiledMapping, salesforce: SalesforceClient, report: CheckReport) -> Currencies:
+    """Tells what the rules' amounts are in the org's currencies, and which of those it has not."""
+    file = next(iter(mapping.texts), mapping.name)
+    try:
+        currencies = currencies_of(salesforce, mapping)
+    except ConfigurationError as error:
+        report.mistakes.append(Mistake(file, 0, error.what, error.hint))
+        return Currencies()
+    report.amounts = sorted(
+        {
+            f"{name}.{field} {amount}"
+            for condition in mapping.model.walk()
+            for name, field, compare in condition.compares()
+            if field in currencies.fields.get(name, ())
+            for amount in bounds_told(compare, currencies)
+        }
+    )
+    if unknown := unknown_currencies(mapping, currencies):
+        report.mistakes.append(Mistake(file, 0, *said_of_unknown(unknown, currencies)))
+    return currencies
+
+
 def _owners(mapping: CompiledMapping, salesforce: SalesforceClient) -> list[Mistake]:
     rules = [rule for handoff in mapping.model.handoffs for rule in handoff.owners_named]
     try:
@@ -280,6 +309,8 @@ def _show_text(report: CheckReport) -> None:
         for track, fields in report.writes.items()
     ]
     console.print(grid("Writes", ("track", "fields"), writes))
+    for each in report.amounts:
+        console.print(f"compared: {shown(each)}", soft_wrap=True)
     console.print(f"sources read beside Salesforce: {', '.join(report.sources) or 'none'}")
     where = f"the org {report.org} has all of it" if report.org else "no credentials are set, so no org was asked"
     console.print(f"mapping {shown(report.mapping)} is right; {where}")

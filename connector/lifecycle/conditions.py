@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from connector.base.facts import PEOPLE, Evidence
+from connector.lifecycle.amounts import shown_amount
 from connector.lifecycle.compare import Comparison
 from connector.lifecycle.values import show
 from connector.lifecycle.view import View
@@ -289,11 +290,11 @@ class FieldIs(Condition):
         return lambda view: check(view.fields.get(name), view)
 
     def grounds(self, view: View) -> Grounds:
-        text = f"{self.name} is {show(self._value(view))}"
+        text = f"{self.name} is {shown_amount(self._value(view), self.compare)}"
         return (Evidence("field", view.person.id, text),), view.created
 
     def found(self, view: View) -> str:
-        return f"it is {show(self._value(view))}"
+        return f"it is {shown_amount(self._value(view), self.compare)}"
 
     def _value(self, view: View) -> Any:
         field = self.fields.get(view.object)
@@ -324,11 +325,11 @@ class AccountIs(Condition):
 
     def grounds(self, view: View) -> Grounds:
         ref = str(view.account.get("Id") or view.fields.get("AccountId") or view.person.id)
-        text = f"account's {self.field} is {show(view.account.get(self.field))}"
+        text = f"account's {self.field} is {shown_amount(view.account.get(self.field), self.compare)}"
         return (Evidence("account", ref, text),), view.created
 
     def found(self, view: View) -> str:
-        return f"it is {show(view.account.get(self.field))}"
+        return f"it is {shown_amount(view.account.get(self.field), self.compare)}"
 
     def words(self) -> str:
         return f"account's {self.field} {self.compare.words()}"

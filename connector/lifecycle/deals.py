@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from connector.base.facts import Activity, OpportunityRole
+from connector.lifecycle.amounts import DEAL_KIND
 from connector.lifecycle.opportunity import STATES, WHICH, HasOpportunity
 from connector.lifecycle.values import number_of
 from connector.lifecycle.view import View
 
 DEFAULT_PRECEDENCE = ("won", "open", "lost")
-DEAL_KIND = (
-    "deal"  # the kind of activity that is a deal of another system; its attribute ``state`` is open, won or lost
-)
 POLICIES = ("ignore", "primary_contact", "active_contacts", "converted_lead")
 
 

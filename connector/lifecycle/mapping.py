@@ -7,6 +7,7 @@ from functools import cached_property
 
 from connector.base.facts import Direction
 from connector.lifecycle.activity import HasActivity
+from connector.lifecycle.amounts import currencies_in, may_be_amount
 from connector.lifecycle.model import Identity, Step
 from connector.lifecycle.program import Model, Program, compile_programs
 from connector.lifecycle.surroundings import AccountHasOpportunity, AccountIsActive
@@ -75,6 +76,24 @@ class CompiledMapping:
         asked |= {"domains"} if self.model.leads_by_domain else set()
         asked |= {"records"} if self.model.records else set()
         return frozenset(asked | ({"roleless"} if self.model.deals.without_roles != ("ignore",) else set()))
+
+    @cached_property
+    def amounts(self) -> Mapping[str, frozenset[str]]:
+        """Object -> its fields that are compared, summed or ranked as amounts of money may be."""
+        found: dict[str, set[str]] = {}
+        for condition in self.model.walk():
+            for name, field, compare in condition.compares():
+                if may_be_amount(field, compare):
+                    found.setdefault(name, set()).add(field)
+        if "Amount" in self.reads.get("Opportunity", ()):
+            found.setdefault("Opportunity", set()).add("Amount")
+        return {name: frozenset(fields) for name, fields in found.items()}
+
+    @cached_property
+    def currencies(self) -> list[str]:
+        """Those that it names."""
+        compares = [each for condition in self.model.walk() for _, _, each in condition.compares()]
+        return sorted({code for each in compares for code in currencies_in(each)})
 
     @property
     def off(self) -> frozenset[str]:

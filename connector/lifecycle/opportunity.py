@@ -13,6 +13,7 @@ from typing import Any
 
 from connector.base.facts import Evidence, OpportunityRole, Row
 from connector.lifecycle.activity import ANCHORS, SINCE_WORDS
+from connector.lifecycle.amounts import added, amounts_told
 from connector.lifecycle.compare import Check, Comparison
 from connector.lifecycle.conditions import Compares, Condition, Grounds, Needs, Reads, Test
 from connector.lifecycle.values import number_of, show, time_of
@@ -124,7 +125,7 @@ class HasOpportunity(Condition):
         if self.state == "all_lost":
             every = (each for each in view.every_opportunity or view.opportunities if fits(each, view))
             return found if all(STATES["lost"](each.opportunity) for each in every) else []
-        if any(not check(_sums(name, found), view) for name, check in self._totals):
+        if any(not check(added((each.opportunity for each in found), name), view) for name, check in self._totals):
             return []
         return found if len(found) >= self.count else []
 
@@ -140,14 +141,24 @@ class HasOpportunity(Condition):
             return (Evidence("absent", view.person.id, "no such opportunity"),), None
         dated = [(each, self._since(each, view.now)) for each in self.fitting(view)]
         if len(dated) == 1:
-            return (_evidence(*dated[0]),), dated[0][1]
+            return (self._evidence(*dated[0]),), dated[0][1]
         times = sorted([at for _, at in dated if at is not None])
         is_last = self.state == "all_lost" or self.count > len(times)
         since = (times[-1] if is_last else times[self.count - 1]) if times else None
-        return tuple([_evidence(each, at) for each, at in dated[:_SHOWN]]), since
+        return tuple([self._evidence(each, at) for each, at in dated[:_SHOWN]]), since
 
     def found(self, view: View) -> str:
-        return _summary(view.opportunities)
+        return _summary(view.opportunities, self._compared)
+
+    @cached_property
+    def _compared(self) -> tuple[tuple[str, Comparison], ...]:
+        """Fields that may hold amounts."""
+        return (*self.where, *self.total)
+
+    def _evidence(self, each: OpportunityRole, since: datetime | None) -> Evidence:
+        told = amounts_told(self._compared, each.opportunity)
+        found = _evidence(each, since)
+        return found._replace(text=f"{found.text}, {told}") if told else found
 
     def lacks(self, view: View) -> str:
         needs_role = not view.opportunities and self.state != "none"
@@ -184,21 +195,21 @@ class HasOpportunity(Condition):
         yield from (("OpportunityContactRole", name, compare) for name, compare in self.role)
 
 
-def _sums(name: str, roles: Sequence[OpportunityRole]) -> float:
-    return sum(number_of(each.opportunity.get(name)) or 0.0 for each in roles)
-
-
 def fields_of(filters: Sequence[tuple[str, Comparison]]) -> list[str]:
     """Every field that is looked at."""
     return [each for name, compare in filters for each in (name, *compare.others())]
 
 
-def _summary(roles: Sequence[OpportunityRole]) -> str:
-    ids = {each.opportunity_id: str(each.opportunity.get("StageName") or "?") for each in roles}
-    if not ids:
+def _summary(roles: Sequence[OpportunityRole], compared: tuple[tuple[str, Comparison], ...]) -> str:
+    deals = {each.opportunity_id: each.opportunity for each in roles}
+    if not deals:
         return "no contact role on any opportunity"
-    shown = ", ".join(f"{key} ({stage})" for key, stage in sorted(ids.items())[:_SHOWN])
-    return shown if len(ids) <= _SHOWN else f"{shown} and {len(ids) - _SHOWN} more"
+    told = {
+        key: ", ".join(filter(None, (str(row.get("StageName") or "?"), amounts_told(compared, row))))
+        for key, row in sorted(deals.items())[:_SHOWN]
+    }
+    shown = ", ".join(f"{key} ({text})" for key, text in told.items())
+    return shown if len(deals) <= _SHOWN else f"{shown} and {len(deals) - _SHOWN} more"
 
 
 def _evidence(each: OpportunityRole, since: datetime | None) -> Evidence:

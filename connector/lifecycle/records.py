@@ -10,11 +10,12 @@ from typing import Any
 
 from connector.base.facts import Evidence, LinkedRecord
 from connector.lifecycle.activity import ANCHORS, SINCE_WORDS
+from connector.lifecycle.amounts import added, amounts_told, shown_amount
 from connector.lifecycle.compare import Check, Comparison
 from connector.lifecycle.conditions import Compares, Condition, Grounds, Needs, Reads, Test
 from connector.lifecycle.model import RecordLink
 from connector.lifecycle.opportunity import fields_of
-from connector.lifecycle.values import number_of, show, time_of
+from connector.lifecycle.values import show, time_of
 from connector.lifecycle.view import View, linked
 
 _SHOWN = 3  # records named as evidence
@@ -55,9 +56,7 @@ class HasRecord(Condition):
             found = [each for each in found if (at := self._at(each, view.now)) is not None and at > start]
         if len(found) < self.count:
             return ()
-        if any(
-            not check(sum(number_of(each.row.get(name)) or 0.0 for each in found), view) for name, check in self._totals
-        ):
+        if any(not check(added((each.row for each in found), name), view) for name, check in self._totals):
             return ()
         return sorted(found, key=lambda each: (str(self._at(each, view.now) or ""), each.id))
 
@@ -77,11 +76,20 @@ class HasRecord(Condition):
 
     def _evidence(self, each: LinkedRecord, at: datetime | None) -> Evidence:
         names = [*fields_of(self.where), *fields_of(self.total)] or ["Name"] * ("Name" in each.row)
-        told = ", ".join(f"{name} {show(each.row.get(name))}" for name in dict.fromkeys(names))
+        asked = {**dict(self.total), **dict(self.where)}
+        told = ", ".join(
+            f"{name} {shown_amount(each.row.get(name), asked[name]) if name in asked else show(each.row.get(name))}"
+            for name in dict.fromkeys(names)
+        )
         return Evidence("record", each.id, f"{self.of}{_VIA[each.via]}" + (f": {told}" if told else ""), at)
 
     def found(self, view: View) -> str:
-        ids = [each.id for each in view.person.records if each.object == self.of]
+        asked = (*self.where, *self.total)
+        ids = [
+            f"{each.id} ({told})" if (told := amounts_told(asked, each.row)) else each.id
+            for each in view.person.records
+            if each.object == self.of
+        ]
         more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
         return f"there is {', '.join(ids[:_SHOWN])}{more}" if ids else f"there is no {self.of}"
 

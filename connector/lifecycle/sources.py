@@ -13,9 +13,10 @@ from functools import cached_property
 from typing import Any
 
 from connector.base.facts import Activity, Direction, OpportunityRole, Person, Prospect
+from connector.lifecycle.amounts import DEAL_KIND
 from connector.lifecycle.compare import Comparison
 from connector.lifecycle.conditions import all_of
-from connector.lifecycle.deals import DEAL_KIND, as_opportunity
+from connector.lifecycle.deals import as_opportunity
 from connector.lifecycle.score import ScoreSource
 from connector.lifecycle.values import fold, number_of
 from connector.lifecycle.view import View

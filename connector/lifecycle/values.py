@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from connector.base.money import Money, shown_number
 from connector.lifecycle.calendar import BusinessSpan, Span
 
 ONE_DAY = timedelta(days=1)
@@ -30,7 +31,9 @@ def number_of(value: Any) -> float | None:
     """The number a value stands for; None when it is none. A checkbox is not a number."""
     if isinstance(value, bool):
         return None
-    if isinstance(value, int | float):
+    if isinstance(value, float):  # an amount stays one
+        return value
+    if isinstance(value, int):
         return float(value)
     if isinstance(value, str):
         try:
@@ -57,8 +60,8 @@ def show(value: Any) -> str:
         return "empty"
     if isinstance(value, bool):
         return "ticked" if value else "not ticked"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
+    if isinstance(value, float) and not isinstance(value, Money):
+        return shown_number(value)
     return str(value)
 
 

@@ -8,6 +8,7 @@ from datetime import time, timedelta
 from typing import Any
 
 from connector.base.json import JsonObject
+from connector.lifecycle.amounts import Priced, currencies_in
 from connector.lifecycle.compare import (
     Against,
     Ahead,
@@ -30,7 +31,9 @@ from connector.mapping.literals import (
     DATE,
     ELSEWHERE_DATE,
     RANGE,
+    currency_of_range,
     date,
+    money,
     number,
     signed,
     unquoted,
@@ -68,6 +71,7 @@ class ComparisonShape(Shape):
     sense is refused."""
 
     kind: str = ""
+    is_plain: bool = False  # a number that is no amount of money
     words: str = "a comparison"
 
     def read(self, tree: Tree, reading: Reading) -> Any:
@@ -75,6 +79,8 @@ class ComparisonShape(Shape):
         if compare is not BAD and self.kind:
             for clash in clashes(compare, self.kind):
                 return reading.bad(tree.place, clash, HINTS[self.kind])
+        if compare is not BAD and self.is_plain and (codes := currencies_in(compare)):
+            return reading.bad(tree.place, f"this is no amount in {codes[0]}", f"leave {codes[0]} out")
         return compare
 
     def _read(self, tree: Tree, reading: Reading) -> Any:
@@ -216,6 +222,8 @@ def _as_number(text: str, tree: Tree, reading: Reading) -> Any:
     value = number(text)
     if value is not None:
         return OneOf((value,))
+    if priced := money(text):
+        return Priced("=", *priced)
     return _as_range(text, tree, reading) or reading.bad(tree.place, *why_no_number(text))
 
 
@@ -228,10 +236,11 @@ def _as_day(text: str, tree: Tree, reading: Reading) -> Any:
 
 def _as_range(text: str, tree: Tree, reading: Reading) -> Any:
     """``71-100``; None when it is none."""
-    two = RANGE.fullmatch(text)
+    bare, code = currency_of_range(text)
+    two = RANGE.fullmatch(bare)
     if two is None or DATE.fullmatch(text) or not all(number(each) is not None or date(each) for each in two.groups()):
         return None
-    return _between(tuple(_ordered("=", each, tree, reading) for each in two.groups()))
+    return _between(tuple(_ordered("=", f"{each} {code}".strip(), tree, reading) for each in two.groups()))
 
 
 def _as_checkbox(text: str, tree: Tree, reading: Reading) -> Any:
@@ -257,7 +266,8 @@ def _read_signed(sign: str, rest: str, tree: Tree, reading: Reading) -> Any:
     if sign in {"=", "!="}:
         if not _are_days((rest,), tree, reading):
             return BAD
-        same = _WORDS.get(rest) or OneOf((_literal(rest),))
+        priced = money(rest)
+        same = _WORDS.get(rest) or (Priced("=", *priced) if priced else OneOf((_literal(rest),)))
         return same if sign == "=" else IsNot(same)
     return _ordered(sign, rest, tree, reading)
 
@@ -272,6 +282,8 @@ def _ordered(sign: str, rest: str, tree: Tree, reading: Reading) -> Any:
     bound = number(rest)
     if bound is not None:
         return Order(sign, bound)
+    if priced := money(rest):
+        return Priced(sign, *priced)
     what, hint = why_no_number(rest)
     if what.endswith("is no number"):
         what, hint = (

@@ -25,6 +25,8 @@ from connector.base.facts import (
     Row,
 )
 from connector.base.json import JsonMap, JsonObject
+from connector.base.money import Currencies
+from connector.lifecycle.amounts import with_amounts
 from connector.lifecycle.assignment import Assigner
 from connector.lifecycle.decide import decide
 from connector.lifecycle.mapping import CompiledMapping
@@ -152,6 +154,9 @@ STEP_KEYS: dict[str, Key] = {
     "stage": Key(AnyValue(), "the stage that stands in Salesforce, set by hand; none clears it"),
     "status": Key(AnyValue(), "the lead status that stands in Salesforce, set by hand; none clears it"),
     "account": Key(Anything(), "fields of the account"),
+    "currencies": Key(
+        Anything(), "in an org with several: units of each for one of the corporate currency, whose own is 1"
+    ),
     "account_stage": Key(NameOf("stage"), "the furthest stage of the account's other people"),
     "prospect": Key(Anything(), "attributes that the marketing system has"),
     "opportunities": Key(OrNone(ListOf(EXAMPLE_DEAL)), "all opportunities there are now; none: none"),
@@ -188,17 +193,24 @@ def run_examples(examples: Iterable[JsonMap], mapping: CompiledMapping, reading:
     owners = Owners({name: name for name in mapping.owners}, queues=queues)
     for example in examples:
         person, at, assigner = somebody(example["object"]), NOW, Assigner(owners)
+        currencies = Currencies()
         for step in (example, *example["then"]):
             at += step["after"] or timedelta()
             if step["away"] is not None:
                 assigner.owners = replace(owners, away=frozenset(step["away"]))
             person = _changed(person, step, mapping, reading, at)
-            decision = decide(person, mapping, at, assigner)
+            currencies = currencies if step["currencies"] is None else _currencies(step["currencies"], mapping)
+            decision = decide(with_amounts(person, currencies), mapping, at, assigner)
             for what in _wrong(step["expect"] or {}, person, decision, mapping):
                 reading.bad(
                     step["place"], f"the test {example['name']!r} fails: {what}", "see connector explain, or the rule"
                 )
             person = _written(person, decision, mapping)
+
+
+def _currencies(rates: JsonMap, mapping: CompiledMapping) -> Currencies:
+    corporate = next((code for code, rate in rates.items() if rate == 1), "")
+    return Currencies(corporate, {code: float(rate) for code, rate in rates.items()}, fields=mapping.amounts)
 
 
 def somebody(object_name: str) -> Person:

@@ -45,7 +45,7 @@ class Filters(Shape):
         found: list[tuple[str, Any]] = []
         for key, value in tree.items.items():
             kind = OF_FIELDS.get(key.rpartition(".")[2], "") if self.fields else ""
-            compare = ComparisonShape(kind).read(value, reading)
+            compare = ComparisonShape(kind, is_plain=not self.fields).read(value, reading)
             if self.fields and not PATH.fullmatch(key):
                 hint = "API names are like Lifecycle_Stage__c; fields of a parent like Owner.UserRole.Name"
                 compare = reading.bad(tree.at(key), f"{key} is not the API name of a field", hint)

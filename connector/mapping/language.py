@@ -192,7 +192,7 @@ HANDED_OFF = Block(
     short_key="expected",
     doc="sales got the person by a hand-off",
 )
-_NUMBER, _SEVERAL = ComparisonShape(NUMERIC), ListOf(CONDITION, strict=True)
+_NUMBER, _SEVERAL = ComparisonShape(NUMERIC, is_plain=True), ListOf(CONDITION, strict=True)
 CONDITIONS: dict[str, tuple[Key, Maker]] = {
     "all": (
         Key(_SEVERAL, "all of these hold", example="all: [{email: present}, {activity: inbound}]"),

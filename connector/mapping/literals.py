@@ -20,7 +20,10 @@ RANGE = re.compile(r"(?:between\s+|from\s+)?(\S+?)\s*(?:-|–|—|\.\.\.?|\bto\b
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?")
 ELSEWHERE_DATE = re.compile(r"(\d{1,2})[./](\d{1,2})[./](\d{4})")
 _NUMBER = re.compile(r"([+-]?\d[\d.,_  ']*)\s*(k|thousand|m|mio|million)?\s*%?", re.IGNORECASE)
-_CURRENCY = re.compile(r".*\d.*?\s*(EUR|USD|GBP|CHF|JPY|SEK|NOK|DKK|PLN|CAD|AUD|[€$£¥])|[€$£¥]\s*\d.*", re.IGNORECASE)
+_CODE = r"[A-Z]{3}|eur|usd|gbp|chf|jpy|sek|nok|dkk|pln|cad|aud|€|£"
+_MONEY = re.compile(rf"(?P<before>{_CODE})?\s*(?P<number>.*?\d.*?)\s*(?P<after>{_CODE})?", re.DOTALL)
+_SYMBOLS = {"€": "EUR", "£": "GBP"}
+_OF_SEVERAL = {"$": ("USD", "CAD or AUD"), "¥": ("JPY", "CNY")}  # signs of more than one currency
 _TIMES = {"k": 1e3, "thousand": 1e3, "m": 1e6, "mio": 1e6, "million": 1e6}
 
 
@@ -68,6 +71,23 @@ def number(text: str) -> float | None:
     return value if abs(value) < 1e15 else None
 
 
+def money(text: str) -> tuple[float, str] | None:
+    """``10k EUR``, ``€ 10,000``: the number, and the code of the currency."""
+    found = _MONEY.fullmatch(text.strip())
+    if found is None or (found["before"] is None) == (found["after"] is None):
+        return None
+    value, code = number(found["number"]), found["before"] or found["after"]
+    return None if value is None else (value, _SYMBOLS.get(code, code.upper()))
+
+
+def currency_of_range(text: str) -> tuple[str, str]:
+    """``10k - 50k EUR``, ``10k EUR - 50k EUR``: without the currency, and its code; "" where there is none."""
+    codes = re.findall(rf"(?<![A-Za-z])(?:{_CODE})(?![A-Za-z])", text)
+    bare = re.sub(rf"\s*(?<![A-Za-z])(?:{_CODE})(?![A-Za-z])\s*", " ", text).strip()
+    known = {_SYMBOLS.get(code, code.upper()) for code in codes}
+    return (bare, known.pop()) if len(known) == 1 else (text, "")
+
+
 def date(text: str) -> datetime | None:
     """Midnight in UTC where no time is said."""
     if not DATE.fullmatch(text):
@@ -81,12 +101,13 @@ def date(text: str) -> datetime | None:
 
 def why_no_number(text: str) -> tuple[str, str]:
     """What is wrong, and what to write."""
-    if found := _CURRENCY.fullmatch(text):
-        what = f"{text} names a currency, and amounts are compared as the record has them"
-        return what, f"leave {found[1] or 'the currency'} out"
-    if re.fullmatch(r"[+-]?\d{1,3}\.\d{3}", text):
-        whole, rest = text.split(".")
-        return f"{text} is {whole} to some and {whole}{rest} to others", f"write {whole}{rest}, or {whole}"
+    if sign := next((sign for sign in _OF_SEVERAL if sign in text), ""):
+        one, others = _OF_SEVERAL[sign]
+        return f"{sign} may be {one}, {others}", f"write the code, like {text.replace(sign, '').strip()} {one}"
+    bare, code = currency_of_range(text)
+    if re.fullmatch(r"[+-]?\d{1,3}\.\d{3}", bare):
+        (whole, rest), more = bare.split("."), f" {code}" if code else ""
+        return f"{text} is {whole} to some and {whole}{rest} to others", f"write {whole}{rest}{more}, or {whole}{more}"
     return f"{text} is no number", "write it like '>= 71', 71+ or 71-100"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from connector.base.facts import PEOPLE
 from connector.base.json import JsonMap
+from connector.lifecycle.amounts import currencies_in
 from connector.lifecycle.mapping import CompiledMapping
 from connector.lifecycle.written import CLEARED, COUNT_KINDS, Written
 from connector.mapping.mistakes import Mistake, did_you_mean
@@ -15,6 +16,7 @@ from connector.mapping.types import HINTS, OF_DESCRIBE, clashes
 PICKLISTS = ("picklist", "multipicklist")
 _TEXTS = ("string", "textarea", "picklist", "combobox")
 _NUMBERS = ("double", "int", "currency", "percent")
+_PLAIN = ("double", "int", "percent", "long")
 Describe = JsonMap
 
 
@@ -107,6 +109,9 @@ def _compared(mapping: CompiledMapping, fields: Fields) -> _Found:
             kind = OF_DESCRIBE.get(str((fields.get(name) or {}).get(field, {}).get("type")), "")
             if kind:
                 yield from ((f"{name}.{field}: {clash}", HINTS[kind]) for clash in clashes(compare, kind))
+            described = (fields.get(name) or {}).get(field)
+            if described is not None and described.get("type") in _PLAIN and (codes := currencies_in(compare)):
+                yield f"{name}.{field} is no currency field, so nothing is in {codes[0]}", f"leave {codes[0]} out"
 
 
 def _written(mapping: CompiledMapping, name: str) -> set[str]:

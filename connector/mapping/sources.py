@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.base.json import JsonObject
+from connector.lifecycle.amounts import DEAL_KIND
 from connector.lifecycle.compare import Ahead, Comparison, Every, IsNot, OlderThan, Within
-from connector.lifecycle.deals import DEAL_KIND
 from connector.lifecycle.score import ScoreSource
 from connector.lifecycle.sources import FEEDS, MATCH, SALESFORCE, TAP, Declared, SourceScores
 from connector.lifecycle.values import kind_of

@@ -30,6 +30,7 @@ from connector.base.ports import PolledObject, Progress, Salesforce, Source
 from connector.mapping import CompiledMapping
 from connector.pipeline.approval import hold_back
 from connector.pipeline.blind import keep_blindness, never_seen
+from connector.pipeline.currencies import find_currencies, with_codes
 from connector.pipeline.decisions import Decisions, adopt
 from connector.pipeline.object_reader import Polled
 from connector.pipeline.optional_fields import with_optional_fields
@@ -137,11 +138,13 @@ def too_many(report: CycleReport) -> ConfigurationError:
 
 
 def poll(pipeline: Pipeline) -> Polled:
-    now = pipeline.clock.now()
+    now, store = pipeline.clock.now(), pipeline.store
+    currencies = find_currencies(pipeline.mapping, pipeline.salesforce, store, now)
+    objects = with_optional_fields(pipeline.objects, pipeline.salesforce, store, now)
     polled, cursors = poll_salesforce(
         pipeline.salesforce,
-        pipeline.store,
-        with_optional_fields(pipeline.objects, pipeline.salesforce, pipeline.store, now),
+        store,
+        with_codes(objects, currencies),
         now=now,
         overlap=pipeline.overlap,
         progress=pipeline.progress,
@@ -149,7 +152,7 @@ def poll(pipeline: Pipeline) -> Polled:
     polled.blind = never_seen(pipeline.store, pipeline.mapping, cursors)
     keep_blindness(pipeline.store, polled.blind)
     now = polled.server_time or pipeline.clock.now()
-    poll_sources(pipeline.sources, pipeline.store, polled, now=now, progress=pipeline.progress, stop=pipeline.stop)
+    poll_sources(pipeline.sources, store, polled, now=now, progress=pipeline.progress, stop=pipeline.stop)
     return polled
 
 

@@ -11,8 +11,10 @@ from datetime import datetime
 
 from connector.base.facts import Decision, Person
 from connector.lifecycle import Assigner, Owners, decide, plan
+from connector.lifecycle.amounts import with_amounts
 from connector.mapping import CompiledMapping
 from connector.pipeline.blind import Forward
+from connector.pipeline.currencies import known_currencies
 from connector.pipeline.object_reader import chunks
 from connector.pipeline.planned import Planned
 from connector.pipeline.rollup import RollUp
@@ -38,12 +40,15 @@ class Decisions:
         self.mapping, self.now = mapping, now
         self.rollup = RollUp(mapping, store)
         self.assigner = Assigner(owners, dict(store.cursor(TURNS) or {}), dict(store.cursor(PROMISED) or {}))
+        self.currencies = known_currencies(store, mapping)
         self._store = store
         self._forward = Forward(mapping, store)
 
     def facts(self, ids: Sequence[str]) -> Sequence[Person]:
         """What is recorded of these people, and of those around them."""
-        found = self._store.facts_of(ids, around=self.mapping.around)
+        found: Sequence[Person] = self._store.facts_of(ids, around=self.mapping.around)
+        if self.currencies.rates:
+            found = [with_amounts(each, self.currencies) for each in found]
         return self.rollup.with_colleagues(found)
 
     def batch(self, ids: Sequence[str], marks: Mapping[str, int]) -> list[Planned]:

@@ -184,6 +184,14 @@ class SalesforceClient:
             self._org_id = self.auth.org_id() or self._ask_org_id()
         return self._org_id
 
+    def single_currency(self) -> tuple[bool, str]:
+        """Only Connect REST tells; a user who may not use it is told nothing."""
+        try:
+            told = self._call("organization", "connect/organization")[0].get("features") or {}
+        except Refused:
+            return False, ""
+        return bool(told.get("multiCurrency")), str(told.get("defaultCurrencyIsoCode") or "")
+
     def user(self) -> str | None:
         """From the sign-in; where only a token is given, from the list of resources, which names the identity."""
         if self._user_id is None:

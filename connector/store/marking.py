@@ -6,18 +6,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from connector.base.facts import PEOPLE
 from connector.base.json import JsonObject
+from connector.base.money import CODE
 from connector.store import accounts, books, domains, identity, linked, links, related, roleless
 from connector.store.links import IDS
-from connector.store.rows import RELATIONS, ROLE
+from connector.store.rows import RELATIONS, ROLE, read_json
 from connector.store.schema import RECORD
 
 _ALIASES = select(RECORD.c.id).where(RECORD.c.alias_of.in_(IDS))
 _ACCOUNTS = select(RECORD.c.account_id).where(RECORD.c.id.in_(IDS), RECORD.c.account_id.is_not(None))
 _EMAILS = select(RECORD.c.email).where(RECORD.c.id.in_(IDS), RECORD.c.email.is_not(None))
+_PAGES_OF = (
+    select(RECORD)
+    .where(RECORD.c.object.in_(bindparam("objects", expanding=True)), RECORD.c.live, RECORD.c.id > bindparam("after"))
+    .order_by(RECORD.c.id)
+    .limit(5000)
+)
 _WHOSE = ("email", "moved_to", "live", "account_id")  # columns that say whose activities are somebody's
 
 
@@ -57,6 +64,18 @@ def mark_changed(connection: Connection, object_name: str, changed: Sequence[Cha
         if object_name == ROLE:  # an opportunity may have got its first role, or lost its last
             people |= _people_of_roleless(connection, {each.after["opportunity_id"] for each in changed})
     links.mark(connection, people)
+
+
+def mark_amounts(connection: Connection, objects: Sequence[str], codes: Sequence[str]) -> int:
+    """Whoever records of these objects concern, of those in one of the currencies (none: in any); how many records."""
+    count, after = 0, ""
+    while page := connection.execute(_PAGES_OF, {"objects": objects, "after": after}).all():
+        after = page[-1].id
+        rows = [row for row in page if not codes or read_json(row.fields).get(CODE) in codes]
+        count += len(rows)
+        for name in objects:
+            mark_changed(connection, name, [ChangedRow(row, dict(row._mapping)) for row in rows if row.object == name])
+    return count
 
 
 def _accounts_of(connection: Connection, changed: Sequence[ChangedRow]) -> set[str]:

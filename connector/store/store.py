@@ -24,6 +24,7 @@ from connector.store import (
     journal,
     linked,
     links,
+    marking,
     people,
     reading,
     recording,
@@ -156,6 +157,12 @@ class Store(Answering):
             found = reading.people_in(connection, object_name, since)
             links.mark(connection, found)
             return len(found)
+
+    def mark_amounts(self, objects: Sequence[str], codes: Sequence[str]) -> int:
+        """Whoever records of these objects concern that are in one of the currencies (none: in any); how many there
+        are."""
+        with self._write() as connection:
+            return marking.mark_amounts(connection, objects, codes)
 
     def people_in(self, *, object_name: str | None = None, since: datetime | None = None) -> list[str]:
         """Ids of the people of one object, and with a fact at or after ``since``: a record by its SystemModstamp, an

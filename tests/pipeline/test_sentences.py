@@ -57,7 +57,14 @@ class Office(FakeSalesforce):
     """An org that has every owner whom a mapping names, with the name as the id."""
 
     owners: Mapping[str, bool]
+    amounts: Mapping[str, frozenset[str]]
     away: frozenset[str] = frozenset()
+
+    def describe(self, object_name):
+        money = self.amounts.get(object_name, ()) if self.rows.get("CurrencyType") else ()
+        fields = super().describe(object_name)["fields"] + [{"name": "CurrencyIsoCode"}]
+        types = [{**each, "type": "currency" if each["name"] in money else "string"} for each in fields]
+        return {"name": object_name, "fields": types}
 
     def read(self, reads, windows=()):
         if reads[-1].name != "every queue":
@@ -88,7 +95,7 @@ class Scene:
 
     def __post_init__(self):
         self.feeds = {each.name: each.through[0] for each in self.mapping.model.sources if each.through}
-        self.org.now, self.org.owners = NOW, self.mapping.owners
+        self.org.now, self.org.owners, self.org.amounts = NOW, self.mapping.owners, self.mapping.amounts
         self.org.put("Account", {"Id": ACCOUNT, "Name": "Acme"})
         if self.object != "Prospect":
             self.new_record(self.object)
@@ -114,6 +121,9 @@ class Scene:
             self.become(step["becomes"])
         if "away" in step:
             self.org.away = frozenset(step["away"])
+        for number, (code, rate) in enumerate(step.get("currencies", {}).items()):
+            row = {"IsoCode": code, "ConversionRate": rate, "DecimalPlaces": 2, "IsCorporate": rate == 1}
+            self.org.put("CurrencyType", {"Id": f"01L{number:012d}AAA", **row})
         if "account" in step:
             self.org.put("Account", {"Id": ACCOUNT, **step["account"]})
         if "account_stage" in step:

@@ -1,0 +1,144 @@
+"""Amounts of several currencies over real HTTP: compared in the rule's own, by the org's rates, and shown as both."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from connector.base.clock import FrozenClock
+from connector.base.errors import ConfigurationError
+from connector.commands.check import run_check
+from connector.commands.explain import explain_people
+from connector.pipeline.cycle import run_cycle
+from connector.wiring import open_pipeline
+
+MAPPING = """
+include: lead-liaison
+gate: {stage: {direction: both}}
+stages: [{name: Opportunity, when: {opportunity: {where: {Amount: ">= 10000"}}}}]
+"""
+IN_EUROS = MAPPING.replace(">= 10000", ">= 10k EUR")
+
+
+@pytest.fixture
+def mine(tmp_path):
+    def write(text=MAPPING):
+        path = tmp_path / "mine.yaml"
+        path.write_text(text)
+        return {"mapping": str(path)}
+
+    return write
+
+
+@pytest.fixture
+def several(site):
+    site.org.use_currencies({"EUR": 1, "JPY": 160})
+    return site
+
+
+def deal(site, contact, amount, code=None, closes="2030-01-01"):
+    row = {"Name": "Big", "StageName": "Prospecting", "CloseDate": closes, "Amount": amount}
+    [made] = site.org.create("Opportunity", [row | ({"CurrencyIsoCode": code} if code else {})])
+    site.org.create("OpportunityContactRole", [{"OpportunityId": made, "ContactId": contact, "Role": "Champion"}])
+    return made
+
+
+def test_fifty_thousand_yen_are_no_ten_thousand_euros(several, mine):
+    ann, ben, cat = several.contacts(3)
+    deal(several, ann, 50_000, "JPY")
+    deal(several, ben, 1_600_000, "JPY")
+    deal(several, cat, 10_000)
+    several.backfill(**mine())
+    assert several.stages() == {ann: "Suspect", ben: "Opportunity", cat: "Opportunity"}
+
+
+def test_check_and_explain_show_the_amount_as_it_is_and_converted(several, mine):
+    [ann] = several.contacts(1)
+    yen = deal(several, ann, 50_000, "JPY")
+    settings = mine()
+    several.sync(**settings)
+    report = run_check(several.settings(**settings))
+    assert report.mistakes == []
+    assert "Opportunity.Amount >= 10000 EUR = 1600000 JPY" in report.amounts
+    assert "CurrencyIsoCode" in report.reads["Opportunity"]
+    [found] = explain_people(several.settings(**settings), ann)
+    assert f"{yen} (Prospecting, Amount 50000 JPY = 312.5 EUR)" in json.dumps(found)
+    several.org.update("Opportunity", [{"Id": yen, "Amount": 3_200_000}])
+    several.sync(**settings)
+    [found] = explain_people(several.settings(**settings), ann)
+    assert "Champion on the opportunity Big (Prospecting), Amount 3200000 JPY = 20000 EUR" in json.dumps(found)
+
+
+def test_dated_rates_count_by_the_close_date(several, mine):
+    several.org.use_currencies({"EUR": 1, "JPY": 160}, {"JPY": {"2026-01-01": 100}})
+    old, new = several.contacts(2)
+    deal(several, old, 1_000_000, "JPY", closes="2025-12-31")
+    deal(several, new, 1_000_000, "JPY", closes="2026-01-01")
+    several.sync(**mine())
+    assert several.stages() == {old: "Suspect", new: "Opportunity"}
+
+
+def test_a_changed_rate_has_people_decided_again_and_an_idle_cycle_costs_two_calls(several, mine):
+    ann, ben = several.contacts(2)
+    deal(several, ann, 1_000_000, "JPY")
+    settings = several.settings(**mine())
+    clock = FrozenClock(several.org.clock.now())
+    with open_pipeline(settings, clock=clock) as pipeline:
+        run_cycle(pipeline)
+        run_cycle(pipeline)
+        assert several.stages() == {ann: "Suspect", ben: "Suspect"}
+        several.org.use_currencies({"JPY": 100})
+        assert several.calls_of(lambda: run_cycle(pipeline)) == 2
+        assert several.stages()[ann] == "Suspect"
+        clock.sleep(timedelta(hours=1, minutes=1).total_seconds())
+        report = run_cycle(pipeline)
+        assert report.summary()["decided"] == 1
+    assert several.stages() == {ann: "Opportunity", ben: "Suspect"}
+
+
+def test_a_rule_in_another_currency_than_the_corporate_one_is_compared_in_its_own(several, mine):
+    [ann] = several.contacts(1)
+    deal(several, ann, 9_999)
+    settings = mine(MAPPING.replace(">= 10000", ">= 1600000 JPY"))
+    several.sync(**settings)
+    assert several.stages()[ann] == "Suspect"
+    deal(several, ann, 10_000)
+    several.sync(**settings)
+    assert several.stages()[ann] == "Opportunity"
+
+
+def test_an_org_with_one_currency_takes_rules_in_it_and_check_tells_of_another(site, mine):
+    site.org.set_only_currency("EUR")
+    [ann] = site.contacts(1)
+    deal(site, ann, 10_000)
+    settings = mine(IN_EUROS)
+    site.sync(**settings)
+    assert site.stages()[ann] == "Opportunity"
+    assert run_check(site.settings(**settings)).mistakes == []
+    [found] = run_check(site.settings(**mine(MAPPING.replace(">= 10000", ">= 10k USD")))).mistakes
+    assert found.what == "the mapping compares with amounts in USD, and the org has EUR"
+    assert found.hint == "name one of EUR"
+
+
+def test_a_currency_that_the_org_has_not_stops_the_cycle_and_is_told(several, mine):
+    settings = mine(MAPPING.replace(">= 10000", ">= 10k CHF"))
+    with pytest.raises(ConfigurationError, match="amounts in CHF, and the org has EUR, JPY"):
+        several.sync(**settings)
+
+
+def test_fields_of_accounts_and_of_other_objects_are_converted_and_plain_numbers_are_not(several, mine):
+    [account] = several.org.create("Account", [{"Name": "A", "AnnualRevenue": 1_600_000, "CurrencyIsoCode": "JPY"}])
+    several.org.update("Account", [{"Id": account, "NumberOfEmployees": 50}])
+    ann, _ = several.contacts(2)
+    several.org.update("Contact", [{"Id": ann, "AccountId": account}])
+    rule = "{account: {AnnualRevenue: '>= 10k EUR', NumberOfEmployees: '>= 50'}}"
+    several.sync(**mine("include: lead-liaison\nstages: [{name: Engaged, when: " + rule + "}]\n"))
+    assert several.stages()[ann] == "Engaged"
+
+
+def test_a_number_that_is_no_amount_has_no_currency_and_check_says_so(several, mine):
+    rule = "include: lead-liaison\nstages: [{name: Engaged, when: {account: {NumberOfEmployees: '>= 5 EUR'}}}]\n"
+    found = {each.what for each in run_check(several.settings(**mine(rule))).mistakes}
+    assert "Account.NumberOfEmployees is no currency field, so nothing is in EUR" in found
