@@ -123,7 +123,7 @@ def where(rows: Mapping[str, JsonMap], person: str, name: str) -> str:
     return "" if found is None else str(found)
 
 
-KNOWN_AS = {"owner": "OwnerId", "lead source": "LeadSource", "lead_source": "LeadSource", "source": "LeadSource"}
+KNOWN_AS = {"lead source": "LeadSource", "lead_source": "LeadSource", "source": "LeadSource"}
 
 
 def name_of(stage: str) -> str:

@@ -127,7 +127,7 @@ def stuck(paths: Sequence[Path], asked: Asked, rows: Mapping[str, JsonMap], limi
             Figure(spent, "days", (path.person,)),
             Figure(limit, "days"),
             because,
-            where(rows, path.person, "owner name") or where(rows, path.person, "owner"),
+            where(rows, path.person, "owner"),
             _next(asked, stage),
         )
     return Report("stuck", "Stuck", [counts, table])
