@@ -1,4 +1,7 @@
-"""A sample company: accounts, people, deals, calls and marketing of the last 18 months, the same for the same seed.
+"""A sample company: accounts, people, deals, calls and marketing of the last two years, the same for the same seed.
+
+Reps own accounts and their deals, and win more or fewer of them; summers and the turn of the year are quiet; some
+customers renew, some leave, some come back (:mod:`practice_org.company.years`).
 
 It is built account by account in blocks, so that the large one never stands in memory as a whole. Some contacts have
 no e-mail address, some deals have no contact roles, some people already carry a stage that a person set, and some
@@ -14,12 +17,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
-from practice_org.company import words
+from practice_org.company import words, years
 
 Size = Literal["small", "large"]
 ACCOUNTS: dict[Size, int] = {"small": 82, "large": 20_500}  # about five people each
 BLOCK = 500
-HISTORY = timedelta(days=548)
+HISTORY = timedelta(days=730)
+QUIET = (1, 7, 8, 12)  # months in which less begins
 
 STAGES_BY_HAND = ("Marketing Qualified", "Sales Qualified", "Evangelist", "Disqualified")
 DEAL_STAGES = {
@@ -59,6 +63,11 @@ class Scene:
     rng: random.Random
     now: datetime
     counts: Counter[str] = field(default_factory=Counter)
+    reps: Sequence[Row] = ()
+
+    def rep(self, number: int) -> Row:
+        """Who owns the number-th account."""
+        return self.reps[number % len(self.reps)]
 
     def create(self, name: str, rows: Sequence[Row]) -> list[Row]:
         """Creates the rows, last changed when they were created, and returns them with their ids."""
@@ -70,7 +79,10 @@ class Scene:
         """A time between ``after`` (or the beginning of history) and now, as Salesforce writes it."""
         start = datetime.fromisoformat(after) if after else self.now - HISTORY
         seconds = max(1, int((self.now - start).total_seconds()))
-        return stamp(start + timedelta(seconds=self.rng.randrange(seconds)))
+        found = start + timedelta(seconds=self.rng.randrange(seconds))
+        if found.month in QUIET and self.chance(0.4):
+            found = start + timedelta(seconds=self.rng.randrange(seconds))
+        return stamp(found)
 
     def chance(self, share: float) -> bool:
         return self.rng.random() < share
@@ -86,6 +98,7 @@ def stamp(at: datetime) -> str:
 def build_company(org: Org, pardot: Marketing, *, now: datetime, size: Size = "small", seed: int = 7) -> dict[str, int]:
     """Fills an org that has the lifecycle fields; returns how many records of each object came to be."""
     scene = Scene(org, pardot, random.Random(seed), now)
+    scene.reps = years.reps(scene)
     campaigns = scene.create("Campaign", [_campaign(scene, name) for name in words.CAMPAIGNS])
     for start in range(0, ACCOUNTS[size], BLOCK):
         _block(scene, campaigns, range(start, min(start + BLOCK, ACCOUNTS[size])))
@@ -98,6 +111,7 @@ def _block(scene: Scene, campaigns: Sequence[Row], numbers: range) -> None:
     leads = scene.create("Lead", [row for number in numbers for row in _leads(scene, number)])
     scene.create("Lead", [_converted_lead(scene, each) for each in contacts if scene.chance(0.15)])
     _deals(scene, accounts, contacts)
+    years.pass_by(scene, accounts, contacts)
     people = [*contacts, *leads]
     scene.create("Task", [row for each in people if scene.chance(0.4) for row in _tasks(scene, each)])
     scene.create("Event", [_event(scene, each) for each in people if scene.chance(0.1)])
@@ -116,6 +130,7 @@ def _account(scene: Scene, number: int) -> Row:
         "Industry": scene.rng.choice(words.INDUSTRIES),
         "BillingCountry": scene.rng.choice(words.COUNTRIES),
         "Website": f"https://www.{_domain(name)}",
+        "OwnerId": scene.rep(number)["Id"],
         "CreatedDate": scene.moment(),
     }
 
@@ -233,7 +248,8 @@ def _deals(scene: Scene, accounts: Sequence[Row], contacts: Sequence[Row]) -> No
 
 
 def _deal(scene: Scene, account: Row) -> Row:
-    stage = scene.weighted(DEAL_STAGES)
+    rep = next(one for one in scene.reps if one["Id"] == account["OwnerId"])
+    stage = scene.weighted({**DEAL_STAGES, "Closed Won": rep["wins"]})
     created = scene.moment(account["CreatedDate"])
     if stage.startswith("Closed"):
         close = scene.moment(created)[:10]
@@ -241,6 +257,7 @@ def _deal(scene: Scene, account: Row) -> Row:
         close = (scene.now + timedelta(days=scene.rng.randint(5, 120))).date().isoformat()
     return {
         "AccountId": account["Id"],
+        "OwnerId": account["OwnerId"],
         "Name": f"{account['Name']} - {scene.rng.choice(words.PRODUCTS)}",
         "StageName": stage,
         "Amount": scene.rng.randint(4, 400) * 500,

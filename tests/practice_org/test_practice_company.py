@@ -80,7 +80,7 @@ def test_nothing_happens_before_the_history_or_after_now(small: tuple[PracticeOr
     for name in ("Contact", "Opportunity", "Task"):
         assert number(small[0], name) > 0
         assert number(small[0], f"{name} WHERE CreatedDate > 2026-06-01T12:00:00Z") == 0
-        assert number(small[0], f"{name} WHERE CreatedDate < 2024-11-29T00:00:00Z") == 0
+        assert number(small[0], f"{name} WHERE CreatedDate < 2024-06-01T12:00:00Z") == 0
         assert number(small[0], f"{name} WHERE SystemModstamp > 2026-06-01T12:00:00Z") == 0
 
 
@@ -99,3 +99,34 @@ def test_some_prospects_are_unknown_to_salesforce(small: tuple[PracticeOrg, Pard
 def test_companies_have_different_names() -> None:
     names = [name(number) for name in (company_name, prospect_company) for number in range(20_000)]
     assert len(set(names)) == len(names)
+
+
+Small = tuple[PracticeOrg, Pardot, dict[str, int]]
+
+
+def test_reps_own_accounts_and_deals_and_win_differently(small: Small) -> None:
+    org = small[0]
+    soql = "SELECT Owner.Name who, IsWon, COUNT(Id) n FROM Opportunity WHERE IsClosed = true GROUP BY Owner.Name, IsWon"
+    closed = {(row["who"], row["IsWon"]): row["n"] for row in org.rows(soql)}
+    rates = {who: closed[who, True] / (closed[who, True] + closed.get((who, False), 0)) for who, won in closed if won}
+    assert len(rates) == 5
+    assert max(rates.values()) - min(rates.values()) > 0.1
+    assert number(org, "Opportunity WHERE Account.Owner.Username = 'connector@practice.example'") == 0
+    assert number(org, "Contact WHERE Owner.Username != 'connector@practice.example'") == 0
+
+
+def test_some_customers_renew_some_leave_and_some_come_back(small: Small) -> None:
+    assert number(small[0], "Opportunity WHERE Name LIKE '% - Comeback' AND CloseDate <= 2026-06-01") > 0
+    left = "SELECT AccountId FROM Opportunity WHERE Name LIKE '% - Renewal' AND IsWon = false AND IsClosed = true"
+    back = small[0].rows("SELECT AccountId FROM Opportunity WHERE Name LIKE '% - Comeback'")
+    gone = {row["AccountId"] for row in small[0].rows(left)}
+    assert {row["AccountId"] for row in back} < gone
+    assert number(small[0], "Opportunity WHERE Name LIKE '% - Renewal' AND IsWon = true") > len(back)
+
+
+def test_summers_and_the_turn_of_the_year_are_quiet(small: Small) -> None:
+    soql = "SELECT CALENDAR_MONTH(CreatedDate) m, COUNT(Id) n FROM Task GROUP BY CALENDAR_MONTH(CreatedDate)"
+    by_month = {row["m"]: row["n"] for row in small[0].rows(soql)}
+    quiet = [by_month.get(month, 0) for month in (1, 7, 8, 12)]
+    others = [count for month, count in by_month.items() if month not in (1, 7, 8, 12)]
+    assert sum(quiet) / len(quiet) < 0.85 * sum(others) / len(others)
