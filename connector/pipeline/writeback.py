@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from connector.base.facts import RecordChange
+from connector.base.facts import Outcome, RecordChange
 from connector.base.ports import Salesforce
 from connector.pipeline.planned import Planned
 from connector.store import Intent, KeptCursor, Settled, Store
@@ -62,9 +62,12 @@ class Writer:
         self._store.intend([self._intent(each, each.change) for each in planned if each.change is not None])
         for outcomes in self._salesforce.update(changes):
             settled = []
+            said: dict[str, list[Outcome]] = {}
             for outcome in outcomes:
-                of = by_id[outcome.change.person_id]
-                settled.append(Settled(of.id, of.mark, of.decision, (outcome,)))
+                said.setdefault(outcome.change.person_id, []).append(outcome)
+            for person_id, told in said.items():
+                of = by_id[person_id]
+                settled.append(Settled(of.id, of.mark, of.decision, tuple(told)))
             self._settle(settled)
 
     def _intent(self, planned: Planned, change: RecordChange) -> Intent:

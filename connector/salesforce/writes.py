@@ -14,7 +14,7 @@ import structlog
 
 from connector.base.clock import Clock
 from connector.base.errors import Refused, Transient
-from connector.base.facts import Outcome, RecordChange, Result
+from connector.base.facts import Change, Outcome, RecordChange, Result
 from connector.base.http import TimedOut
 from connector.base.json import JsonObject
 from connector.salesforce.composite import Answer, collections, problem
@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 LOCK_TRIES = 6  # sends of one row that stays locked: about half a minute
 FIRST_WAIT = 0.5  # seconds, doubled each time
 TIMEOUTS = 3  # in a row, before the rest is left for the next cycle
+# Codes that speak of single fields: hidden from edit, or too short. What else the row says is written.
+FIELD_CODES = frozenset({"INVALID_FIELD_FOR_INSERT_UPDATE", "STRING_TOO_LONG"})
 GROWS_AFTER = 5  # successful requests in a row
 
 Send = Callable[[Sequence[Sequence[RecordChange]]], Sequence[Answer]]
@@ -57,6 +59,8 @@ class _Job:
     change: RecordChange
     tries: int = 0  # times it was found locked
     by_account: bool = False  # a person account is written through its Account
+    refused: tuple[RowAnswer, ...] = ()  # what Salesforce said of fields that are left out since
+    left_out: tuple[Change, ...] = ()
 
     @property
     def row(self) -> RecordChange:
@@ -70,6 +74,7 @@ class RowAnswer:
 
     code: str = ""
     message: str = ""
+    fields: tuple[str, ...] = ()
 
 
 def write_rows(
@@ -99,7 +104,8 @@ def write_rows(
         if rows is None:
             left = [*jobs, *queue]
             log.warning("writes wait", rows=len(left))
-            yield [Outcome(job.change, Result.WAITING, "", "Salesforce did not answer") for job in left]
+            said = RowAnswer("", "Salesforce did not answer")
+            yield [_open(job, Result.WAITING, said) for job in left]
             return
         if outcomes := _take(jobs, rows, queue, pack):
             yield outcomes
@@ -137,7 +143,31 @@ def _row(each: JsonObject) -> RowAnswer:
         return RowAnswer()
     errors = each.get("errors") or [{}]
     message = "; ".join(str(error.get("message") or "") for error in errors)
-    return RowAnswer(str(errors[0].get("statusCode") or "UNKNOWN_EXCEPTION"), message)
+    fields = tuple(str(name) for error in errors for name in error.get("fields") or ())
+    return RowAnswer(str(errors[0].get("statusCode") or "UNKNOWN_EXCEPTION"), message, fields)
+
+
+def _without_refused(job: _Job, row: RowAnswer) -> _Job | None:
+    """The rest of a row of which Salesforce refused some fields; None where it refused more than that."""
+    gone = [each for each in job.change.changes if each.field in row.fields]
+    rest = tuple(each for each in job.change.changes if each.field not in row.fields)
+    if row.code not in FIELD_CODES or not gone or not rest:
+        return None
+    left_out = (*job.left_out, *gone)
+    return replace(job, change=replace(job.change, changes=rest), refused=(*job.refused, row), left_out=left_out)
+
+
+def _written(job: _Job) -> list[Outcome]:
+    """The row, and the fields that were left out of it."""
+    apart = replace(job.change, changes=job.left_out)
+    said = [Outcome(apart, Result.SET_ASIDE, each.code, each.message) for each in job.refused[:1]]
+    return [*said, Outcome(job.change, Result.APPLIED)]
+
+
+def _open(job: _Job, result: Result, row: RowAnswer) -> Outcome:
+    if not job.left_out:
+        return Outcome(job.change, result, row.code, row.message)
+    return Outcome(replace(job.change, changes=(*job.change.changes, *job.left_out)), result, row.code, row.message)
 
 
 def _next_jobs(queue: deque[_Job], size: int) -> list[_Job]:
@@ -175,17 +205,19 @@ def _take(jobs: Sequence[_Job], rows: Sequence[RowAnswer], queue: deque[_Job], p
     for job, row in zip(jobs, rows, strict=True):
         if not row.code:
             pack.persons_by_account = pack.persons_by_account or (job.by_account and not needs_account(job.change))
-            outcomes.append(Outcome(job.change, Result.APPLIED))
+            outcomes += _written(job)
         elif job.change.is_person_account and not job.by_account and row.code in NOT_THROUGH_CONTACT:
             queue.append(replace(job, by_account=True))
+        elif rest := _without_refused(job, row):
+            queue.append(rest)
         elif is_passing_row(row.code) and job.tries + 1 < LOCK_TRIES:
             queue.append(replace(job, tries=job.tries + 1))
         elif is_passing_row(row.code):
-            outcomes.append(Outcome(job.change, Result.WAITING, row.code, row.message))
+            outcomes.append(_open(job, Result.WAITING, row))
         elif is_governed_row(row.code, row.message) and len(jobs) > 1:
             governed.append(job)
         else:
-            outcomes.append(Outcome(job.change, Result.SET_ASIDE, row.code, row.message))
+            outcomes.append(_open(job, Result.SET_ASIDE, row))
     if governed:
         pack.shrink(len(jobs))
         log.warning("smaller packs", rows=pack.size)

@@ -39,8 +39,10 @@ class Settled:
 
     @property
     def is_open(self) -> bool:
-        """Salesforce refused or delayed a row of it: nothing of the decision counts as done."""
-        return any(outcome.result in OPEN for outcome in self.outcomes)
+        """Salesforce refused or delayed a row of it: nothing of the decision counts as done. Single fields that it
+        refused leave the rest of the row done."""
+        results = {outcome.result for outcome in self.outcomes}
+        return Result.WAITING in results or (Result.SET_ASIDE in results and not results & _TAKEN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,33 @@
+"""A field that cannot be written costs no more than itself: the stage is still written."""
+
+from connector.commands import practice
+from connector.pipeline.cycle import run_cycle
+from connector.wiring import load_mapping
+
+MAPPING = """
+fields:
+  stage: {Contact: Lifecycle_Stage__c, Lead: Lifecycle_Stage__c}
+  tags: {Contact: Tags__c, Lead: Tags__c}
+stages: [{name: Suspect, when: {email: present}}]
+tags: [{name: warm, when: {email: present}}]
+"""
+
+
+def test_a_read_only_field_leaves_the_stage_written_and_is_told(site, tmp_path):
+    mapping = tmp_path / "mapping.yaml"
+    mapping.write_text(MAPPING)
+    practice.add_fields(site.org, load_mapping(site.settings(mapping=str(mapping))))
+    [ada] = site.contacts(1)
+    site.org.set_field_access("Contact", "Tags__c", updateable=False)
+    with site.pipeline(mapping=str(mapping)) as pipeline:
+        report = run_cycle(pipeline)
+        assert site.stages()[ada] == "Suspect"
+        assert (report.written, report.exit_code) == (1, 3)
+        assert dict(report.set_aside) == {"INVALID_FIELD_FOR_INSERT_UPDATE": 1}
+        assert "Tags__c" in str(pipeline.store.set_aside(None))
+        results = {each["track"]: each["result"] for each in pipeline.store.history(ada)}
+        assert results == {"stage": "applied", "tags": "set_aside"}
+        site.org.set_field_access("Contact", "Tags__c")
+        pipeline.store.retry_set_aside()
+        assert run_cycle(pipeline).exit_code == 0
+        assert (site.stages()[ada], pipeline.store.set_aside(None)) == ("Suspect", [])
