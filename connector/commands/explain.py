@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
 
 from connector.base.clock import Clock, SystemClock
@@ -119,9 +119,10 @@ def explained(
         track: person.fields.get(by[person.object]) for track, by in mapping.writes.items() if person.object in by
     }
     names = assigner.owners.names
-    sieve = mapping.programs[person.object].sieve
-    seen = person.activities if sieve is None else sieve.sift(person).activities
-    counted = {(each.source, each.id): each for each in seen}
+    program = mapping.programs[person.object]
+    counted = {(each.source, each.id): each for each in program.counting(person).activities}
+    spoken = program.in_our_words(person)
+    whose = program.noise.of(spoken)
     return {
         "person": person.id,
         "object": person.object,
@@ -144,14 +145,16 @@ def explained(
         ],
         "now": explain(person, mapping, now, assigner).as_dict(),
         "timeline": [
-            _happened(counted.get((each.source, each.id), each), counted) for each in reversed(person.activities)
+            _happened(counted.get((each.source, each.id), each), counted, whose) for each in reversed(spoken.activities)
         ],
         "history": history,
     }
 
 
-def _happened(each: Activity, counted: Container[tuple[str, str]]) -> JsonObject:
-    """``counts`` False: left out by what the mapping says of its source."""
+def _happened(each: Activity, counted: Container[tuple[str, str]], whose: Mapping[tuple[str, str], str]) -> JsonObject:
+    """``counts`` False: left out; ``because`` says whose doing it was, or "left out" by what the mapping says of its
+    source."""
+    key = each.source, each.id
     return {
         "at": each.occurred_at.isoformat(),
         "source": each.source,
@@ -159,7 +162,8 @@ def _happened(each: Activity, counted: Container[tuple[str, str]]) -> JsonObject
         "direction": str(each.direction),
         "name": each.name,
         "id": each.id,
-        "counts": (each.source, each.id) in counted,
+        "counts": key in counted,
+        "because": "" if key in counted else whose.get(key, "left out"),
     }
 
 

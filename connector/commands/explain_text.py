@@ -75,7 +75,7 @@ def explanation(console: Console, person: JsonMap, *, rules: bool = True, histor
             (
                 each["at"][:16].replace("T", " "),
                 each["source"],
-                f"{each['direction']} {each['kind']}" + ("" if each["counts"] else ", left out"),
+                f"{each['direction']} {each['kind']}" + (f", {each['because']}" if each["because"] else ""),
                 each["name"],
             )
             for each in timeline[:TIMELINE]

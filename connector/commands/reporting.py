@@ -191,10 +191,13 @@ class Reporter:
         }
         inbound = self.store.inbound(self.asked.period.since, self.asked.period.until)
         origins = {
-            each.id: Origin(self.value_of(each.id, "lead source"), _touched(each))
+            each.id: Origin(self.value_of(each.id, "lead source"), _touched(self._counting(each)))
             for each in self._facts(reached_anywhere(paths, self.asked))
         }
         return engagement_report(paths, self.asked, scores, inbound, origins)
+
+    def _counting(self, person: Person) -> Person:
+        return self.mapping.programs[person.object].counting(person)
 
     def repair(self, _paths: Sequence[Path]) -> Report:
         deals = [

@@ -108,7 +108,8 @@ def _in_order(*tracks: TrackDecision | None) -> list[TrackDecision]:
 
 def look_at(person: Person, program: Program, now: datetime, owners: Owners = NO_OWNERS) -> View:
     """The view that everything is decided from."""
-    view = View(person if program.sieve is None else program.sieve.sift(person), now, owners)
+    view = View(program.counting(person), now, owners)
+    view.counting = program.counting
     if program.deals is not None:
         view.opportunities = counting(view, program.deals)
     if program.scorers:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 
-from connector.base.facts import PEOPLE
+from connector.base.facts import PEOPLE, Person
 from connector.lifecycle.activity import HasActivity
 from connector.lifecycle.compare import Comparison
 from connector.lifecycle.conditions import Condition, Test, everything_read
@@ -17,6 +17,7 @@ from connector.lifecycle.handoff import Handoff, Handoffs
 from connector.lifecycle.ladder import Ladder
 from connector.lifecycle.measures import HandedOff, ResponseTime
 from connector.lifecycle.model import Identity, RecordLink, Segment, Step, Track
+from connector.lifecycle.noise import Noise
 from connector.lifecycle.opportunity import HasOpportunity
 from connector.lifecycle.records import HasRecord
 from connector.lifecycle.score import Score, Scorer, Threshold
@@ -53,6 +54,7 @@ class Model:
     sources: tuple[Declared, ...] = ()
     types: Types = field(default_factory=dict)  # what senders call activities
     own_kinds: tuple[str, ...] = ()  # beside the canonical ones
+    noise: Noise = field(default_factory=Noise)
     written: tuple[Written, ...] = ()
     away: tuple[tuple[str, Comparison], ...] = ()  # of fields of User: who is away
     segments: tuple[Segment, ...] = ()
@@ -164,6 +166,7 @@ class Program:
         self.is_intertwined = any(looks_ahead(condition) for condition in stage_conditions(model))
         self.deals = None if model.deals.is_default else model.deals
         self.sieve = Sieve(model.sources, model.types) if model.sources or model.types else None
+        self.noise = model.noise
         self.segments = tuple(
             (
                 each.when.compile(name),
@@ -177,6 +180,14 @@ class Program:
         every = [ladder for each in (self, *(own for _, own in self.segments)) for ladder in each.ladders]
         for ladder in every if self.segments else ():
             ladder.know(other for other in every if other is not ladder and other.name == ladder.name)
+
+    def counting(self, person: Person) -> Person:
+        """The person with only what counts at all, of what they and their systems did."""
+        person = self.noise.sift(self.in_our_words(person))
+        return person if self.sieve is None else self.sieve.sift(person)
+
+    def in_our_words(self, person: Person) -> Person:
+        return person if self.sieve is None else self.sieve.in_our_words(person)
 
     def of(self, view: View) -> Program:
         """The program that decides this person: of the first segment they are in."""

@@ -106,15 +106,12 @@ class Sieve:
     def sift(self, person: Person) -> Person:
         """The person with only what counts; deals that count as opportunities are among the opportunities."""
         by_address = _NOBODY if self._takes_any_address else _by_address(person)
-        whole, senders, words = self._whole, self._senders, self._words
-        is_said = False
+        whole, senders = self._whole, self._senders
         kept: list[Activity] = []
         deals: list[OpportunityRole] = []
         for activity in person.activities:
             source = activity.source
             said = self.of(activity) if source in senders else whole.get(source)
-            if activity.kind in words:
-                activity, is_said = self._in_our_words(activity, said), True  # noqa: PLW2901
             if said is not None:
                 test = said.test
                 if test is not None and not test(activity):
@@ -128,13 +125,22 @@ class Sieve:
         if prospects and not self._takes_any_prospect:
             prospects = tuple(each for each in prospects if self._speaks(each, by_address))
         is_all = len(kept) == len(person.activities) and len(prospects) == len(person.prospects)
-        if is_all and not deals and not is_said:
+        if is_all and not deals:
             return person
         opportunities = (*person.opportunities, *deals)
         return replace(person, activities=tuple(kept), prospects=prospects, opportunities=opportunities)
 
-    def _in_our_words(self, activity: Activity, said: Declared | None) -> Activity:
+    def in_our_words(self, person: Person) -> Person:
+        """The person with the kinds that senders' words stand for."""
+        words = self._words
+        if not words or not any(each.kind in words for each in person.activities):
+            return person
+        said = (self._in_our_words(each) if each.kind in words else each for each in person.activities)
+        return replace(person, activities=tuple(said))
+
+    def _in_our_words(self, activity: Activity) -> Activity:
         """What was said to be inbound is."""
+        said = self.of(activity)
         meant = (said.types if said is not None else NO_TYPES).get(activity.kind) or self._types.get(activity.kind)
         if meant is None:
             return activity

@@ -93,7 +93,7 @@ class AccountIsActive(Condition):
     def _look(self, view: View) -> tuple[dict[str, Activity], datetime | None]:
         active, reviews = {}, []
         for each in view.person.colleagues:
-            seen = View(each, view.now, view.owners)
+            seen = View(view.counting(each), view.now, view.owners)
             done = self.activity.every(seen)
             if seen.review is not None:
                 reviews.append(seen.review)

@@ -31,6 +31,10 @@ def linked(object_name: str) -> str:
     return f"record of {object_name}"
 
 
+def _as_they_are(person: Person) -> Person:
+    return person
+
+
 class Rater(Protocol):
     is_fit: bool
 
@@ -62,6 +66,7 @@ class View:
     _status_since: datetime | str | None = None
     _engagement: dict[str, Sequence[Activity]] | None = None
     _by_kinds: dict[frozenset[str], Sequence[Activity]] | None = None
+    counting: Callable[[Person], Person] = staticmethod(_as_they_are)  # what counts of other people
     every_opportunity: Sequence[OpportunityRole] = ()  # also those that do not count, where :meth:`only` left some out
 
     def __init__(self, person: Person, now: datetime, owners: Owners = NO_OWNERS) -> None:

@@ -17,6 +17,7 @@ from connector.lifecycle.values import ONE_DAY, fold
 from connector.lifecycle.whereabouts import StandsAt, StandsFor
 from connector.lifecycle.written import Written
 from connector.mapping.mistakes import Place
+from connector.mapping.noise import make_noise
 from connector.mapping.sections import FIELDS_SECTION
 from connector.mapping.shape import Reading
 from connector.mapping.sources import score_source
@@ -53,6 +54,7 @@ def build(values: JsonMap, reading: Reading) -> Model:
         sources=values["sources"],
         types=(values["activities"] or {}).get("types", {}),
         own_kinds=tuple((values["activities"] or {}).get("kinds", ())),
+        noise=make_noise(values["activities"]),
         segments=tuple(_segments(values, fields, gate, reading)),
         refresh=values["refresh"],
         records=values["records"],

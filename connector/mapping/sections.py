@@ -32,6 +32,7 @@ from connector.mapping.makers import (
     make_tag,
     make_threshold,
 )
+from connector.mapping.noise import OURS_KEYS
 from connector.mapping.records import RecordsShape, RefreshShape
 from connector.mapping.shape import (
     PATH,
@@ -105,6 +106,7 @@ _ACTIVITIES = Block(
         ),
         "kinds": Key(ListOf(Text()), "further kinds that your own files or hooks deliver", ()),
         "types": Key(TypesShape(), TYPES_DOC, {}, example="types: {Form Submitted on Website: form_submit}"),
+        **OURS_KEYS,
     },
     doc="what counts as engagement",
 )

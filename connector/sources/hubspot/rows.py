@@ -222,9 +222,16 @@ def email_event(row: JsonMap, declared: Collection[str] = ()) -> Activity | None
         direction=OUTBOUND_KINDS if row.get("filteredEvent") else KINDS.get(kind, INBOUND_KINDS),
         occurred_at=at,
         name=str(row.get("subject") or ""),
-        attributes={name: row[name] for name in EVENT_ATTRIBUTES if row.get(name) not in (None, "", [])},
+        attributes=_sent(row) | {name: row[name] for name in EVENT_ATTRIBUTES if row.get(name) not in (None, "", [])},
         email=email,
     )
+
+
+def _sent(row: JsonMap) -> JsonObject:
+    """When the mail went out that the event is of: clicks seconds later are no person's."""
+    said = row.get("sentBy")
+    at = hubspot_time(said.get("created")) if isinstance(said, Mapping) else None
+    return {"sent_at": at.isoformat()} if at else {}
 
 
 def _subscription(row: JsonMap) -> str:
