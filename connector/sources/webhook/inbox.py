@@ -12,7 +12,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -120,6 +120,9 @@ class Inbox:
         if not self._path.exists():
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._path.touch(mode=0o600)  # it will hold personal data
+        if self._path.stat().st_mode & 0o077:  # made before, or copied
+            with suppress(OSError):
+                self._path.chmod(0o600)
         with closing(sqlite3.connect(self._path, timeout=10, isolation_level=None)) as database:
             database.execute("PRAGMA synchronous = FULL")
             database.executescript(_SCHEMA)
