@@ -48,7 +48,7 @@ def _whose(fields: JsonMap, how: RecordLink) -> tuple[str | None, str | None]:
 def _id(value: Any) -> str | None:
     """As lookups have it; a text field may hold the 15 characters that a page's address shows."""
     text = str(value or "")
-    return text if len(text) == 18 else id18(text)
+    return id18(text) or text or None
 
 
 def link_records(connection: Connection, wanted: Mapping[str, RecordLink]) -> None:

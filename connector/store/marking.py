@@ -139,10 +139,12 @@ def _people_changed(connection: Connection, changed: Sequence[ChangedRow]) -> se
 
 
 def _holders_of(connection: Connection, changed: Sequence[ChangedRow]) -> set[str]:
-    """Who has an address beside their Email that is somebody's Email now, or is nobody's any more."""
+    """Who has an address beside their Email, or by a prospect tied to them, that is somebody's Email now, or nobody's
+    any more."""
     emails = {each.after["email"] for each in changed if _is_another(each)}
     emails |= {each.before.email for each in changed if each.before is not None}
-    return links.select_ids(connection, links.BY_ADDRESS, emails - {None})
+    told = sorted(each for each in emails if each)
+    return links.select_ids(connection, links.BY_ADDRESS, told) | links.select_ids(connection, links.TIED_WITH, told)
 
 
 def _may_lose(change: ChangedRow) -> bool:

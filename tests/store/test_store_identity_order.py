@@ -22,6 +22,7 @@ from tests.store.store_facts import START, row, settle_all
 from tests.store.test_store_order import (
     CONTACTS,
     LEADS,
+    TRIALS,
     World,
     deliver,
     deliveries,
@@ -87,7 +88,7 @@ def expected(world: World, rule: Identity) -> dict[str, Any]:
     taken = {ref for person in result.values() for ref in person.pop("linked")}
     for each in world.facts:
         if isinstance(each, Prospect) and not each.deleted and f"pardot:{each.id}" not in taken:
-            result[f"pardot:{each.id}"] = of_prospect(each, world)
+            result[f"pardot:{each.id}"] = of_prospect(each, world, newest)
     return result
 
 
@@ -126,7 +127,8 @@ class Watched:
         self.before = now
 
     def joins(self, rule: Identity) -> None:
-        self.step(lambda: self.store.set_mapping_version("v1", joins=rule))
+        looks = frozenset({"records"})
+        self.step(lambda: self.store.set_mapping_version("v1", joins=rule, around=looks, records=TRIALS))
 
 
 def holds(store: Store, world: World, first: Identity, last: Identity, chance: random.Random) -> None:

@@ -19,6 +19,7 @@ from sqlmodel import SQLModel
 
 from connector.base.clock import FrozenClock
 from connector.base.facts import PEOPLE, Activity, Person, Prospect
+from connector.lifecycle.model import RecordLink
 from connector.store import Store, open_store
 from tests.cases import cases
 from tests.postgres import needs_server, run
@@ -26,6 +27,7 @@ from tests.store.store_facts import START, click, page, prospect, row, settle_al
 
 CONTACTS, LEADS = ("C1", "C2", "C3"), ("L1", "L2")
 ROLES = {"R1": "O1", "R2": "O1", "R3": "O2"}
+TRIALS = {"Trial__c": RecordLink("Person__c", "Email__c", "Account__c")}
 PROSPECTS = ("pardot:1", "pardot:2")
 EVERYBODY = (*CONTACTS, *LEADS, *PROSPECTS)
 
@@ -75,6 +77,8 @@ def worlds(draw: st.DrawFn) -> World:
         )
         for each, to in ROLES.items()
     ]
+    trial = {"Person__c": st.none() | people, "Email__c": emails, "Account__c": st.sampled_from([None, "A1"])}
+    drawn += [draw(versions("Trial__c", each, {**trial, "IsDeleted": flag})) for each in ("T1", "T2")]
     drawn.append(draw(versions("Account", "A1", {"IsDeleted": flag, "Name": st.sampled_from("xy")})))
     rows: dict[str, list[dict[str, Any]]] = {}
     for object_name, fields in (each for group in drawn for each in group):
@@ -100,6 +104,7 @@ def fresh(empty_state: Path) -> Iterator[Store]:
     with tempfile.TemporaryDirectory() as folder:
         path = shutil.copyfile(empty_state, Path(folder) / "state.sqlite3")
         with open_store(str(path), clock=FrozenClock(START)) as store:
+            store.set_mapping_version("v1", around=frozenset({"records"}), records=TRIALS)
             yield store
 
 
@@ -141,6 +146,7 @@ def told(person: Person) -> dict[str, Any]:
         "activities": {each.id for each in person.activities},
         "prospects": {each.id for each in person.prospects},
         "opportunities": {each.role_id: quiet(each.opportunity) for each in person.opportunities},
+        "records": {each.id: quiet(each.row) for each in person.records},
     }
 
 
@@ -159,7 +165,7 @@ def expected(world: World) -> dict[str, Any]:
     taken = {ref for person in result.values() for ref in person.pop("linked")}
     for each in world.facts:
         if isinstance(each, Prospect) and not each.deleted and f"pardot:{each.id}" not in taken:
-            result[f"pardot:{each.id}"] = of_prospect(each, world)
+            result[f"pardot:{each.id}"] = of_prospect(each, world, newest)
     return result
 
 
@@ -210,8 +216,22 @@ def of_record(
         "opportunities": {
             each["Id"]: without_stamp(newest[each["OpportunityId"]]) for each in live if each["ContactId"] in ids
         },
+        "records": trials(newest, ids, addresses, fields.get("AccountId")),
         "linked": {f"pardot:{each}" for each in refs},
     }
+
+
+def trials(
+    newest: Mapping[str, Any], ids: set[str], addresses: set[str | None], account: str | None
+) -> dict[str, dict[str, Any]]:
+    """By the lookup, else by the address, else of the account."""
+    found = {}
+    for each in (newest["T1"], newest["T2"]):
+        person, email, theirs = each["Person__c"], plain(each["Email__c"]), each["Account__c"]
+        is_theirs = person in ids if person else email in addresses if email else bool(theirs) and theirs == account
+        if is_theirs and not each["IsDeleted"]:
+            found[each["Id"]] = without_stamp(each)
+    return found
 
 
 def taken(newest: Mapping[str, Mapping[str, Any]]) -> set[str | None]:
@@ -223,7 +243,7 @@ def addresses_of(each: Prospect) -> set[str]:
     return {found for email in (each.email, *each.addresses) if (found := plain(email))}
 
 
-def of_prospect(each: Prospect, world: World) -> dict[str, Any]:
+def of_prospect(each: Prospect, world: World, newest: Mapping[str, Any]) -> dict[str, Any]:
     addresses: set[str | None] = {*addresses_of(each)}
     return {
         "fields": {"Id": f"pardot:{each.id}", "Email": plain(each.email)},
@@ -232,6 +252,7 @@ def of_prospect(each: Prospect, world: World) -> dict[str, Any]:
         "activities": activities(world, set(), {each.id}, addresses),
         "prospects": {each.id},
         "opportunities": {},
+        "records": trials(newest, set(), addresses, None),
     }
 
 
@@ -271,6 +292,7 @@ def test_order_pages_and_repetitions_do_not_matter_and_nobody_who_changed_is_for
 def test_on_postgresql_they_do_not_either(emptied_state: str, world: World, chance: random.Random) -> None:
     run(emptied_state, *(f"DELETE FROM {name}" for name in SQLModel.metadata.tables))
     with open_store(emptied_state, clock=FrozenClock(START)) as store:
+        store.set_mapping_version("v1", around=frozenset({"records"}), records=TRIALS)
         holds(store, True, world, chance)
 
 
