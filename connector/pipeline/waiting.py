@@ -36,7 +36,8 @@ def windows(
         cursor = cursors[each.name]
         assert cursor.through is not None  # noqa: S101 - asked of objects that were read before
         start = cursor.quiet_until or cursor.through - overlap
-        found.append(UpdatedSince(each.name, each.name, start, max(now, start + timedelta(minutes=1))))
+        until = max(now + timedelta(seconds=1), start + timedelta(minutes=1))  # the end itself is not asked
+        found.append(UpdatedSince(each.name, each.name, start, until))
     return found
 
 

@@ -154,6 +154,7 @@ gate: {stage: {direction: both}}
     for email, times in (("one@example.com", 2), ("two@example.com", 3)):
         for _ in range(times):
             company.does(email)
+            company.clock.sleep(60)  # a scanner does several within a second
     company.cycle()
     assert [company.row(each) for each in (one, two)] == ["Target", "Busy"]
     company.org.update("Account", [{"Id": bank, "Industry": "Energy"}])

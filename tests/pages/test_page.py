@@ -189,6 +189,7 @@ def test_nothing_hostile_is_taken_for_markup(url: str) -> None:
 
 
 def test_the_page_is_computed_once_and_again_when_something_changed(world: World, site: Site) -> None:
+    site.after_cycle()
     first = site.look(Wanted())
     site.after_cycle()
     assert site.look(Wanted()) is first
