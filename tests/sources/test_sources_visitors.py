@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import requests
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.base.clock import FrozenClock, SystemClock
@@ -19,6 +19,7 @@ from connector.sources.events import read_event, visitors
 from connector.sources.webhook.server import serve_webhooks
 from connector.store import Store, open_store
 from connector.wiring import open_pipeline
+from tests.cases import cases
 from tests.sources.test_sources_addresses import drop
 from tests.sources.test_sources_together import Site
 
@@ -119,6 +120,7 @@ SAID = (
 )
 
 
+@settings(max_examples=cases(12), deadline=None)
 @given(order=st.permutations(SAID), cuts=st.sets(st.integers(0, len(SAID))))
 def test_whatever_the_order_and_the_pages_a_visitor_is_the_same(order: list[dict[str, Any]], cuts: set[int]) -> None:
     def facts(store: Store) -> list[Any]:

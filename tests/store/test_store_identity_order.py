@@ -164,7 +164,7 @@ def remove(watched: Watched, world: World, rule: Identity, chance: random.Random
 
 
 @given(world=crowded(), first=rules, last=rules, chance=st.randoms(use_true_random=False))
-@settings(max_examples=cases(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(10), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_people_are_those_of_the_records_as_they_are(
     empty_state: Path, world: World, first: Identity, last: Identity, chance: random.Random
 ) -> None:

@@ -278,7 +278,7 @@ def without_stamp(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("settles", [False, True])
 @given(world=worlds(), chance=st.randoms(use_true_random=False))
-@settings(max_examples=cases(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(10), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_order_pages_and_repetitions_do_not_matter_and_nobody_who_changed_is_forgotten(
     empty_state: Path, settles: bool, world: World, chance: random.Random
 ) -> None:
