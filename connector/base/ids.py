@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+PERSON_PREFIXES = {"Contact": "003", "Lead": "00Q"}  # how ids of these objects begin
 _FIFTEEN = re.compile(r"[A-Za-z0-9]{15}")
 
 

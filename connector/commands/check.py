@@ -16,13 +16,13 @@ from connector.base.money import Currencies
 from connector.base.ports import PolledObject, Read
 from connector.base.settings import Settings
 from connector.commands.screen import grid, out, print_json, shown
-from connector.commands.status import unknown_types
+from connector.commands.status import read_sources, unknown_types
 from connector.lifecycle.amounts import bounds_told
 from connector.lifecycle.ladder import UNKNOWN, Ladder
 from connector.lifecycle.sources import TAP
 from connector.mapping import CompiledMapping, MappingInvalid, Mistake, check_org, load, unseen_changes
 from connector.pipeline.currencies import currencies_of, said_of_unknown, unknown_currencies, with_codes
-from connector.pipeline.optional_fields import NOTHING_OF_IT, missing_fields, with_optional
+from connector.pipeline.optional_fields import NOTHING_OF_IT, UNSEEN, missing_fields, with_optional
 from connector.pipeline.owners import look_up_owners
 from connector.salesforce import SalesforceClient
 from connector.salesforce.activities import BOUNCE_FIELDS
@@ -74,7 +74,7 @@ def run_check(settings: Settings) -> CheckReport:
         return report
     report.warnings, report.differs = [*mapping.warnings, *_sources(mapping, settings)], [*mapping.differs]
     report.warnings += _unknown_types(mapping, settings)
-    report.sources = [name for name in switched_on(settings) if name not in mapping.off]
+    report.sources = read_sources(settings, mapping)
     objects = polled_objects(mapping)
     report.reads = {each.name: list(each.fields) for each in objects}
     report.writes = {track: dict(fields) for track, fields in mapping.writes.items()}
@@ -261,7 +261,7 @@ def _describe(salesforce: SalesforceClient, name: str) -> JsonMap | None:
     try:
         return salesforce.describe(name)
     except Refused as error:
-        if error.code in {"NOT_FOUND", "INVALID_TYPE"}:
+        if error.code in UNSEEN:
             return None
         raise
 

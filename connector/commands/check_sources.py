@@ -12,6 +12,7 @@ from itertools import islice
 from connector.base.clock import SystemClock
 from connector.base.errors import ConnectorError
 from connector.base.facts import PEOPLE, Activity, Prospect, SourcePage
+from connector.base.ids import PERSON_PREFIXES
 from connector.base.json import JsonObject
 from connector.base.ports import Glimpse, Inspectable, Read, Source
 from connector.base.settings import Settings
@@ -121,7 +122,7 @@ def _whose(salesforce: SalesforceClient, mapping: CompiledMapping) -> Whose:
             fields = ["Email", *(each for each in more.get(name, ()) if each != "Email")]
             wanted = [among("Id", [crm_id])] if crm_id else []
             wanted += [among(each, emails) for each in fields] if emails and not crm_id else []
-            if not wanted or (crm_id and crm_id[:3] != {"Contact": "003", "Lead": "00Q"}[name]):
+            if not wanted or (crm_id and crm_id[:3] != PERSON_PREFIXES[name]):
                 continue
             soql = select(name, ["Id", "Name"], " OR ".join(wanted)) + " LIMIT 1"
             page = salesforce.read([Read(name, soql, alone=True)]).pages.get(name)

@@ -48,7 +48,6 @@ def read_source(settings: Settings, name: str, *, all_of_them: bool = False) -> 
         **told,
         "unknown_types": {each["type"]: each["count"] for each in types},
         "not_understood": bad,
-        "sweep": health.get("sweep"),
         "calls": {
             "today": calls,
             "account_used": health.get("used"),
@@ -106,8 +105,6 @@ def _lines(told: JsonMap) -> list[str]:
         lines.append(f"[yellow]unknown types:[/yellow] {types}")
     if told["not_understood"]:
         lines.append(f"[red]rows not understood, and not taken:[/red] {told['not_understood']:,}")
-    if sweep := told["sweep"]:
-        lines.append(f"last sweep {sweep['at'][:19]}: {sweep['differed']:,} facts were not as known")
     lines.append(_calls(told["calls"]))
     return lines
 

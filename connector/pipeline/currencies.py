@@ -15,8 +15,9 @@ import structlog
 from connector.base.errors import ConfigurationError, Refused
 from connector.base.json import JsonMap, JsonObject
 from connector.base.money import CODE, Currencies
-from connector.base.ports import Page, PolledObject, Read, Salesforce
+from connector.base.ports import PolledObject, Read, Salesforce
 from connector.mapping import CompiledMapping
+from connector.pipeline.object_reader import rows_from
 from connector.pipeline.optional_fields import UNSEEN
 from connector.store import Store
 
@@ -69,11 +70,13 @@ def read_currencies(salesforce: Salesforce, amounts: Mapping[str, frozenset[str]
     answers = salesforce.read(reads)
     if "CurrencyType" in answers.refused:
         return _of_one(salesforce, answers.refused["CurrencyType"])
-    types = _all(salesforce, answers.pages["CurrencyType"])
+    types = rows_from(salesforce, answers.pages["CurrencyType"])
     if not types:
         return _of_one(salesforce, None)
     dated: dict[str, list[list[object]]] = {}
-    for row in _all(salesforce, answers.pages["DatedConversionRate"]) if "DatedConversionRate" in answers.pages else ():
+    for row in (
+        rows_from(salesforce, answers.pages["DatedConversionRate"]) if "DatedConversionRate" in answers.pages else ()
+    ):
         dated.setdefault(str(row["IsoCode"]), []).append([str(row["StartDate"]), float(row["ConversionRate"])])
     return {
         "only": "",
@@ -145,14 +148,6 @@ def _of_one(salesforce: Salesforce, refused: Refused | None) -> JsonObject:
             "give the integration user's permission set Read on CurrencyType",
         )
     return {"only": only, "corporate": "", "rates": {}, "places": {}, "dated": {}, "fields": {}}
-
-
-def _all(salesforce: Salesforce, page: Page) -> list[JsonMap]:
-    rows = [*page.rows]
-    while page.next is not None:
-        page = salesforce.more(page.next)
-        rows += page.rows
-    return rows
 
 
 def _currency_fields(salesforce: Salesforce, name: str) -> frozenset[str]:

@@ -267,10 +267,7 @@ class Reader:
             asked = {f"roles{index}": ids for index, ids in enumerate(chunks(group, ROLES_PER_QUERY))}
             reads = [Read(name, _roles_of(roles, ids)) for name, ids in asked.items()]
             for name, first in self.salesforce.read(reads).pages.items():
-                page, rows = first, list(first.rows)
-                while page.next is not None:
-                    page = self.salesforce.more(page.next)
-                    rows += page.rows
+                rows = rows_from(self.salesforce, first)
                 rows = [*as_known(self.store, roles, rows, self.polled.hidden.get(ROLES, ()))]
                 self.polled.add(ROLES, len(rows), self.store.replace_roles(asked[name], rows))
 
@@ -310,6 +307,15 @@ def _store_page(store: Store, each: PolledObject, rows: Sequence[Row], cursor: O
 
 def is_slow(error: Refused | None) -> bool:
     return error is not None and error.code == _TOO_SLOW
+
+
+def rows_from(salesforce: Salesforce, page: Page) -> list[Row]:
+    """The rows of a page and of all that follow it."""
+    rows = [*page.rows]
+    while page.next is not None:
+        page = salesforce.more(page.next)
+        rows += page.rows
+    return rows
 
 
 def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:

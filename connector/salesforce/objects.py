@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from connector.base.facts import PEOPLE, Activity, Direction, Row
+from connector.base.ids import PERSON_PREFIXES
 from connector.base.ports import PolledObject
 from connector.lifecycle.mapping import CompiledMapping
 from connector.lifecycle.sources import SALESFORCE
@@ -57,7 +58,6 @@ _RELATED_FIELDS = {
     MAIL: EMAIL_FIELDS,
     MAIL_RELATION: ("EmailMessageId", "RelationType", *_WHO),
 }
-_PERSON_IDS = ("003", "00Q")  # how ids of contacts and leads begin
 OPTIONAL = {"Task": TASK_OPTIONAL_FIELDS, "Event": EVENT_OPTIONAL_FIELDS}
 # Read only when the mapping asks: accounts when a rule looks at their fields, bounces when one names their kind, and
 # members when one names theirs, or means all inbound activity; then only where the org shows them.
@@ -135,7 +135,7 @@ def _related(mapping: CompiledMapping, named: frozenset[str]) -> list[PolledObje
 
 
 def _is_with_a_person(row: Row) -> bool:
-    return str(row.get("RelationId") or "").startswith(_PERSON_IDS)
+    return str(row.get("RelationId") or "").startswith(tuple(PERSON_PREFIXES.values()))
 
 
 def _with_invitees(objects: Sequence[PolledObject], related: Sequence[PolledObject]) -> Iterator[PolledObject]:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, select
 
+from connector.base.ids import PERSON_PREFIXES
 from connector.base.json import JsonMap, JsonObject
 from connector.store import accounts, addresses, books, domains, links, recording
 from connector.store.dialect import run_many, upsert
@@ -23,7 +24,6 @@ from connector.store.links import IDS, rows_in, select_ids
 from connector.store.rows import OF_SALESFORCE, RELATIONS, address, iso, read_json, ref
 from connector.store.schema import ACTIVITY, FURTHER, HISTORY, LOG, PROSPECT, RECORD, SETTING, TRACK
 
-_OF_PEOPLE = ("003", "00Q")  # how ids of contacts and leads begin
 _AT: Any = bindparam("at")
 _BY_ID = select(RECORD).where(RECORD.c.id.in_(IDS))
 _ALIASES = select(RECORD.c.id).where(RECORD.c.alias_of.in_(IDS))
@@ -109,7 +109,7 @@ def people_at(connection: Connection, past: Connection, person_ids: Sequence[str
     people = family | select_ids(connection, _SHARING, emails)
     near = _near(connection, people, emails, at)
     if books.COLLEAGUES in books.around(connection):  # what they did counts too
-        people |= {each for each in near if each[:3] in _OF_PEOPLE}
+        people |= {each for each in near if each[:3] in PERSON_PREFIXES.values()}
         emails |= _emails(connection, people)
     rows = rows_at(connection, people | near, at)
     for name in sorted({row.object for row in rows.values()}):

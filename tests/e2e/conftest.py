@@ -56,11 +56,17 @@ class Site:
         return self.org.calls["total"] - before
 
 
+@contextmanager
+def serving(folder: Path, **options):
+    with practice.serve(**options) as served:
+        made = Site(served, folder / "state.sqlite3")
+        practice.add_fields(served.org, load_mapping(made.settings()))
+        yield made
+
+
 @pytest.fixture
 def site(tmp_path):
-    with practice.serve() as served:
-        made = Site(served, tmp_path / "state.sqlite3")
-        practice.add_fields(served.org, load_mapping(made.settings()))
+    with serving(tmp_path) as made:
         yield made
 
 

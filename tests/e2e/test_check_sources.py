@@ -6,16 +6,13 @@ import os
 import pytest
 
 from connector.commands import practice
-from connector.wiring import load_mapping
 from practice_org.hubspot.side import TIES_A_PAGE
-from tests.e2e.conftest import Site
+from tests.e2e.conftest import serving
 
 
 @pytest.fixture
 def site(tmp_path):
-    with practice.serve(systems=("pardot", "marketo", "hubspot")) as served:
-        made = Site(served, tmp_path / "state.sqlite3")
-        practice.add_fields(served.org, load_mapping(made.settings()))
+    with serving(tmp_path, systems=practice.SYSTEMS) as made:
         yield made
 
 

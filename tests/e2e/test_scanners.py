@@ -10,9 +10,7 @@ from connector.base.clock import SystemClock
 from connector.commands import practice
 from connector.commands.explain import explain_people
 from connector.commands.explain_text import explanations
-from connector.commands.practice import add_fields
-from connector.wiring import load_mapping
-from tests.e2e.conftest import Site
+from tests.e2e.conftest import serving
 
 LADDER = """
 stages:
@@ -27,9 +25,7 @@ P0 = "p0@example.com"
 
 @pytest.fixture
 def site(tmp_path):
-    with practice.serve(systems=practice.SYSTEMS) as served:
-        made = Site(served, tmp_path / "state.sqlite3")
-        add_fields(served.org, load_mapping(made.settings()))
+    with serving(tmp_path, systems=practice.SYSTEMS) as made:
         yield made
 
 

@@ -7,17 +7,14 @@ import pytest
 from connector.base import heartbeat
 from connector.commands import practice
 from connector.pipeline.daemon import Daemon
-from connector.wiring import load_mapping
-from tests.e2e.conftest import Site
+from tests.e2e.conftest import serving
 
 CALL = {"hs_call_direction": "INBOUND"}
 
 
 @pytest.fixture
 def site(tmp_path):
-    with practice.serve(systems=("pardot", "marketo", "hubspot")) as served:
-        made = Site(served, tmp_path / "state.sqlite3")
-        practice.add_fields(served.org, load_mapping(made.settings()))
+    with serving(tmp_path, systems=practice.SYSTEMS) as made:
         yield made
 
 
