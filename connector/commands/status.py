@@ -17,6 +17,7 @@ from connector.pipeline.alerts import ALERTS
 from connector.pipeline.approval import APPROVED, HELD, held_back
 from connector.pipeline.backfill import STATE as BACKFILL
 from connector.pipeline.blind import BLIND
+from connector.pipeline.currencies import CURRENCIES
 from connector.pipeline.cycle import ADDRESS
 from connector.pipeline.decisions import PROMISED, TURNS
 from connector.pipeline.hidden import HIDDEN_FIELDS
@@ -32,9 +33,9 @@ from connector.wiring import load_mapping, open_state
 CYCLES_SHOWN = 5
 DROPPED_SHOWN = 5
 RECORD_ID = re.compile(r"\b[a-zA-Z0-9]{5}0[a-zA-Z0-9]{9}(?:[A-Z0-5]{3})?\b")
-INTERNAL = frozenset(
-    {ADDRESS, ALERTS, BLIND, HIDDEN_FIELDS, APPROVED, BACKFILL, HEALTH, HELD, OPTIONAL, OWNERS, PROMISED, TURNS}
-)  # kept beside the cursors of objects and sources
+# Kept beside the cursors of objects and sources
+_OF_CYCLES = {ADDRESS, ALERTS, APPROVED, BACKFILL, HEALTH, HELD, OWNERS, PROMISED, TURNS}
+INTERNAL = frozenset(_OF_CYCLES | {BLIND, CURRENCIES, HIDDEN_FIELDS, OPTIONAL})
 
 
 def read_status(settings: Settings) -> JsonObject:

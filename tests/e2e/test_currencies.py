@@ -11,6 +11,7 @@ from connector.base.clock import FrozenClock
 from connector.base.errors import ConfigurationError
 from connector.commands.check import run_check
 from connector.commands.explain import explain_people
+from connector.commands.status import read_status
 from connector.pipeline.cycle import run_cycle
 from connector.wiring import open_pipeline
 
@@ -142,3 +143,10 @@ def test_a_number_that_is_no_amount_has_no_currency_and_check_says_so(several, m
     rule = "include: lead-liaison\nstages: [{name: Engaged, when: {account: {NumberOfEmployees: '>= 5 EUR'}}}]\n"
     found = {each.what for each in run_check(several.settings(**mine(rule))).mistakes}
     assert "Account.NumberOfEmployees is no currency field, so nothing is in EUR" in found
+
+
+def test_status_lists_objects_and_sources_and_not_the_rates(several, mine):
+    several.sync(**mine())
+    known = read_status(several.settings(**mine()))["cursors"]
+    assert "Opportunity" in known
+    assert "currencies" not in known
