@@ -27,6 +27,7 @@ class FileKind(StrEnum):
 
     CSV = "csv"
     JSONL = "jsonl"
+    PARQUET = "parquet"
 
 
 def export_command(

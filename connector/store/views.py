@@ -29,6 +29,7 @@ from connector.store.links import is_alone, is_person
 from connector.store.schema import ACTIVITY, HISTORY, PROSPECT, RECORD, SET_ASIDE, STAY, TRACK
 
 VERSION = 1  # of the columns; docs/reports.md says what changed
+VIEW_NUMBERS = {"entered", "left_it", "standing", "attempts"}  # columns that are no texts
 
 
 def _read(dialect: str, column: ColumnElement[str], name: str) -> ColumnElement[Any]:

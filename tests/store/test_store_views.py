@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from connector.base.clock import FrozenClock
@@ -15,7 +16,7 @@ from connector.base.facts import Result
 from connector.base.settings import Settings
 from connector.commands.exporting import run_export
 from connector.store import Store, open_store
-from connector.store.views import VIEWS
+from connector.store.views import VIEW_NUMBERS, VIEWS
 from tests.store.store_facts import START, answered, click, decided, page, prospect, row, settle
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "reports.md"
@@ -92,3 +93,25 @@ def test_export_writes_what_the_views_say(tmp_path: Path, clock: FrozenClock) ->
     told = json.loads((tmp_path / "out" / "report_person.jsonl").read_text(encoding="utf-8"))
     assert (told["name"], told["email"]) == ("=1+1", "ada@example.com")
     assert not [each for each in (tmp_path / "out").iterdir() if each.suffix == ".tmp"]
+
+
+@pytest.fixture
+def address(request: pytest.FixtureRequest, store: Store, path: Path) -> str:
+    """Where the state of ``store`` is."""
+    return str(path) if path.exists() else str(request.getfixturevalue("emptied_state"))
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_another_engine_finds_the_same_rows_in_what_is_exported(
+    tmp_path: Path, told: Store, address: str, kind: str
+) -> None:
+    files = run_export(Settings(state=address), [*VIEWS], kind, tmp_path / "out")
+    for path, count in files:
+        found, expected = duckdb.sql(f"SELECT * FROM '{path}'"), rows(told, path.stem)
+        assert (found.columns, len(found.fetchall())) == ([*next(told.view_rows(path.stem))], count)
+        if kind == "parquet":
+            assert sorted(found.fetchall(), key=str) == sorted((tuple(each.values()) for each in expected), key=str)
+            numbers = {name for name, kind in zip(found.columns, found.types, strict=True) if kind == "BIGINT"}
+            assert numbers == VIEW_NUMBERS & {*found.columns}
+    assert {each.suffix for each in (tmp_path / "out").iterdir()} == {f".{kind}"}
+    assert {each.stat().st_mode & 0o777 for each in (tmp_path / "out").iterdir()} == {0o600}
