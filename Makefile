@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 # A file that make would remove because it is only a step: keep it.
 .SECONDARY:
-.PHONY: help demo install test lint types contract pytest long coverage mutants docs peers wheel lock clean
+.PHONY: help demo install test lint types contract pytest long coverage mutants docs peers wheel pictures lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -71,6 +71,9 @@ peers: $(patsubst requirements/%.lock,.venv-%/.done,$(wildcard requirements/peer
 	@$(BIN)/uv pip install --quiet --system-certs --python .venv-$*/bin/python --require-hashes -r $< \
 	  || { rm -rf .venv-$*/bin; echo "They do not install here; their tests will be skipped."; }
 	@touch $@
+
+pictures: $(VENV)/.dev  ## the page with the sample company, wide, narrow and dark, into dist/pictures; needs Debian's chromium
+	@$(BIN)/python tools/pictures.py
 
 wheel: $(VENV)/.dev     ## builds the wheel and runs its demo from a clean environment, in another directory
 	@rm -rf dist .venv-wheel && $(BIN)/pyproject-build --wheel --outdir dist . >/dev/null
