@@ -36,17 +36,29 @@ _ROWS = select(RECORD.c.id, RECORD.c.object, RECORD.c.account_id, RECORD.c.field
 _STANDS = select(TRACK.c.person_id, TRACK.c.stands, TRACK.c.memory, TRACK.c.value, TRACK.c.current)
 
 
+class _Known(dict[str, datetime]):
+    """Times by their texts: of a million stays most begin where another one ends, and each is kept once."""
+
+    def __missing__(self, text: str) -> datetime:
+        return self.setdefault(text, time(text))
+
+
 def stays(connection: Connection, track: str) -> list[Stay]:
     """All stays of a track, in the order in which they were settled. Those of people who are there no longer end when
     their record did."""
     ended = _gone(connection, track)
-    found = []
+    found: list[Stay] = []
+    known = _Known().__getitem__
+    same: dict[str, str] = {}
+    one = same.setdefault
     for person, line, stage, entered, left, how, by, rule, became, seen in connection.execute(
         _STAYS.where(STAY.c.track == track)
     ):
         until = max(ended[person], entered) if left is None and person in ended else left
-        end = time(until) if until is not None else None
-        found.append(Stay(person, line, stage, time(entered), end, how, by, rule, became, time(seen)))
+        end = known(until) if until is not None else None
+        names = (one(person, person), one(line, line), one(stage, stage))
+        words = (one(how, how), one(by, by), one(rule, rule))
+        found.append(Stay(*names, known(entered), end, *words, became, known(seen)))
     return found
 
 

@@ -1,0 +1,213 @@
+"""How long reports and the page take: ``python benchmarks/reports.py [--people 100000] [--stays 10] [--json]``.
+
+People with ``--stays`` stays each, written straight into a state: on SQLite, and on PostgreSQL under
+``tools/postgres.sh``. Each report is computed from nothing, as the command does; then the page is asked for each tab
+twice: the first look after a cycle, and the looks after it. Seconds, and megabytes of the whole process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import requests
+from sqlalchemy import create_engine, insert
+from starlette.applications import Starlette
+
+from connector.base.clock import FrozenClock
+from connector.base.json import JsonObject
+from connector.base.serving import serving
+from connector.base.settings import explicit
+from connector.commands.pages.site import Site
+from connector.commands.reporting import REPORTS, Reporter, Wanted, stages_of
+from connector.store import Store, open_store
+from connector.store.schema import LOG, RECORD, SETTLED, STAY, TRACK
+from connector.wiring import load_mapping
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+BATCH = 5000
+MAPPING = "customer-lifecycle"
+SOURCES = ("Web", "Event", "Partner", "Referral")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--people", type=int, default=100_000)
+    parser.add_argument("--stays", type=int, default=10, help="stays a person")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    figures: JsonObject = {"people": asked.people, "stays": asked.people * asked.stays}
+    with tempfile.TemporaryDirectory() as folder:
+        urls = {"sqlite": f"sqlite:///{folder}/state.sqlite3"}
+        if server := os.environ.get("TEST_POSTGRES"):  # noqa: TID251 - no setting of the connector
+            urls["postgresql"] = server
+        for name, url in urls.items():
+            figures[name] = measured(url, asked.people, asked.stays)
+    if asked.json:
+        print(json.dumps(figures, indent=2))
+        return
+    for name in urls:
+        print(f"{name}: {figures['people']:,} people, {figures['stays']:,} stays")
+        for what, seconds in figures[name].items():
+            print(f"  {what:<28}{seconds:>10.3f}")
+
+
+def measured(url: str, people: int, stays: int) -> JsonObject:
+    clock, mapping, found = FrozenClock(NOW), load_mapping(explicit(mapping=MAPPING)), {}
+    with open_store(url, clock=clock) as store:
+        order = stages_of(mapping, hidden=False).funnel
+        started = time.perf_counter()
+        build(url, people, stays, order, mapping.writes["stage"]["Contact"])
+        found["(writing the state)"] = time.perf_counter() - started
+        settings = explicit(mapping=MAPPING, state=url)
+        for name in REPORTS:
+            started = time.perf_counter()
+            Reporter(store, mapping, settings, Wanted(), clock.now()).report(name)
+            found[name] = time.perf_counter() - started
+        found |= clicks(store, Site(store, mapping, settings, clock))
+    found["MiB of the process"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return found
+
+
+def clicks(store: Store, site: Site) -> JsonObject:
+    """The first look at each tab, and the second."""
+    found: JsonObject = {}
+    somebody = next(iter(store.existing()))
+    app = Starlette(routes=site.routes(None))
+    with serving(app, "127.0.0.1", 0, "the page", ("", "")) as url:
+        for path in (*(f"/report/{name}" for name in REPORTS), f"/person/{somebody}", "/mapping"):
+            for look in ("first", "again"):
+                started = time.perf_counter()
+                answer = requests.get(f"{url}{path}", timeout=600)
+                if answer.status_code != 200:
+                    sys.exit(f"{path} answered {answer.status_code}: {answer.text[:300]}")
+                name = "person" if path.startswith("/person") else path.rpartition("/")[2]
+                found[f"page {name}, {look}"] = time.perf_counter() - started
+    return found
+
+
+def build(url: str, people: int, stays: int, order: tuple[str, ...], field: str) -> None:
+    engine = create_engine(url)
+    for start in range(0, people, BATCH):
+        rows: dict[str, list[JsonObject]] = {"record": [], "track": [], "stay": [], "log": [], "settled": []}
+        for number in range(start, min(start + BATCH, people)):
+            for name, row in one(number, stays, order, field):
+                rows[name].append(row)
+        with engine.begin() as connection:
+            for table in (RECORD, TRACK, STAY, LOG, SETTLED):
+                connection.execute(insert(table), rows[table.name])
+    engine.dispose()
+
+
+def one(number: int, stays: int, order: tuple[str, ...], field: str) -> Iterator[tuple[str, JsonObject]]:
+    """The rows of a person: forth and back over two years, as a company with a busy sales team would see them."""
+    chance = random.Random(number)
+    person = f"003{number:015d}"
+    at = NOW - timedelta(days=chance.uniform(30, 730))
+    step, before = 0, ""
+    for each in range(stays):
+        stage = order[step]
+        left = at + (NOW - at) * chance.uniform(0.02, 0.4)
+        is_open = each == stays - 1
+        yield (
+            "stay",
+            {
+                "person_id": person,
+                "track": "stage",
+                "stage": stage,
+                "entered_at": at.isoformat(),
+                "left_at": None if is_open else left.isoformat(),
+                "how": "observed" if each else "inferred",
+                "by": "rule",
+                "rule": f"{stage} by rule",
+                "line": person,
+                "became": None,
+                "seen_at": at.isoformat(),
+            },
+        )
+        yield "log", logged(person, stage, before, at, field)
+        before = stage
+        if not is_open:
+            at, step = left, max(0, min(len(order) - 1, step + chance.choice((-1, 1, 1))))
+            step = step if order[step] != stage else (step + 1) % len(order)
+    stage = before
+    yield (
+        "record",
+        {
+            "id": person,
+            "object": "Contact",
+            "stamp": NOW.isoformat(),
+            "fields": json.dumps(
+                {
+                    "Id": person,
+                    "Name": f"Alex {number}",
+                    "LeadSource": SOURCES[number % 4],
+                    "OwnerId": f"005{number % 20:015d}",
+                    field: stage,
+                }
+            ),
+            "live": True,
+            "generation": 1,
+            "email": f"p{number}@example.com",
+            "moved_to": None,
+            "alias_of": None,
+            "account_id": f"001{number // 4:015d}",
+            "contact_id": None,
+            "opportunity_id": None,
+        },
+    )
+    memory = {"at": stage, "written": stage, "since": at.isoformat(), "record": person}
+    yield (
+        "track",
+        {
+            "person_id": person,
+            "track": "stage",
+            "value": stage,
+            "current": stage,
+            "stands": stage,
+            "rule": f"{stage} by rule",
+            "verdict": "moves",
+            "reason": "",
+            "evidence": "[]",
+            "memory": json.dumps(memory),
+            "at": at.isoformat(),
+            "cycle_id": 1,
+            "mapping_version": "1",
+            "since": at.isoformat(),
+        },
+    )
+    settled = {"review_at": None, "settled_at": at.isoformat(), "cycle_id": 1, "mapping_version": "1"}
+    yield "settled", {"person_id": person, **settled}
+
+
+def logged(person: str, stage: str, before: str, at: datetime, field: str) -> JsonObject:
+    return {
+        "person_id": person,
+        "track": "stage",
+        "at": at.isoformat(),
+        "cycle_id": 1,
+        "mapping_version": "1",
+        "result": "applied",
+        "old": before,
+        "new": stage,
+        "rule": f"{stage} by rule",
+        "reason": "",
+        "evidence": "[]",
+        "object": "Contact",
+        "record_id": person,
+        "changes": json.dumps([{"field": field, "old": before, "new": stage}]),
+        "code": "",
+        "message": "",
+    }
+
+
+if __name__ == "__main__":
+    main()
