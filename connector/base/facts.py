@@ -67,7 +67,8 @@ class SourcePage:
     ``removed``: ids of activities that the source took back. ``unknown``: type -> how many rows had a type the source's
     table does not know (they are kept, as kind "other"). ``gone``: ids of prospects that the source has deleted and
     says nothing more of: those that are known become ``deleted`` and stay who they were. ``bad``: rows that could not
-    be understood, and were not taken.
+    be understood, and were not taken. ``whole``: beginnings of ids ("calls:12") of which this page has every activity:
+    others that were known under them are taken back.
     """
 
     cursor: JsonMap
@@ -77,6 +78,7 @@ class SourcePage:
     unknown: Mapping[str, int] = field(default_factory=dict)
     gone: tuple[str, ...] = ()
     bad: int = 0
+    whole: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

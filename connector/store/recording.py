@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy import Row as Found
 from sqlalchemy.sql import ColumnElement
 
@@ -50,6 +50,7 @@ _READ_NOW = delete(UNREAD_ROLES).where(UNREAD_ROLES.c.opportunity_id == bindpara
 
 KEEP_ALIAS = frozenset({"alias_of"})
 SWEEP_CHUNK = 5000
+BEGINNINGS = 100  # of ids, in one query
 
 
 def record_rows(
@@ -126,8 +127,22 @@ def record_page(connection: Connection, name: str, page: SourcePage, generation:
         related.note_relations(connection)
     prospects = _record_prospects(connection, page, [ref(name, each) for each in page.gone], now)
     activities = _record_activities(connection, page, feed, generation)
-    removed = _remove_activities(connection, [ref(OF_SALESFORCE if feed else name, each) for each in page.removed], now)
-    return prospects + activities + removed
+    removed = {ref(OF_SALESFORCE if feed else name, each) for each in page.removed}
+    told = {ref(each.source, each.id) for each in page.activities}
+    removed |= _under(connection, [ref(name, each) for each in page.whole]) - told
+    return prospects + activities + _remove_activities(connection, sorted(removed), now)
+
+
+def _under(connection: Connection, beginnings: Sequence[str]) -> set[str]:
+    """Refs of activities that go on behind one of these, by the primary key."""
+    found: set[str] = set()
+    for start in range(0, len(beginnings), BEGINNINGS):
+        some = [
+            and_(ACTIVITY.c.ref > f"{each}:", ACTIVITY.c.ref < f"{each};")
+            for each in beginnings[start : start + BEGINNINGS]
+        ]
+        found |= {row[0] for row in connection.execute(select(ACTIVITY.c.ref).where(or_(*some)))}
+    return found
 
 
 def _record_prospects(connection: Connection, page: SourcePage, gone: Sequence[str], now: datetime) -> int:

@@ -88,6 +88,16 @@ def activities(pages: Iterable[SourcePage]) -> dict[str, Activity]:
     return {activity.id: activity for page in pages for activity in page.activities}
 
 
+def standing(pages: Iterable[SourcePage]) -> dict[str, Activity]:
+    """What is left of it all, as the store has it."""
+    found: dict[str, Activity] = {}
+    for page in pages:
+        taken_back = (*(f"{each}:" for each in page.whole), *page.removed)
+        found = {one: each for one, each in found.items() if not one.startswith(taken_back)}
+        found.update({each.id: each for each in page.activities})
+    return found
+
+
 class SourceSuite:
     """The facts. ``bench`` is a fixture of the subclass's module."""
 

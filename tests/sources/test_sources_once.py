@@ -108,14 +108,16 @@ def backfill(site: Site, *sources: str, **more: Any) -> int:
         return run_backfill(pipeline, Scope(sources=sources)).written
 
 
-def test_what_was_tied_to_somebody_without_a_change_of_its_own_is_found_by_a_backfill(site: Site) -> None:
+def test_a_backfill_of_one_source_reads_that_one_from_its_beginning(site: Site) -> None:
     [call] = site.hubspot.add_engagements("calls", [{"hs_call_direction": "INBOUND"}])
-    site.clock.sleep(3600)
+    site.clock.sleep(8 * 86_400)
     assert backfill(site) == 1
+    site.clock.sleep(8 * 86_400)
+    site.cycle()
     site.hubspot.associate("calls", {call: [site.contact]})
     site.clock.sleep(3600)
     site.cycle()
-    assert site.stage() == "Suspect", "nothing tells of it"
+    assert site.stage() == "Suspect", "nothing tells of a tie that is made after a week"
     assert backfill(site, "pardot") == 0, "another source is read again"
     with pytest.raises(ConfigurationError, match="no source hubspott is read"):
         backfill(site, "hubspott")

@@ -17,7 +17,7 @@ from connector.sources.hubspot.rows import ENGAGEMENTS, Kept, contact, email_eve
 
 _Ask = Callable[..., tuple[JsonObject, Any]]
 _PathOf = Callable[[str, str], str]
-_Ties = Callable[[str, Sequence[str]], dict[str, list[str]]]
+_Ties = Callable[[str, Sequence[str]], tuple[dict[str, list[str]], set[str]]]
 USUALLY_KEPT = Kept()
 _API = "HubSpot"
 
@@ -81,7 +81,7 @@ class Inspection:
 
     def _engagement(self, name: str) -> SourcePage | None:
         rows = self._newest(name, "hs_lastmodifieddate", [each for each in ENGAGEMENTS[name].asked if each])
-        ties = self._ties(name, [str(row["id"]) for row in rows]) if rows else {}
+        ties = self._ties(name, [str(row["id"]) for row in rows])[0] if rows else {}
         found: list[Activity] = []
         for row in rows:
             found += engagement(name, row, ties.get(str(row["id"]), ()))[0]

@@ -152,11 +152,11 @@ EMAIL_STATUSES: dict[str, tuple[str, Direction] | None] = {  # they decide befor
 
 UNREADABLE = "(no activity)"  # as such rows are counted
 
-_Found = tuple[list[Activity], list[str], list[str]]  # activities, ids of what did not take place, unknown types
+_Found = tuple[list[Activity], list[str]]  # activities, unknown types
 
 
 def engagement(name: str, row: JsonMap, contacts: Iterable[str]) -> _Found:
-    """One activity for each contact that took part."""
+    """One activity for each contact that took part; none where it did not take place."""
     form, values = ENGAGEMENTS[name], row["properties"]
     decided = values.get(form.decider) or ""
     status = values.get("hs_email_status") or ""
@@ -165,13 +165,13 @@ def engagement(name: str, row: JsonMap, contacts: Iterable[str]) -> _Found:
         known = form.kinds.get(decided, (OTHER, OUTBOUND_KINDS))
     ids = {f"{name}:{row['id']}:{each}": each for each in contacts}
     if known is None:
-        return [], list(ids), []
+        return [], []
     kind, direction = known
     at = next((time for each in form.times if (time := hubspot_time(values.get(each)))), None) or hubspot_time(
         row.get("createdAt")
     )
     if at is None:
-        return [], [], [f"{name} {UNREADABLE}"]
+        return [], [f"{name} {UNREADABLE}"]
     attributes = {each: values[each] for each in form.attributes if values.get(each) not in (None, "")}
     outcome = CALL_OUTCOMES.get(attributes.get("hs_call_disposition", ""))
     if outcome:
@@ -183,7 +183,7 @@ def engagement(name: str, row: JsonMap, contacts: Iterable[str]) -> _Found:
         Activity(HUBSPOT, one, kind, direction, at, values.get(form.name) or "", attributes, prospect_id=each)
         for one, each in ids.items()
     ]
-    return found, [], [f"{name} {decided}"] if kind == OTHER and found else []
+    return found, [f"{name} {decided}"] if kind == OTHER and found else []
 
 
 def _deal(values: JsonMap, attributes: JsonMap) -> JsonObject:

@@ -2,8 +2,9 @@
 
 All but the last are found by search. A search gives at most 10,000 rows, so each page is a query of its own behind the
 last id; its index lags, so a sweep begins a quarter of an hour before the last one began; what was archived
-a moment ago is missing from a page, so the answer's ``paging`` alone says whether there is more. Archived contacts are
-in no search: their list is read once an hour. E-mail events are read in fixed windows of time.
+a moment ago is missing from a page, so the answer's ``paging`` alone says whether there is more. What is archived is in
+no search: a list of it is read once an hour, of each object. Who an engagement is tied to is another question, and an
+answer to it moves no date: see ``ties``. E-mail events are read in fixed windows of time.
 Sources: developers.hubspot.com, "Search the CRM", "Contacts", "Associations", "Usage guidelines", e-mail events (v1).
 """
 
@@ -23,9 +24,20 @@ from connector.base.http import TAKEN, Judgement, Reaction, Session, server_time
 from connector.base.json import Json, JsonMap, JsonObject
 from connector.base.ports import Glimpse
 from connector.base.settings import Settings
-from connector.sources.answers import MALFORMED, envelope, listed, readable, unreadable
+from connector.sources.answers import envelope, listed, readable, unreadable
 from connector.sources.hubspot.inspecting import Inspection
 from connector.sources.hubspot.rows import ENGAGEMENTS, HUBSPOT, Kept, contact, email_event, engagement, hubspot_time
+from connector.sources.hubspot.ties import (
+    Ties,
+    TiesFound,
+    forget_loose,
+    ids_of,
+    keep_loose,
+    loose_ids,
+    next_page,
+    repeated,
+    ties_are_due,
+)
 from connector.sources.kinds import OTHER
 from connector.sources.pace import Pace
 from connector.sources.parking import Parking
@@ -37,6 +49,7 @@ _EVENTS = 1000  # events of a page at most
 SEARCHES = 4  # a second; the account has 5, and others search too
 LOOK_BACK = timedelta(minutes=15)  # the search index lags "a few moments", nobody says how many
 ARCHIVED_EVERY = timedelta(hours=1)
+A_PAGE_OF_ARCHIVED = timedelta(minutes=1)  # between two reads of a long list: so it costs at most a call a minute
 READS = (*ENGAGEMENTS, "email_events")
 USUAL = tuple(each for each in READS if each != "deals")  # these need another scope, and a mapping that looks at them
 
@@ -100,6 +113,7 @@ class HubSpotSource:
         self._portal: str | None = None  # "": HubSpot does not tell
         self._allowance: tuple[int, int] | None = None
         self._searches = Pace(clock, SEARCHES, 1)
+        self._ties = Ties(self._ask, self._path)
         self._session = Session(_API, judge_hubspot, clock, token=_Key(token), ca_bundle=ca_bundle, before=self._before)
         self._parking = Parking(self._session.close)
 
@@ -125,8 +139,11 @@ class HubSpotSource:
         with self._parking.poll(now):
             yield from self._contacts(places)
             for name in (each for each in self._reads if each in ENGAGEMENTS):
-                for rows in self._sweep(name, "hs_lastmodifieddate", ENGAGEMENTS[name].asked, places):
-                    yield self._engagements(name, rows, places)
+                yield from self._read_engagements(name, places)
+            if ties_are_due(places, self._clock.now()):
+                for name in (each for each in self._reads if each in ENGAGEMENTS):
+                    yield from self._tied_late(name, places)
+                yield SourcePage(_copy(places))
             if "email_events" in self._reads:
                 yield from self._email_events(places, now)
 
@@ -146,7 +163,7 @@ class HubSpotSource:
     def inspect(self, now: datetime) -> Iterator[Glimpse]:
         del now
         with closing(self._session):
-            yield from Inspection(self._ask, self._path, self._ties, self._kept, self._reads).glimpses()
+            yield from Inspection(self._ask, self._path, self._ties.of, self._kept, self._reads).glimpses()
 
     def allowance(self) -> tuple[int, int] | None:
         return self._allowance
@@ -156,7 +173,7 @@ class HubSpotSource:
         for rows in self._sweep("contacts", "lastmodifieddate", self._kept.asked, places):
             found, unknown = self._people(rows)
             yield SourcePage(_copy(places), prospects=tuple(found), unknown=unknown)
-        for rows in self._archived(places):
+        for rows in self._archived("contacts", places):
             found, unknown = self._people(rows)
             told = tuple(each for each in found if each.email or each.crm_id)
             gone = tuple(each.id for each in found if not each.email and not each.crm_id)  # nothing is left of them
@@ -198,22 +215,26 @@ class HubSpotSource:
             place["id"] = _last_id(rows)
             yield rows
 
-    def _archived(self, places: dict[str, JsonObject]) -> Iterator[list[Any]]:
-        """Contacts archived since the last such list began; ``after`` is the page that an interrupted one got to."""
-        place = places.setdefault("archived", {"since": None, "after": None, "started": None})
+    def _archived(self, name: str, places: dict[str, JsonObject]) -> Iterator[list[Any]]:
+        """Rows archived since the last such list began; ``after`` is the page that an interrupted one got to, ``pages``
+        how long it is: HubSpot gives it from its beginning."""
+        key = "archived" if name == "contacts" else f"archived {name}"
+        place = places.setdefault(key, {"since": None, "after": None, "started": None})
         since = datetime.fromisoformat(place["since"]) if place["since"] else None
-        if since and not place["started"] and self._clock.now() < since + LOOK_BACK + ARCHIVED_EVERY:
+        rest = max(ARCHIVED_EVERY, place.get("pages", 0) * A_PAGE_OF_ARCHIVED)
+        if since and not place["started"] and self._clock.now() < since + LOOK_BACK + rest:
             return
+        asked = self._kept.asked if name == "contacts" else ()
         while True:
-            params = {"archived": "true", "limit": _LISTED, "properties": ",".join(self._kept.asked)}
-            if place["after"]:
-                params["after"] = place["after"]
-            body, at = self._ask("GET", self._path("objects", "contacts"), "archived", params=params)
+            params = {"archived": "true", "limit": _LISTED, "properties": ",".join(asked)}
+            given = {key: value for key, value in {**params, "after": place["after"]}.items() if value}
+            body, at = self._ask("GET", self._path("objects", name), "archived", params=given)
+            place["pages"] = 1 + (place.get("pages", 0) if place["started"] else 0)
             place["started"] = place["started"] or at.isoformat()
             rows = [row for row in listed(body, "results", _API) if not since or _archived_at(row, since) >= since]
-            after = _next_page(body)
+            after = next_page(body)
             if after is not None and after == place["after"]:
-                raise _repeated("archived contacts")
+                raise repeated(f"archived {name}")
             if after is None:
                 begun = datetime.fromisoformat(place["started"]) - LOOK_BACK
                 place.update(since=begun.isoformat(), after=None, started=None)
@@ -222,39 +243,48 @@ class HubSpotSource:
             place["after"] = after
             yield rows
 
-    def _engagements(self, name: str, rows: Sequence[Any], places: dict[str, JsonObject]) -> SourcePage:
-        """A search names no contacts: one more call tells whose the rows are."""
-        contacts = self._ties(name, [str(row["id"]) for row in rows if isinstance(row, dict) and row.get("id")])
+    def _read_engagements(self, name: str, places: dict[str, JsonObject]) -> Iterator[SourcePage]:
+        """Those that changed, then those that are no more. A search names no contacts: one more call tells whose the
+        rows are."""
+        for rows in self._sweep(name, "hs_lastmodifieddate", ENGAGEMENTS[name].asked, places):
+            whose, sure = self._ties.of(name, ids_of(rows))
+            keep_loose(places, name, ids_of(rows), whose, self._clock.now())
+            yield self._engagements(name, rows, whose, sure, places)
+        for rows in self._archived(name, places):
+            gone = ids_of(rows)
+            forget_loose(places, name, gone)
+            yield SourcePage(_copy(places), whole=tuple(f"{name}:{each}" for each in gone))
+
+    def _engagements(
+        self, name: str, rows: Sequence[Any], whose: TiesFound, sure: Collection[str], places: dict[str, JsonObject]
+    ) -> SourcePage:
         found: list[Activity] = []
-        removed: list[str] = []
+        whole: list[str] = []
         unknown: Counter[str] = Counter()
         read = readable(
-            lambda row: engagement(name, row, contacts.get(str(row["id"]), ())), rows, unknown, f"{name} (unreadable)"
+            lambda row: (str(row["id"]), *engagement(name, row, whose.get(str(row["id"]), ()))),
+            rows,
+            unknown,
+            f"{name} (unreadable)",
         )
-        for activities, gone, types in read:
+        for one, activities, types in read:
             found += activities
-            removed += gone
             unknown.update(types)
-        return SourcePage(_copy(places), tuple(found), removed=tuple(removed), unknown=unknown)
+            whole += [f"{name}:{one}"] if one in sure and (activities or not types) else []
+        return SourcePage(_copy(places), tuple(found), unknown=unknown, whole=tuple(whole))
 
-    def _ties(self, name: str, ids: Sequence[str]) -> dict[str, list[str]]:
-        """Record -> its contacts, each list followed to its last page."""
-        contacts: dict[str, list[str]] = {}
-        asked = [{"id": one} for one in ids]
-        path = self._path("associations", f"{name}/contacts/batch/read")
-        while asked:
-            body, _ = self._ask("POST", path, "associations", json={"inputs": asked})
-            further = []
-            for row in listed(body, "results", _API):
-                for one, whose, after in readable(_tie, [row], Counter(), ""):
-                    known = contacts.setdefault(one, [])
-                    new = [each for each in whose if each not in known]
-                    known += new
-                    if after is not None and not new:
-                        raise _repeated(f"the contacts of {name}")
-                    further += [{"id": one, "after": after}] if after is not None else []
-            asked = further
-        return contacts
+    def _tied_late(self, name: str, places: dict[str, JsonObject]) -> Iterator[SourcePage]:
+        """Rows that had no contact and have one now."""
+        loose = loose_ids(places, name, self._clock.now())
+        whose, sure = self._ties.of(name, loose) if loose else ({}, set())
+        tied = [each for each in loose if whose.get(each)]
+        keep_loose(places, name, tied, whose, self._clock.now())
+        path = self._path("objects", f"{name}/batch/read")
+        for start in range(0, len(tied), _LISTED):
+            inputs = [{"id": each} for each in tied[start : start + _LISTED]]
+            asked = {"inputs": inputs, "properties": [each for each in ENGAGEMENTS[name].asked if each]}
+            body, _ = self._ask("POST", path, "late_ties", json=asked)
+            yield self._engagements(name, listed(body, "results", _API), whose, sure, places)
 
     def _email_events(self, places: dict[str, JsonObject], now: datetime) -> Iterator[SourcePage]:
         """One window, the newest event first. ``since`` and ``until`` in milliseconds; ``offset`` is the service's."""
@@ -276,7 +306,7 @@ class HubSpotSource:
             rows = listed(body, "events", _API)
             offset = body.get("offset") if body.get("hasMore") else None
             if offset is not None and offset == place["offset"]:
-                raise _repeated("e-mail events")
+                raise repeated("e-mail events")
             if offset is None:
                 until = place["until"] - int(LOOK_BACK.total_seconds() * 1000)
                 place.update(since=until, until=None, offset=None)
@@ -323,22 +353,6 @@ def _last_id(rows: Sequence[Any]) -> int:
 
 def _archived_at(row: Any, default: datetime) -> datetime:
     return (hubspot_time(row.get("archivedAt")) if isinstance(row, dict) else None) or default
-
-
-def _next_page(body: JsonMap) -> str | None:
-    try:
-        return str(body["paging"]["next"]["after"]) if body.get("paging") else None
-    except MALFORMED:
-        raise unreadable(_API) from None
-
-
-def _tie(row: JsonMap) -> tuple[str, list[str], str | None]:
-    """Whose an engagement is, and where the list goes on."""
-    return str(row["from"]["id"]), [str(to["toObjectId"]) for to in row["to"]], _next_page(dict(row))
-
-
-def _repeated(what: str) -> Transient:
-    return Transient(f"HubSpot gave the same page of {what} twice", "the next cycle asks again")
 
 
 class _Key:
