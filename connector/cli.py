@@ -364,6 +364,19 @@ def explain_command(
     explain_text.explanations(explain_people(settings_of(), person, date_of(at)), as_json=as_json)
 
 
+@app.command("forget")
+def forget_command(
+    person: Annotated[str, typer.Argument(help="Record id, e-mail address, or source:id of a prospect.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, only what would go is shown.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take a person's names, addresses and texts out of the state and the files beside it, for good."""
+    from connector.commands.forget import forget_text, run_forget
+
+    told = run_forget(settings_of(), person, doing=yes)
+    screen.document(told, as_json=as_json, text=forget_text(told))
+
+
 @app.command()
 def retry(
     ids: Annotated[list[str] | None, typer.Argument(help="Record ids; without any, all.")] = None,

@@ -5,20 +5,24 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from connector import mapping as mappings
+from connector.base import heartbeat
 from connector.base.clock import Clock, SystemClock
 from connector.base.ports import Progress
 from connector.base.settings import Settings
 from connector.mapping import CompiledMapping
 from connector.pipeline.cycle import SALESFORCE_CALLS, Pipeline, calls_spent, silent
 from connector.pipeline.decisions import adopt
+from connector.pipeline.forgetting import no_files
 from connector.salesforce import SalesforceClient, open_salesforce
 from connector.salesforce.objects import polled_objects
 from connector.sources import open_sources
-from connector.store import Store, Upgrade, copy_state, open_store
+from connector.sources.keeping import KeptFiles, Named
+from connector.store import Footprint, Redactor, Store, Upgrade, copy_state, open_store
 
 
 def load_mapping(settings: Settings) -> CompiledMapping:
@@ -63,6 +67,8 @@ def open_pipeline(
             max_changes=settings.max_changes,
             progress=progress,
             stop=stop,
+            forget_after=settings.forget_deleted_days,
+            in_files=no_files if dry_run else beside_the_state(settings).forget,
         )
 
 
@@ -108,6 +114,31 @@ def _open_state(settings: Settings, clock: Clock, dry_run: bool) -> Iterator[Sto
         copy_state(url, copy)
         with open_store(f"sqlite:///{copy}", clock=clock, upgrade="quietly") as store:
             yield store
+
+
+@dataclass(frozen=True, slots=True)
+class BesideTheState:
+    """Where people are named beside the state."""
+
+    files: KeptFiles
+
+    def mentioning(self, who: Footprint) -> list[str]:
+        return self.files.naming(_named(who))
+
+    def forget(self, who: Footprint) -> list[str]:
+        return self.files.take_out(_named(who))
+
+
+def _named(who: Footprint) -> Named:
+    return Named(Redactor(who.texts), who.keys)
+
+
+def beside_the_state(settings: Settings) -> BesideTheState:
+    file, folder = state_file(settings), settings.activity_folder
+    copies = tuple(sorted(file.parent.glob(f"{file.name}.schema-*"))) if file else ()
+    quarantines = (settings.taps_quarantine, *((folder / "quarantine",) if folder else ()))
+    beats = heartbeat.beside(settings.state)
+    return BesideTheState(KeptFiles(settings.webhook_inbox, quarantines, copies, (beats,), folder))
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from connector.base.json import JsonMap, JsonObject
+from connector.base.private import open_private, private_folder
 
 Status = Literal["working", "ok", "partly", "held", "parked", "failed", "stopped"]
 
@@ -61,8 +62,9 @@ def write_heartbeat(path: Path, beat: Heartbeat) -> None:
         }
     )
     scratch = path.with_suffix(".tmp")
-    scratch.parent.mkdir(parents=True, exist_ok=True)  # nothing else makes it where the state is no file
-    scratch.write_text(text + "\n")
+    private_folder(scratch.parent)  # nothing else makes it where the state is no file
+    with open_private(scratch) as file:
+        file.write(text + "\n")
     scratch.replace(path)
 
 

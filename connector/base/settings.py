@@ -65,6 +65,11 @@ class Settings(BaseModel):
     max_changes: int | None = Field(
         None, ge=0, description="A cycle that would change more people and accounts than this stops before it writes."
     )
+    forget_deleted_days: float | None = Field(
+        None,
+        ge=0,
+        description="Days after a person's deletion in Salesforce until they are forgotten; unset: never.",
+    )
     write_pack: int = Field(1000, ge=1, le=1000, description="Rows written in one request (200 a collection).")
 
     salesforce_login_url: str = Field("https://login.salesforce.com", description="Where to sign in.")
@@ -125,7 +130,9 @@ class Settings(BaseModel):
         None, ge=0, le=65535, description="Port on which the daemon takes activities over HTTP; unset: off."
     )
     webhook_host: str = Field("127.0.0.1", description="Address it listens on; put a TLS proxy before any other.")
-    webhook_secret: SecretStr | None = Field(None, description="Standard Webhooks secret of senders that sign.")
+    webhook_secret: SecretStr | None = Field(
+        None, description="Standard Webhooks secrets of senders that sign, each as hook:whsec_..., or for any hook."
+    )
     webhook_token: SecretStr | None = Field(None, description="Token of senders that cannot sign.")
     webhook_inbox: Path = Field(
         Path("state/webhooks.sqlite3"), description="Where messages are kept until they are recorded."

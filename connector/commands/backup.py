@@ -24,6 +24,8 @@ def run_backup(settings: Settings, to: Path) -> JsonObject:
         if not scratch.exists():
             raise ConfigurationError("there is no state to copy yet", "run connector backfill first")
         scratch.replace(to)
+    except OSError as error:
+        raise ConfigurationError(f"{to} cannot be written: {error.strerror}", "name another file") from None
     finally:
         scratch.unlink(missing_ok=True)
     return {"file": str(to), "bytes": to.stat().st_size}

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from connector.base.errors import ConfigurationError
+from connector.base.private import private_folder
 from connector.base.settings import Settings
 from connector.commands.report_text import harmless
 from connector.store.views import VIEW_NUMBERS
@@ -26,7 +27,7 @@ def run_export(settings: Settings, names: Sequence[str], kind: str, folder: Path
         for name in names:
             path = folder / f"{name}.{kind}"
             try:
-                folder.mkdir(parents=True, exist_ok=True)
+                private_folder(folder)
                 with TemporaryDirectory(dir=folder) as private:  # nobody else looks into it: it holds personal data
                     scratch = Path(private) / path.name
                     count = _WRITERS[kind](scratch, store.view_rows(name))

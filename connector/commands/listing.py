@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from connector.base.errors import ConfigurationError
+from connector.base.private import open_private
 from connector.pipeline.planned import SHOWN, Listing
 
 
@@ -19,7 +20,7 @@ def listing(is_preview: bool, list_all: bool, csv_file: Path | None) -> Iterator
     keep = None if list_all else SHOWN
     try:
         with (
-            csv_file.open("w", encoding="utf-8", newline="") if csv_file else nullcontext() as file,
+            open_private(csv_file) if csv_file else nullcontext() as file,
             Listing(keep, file) as people,
         ):
             yield people

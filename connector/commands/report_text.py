@@ -11,6 +11,7 @@ from rich.console import Console
 
 from connector.base.errors import ConfigurationError
 from connector.base.json import JsonObject
+from connector.base.private import open_private
 from connector.commands.screen import grid, out, print_json, shown
 from connector.reports.paths import Asked
 from connector.reports.table import Cell, Figure, Report, Table, plain_value
@@ -111,7 +112,7 @@ def write_csv(reports: Sequence[Report], file: Path) -> list[Path]:
         name = table.name if len(reports) == 1 else f"{report.name}.{table.name}"
         path = file if number == 0 else file.with_name(f"{file.stem}.{name}{file.suffix or '.csv'}")
         try:
-            with path.open("w", encoding="utf-8", newline="") as opened:
+            with open_private(path) as opened:
                 writer = csv.writer(opened)
                 writer.writerow(table.columns)
                 writer.writerows([harmless(plain_value(cell)) for cell in row] for row in table.rows)

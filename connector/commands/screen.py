@@ -62,10 +62,11 @@ def note(text: str) -> None:
 
 
 def document(value: Any, *, as_json: bool, text: str) -> None:
+    """``text``: lines of ours, in which what is from elsewhere has no line ends of its own."""
     if as_json:
         print_json(value)
     else:
-        sys.stdout.write(printable(text) + "\n")
+        sys.stdout.write("".join(printable(each) + "\n" for each in text.split("\n")))
 
 
 def print_json(value: Any, **lists: Iterable[Any]) -> None:

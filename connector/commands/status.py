@@ -20,6 +20,7 @@ from connector.pipeline.blind import BLIND
 from connector.pipeline.currencies import CURRENCIES
 from connector.pipeline.cycle import ADDRESS
 from connector.pipeline.decisions import PROMISED, TURNS
+from connector.pipeline.forgetting import FORGETTING
 from connector.pipeline.hidden import HIDDEN_FIELDS
 from connector.pipeline.object_reader import POLL_PAGE
 from connector.pipeline.optional_fields import OPTIONAL_FIELDS as OPTIONAL
@@ -35,7 +36,7 @@ DROPPED_SHOWN = 5
 RECORD_ID = re.compile(r"\b[a-zA-Z0-9]{5}0[a-zA-Z0-9]{9}(?:[A-Z0-5]{3})?\b")
 # Kept beside the cursors of objects and sources
 _OF_CYCLES = {ADDRESS, ALERTS, APPROVED, BACKFILL, HEALTH, HELD, OWNERS, PROMISED, TURNS}
-INTERNAL = frozenset(_OF_CYCLES | {BLIND, CURRENCIES, HIDDEN_FIELDS, OPTIONAL})
+INTERNAL = frozenset(_OF_CYCLES | {BLIND, CURRENCIES, FORGETTING, HIDDEN_FIELDS, OPTIONAL})
 
 
 def read_status(settings: Settings) -> JsonObject:

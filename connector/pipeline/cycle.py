@@ -32,6 +32,7 @@ from connector.pipeline.approval import hold_back
 from connector.pipeline.blind import keep_blindness, never_seen
 from connector.pipeline.currencies import find_currencies, with_codes
 from connector.pipeline.decisions import Decisions, adopt
+from connector.pipeline.forgetting import InFiles, forget_due, no_files
 from connector.pipeline.object_reader import Polled
 from connector.pipeline.optional_fields import with_optional_fields
 from connector.pipeline.owners import find_owners
@@ -80,6 +81,8 @@ class Pipeline:
     max_changes: int | None = None
     progress: Progress = silent
     stop: Callable[[], bool] = lambda: False
+    forget_after: float | None = None  # days since a deletion
+    in_files: InFiles = no_files
 
 
 def run_cycle(
@@ -103,6 +106,7 @@ def run_cycle(
     try:
         store.bind_org(pipeline.salesforce.identity())
         store.set_cursor(ADDRESS, {"of": pipeline.salesforce.address()})
+        forget_due(store, pipeline.mapping, pipeline.forget_after, pipeline.in_files, clock.now())
         polled = poll(pipeline)
         report.read_from(polled)
         now = polled.server_time or clock.now()

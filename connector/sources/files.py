@@ -29,6 +29,7 @@ from connector.base.errors import ConfigurationError, ConnectorError, Refused
 from connector.base.facts import Activity, Prospect, SourcePage
 from connector.base.json import JsonMap, JsonObject
 from connector.base.ports import Glimpse
+from connector.base.private import open_private, private_folder
 from connector.sources.columns import Columns
 from connector.sources.events import Bad, read_event, unknown_type, visitors
 from connector.sources.lines import Record, as_utf8, records_of_lines
@@ -240,8 +241,8 @@ def _hash_of(path: Path, length: int) -> Any:
 
 def _page(batch: _Batch, places: Mapping[str, _Place], quarantine: Path) -> SourcePage:
     if batch.bad:
-        quarantine.parent.mkdir(exist_ok=True)
-        with quarantine.open("a", encoding="utf-8") as file:
+        private_folder(quarantine.parent)
+        with open_private(quarantine, "a") as file:
             file.writelines(json.dumps(bad, ensure_ascii=False) + "\n" for bad in batch.bad)
         log.warning("lines quarantined", file=quarantine.name, lines=len(batch.bad))
     cursor = {"files": {name: place.as_json() for name, place in places.items()}}
@@ -256,4 +257,5 @@ def _keep_before(quarantine: Path, line: int) -> None:
     kept = [
         each for each in quarantine.read_text("utf-8").splitlines(keepends=True) if json.loads(each)["line"] <= line
     ]
-    quarantine.write_text("".join(kept), "utf-8")
+    with open_private(quarantine) as file:
+        file.writelines(kept)

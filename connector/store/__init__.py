@@ -11,13 +11,28 @@ books       cursors, cycles, calls         dialect     where SQLite and PostgreS
 opening     open_store                     store       the verbs, each one transaction
 copying     a copy to try things on        stays       how long people stood where
 standing    what reports read              views       for SQL of one's own
+forgetting  a person leaves                 redacting   what is left of a row then
 """
 
 from connector.store.accounts import own_stage
 from connector.store.copying import copy_state
+from connector.store.forgetting import Footprint
 from connector.store.journal import Intent
 from connector.store.opening import Upgrade, open_past, open_store
+from connector.store.redacting import Redactor
 from connector.store.settling import Settled
 from connector.store.store import KeptCursor, Store
 
-__all__ = ["Intent", "KeptCursor", "Settled", "Store", "Upgrade", "copy_state", "open_past", "open_store", "own_stage"]
+__all__ = [
+    "Footprint",
+    "Intent",
+    "KeptCursor",
+    "Redactor",
+    "Settled",
+    "Store",
+    "Upgrade",
+    "copy_state",
+    "open_past",
+    "open_store",
+    "own_stage",
+]

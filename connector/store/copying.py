@@ -9,6 +9,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import SQLModel
 
+from connector.base.private import private_file
 from connector.store import migrations
 from connector.store.dialect import WRITES, make_engine, run_many
 from connector.store.faults import translate
@@ -50,6 +51,7 @@ def _copy_tables(url: URL, to: Path) -> None:
         if version is None:
             return
         refuse_other(version, where, is_read=True)
+        private_file(to)
         migrations.upgrade(copy)
         _copy_rows(source, copy)
     except SQLAlchemyError as error:

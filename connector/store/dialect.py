@@ -20,6 +20,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, Text, any_, bindparam, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import Executable
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.elements import BinaryExpression
@@ -110,6 +111,28 @@ def make_holder(url: URL, refusal: Callable[[], Exception]) -> Engine:
             raise refusal()
 
     return engine
+
+
+def compact(engine: Engine, tables: Sequence[str]) -> None:
+    """Gives the room of what was removed back, so that its bytes are gone from the file and what is beside it. On
+    PostgreSQL from the tables; what its log and its backups hold leaves with them."""
+    connection = engine.raw_connection()
+    try:
+        cursor: Any = connection.cursor()
+        if engine.dialect.name == "postgresql":
+            driver: Any = connection.driver_connection
+            driver.autocommit = True
+            cursor.execute(f"VACUUM (FULL) {', '.join(tables)}")
+            driver.autocommit = False
+        else:
+            cursor.execute("VACUUM")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        cursor.close()
+    except engine.dialect.loaded_dbapi.Error as error:
+        connection.invalidate()
+        raise DBAPIError.instance("VACUUM", None, error, engine.dialect.loaded_dbapi.Error) from error
+    finally:
+        connection.close()
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[JsonMap], *, keep: frozenset[str]) -> None:

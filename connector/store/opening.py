@@ -19,6 +19,7 @@ from sqlmodel import SQLModel
 
 from connector.base.clock import Clock, FrozenClock
 from connector.base.errors import ConnectorError, StateError, Transient
+from connector.base.private import narrow, private_file, private_folder
 from connector.store import migrations
 from connector.store.dialect import make_engine, make_holder
 from connector.store.faults import translate
@@ -102,11 +103,13 @@ def _check_file(path: Path, create: bool) -> None:
                     f"{path} is not a SQLite file; it was left as it is",
                     "set CONNECTOR_STATE to the connector's own state, or to a new file",
                 )
+            for also in ("", "-wal", "-shm"):
+                narrow(path.with_name(path.name + also))
         elif not create:
             raise StateError(f"there is no state at {path}", "run connector sync or connector backfill first")
         else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)  # it will hold personal data
+            private_folder(path.parent)
+            private_file(path)
     except OSError as error:
         raise StateError(
             f"the state {path} cannot be opened: {error.strerror or error}",
@@ -138,9 +141,10 @@ def _lock_file(held: ExitStack, path: Path) -> None:
     lock_path = path.with_name(path.name + ".lock")
     try:
         holder = lock_path.read_text().strip() if lock_path.exists() else ""
-        lock = FileLock(lock_path, blocking=False)
+        lock = FileLock(lock_path, mode=0o600, blocking=False)
         lock.acquire()
         held.callback(lock.release)
+        narrow(lock_path)
         lock_path.write_text(str(os.getpid()))
     except Timeout:
         raise StateError(
@@ -195,7 +199,6 @@ def _keep_copy(path: Path | None, version: str) -> Path | None:
     scratch = copy.with_name(f"{copy.name}.tmp")
     try:
         scratch.unlink(missing_ok=True)
-        scratch.touch(mode=0o600)  # it holds personal data
         copy_file(path, scratch)
         scratch.replace(copy)
     except OSError as error:
@@ -209,7 +212,9 @@ def _keep_copy(path: Path | None, version: str) -> Path | None:
 
 
 def copy_file(path: Path, to: Path) -> None:
-    """A SQLite state into another file, consistent also while somebody writes it. Raises StateError."""
+    """A SQLite state into another file, consistent also while somebody writes it. Raises StateError, and OSError where
+    the file cannot be made."""
+    private_file(to)
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source, closing(sqlite3.connect(to)) as copy:
             source.backup(copy)

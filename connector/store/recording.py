@@ -16,7 +16,7 @@ from sqlalchemy.sql import ColumnElement
 
 from connector.base.facts import PEOPLE, Row, SourcePage
 from connector.base.json import JsonObject
-from connector.store import addresses, books, domains, history, linked, links, related
+from connector.store import addresses, books, domains, forgetting, history, linked, links, related
 from connector.store.dialect import run_many, upsert
 from connector.store.links import IDS, rows_in
 from connector.store.marking import ChangedRow, mark_changed, with_colleagues
@@ -62,6 +62,7 @@ def record_rows(
     if object_name in RELATIONS:
         related.note_relations(connection)
     versions = [record_row(object_name, row, generation or 0) for row in rows]
+    forgetting.keep_bare(connection, versions)
     incoming = _newest(versions)
     if object_name in {"Lead", "Account"} and books.DOMAINS in books.around(connection):
         for new in incoming.values():
@@ -123,6 +124,10 @@ def _touch(connection: Connection, statement: Any, seen: dict[str, int], generat
 def record_page(connection: Connection, name: str, page: SourcePage, generation: int | None, now: datetime) -> int:
     """Upserts a page's prospects and activities and removes what the source took back; returns how many differed."""
     feed = name if name in ACTIVITY_OBJECTS else None
+    page, dropped = forgetting.without_forgotten(connection, OF_SALESFORCE if feed else name, page)
+    if dropped and generation is not None:  # they are there still, bare
+        known = {row.ref: row.generation for row in rows_in(connection, _ACTIVITIES, dropped)}
+        _touch(connection, _SEEN_ACTIVITY, known, generation)
     if feed == "EmailMessage" and page.activities:
         related.note_relations(connection)
     prospects = _record_prospects(connection, page, [ref(name, each) for each in page.gone], now)

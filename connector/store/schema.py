@@ -13,7 +13,7 @@ from sqlmodel import Field, SQLModel
 from connector.base.json import JsonObject
 from connector.store.dialect import Plain
 
-HEAD = "0010"  # the newest migration; a file with another one unknown to us is newer than this program
+HEAD = "0015"  # the newest migration; a file with another one unknown to us is newer than this program
 
 
 def _where(column: str) -> JsonObject:
@@ -247,6 +247,16 @@ class UnreadRoles(SQLModel, table=True):
     opportunity_id: str = Field(sa_type=Plain, primary_key=True)
 
 
+class Forgotten(SQLModel, table=True):
+    """Who was forgotten, or is to be. See ``forgetting.py``."""
+
+    __tablename__ = "forgotten"
+
+    key: str = Field(sa_type=Plain, primary_key=True)  # id of a record, ref of a prospect, or keyed hash of an address
+    asked_at: str = Field(sa_type=Plain)
+    done_at: str | None = Field(sa_type=Plain)
+
+
 class Cycle(SQLModel, table=True):
     __tablename__ = "cycle"
 
@@ -301,4 +311,4 @@ SETTLED, TRACK, LOG, SET_ASIDE = _table("settled"), _table("track"), _table("log
 CYCLE, CALLS, MAPPING = _table("cycle"), _table("calls"), _table("mapping")
 INTENT, UNREAD_ROLES = _table("intent"), _table("unread_roles")
 SETTING, CURSOR, HISTORY, FURTHER = _table("setting"), _table("cursor"), _table("history"), _table("address")
-STAY = _table("stay")
+STAY, FORGOTTEN = _table("stay"), _table("forgotten")

@@ -30,7 +30,7 @@ from connector.store import (
     recording,
     settling,
 )
-from connector.store.answering import Answering
+from connector.store.forgetful import Forgetting
 from connector.store.journal import Intent
 from connector.store.rows import OF_SALESFORCE, iso
 from connector.store.schema import DIRTY, SETTLED
@@ -41,7 +41,7 @@ KeptCursor = tuple[str, JsonMap]  # name, value
 NO_JOINS = Identity()
 
 
-class Store(Answering):
+class Store(Forgetting):
     """Made by ``connector.store.open_store``. May be used from any thread; writes wait for each other."""
 
     # -- the org ------------------------------------------------------------------------------------------------

@@ -46,13 +46,13 @@ def sign(body: bytes, now: datetime, secret: str = SECRET, message_id: str = "ms
 class HookBench:
     secrets = (SECRET, TOKEN)
 
-    def __init__(self, folder: Path, clock: FrozenClock) -> None:
+    def __init__(self, folder: Path, clock: FrozenClock, secret: str = f"{OLDER} {SECRET}") -> None:
         self.clock = clock
         self.inbox = folder / "state" / "webhooks.sqlite3"
         self.settings = Settings(
             webhook_port=0,
             webhook_inbox=self.inbox,
-            webhook_secret=f"{OLDER} {SECRET}",
+            webhook_secret=secret,
             webhook_token=TOKEN,
         )
         self._number = 0

@@ -16,7 +16,7 @@ from connector.base import serving
 from connector.base.clock import FrozenClock
 from connector.sources.webhook import server as webhook_server
 from connector.sources.webhook.server import BURST, LARGEST
-from tests.sources.hook_bench import TOKEN, HookBench, event, sign
+from tests.sources.hook_bench import OLDER, SECRET, TOKEN, HookBench, event, sign
 from tests.sources.source_suite import Polls
 
 
@@ -165,6 +165,40 @@ def test_a_captured_message_cannot_be_sent_later_or_as_another(bench: HookBench)
     assert bench.post(body, **{**captured, "webhook-id": "msg_2"}).status_code == 401
     bench.clock.sleep(301)
     assert bench.post(body, **captured).status_code == 401
+
+
+def test_what_is_signed_for_one_hook_is_refused_at_another(bench: HookBench) -> None:
+    body = json.dumps(event("e1")).encode()
+    signed, other = sign(body, bench.clock.now()), bench.url.replace("/tool", "/other")
+    assert bench.post(body, **signed).status_code == 202
+    bench.restart()
+    other = f"{bench.url.rpartition('/')[0]}/other"
+    assert bench.post(body, other, **signed).status_code == 401
+    assert bench.post(body, **signed).json()["duplicates"] == 1
+    again = sign(body, bench.clock.now(), message_id="msg_2")
+    assert bench.post(body, other, **again).status_code == 202
+
+
+def test_a_secret_of_one_hook_opens_no_other(tmp_path: Path, clock: FrozenClock) -> None:
+    bench = HookBench(tmp_path, clock, secret=f"tool:{SECRET} other:{OLDER}")
+    with closing(bench):
+        body, other = json.dumps(event("e1")).encode(), f"{bench.url.rpartition('/')[0]}/other"
+        signed = sign(body, clock.now())
+        assert bench.post(body, other, **signed).status_code == 401
+        assert bench.post(body, **signed).status_code == 202
+        assert bench.post(body, **sign(body, clock.now(), OLDER)).status_code == 401
+        assert bench.post(body, other, **sign(body, clock.now(), OLDER)).status_code == 202  # a message to both
+
+
+@pytest.mark.parametrize("field", ["email", "name", "event_id", "type", "occurred_at", "whatever", "\\ud800"])
+def test_half_a_character_is_refused_and_counted(bench: HookBench, field: str) -> None:
+    body = json.dumps(event("e1")).removesuffix("}") + f', "more": {{"{field}": "ann\\ud800@example.com"}}}}'
+    for each in (body, body.replace(f'"{field}": "', f'"{field}": "\\udc00')):
+        answer = bench.post(each.encode())
+        assert (answer.status_code, "half of a character" in answer.text) == (400, True)
+    polls = Polls(bench)
+    polls.poll()
+    assert sum(page.bad for page in polls.pages) == 2
 
 
 def test_no_token_is_ever_logged(

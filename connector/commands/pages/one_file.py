@@ -9,6 +9,7 @@ from pathlib import Path
 from connector.base.clock import Clock, SystemClock
 from connector.base.errors import ConfigurationError
 from connector.base.json import JsonObject
+from connector.base.private import open_private
 from connector.base.settings import Settings
 from connector.commands.pages.drawing import policy, render, style
 from connector.commands.pages.views import TITLES, Views
@@ -93,7 +94,7 @@ def write_html(
     with open_state(settings, clock) as store:
         text = html_of(Reporter(store, mapping, settings, wanted, clock.now()), names or [*REPORTS])
     try:
-        file.write_text(text, encoding="utf-8")
-        file.chmod(0o600)  # it holds personal data
+        with open_private(file) as opened:
+            opened.write(text)
     except OSError as error:
         raise ConfigurationError(f"{file} cannot be written: {error.strerror}", "name another file") from None

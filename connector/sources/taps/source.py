@@ -21,6 +21,7 @@ from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError, ConnectorError, Refused, Transient
 from connector.base.facts import SourcePage
 from connector.base.json import JsonMap, JsonObject
+from connector.base.private import open_private, private_folder
 from connector.sources.taps.declared import FROM_ENVIRONMENT, TAPS_SETTING, DeclaredTap
 from connector.sources.taps.messages import TapPages, Words
 from connector.sources.taps.process import OverLimit, TapProcess, secrets_in
@@ -172,8 +173,8 @@ class TapSource:
         if self._bad > _KEPT:
             return
         try:
-            self._quarantine.parent.mkdir(parents=True, exist_ok=True)
-            with self._quarantine.open("w" if self._bad == 1 else "a", encoding="utf-8") as file:
+            private_folder(self._quarantine.parent)
+            with open_private(self._quarantine, "w" if self._bad == 1 else "a") as file:
                 file.write(json.dumps({**said, "text": said["text"][:_LONGEST]}, ensure_ascii=False) + "\n")
         except OSError as error:
             raise Refused(

@@ -12,12 +12,13 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from connector.base.json import JsonMap
+from connector.base.private import private_file, private_folder
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS message (
@@ -29,6 +30,11 @@ CREATE TABLE IF NOT EXISTS message (
 );
 CREATE INDEX IF NOT EXISTS message_known ON message (hook, message_id);
 CREATE TABLE IF NOT EXISTS identity (id TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS used (  -- signatures by a secret of no hook's own; the first hook that takes one has it
+    signature TEXT NOT NULL PRIMARY KEY,
+    hook TEXT NOT NULL,
+    at TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS refusal (  -- of senders that may send, and sent what is no activity
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     hook TEXT NOT NULL,
@@ -39,6 +45,7 @@ CREATE TABLE IF NOT EXISTS refusal (  -- of senders that may send, and sent what
 NAME_IT = "INSERT INTO identity SELECT lower(hex(randomblob(8))) WHERE NOT EXISTS (SELECT 1 FROM identity)"
 SAME_CONTENT = timedelta(minutes=5)
 REFUSALS_KEPT = 1000
+KEPT_SIGNATURES = timedelta(hours=1)  # they are good for ten minutes: five before their time, five after it
 _KEPT = timedelta(days=7)  # after it was recorded, so that late repeats are recognised too
 
 
@@ -74,6 +81,20 @@ class Inbox:
                 (hook, message_id, now.isoformat(), json.dumps(records)),
             )
             return True
+
+    def claim(self, hook: str, signatures: Sequence[str], now: datetime) -> str | None:
+        """These signatures are the hook's from now on; returns the other hook that has one of them already."""
+        if not signatures:
+            return None
+        with self._open() as database:
+            database.execute("DELETE FROM used WHERE at < ?", ((now - KEPT_SIGNATURES).isoformat(),))
+            for each in signatures:
+                row = (each, hook, now.isoformat())
+                database.execute("INSERT OR IGNORE INTO used (signature, hook, at) VALUES (?, ?, ?)", row)
+                found = database.execute("SELECT hook FROM used WHERE signature = ?", (each,)).fetchone()
+                if found[0] != hook:
+                    return str(found[0])
+        return None
 
     def refuse(self, hook: str, reason: str, now: datetime) -> None:
         """Notes that a message was no activity; the newest thousand are kept."""
@@ -117,12 +138,8 @@ class Inbox:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         """One transaction; the write lock is taken at its begin, so that no two threads store the same message."""
-        if not self._path.exists():
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.touch(mode=0o600)  # it will hold personal data
-        if self._path.stat().st_mode & 0o077:  # made before, or copied
-            with suppress(OSError):
-                self._path.chmod(0o600)
+        private_folder(self._path.parent)
+        private_file(self._path)
         with closing(sqlite3.connect(self._path, timeout=10, isolation_level=None)) as database:
             database.execute("PRAGMA synchronous = FULL")
             database.executescript(_SCHEMA)

@@ -30,10 +30,18 @@ from connector.base.serving import PATIENCE, serving
 from connector.base.settings import Settings
 from connector.sources.events import Bad
 from connector.sources.webhook.inbox import Inbox
-from connector.sources.webhook.source import HOOK, parse_message, problems, secret_key, signature_problem
+from connector.sources.webhook.source import (
+    HOOK,
+    fitting,
+    parse_message,
+    problems,
+    secret_key,
+    signature_problem,
+)
 
 log = structlog.get_logger(__name__)
 
+ANY_HOOK = ""  # whose the secrets are that name no hook
 LARGEST = 1_000_000  # bytes of a body
 RATE, BURST = 20.0, 100.0  # requests a second in the long run, and at once
 
@@ -55,9 +63,9 @@ class Rate:
 
 
 class Endpoint:
-    """What happens to one request. ``secrets`` sign, ``tokens`` are shown; either is enough."""
+    """What happens to one request. ``secrets`` sign, by hook ("": for any); ``tokens`` are shown; either is enough."""
 
-    def __init__(self, inbox: Inbox, clock: Clock, secrets: Sequence[str], tokens: Sequence[str]) -> None:
+    def __init__(self, inbox: Inbox, clock: Clock, secrets: Mapping[str, Sequence[str]], tokens: Sequence[str]) -> None:
         self._inbox, self._clock, self._secrets, self._tokens = inbox, clock, secrets, tokens
         self._rate, self._strangers = Rate(clock), Rate(clock)
 
@@ -71,7 +79,7 @@ class Endpoint:
         if body is None:
             return _refuse(413, f"the body has more than {LARGEST} bytes")
         headers = {key.lower(): value for key, value in request.headers.items()}
-        reason = self._stranger(headers, request.path_params.get("token"), body)
+        reason = self._stranger(hook, headers, request.path_params.get("token"), body)
         if not (self._strangers if reason else self._rate).admits():
             return _refuse(429, "too many requests", {"Retry-After": "5"})
         if reason:
@@ -81,10 +89,11 @@ class Endpoint:
             return _refuse(404, "a hook's name has letters, digits, - and _")
         return await run_in_threadpool(self._accept, hook, headers, dict(request.query_params), body)
 
-    def _stranger(self, headers: Mapping[str, str], path_token: str | None, body: bytes) -> str | None:
+    def _stranger(self, hook: str, headers: Mapping[str, str], path_token: str | None, body: bytes) -> str | None:
         """Why the sender may not, or None."""
         if self._secrets and "webhook-signature" in headers:
-            return signature_problem(self._secrets, headers, body, self._clock.now())
+            secrets = [*self._secrets.get(hook, ()), *self._secrets.get(ANY_HOOK, ())]
+            return signature_problem(secrets, headers, body, self._clock.now())
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
         shown = path_token or (bearer.strip() if scheme.lower() == "bearer" else "")
         if any(hmac.compare_digest(shown.encode(), token.encode()) for token in self._tokens):
@@ -93,6 +102,12 @@ class Endpoint:
 
     def _accept(self, hook: str, headers: Mapping[str, str], defaults: Mapping[str, str], body: bytes) -> Response:
         now = self._clock.now()
+        try:
+            if taken := self._inbox.claim(hook, fitting(self._secrets.get(ANY_HOOK, ()), headers, body), now):
+                log.warning("webhook refused", hook=hook, reason="signed for another hook", other=taken)
+                return _refuse(401, "webhook-signature was used at another hook")
+        except (sqlite3.Error, OSError) as error:
+            return _not_stored(error)
         records = parse_message(body, headers.get("content-type", ""), defaults, now)
         wrong = [records.reason] if isinstance(records, Bad) else problems(hook, records)
         if wrong or isinstance(records, Bad):
@@ -104,8 +119,7 @@ class Endpoint:
             content = repr(sorted(defaults.items())).encode() + body
             is_new = self._inbox.put(hook, headers.get("webhook-id"), content, records, now)
         except (sqlite3.Error, OSError) as error:
-            log.error("webhook inbox cannot be written", error=str(error))
-            return _refuse(503, "the message cannot be stored now; send it again", {"Retry-After": "30"})
+            return _not_stored(error)
         count = len(records)
         return JSONResponse({"accepted": count if is_new else 0, "duplicates": 0 if is_new else count}, 202)
 
@@ -117,6 +131,11 @@ async def _body(request: Request) -> bytes | None:
         if len(body) > LARGEST:
             return None
     return body
+
+
+def _not_stored(error: Exception) -> Response:
+    log.error("webhook inbox cannot be written", error=str(error))
+    return _refuse(503, "the message cannot be stored now; send it again", {"Retry-After": "30"})
 
 
 def _refuse(status: int, reason: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -146,9 +165,17 @@ def serve_webhooks(settings: Settings, clock: Clock) -> Iterator[str | None]:
         yield url
 
 
-def _credentials(settings: Settings) -> tuple[list[str], list[str]]:
-    """Secrets and tokens; several of each may stand side by side, separated by spaces, while they are exchanged."""
-    secrets = settings.webhook_secret.get_secret_value().split() if settings.webhook_secret else []
+def _credentials(settings: Settings) -> tuple[dict[str, list[str]], list[str]]:
+    """Secrets by hook, and tokens; several of each may stand side by side, separated by spaces, while they are
+    exchanged."""
+    secrets: dict[str, list[str]] = {}
+    for each in settings.webhook_secret.get_secret_value().split() if settings.webhook_secret else ():
+        hook, _, secret = each.rpartition(":")
+        if hook and not HOOK.fullmatch(hook):
+            raise ConfigurationError(
+                "CONNECTOR_WEBHOOK_SECRET names a hook that can be none", "write it like webinar-tool:whsec_..."
+            )
+        secrets.setdefault(hook, []).append(secret)
     tokens = settings.webhook_token.get_secret_value().split() if settings.webhook_token else []
     if not secrets and not tokens:
         raise ConfigurationError(
@@ -158,7 +185,7 @@ def _credentials(settings: Settings) -> tuple[list[str], list[str]]:
     if any(len(token) < 20 for token in tokens):
         raise ConfigurationError("CONNECTOR_WEBHOOK_TOKEN is too short", "take at least 20 random characters")
     try:
-        short = any(len(secret_key(secret)) < 16 for secret in secrets)
+        short = any(len(secret_key(secret)) < 16 for of_hook in secrets.values() for secret in of_hook)
     except ValueError:
         short = True
     if short:

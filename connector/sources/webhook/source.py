@@ -5,7 +5,9 @@
 
 ``hook`` is a name of yours for the sender. The body is JSON (an activity, a list of them, or ``{"data": ...}`` around
 either) or a form of one activity; parameters of the address fill what the body leaves out. A message is stored as a
-whole or refused as a whole. Source of the signature: standard-webhooks/standard-webhooks, spec.
+whole or refused as a whole. A signature speaks of no address: so a secret is one hook's (``hook:whsec_...``), and what
+is signed by one that is no hook's own belongs to the hook that it first came to. Source of the signature:
+standard-webhooks/standard-webhooks, spec.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import json
 import re
 import sqlite3
 from collections import Counter
@@ -24,7 +27,7 @@ from urllib.parse import parse_qsl
 
 from connector.base.errors import Refused
 from connector.base.facts import Activity, Prospect, SourcePage
-from connector.base.json import JsonMap, JsonObject
+from connector.base.json import Json, JsonMap, JsonObject
 from connector.sources import events, strict_json
 from connector.sources.events import Bad, unknown_type
 from connector.sources.kinds import KINDS
@@ -93,6 +96,7 @@ def parse_message(body: bytes, content_type: str, defaults: Mapping[str, str], n
         if kind == FORM:
             return [_filled(read_form(body), defaults, now)]
         content = strict_json.strict_loads(body)
+        _check_pairs(content)
     except UnicodeDecodeError:
         return Bad("the body is neither UTF-8 nor Windows-1252" if kind == FORM else "the body is not UTF-8")
     except ValueError as error:
@@ -108,6 +112,14 @@ def parse_message(body: bytes, content_type: str, defaults: Mapping[str, str], n
     if not records or not all(isinstance(record, dict) for record in records):
         return Bad("the body holds no activity: send an object, or a list of objects")
     return [_filled(record, {**envelope, **defaults}, now) for record in records]
+
+
+def _check_pairs(content: Json) -> None:
+    """Raises ValueError for half of a character pair, which is no text and could be neither stored nor told."""
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("it has half of a character pair, as in \\ud83d alone") from None
 
 
 def read_form(body: bytes) -> dict[str, str]:
@@ -142,13 +154,17 @@ def signature_problem(secrets: Sequence[str], headers: Mapping[str, str], body: 
         return "webhook-id or webhook-timestamp is missing"
     if abs(now.timestamp() - int(stamp)) > TOLERANCE.total_seconds():
         return "webhook-timestamp is too old, or the clocks differ"
+    return None if fitting(secrets, headers, body) else "webhook-signature does not fit"
+
+
+def fitting(secrets: Sequence[str], headers: Mapping[str, str], body: bytes) -> list[str]:
+    """The signatures that these secrets make and the message has."""
     given = [
         text.partition(",")[2].encode() for text in headers.get("webhook-signature", "").split() if text[:3] == "v1,"
     ]
+    message_id, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     good = [signature(secret_key(each), message_id, stamp, body) for each in secrets]
-    if not any(hmac.compare_digest(one, other) for one in good for other in given):
-        return "webhook-signature does not fit"
-    return None
+    return [one.decode() for one in good if any(hmac.compare_digest(one, other) for other in given)]
 
 
 def signature(key: bytes, message_id: str, stamp: str, body: bytes) -> bytes:

@@ -1,0 +1,50 @@
+"""The verbs of forgetting."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import SQLModel
+
+from connector.store import forgetting
+from connector.store.answering import Answering
+from connector.store.dialect import compact
+from connector.store.faults import translate
+from connector.store.forgetting import Footprint
+
+
+class Forgetting(Answering):
+    """See :class:`connector.store.Store`."""
+
+    def footprint(self, person_ids: Sequence[str]) -> Footprint:
+        """What is kept of the human to whom these ids belong."""
+        with self._read() as connection:
+            return forgetting.footprint(connection, person_ids)
+
+    def forget(self, who: Footprint, keep: Collection[str], now: datetime) -> None:
+        """Names, addresses and texts leave every table. ``keep``: fields that hold stages and the like."""
+        with self._write() as connection:
+            forgetting.erase(connection, who, keep, now)
+
+    def compact(self) -> None:
+        """The bytes of what was forgotten leave the file; takes about as long as a copy of it."""
+        try:
+            compact(self._writer, [*SQLModel.metadata.tables])
+        except SQLAlchemyError as error:
+            raise translate(error, self._where) from error
+
+    def ask_to_forget(self, person_ids: Sequence[str], now: datetime) -> None:
+        """Leaves it to the next cycle."""
+        with self._write() as connection:
+            forgetting.ask_to_erase(connection, person_ids, now)
+
+    def asked_to_forget(self) -> list[str]:
+        with self._read() as connection:
+            return forgetting.asked(connection)
+
+    def deleted_before(self, now: datetime, days: float) -> list[str]:
+        """People whom Salesforce deleted so many days ago and who are not forgotten yet."""
+        with self._read() as connection:
+            return forgetting.deleted_before(connection, now, days)
