@@ -216,3 +216,14 @@ def test_a_file_of_authorities_that_cannot_be_used_is_told_before_anybody_is_ask
     monkeypatch.setenv("CONNECTOR_CA_BUNDLE", "ca.pem")
     with pytest.raises(ConfigurationError, match=f"CONNECTOR_CA_BUNDLE: the file ca.pem cannot be used: {why}"):
         settings.load_settings()
+
+
+@pytest.mark.parametrize("address", ["https://ann:pw-5ecret@host.example", "https://host.example/?token=pw-5ecret"])
+@pytest.mark.parametrize(
+    "name", ["salesforce_login_url", "salesforce_instance_url", "pardot_url", "marketo_url", "hubspot_url"]
+)
+def test_an_address_with_a_secret_in_it_is_refused_and_not_shown(name, address):
+    with pytest.raises(ConfigurationError) as refused:
+        settings.explicit(**{name: address})
+    assert "pw-5ecret" not in str(refused.value)
+    assert name.upper() in str(refused.value)

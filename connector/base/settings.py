@@ -329,6 +329,10 @@ def _check(settings: Settings) -> None:
     for name in ("salesforce_login_url", "salesforce_instance_url", "pardot_url", "marketo_url", "hubspot_url"):
         if url := getattr(settings, name):
             check_url(url, variable_of(name))
+            if urlsplit(url).query:
+                raise ConfigurationError(
+                    f"{variable_of(name)} has parameters, and is shown and stored", "write it like https://host"
+                )
     if settings.ca_bundle is not None:
         _check_authorities(settings.ca_bundle)
     if not re.fullmatch(r"\d{2,3}\.0", settings.salesforce_api_version):
@@ -358,6 +362,10 @@ def check_url(url: str, name: str) -> str:
     is_loopback = host in LOOPBACK or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
     if parts.scheme not in {"https", "http"} or not host:
         raise ConfigurationError(f"{name} is not a web address", "write it like https://host")
+    if "@" in parts.netloc:
+        raise ConfigurationError(
+            f"{name} has a user or a password in it, which an address would show", "write it like https://host"
+        )
     if parts.scheme == "http" and not is_loopback:
         raise ConfigurationError(
             f"{name} uses plain http to {host}, which would show the access token to the network",
