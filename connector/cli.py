@@ -236,6 +236,20 @@ def sync(
 
 
 @app.command()
+def reconcile(as_json: AsJson = False, max_changes: MaxChanges = None) -> None:
+    """Compare all that is known with the org, id by id, repair what differs, and run one cycle with it."""
+    from connector.commands import cycle_text
+    from connector.pipeline.cycle import run_cycle
+    from connector.wiring import open_pipeline, reconciling
+
+    settings = settings_of(max_changes=max_changes)
+    with screen.progress(as_json) as progress, open_pipeline(settings, progress=progress) as pipeline:
+        report = run_cycle(reconciling(pipeline), kind="reconcile")
+    cycle_text.cycle(report, as_json=as_json)
+    raise typer.Exit(report.exit_code)
+
+
+@app.command()
 def backfill(
     since: Annotated[str | None, typer.Option(help="Only people with facts since this date (2026-01-31).")] = None,
     object_name: Annotated[str | None, typer.Option("--object", help="Only Contact, or only Lead.")] = None,

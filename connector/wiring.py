@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from connector.mapping import CompiledMapping
 from connector.pipeline.cycle import SALESFORCE_CALLS, Pipeline, calls_spent, silent
 from connector.pipeline.decisions import adopt
 from connector.pipeline.forgetting import no_files
+from connector.pipeline.reconcile import Rhythm
 from connector.salesforce import SalesforceClient, open_salesforce
 from connector.salesforce.objects import polled_objects
 from connector.sources import open_sources
@@ -65,11 +66,22 @@ def open_pipeline(
             overlap=timedelta(seconds=settings.overlap),
             pack=settings.write_pack,
             max_changes=settings.max_changes,
+            rhythm=_rhythm(settings),
             progress=progress,
             stop=stop,
             forget_after=settings.forget_deleted_days,
             in_files=no_files if dry_run else beside_the_state(settings).forget,
         )
+
+
+def _rhythm(settings: Settings) -> Rhythm | None:
+    every = timedelta(seconds=settings.reconcile_interval)
+    return Rhythm(every, settings.reconcile_calls) if every else None
+
+
+def reconciling(pipeline: Pipeline) -> Pipeline:
+    """The same, which compares everything with the org at once."""
+    return replace(pipeline, rhythm=Rhythm(timedelta(0), None, now=True))
 
 
 @contextmanager

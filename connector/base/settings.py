@@ -62,6 +62,12 @@ class Settings(BaseModel):
         None, ge=1, description="Salesforce API calls a day (UTC) this connector may make."
     )
     overlap: float = Field(600.0, ge=0, description="Seconds re-read behind the cursor, for rows that commit late.")
+    reconcile_interval: float = Field(
+        86400.0, ge=0, description="Seconds between two comparisons of all that is known with the org; 0: never."
+    )
+    reconcile_calls: int = Field(
+        20, ge=5, description="About how many API calls of one cycle go into that; what is left goes on in the next."
+    )
     max_changes: int | None = Field(
         None, ge=0, description="A cycle that would change more people and accounts than this stops before it writes."
     )

@@ -13,6 +13,7 @@ from connector.commands.plan import Preview
 from connector.commands.screen import NONE, grid, out, print_json, shown
 from connector.lifecycle.plan import NUMBERS
 from connector.pipeline.planned import Listing, ListingRow, is_beside
+from connector.pipeline.reconcile import drift_text
 from connector.pipeline.report import CycleReport
 
 UNMAPPED = "say what they are with activities: {types: {...}} in the mapping; connector status lists them until then"
@@ -78,6 +79,9 @@ def _what_is_hidden(console: Console, report: CycleReport) -> None:
     if report.blind:
         said = f"nobody is moved back until it is read: {shown(', '.join(report.blind))}"
         console.print(f"[yellow]never seen:[/yellow] {said}", soft_wrap=True)
+    if report.drift:
+        said = f"{shown(drift_text(report.drift))}; repaired"
+        console.print(f"[yellow]the state differed from the org:[/yellow] {said}", soft_wrap=True)
     for name, number in sorted(report.unseen.items()):
         said = f"{number:,} rows of {name} are not seen any more, and were not deleted; connector status"
         console.print(f"[yellow]hidden:[/yellow] {said}", soft_wrap=True)

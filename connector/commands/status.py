@@ -25,6 +25,7 @@ from connector.pipeline.hidden import HIDDEN_FIELDS
 from connector.pipeline.object_reader import POLL_PAGE
 from connector.pipeline.optional_fields import OPTIONAL_FIELDS as OPTIONAL
 from connector.pipeline.owners import OWNERS
+from connector.pipeline.reconcile import RECONCILE
 from connector.pipeline.source_health import HEALTH, failing_sources
 from connector.sources import switched_on
 from connector.sources.kinds import KINDS
@@ -36,7 +37,7 @@ DROPPED_SHOWN = 5
 RECORD_ID = re.compile(r"\b[a-zA-Z0-9]{5}0[a-zA-Z0-9]{9}(?:[A-Z0-5]{3})?\b")
 # Kept beside the cursors of objects and sources
 _OF_CYCLES = {ADDRESS, ALERTS, APPROVED, BACKFILL, HEALTH, HELD, OWNERS, PROMISED, TURNS}
-INTERNAL = frozenset(_OF_CYCLES | {BLIND, CURRENCIES, FORGETTING, HIDDEN_FIELDS, OPTIONAL})
+INTERNAL = frozenset(_OF_CYCLES | {BLIND, CURRENCIES, FORGETTING, HIDDEN_FIELDS, OPTIONAL, RECONCILE})
 
 
 def read_status(settings: Settings) -> JsonObject:
@@ -67,6 +68,7 @@ def read_status(settings: Settings) -> JsonObject:
             "unknown_types": unknown_types(store, mapping),
             "not_understood": _not_understood(store.cursors()),
             "failing_sources": failing_sources(store.cursor(HEALTH), read_sources(settings, mapping)),
+            "reconcile": _reconcile(store.cursor(RECONCILE) or {}),
             "refresh": _refresh(mapping, store.cursors()),
             "cycles": store.cycles(CYCLES_SHOWN),
         }
@@ -89,6 +91,11 @@ def _not_understood(cursors: JsonMap) -> dict[str, int]:
     files = (cursors.get("files") or {}).get("files", {})
     taps = {name: cursor for name, cursor in cursors.items() if name.startswith(TAP)}
     return {name: place["bad"] for name, place in {**files, **taps}.items() if place.get("bad")}
+
+
+def _reconcile(kept: JsonMap) -> JsonObject:
+    """When all was compared with the org last, what that cost, and what was repaired; ``under_way``: objects left."""
+    return {"last": kept.get("last"), "under_way": kept.get("left", [])}
 
 
 def _refresh(mapping: CompiledMapping | None, cursors: JsonMap) -> dict[str, JsonObject]:

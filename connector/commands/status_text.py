@@ -9,6 +9,7 @@ from rich.console import Console
 from connector.base.json import JsonMap, JsonObject
 from connector.base.text import count
 from connector.commands.screen import NONE, grid, out, print_json, shown
+from connector.pipeline.reconcile import drift_text
 
 TYPES = 10  # shown; --json has all
 GROUPS, RECORDS = 10, 3  # reasons shown, and records of each; --json has all
@@ -41,6 +42,11 @@ def show_status(report: JsonMap, *, as_json: bool) -> int:
     ]
     console.print(grid("Known up to", ("object or source", "server time, or the last cycle that read it"), cursors))
     _what_is_hidden(console, report)
+    if last := report["reconcile"]["last"]:
+        said = f"{shown(last['at'][:19])}, {count(last['calls'], 'API call')}: {drift_text(last['drift'])}"
+        console.print(f"compared with the org: {said}", soft_wrap=True)
+        for name, why in last["refused"].items():
+            console.print(f"[yellow]not compared:[/yellow] {shown(f'{name}: {why}')}", soft_wrap=True)
     for name, told in report["refresh"].items():
         said = f"{told['rows']:,} rows, {told['calls']:,} API calls each time; last {told['last'] or 'never'}"
         console.print(f"{name} is read again in full every {told['every']}: {said}", soft_wrap=True)

@@ -16,6 +16,7 @@ from connector.base.errors import SIGN_IN
 from connector.base.json import JsonMap, JsonObject
 from connector.base.text import count
 from connector.pipeline.cycle import Pipeline, calls_spent
+from connector.pipeline.reconcile import RECONCILE, drift_text
 
 ALERTS = "alerts"  # where what is open is kept
 IN_A_ROW = 3  # cycles that fail, or fail to read a source, before it is trouble
@@ -96,6 +97,7 @@ class Watch:
             what = f"{name} cannot be read: {why}"
             yield Trouble(f"source {name}", what, "see the log lines 'source failed'", IN_A_ROW)
         yield from self._of_refusals(report, before)
+        yield from self._of_drift()
         yield from self._of_budget(now)
         yield from self._of_disk()
 
@@ -106,6 +108,13 @@ class Watch:
         if number >= self._refused:
             what = f"Salesforce refuses {count(number, 'record')}"
             yield Trouble("refused", what, "connector status lists them by message; connector retry tries again")
+
+    def _of_drift(self) -> Iterator[Trouble]:
+        """Until a comparison finds nothing."""
+        last = (self._pipeline.store.cursor(RECONCILE) or {}).get("last") or {}
+        if drift := last.get("drift"):
+            what = f"the state differed from the org, and was repaired: {drift_text(drift)}"
+            yield Trouble("drift", what, "see the log lines 'reconciled with the org'; tell us if it comes again")
 
     def _of_budget(self, now: datetime) -> Iterator[Trouble]:
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -38,6 +38,7 @@ from connector.pipeline.optional_fields import with_optional_fields
 from connector.pipeline.owners import find_owners
 from connector.pipeline.planned import Listing, Planned
 from connector.pipeline.poll import poll_salesforce, poll_sources
+from connector.pipeline.reconcile import Rhythm
 from connector.pipeline.report import CycleReport
 from connector.pipeline.unanswered import settle_unanswered
 from connector.pipeline.writeback import Writer
@@ -79,6 +80,7 @@ class Pipeline:
     overlap: timedelta
     pack: int
     max_changes: int | None = None
+    rhythm: Rhythm | None = None  # of the reconcile
     progress: Progress = silent
     stop: Callable[[], bool] = lambda: False
     forget_after: float | None = None  # days since a deletion
@@ -152,6 +154,7 @@ def poll(pipeline: Pipeline) -> Polled:
         now=now,
         overlap=pipeline.overlap,
         progress=pipeline.progress,
+        rhythm=pipeline.rhythm,
     )
     polled.blind = never_seen(pipeline.store, pipeline.mapping, cursors)
     keep_blindness(pipeline.store, polled.blind)

@@ -40,6 +40,7 @@ class Metrics:
         self._good = gauge("cycle_last_good_timestamp_seconds", "When the last cycle that went well ended.")
         self._took = gauge("cycle_duration_seconds", "How long the last cycle took.")
         self._read = counter("rows_read", "Rows and activities read.", "source")
+        self._drift = counter("drift_rows", "Rows that differed from the org, and were repaired.", "object", "how")
         self._moves = counter("moves", "Values written, by track.", "track")
         self._written = counter("records_written", "Records that Salesforce took.")
         self._refusals = counter("records_refused", "Records that Salesforce refused, by its code.", "code")
@@ -85,6 +86,9 @@ class Metrics:
         self._took.set(report.get("duration", 0.0))
         for source, count in report.get("read", {}).items():
             self._read.labels(source).inc(count)
+        for name, told in report.get("drift", {}).items():
+            for how, count in told.items():
+                self._drift.labels(name, how).inc(count)
         for track, moves in report.get("changes", {}).items() if not report.get("held_back") else ():
             self._moves.labels(track).inc(sum(moves.values()))
         self._written.inc(report.get("written", 0))

@@ -37,7 +37,7 @@ WRITTEN = frozenset({*PEOPLE, "Account"})
 _TOO_SLOW = "QUERY_TIMEOUT"
 _EARLIEST = datetime(1999, 3, 1, tzinfo=UTC)  # no org is older
 _SMALLEST, _TIMEOUTS = 60, 4  # seconds of a window, and how many queries of a cycle may take too long
-_BEFORE_ALL = "000000000000000AAA"  # no record has an id before this one
+BEFORE_ALL = "000000000000000AAA"  # no record has an id before this one
 ALWAYS = ("Id", "SystemModstamp", "IsDeleted")
 
 
@@ -55,6 +55,7 @@ class Polled:
     unseen: dict[str, int] = field(default_factory=dict)  # rows that are hidden, it seems, by object
     hidden: dict[str, list[str]] = field(default_factory=dict)  # fields that are, by object
     blind: list[str] = field(default_factory=list)  # what was never seen, for which nobody is moved back
+    drift: dict[str, dict[str, int]] = field(default_factory=dict)  # what the reconcile repaired, by object
     server_time: datetime | None = None
 
     def add(self, name: str, read: int, changed: int) -> None:
@@ -174,7 +175,7 @@ class Reader:
                     )
                     return
                 continue
-            self.take(each, cursor, first, ends=is_last, reached=(literal(end), _BEFORE_ALL))
+            self.take(each, cursor, first, ends=is_last, reached=(literal(end), BEFORE_ALL))
             if is_last:
                 return
             if first.total < POLL_PAGE:
@@ -228,7 +229,7 @@ class Reader:
             elif page.rows:
                 cursor.at = (literal(_time(page.rows[-1]["SystemModstamp"])), page.rows[-1]["Id"])
             rows = as_known(self.store, each, page.rows, self.polled.hidden.get(each.name, ()))
-            changed = _store_page(self.store, each, rows, cursor, rereads=self.rereads)
+            changed = store_page(self.store, each, rows, cursor, rereads=self.rereads)
             self.polled.add(each.name, len(page.rows), changed)
             self.progress(each.name, done, first.total)
 
@@ -285,7 +286,7 @@ def _roles_of(roles: PolledObject, opportunities: Sequence[str]) -> str:
     return select(ROLES, columns(roles.fields), among("OpportunityId", opportunities))
 
 
-def _store_page(store: Store, each: PolledObject, rows: Sequence[Row], cursor: ObjectCursor, *, rereads: bool) -> int:
+def store_page(store: Store, each: PolledObject, rows: Sequence[Row], cursor: ObjectCursor, *, rereads: bool) -> int:
     """Returns how many rows were new or different."""
     generation = cursor.generation
     if each.keeps is not None:

@@ -40,14 +40,13 @@ from connector.base.ports import (
 from connector.lifecycle.sources import FEEDS
 from connector.pipeline.object_cursor import ObjectCursor, prepare_cursor
 from connector.pipeline.object_reader import ROLES, Polled, Reader, is_slow
+from connector.pipeline.reconcile import DELETE_LOG, Rhythm, compare_with_org
 from connector.pipeline.sight import end_full_read
 from connector.pipeline.source_health import SourceHealth
 from connector.pipeline.waiting import waiting, windows
 from connector.store import Store
 
 log = structlog.get_logger(__name__)
-
-DELETE_LOG = timedelta(days=14)  # getDeleted reaches 15 days back; a day is left for clocks and long polls
 
 
 def poll_salesforce(
@@ -58,9 +57,10 @@ def poll_salesforce(
     now: datetime,
     overlap: timedelta,
     progress: Progress,
+    rhythm: Rhythm | None = None,
 ) -> tuple[Polled, Mapping[str, ObjectCursor]]:
     """Brings every object up to date; returns the cursors, too. ``now`` is the local clock's and only bounds the
-    getDeleted window."""
+    getDeleted window. ``rhythm``: how often what is known is compared with the org (None: never)."""
     cursors = {each.name: prepare_cursor(store.cursor(each.name), each.fields, each.absent) for each in objects}
     for each in objects:
         if cursors[each.name].is_due(each.refresh, now):
@@ -98,6 +98,8 @@ def poll_salesforce(
         found = answers.deleted.get(name)
         is_told = found is not None and found.complete
         end_full_read(store, name, cursors, reader.polled.read.get(name, 0), is_told=is_told)
+    if rhythm is not None:
+        compare_with_org(reader, objects, cursors, rhythm, answers.server_time)
     reader.polled.unseen = {name: cursor.unseen for name, cursor in cursors.items() if cursor.unseen}
     roles = next((each for each in objects if each.name == ROLES), None)
     if roles is not None and ROLES not in reader.polled.unread:

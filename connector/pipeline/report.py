@@ -35,6 +35,7 @@ class CycleReport:
     unseen: dict[str, int] = field(default_factory=dict)  # object -> rows that are hidden, it seems
     hidden: dict[str, list[str]] = field(default_factory=dict)  # object -> fields that are
     blind: list[str] = field(default_factory=list)  # what was never seen, for which nobody is moved back
+    drift: dict[str, dict[str, int]] = field(default_factory=dict)  # object -> what the reconcile repaired
     people_decided: int = 0
     people_to_change: int = 0
     accounts_to_change: int = 0
@@ -60,7 +61,7 @@ class CycleReport:
         self.facts_changed = dict(polled.changed)
         self.unknown_types = dict(polled.unknown_types)
         self.unmapped, self.not_understood = polled.unmapped, dict(polled.bad)
-        self.unseen = dict(polled.unseen)
+        self.unseen, self.drift = dict(polled.unseen), dict(polled.drift)
         self.hidden, self.blind = dict(polled.hidden), list(polled.blind)
         self.unread = {name: _advised(error) for name, error in polled.unread.items()}
         self.sources_failed = {name: error.what for name, error in polled.failed.items()}
@@ -162,6 +163,7 @@ class CycleReport:
             "unread": self.unread,
             "hidden_fields": self.hidden,
             "never_seen": self.blind,
+            "drift": self.drift,
             "people_decided": self.people_decided,
             "people_to_change": self.people_to_change,
             "accounts_to_change": self.accounts_to_change,
@@ -203,6 +205,7 @@ class CycleReport:
             **({"held_back": self.held_back.said} if self.held_back else {}),
             **({"error": self.error} if self.error else {}),
             **({"hint": self.hint} if self.hint else {}),
+            **({"drift": self.drift} if self.drift else {}),
             **({"sources_failed": ",".join(sorted(self.sources_failed))} if self.sources_failed else {}),
         }
 

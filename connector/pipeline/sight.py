@@ -21,13 +21,18 @@ log = structlog.get_logger(__name__)
 A_FEW, ONE_IN = 10, 10  # rows that may vanish untold: ten, or a tenth of what is known
 
 
+def believed_gone(unseen: int, known: int) -> bool:
+    """Whether so few of the known rows vanished that it is believed although nothing tells of it."""
+    return unseen <= max(A_FEW, known // ONE_IN) and (unseen < known or unseen == 1)
+
+
 def end_full_read(store: Store, name: str, cursors: Mapping[str, ObjectCursor], rows: int, *, is_told: bool) -> None:
     """Ends a full read of ``rows`` rows. ``is_told``: all deletions since the last look were told, and are removed."""
     cursor = cursors[name]
     deals = cursors.get("Opportunity")
     hidden_with = deals.generation if deals is not None and not deals.full else None
     unseen, known = store.unseen(name, cursor.generation)
-    few = not is_told and unseen <= max(A_FEW, known // ONE_IN) and (unseen < known or unseen == 1)
+    few = not is_told and believed_gone(unseen, known)
     if unseen and (cursor.believed or few):
         store.sweep(name, cursor.generation)
     elif unseen and name == "OpportunityContactRole" and hidden_with is not None:

@@ -19,6 +19,7 @@ from connector.store import (
     accounts,
     addresses,
     books,
+    comparing,
     domains,
     identity,
     journal,
@@ -115,6 +116,21 @@ class Store(Forgetting):
         """Rows of an object, deleted ones too, with start <= SystemModstamp < end."""
         with self._read() as connection:
             return reading.count_stamped(connection, object_name, start, end)
+
+    def stamped_by(
+        self, object_name: str, length: int, start: datetime | None, end: datetime
+    ) -> dict[str, tuple[int, str]]:
+        """See ``comparing.py``, as for the next two."""
+        with self._read() as connection:
+            return comparing.stamped_by(connection, object_name, length, start, end)
+
+    def stamped_between(self, object_name: str, after: comparing.StampAndId, upto: comparing.StampAndId) -> set[str]:
+        with self._read() as connection:
+            return comparing.stamped_between(connection, object_name, after, upto)
+
+    def ids_between(self, object_name: str, after: str, upto: str) -> set[str]:
+        with self._read() as connection:
+            return comparing.ids_between(connection, object_name, after, upto)
 
     def unseen(self, object_name: str, generation: int) -> tuple[int, int]:
         """After a full read: how many rows have an older generation, and how many there are."""
