@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 # A file that make would remove because it is only a step: keep it.
 .SECONDARY:
-.PHONY: help demo install test lint types contract pytest long coverage mutants docs peers wheel pictures lock clean
+.PHONY: help demo install test lint types contract pytest long coverage mutants torture docs peers wheel pictures lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -53,6 +53,9 @@ coverage: $(VENV)/.dev peers  ## the suite, with what it does not run: lines and
 
 mutants: .coverage.tests  ## breaks the code in a sample of places and prints what no test notices; SEED=1 COUNT=40 ONLY=connector
 	@tools/postgres.sh $(BIN)/python tools/mutants.py --tests $< --seed $(or $(SEED),1) --count $(or $(COUNT),40) --only $(or $(ONLY),connector)
+
+torture: $(VENV)/.dev    ## kills commands at their boundaries and looks what is lost; SEED=1 COUNT=1000 ONLY=sync:sqlite:17
+	@tools/postgres.sh $(BIN)/python tools/torture.py --seed $(or $(SEED),1) --count $(or $(COUNT),1000) --only "$(ONLY)"
 
 .coverage.tests: $(shell find connector practice_org tests -name '*.py') | $(VENV)/.dev peers
 	@echo "Looking which test runs which line ..."

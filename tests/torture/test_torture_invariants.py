@@ -1,0 +1,47 @@
+"""Every invariant of `make torture` can fail: what it watches for is done here by hand, and it says so."""
+
+from sqlalchemy import create_engine, text
+
+from tests.torture.crash import SCENARIOS
+from tests.torture.invariants import INVARIANTS, Seen, cursors_of, wrong
+
+
+def test_each_invariant_sees_what_it_is_there_for():
+    with SCENARIOS["backfill"].ready() as made:
+        ended = made.run("backfill")
+        assert ended.code == 0, ended.printed
+        seen = Seen(made, made.values(), [cursors_of(made), cursors_of(made)])
+        assert wrong(seen) == []
+        state = create_engine(f"sqlite:///{made.state}")
+        told = {}
+
+        def look(name):
+            told[name] = list(INVARIANTS[name](seen))
+
+        made.printed += made.practice.org.credentials.client_secret + "\nTraceback (most recent call last)"
+        look("no secret is printed")
+        look("no traceback is printed")
+
+        seen.cursors.append({name: each | {"through": "2001"} for name, each in seen.cursors[0].items()})
+        look("cursors never go back")
+
+        with state.begin() as connection:
+            connection.execute(text("UPDATE stay SET by = 'person' WHERE by = 'rule'"))
+        look("nothing is by hand that no hand did")
+
+        with state.begin() as connection:
+            connection.execute(text("UPDATE stay SET stage = 'Customer' WHERE stage = 'Suspect'"))
+        look("the ledger closes")
+
+        with state.begin() as connection:
+            connection.execute(text("DELETE FROM log"))
+        look("every value of ours is in the log once")
+
+        ours = next(place for place, value in made.values().items() if value == "Suspect")
+        made.by_hand[ours] = "Evangelist"
+        look("what people set stands, or is in the log")
+
+        made.practice.org.create("Contact", [{"LastName": "New", "Email": "new@example.com"}])
+        look("a second look changes nothing")
+        look("the values are those of a run in which nothing broke")
+        assert {name for name, said in told.items() if said} == set(INVARIANTS)
