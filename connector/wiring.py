@@ -49,11 +49,12 @@ def open_pipeline(
     progress: Progress = silent,
     stop: Callable[[], bool] = lambda: False,
     dry_run: bool = False,
+    mapping: CompiledMapping | None = None,
 ) -> Iterator[Pipeline]:
     """Everything a cycle needs. The mapping and the credentials are checked before the state is touched; a dry run
     works on a copy of the state that is thrown away."""
     clock = clock or SystemClock(stop)
-    mapping = load_mapping(settings)
+    mapping = mapping or load_mapping(settings)
     settings.sign_in()  # says what is missing before anything is opened
     with _open_state(settings, clock, dry_run) as store, open_client(settings, clock, store) as salesforce:
         yield Pipeline(
@@ -82,6 +83,18 @@ def _rhythm(settings: Settings) -> Rhythm | None:
 def reconciling(pipeline: Pipeline) -> Pipeline:
     """The same, which compares everything with the org at once."""
     return replace(pipeline, rhythm=Rhythm(timedelta(0), None, now=True))
+
+
+def with_mapping(settings: Settings, pipeline: Pipeline, mapping: CompiledMapping) -> Pipeline:
+    """A pipeline of :func:`open_pipeline`, with another mapping."""
+    changed = replace(pipeline, mapping=mapping, objects=polled_objects(mapping))
+    before = pipeline.mapping
+    if (mapping.types_known, mapping.off) == (before.types_known, before.off):
+        return changed
+    salesforce = pipeline.salesforce
+    assert isinstance(salesforce, SalesforceClient)  # noqa: S101 - it was opened here
+    sources = open_sources(settings, salesforce.auth, pipeline.clock, mapping.types_known, mapping.off)
+    return replace(changed, sources=sources)
 
 
 @contextmanager

@@ -22,13 +22,15 @@ Status = Literal["working", "ok", "partly", "held", "parked", "failed", "stopped
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """``last_good`` is when the last cycle that went well ended; ``why`` what keeps it from going well now. ``partly``:
+    """``last_good`` is when the last cycle that went well ended; ``why`` what keeps it from going well now;
+    ``mapping_broken`` what is wrong with an edited mapping that was not taken. ``partly``:
     a marketing source could not be read, and everything else was."""
 
     at: datetime
     status: Status
     last_good: datetime | None = None
     why: str = ""
+    mapping_broken: str = ""
 
     def as_dict(self, now: datetime) -> JsonObject:
         good = self.last_good
@@ -38,6 +40,7 @@ class Heartbeat:
             "last_good": good.isoformat() if good else None,
             "last_good_seconds_ago": round((now - good).total_seconds(), 1) if good else None,
             "why": self.why,
+            "mapping_broken": self.mapping_broken,
         }
 
 
@@ -58,6 +61,7 @@ def write_heartbeat(path: Path, beat: Heartbeat) -> None:
             "status": beat.status,
             "last_good": beat.last_good.isoformat() if beat.last_good else None,
             "why": beat.why,
+            "mapping_broken": beat.mapping_broken,
             "pid": os.getpid(),
         }
     )
@@ -78,6 +82,7 @@ def read_heartbeat(path: Path) -> Heartbeat | None:
             told["status"],
             datetime.fromisoformat(good) if good else None,
             str(told.get("why", "")),
+            str(told.get("mapping_broken", "")),
         )
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return None

@@ -52,6 +52,7 @@ def read_status(settings: Settings) -> JsonObject:
             "heartbeat": beat.as_dict(clock.now()) if beat else None,
             "held_back": held.said if (held := held_back(store)) else None,
             "mapping": store.mapping_version(),
+            "mapping_since": store.mapping_since(),
             "people": {track: _in_order(store.people_by(track), order) for track, order in tracks.items()},
             "out_of_reports": _out_of_reports(mapping),
             "prospects": _in_order(store.people_by("stage", only_alone=True), tracks["stage"]),

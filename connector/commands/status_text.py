@@ -80,7 +80,11 @@ def show_status(report: JsonMap, *, as_json: bool) -> int:
     if held := report["held_back"]:
         console.print(f"[yellow]{shown(held)}[/yellow]", soft_wrap=True)
     show_failing(console, report["failing_sources"])
-    console.print(f"daemon: {_daemon(report['heartbeat'])}; mapping version {report['mapping']}", soft_wrap=True)
+    since = f" since {at[:19]}" if (at := report["mapping_since"]) else ""
+    daemon = _daemon(report["heartbeat"])
+    console.print(f"daemon: {daemon}; mapping version {report['mapping']}{since}", soft_wrap=True)
+    if broken := (report["heartbeat"] or {}).get("mapping_broken"):
+        console.print(f"[red]the edited mapping is not taken[/red]: {shown(broken)}", soft_wrap=True)
     return code
 
 

@@ -27,8 +27,9 @@ PACKAGE = Path(__file__).resolve().parent.parent
 SHIPPED = (PACKAGE / "shipped_mappings", PACKAGE.parent / "mappings")  # in the wheel, in a checkout
 
 
-def load(name_or_path: str | Path) -> CompiledMapping:
-    """The mapping in a file, or the shipped one of that name. Raises MappingInvalid with every mistake."""
+def load(name_or_path: str | Path, seen: dict[Path, bytes] | None = None) -> CompiledMapping:
+    """The mapping in a file, or the shipped one of that name. Raises MappingInvalid with every mistake. ``seen``: takes
+    what was read, of each file."""
     path = find_mapping(name_or_path)
     texts: dict[str, str | bytes] = {}
     places: dict[str, Path] = {}  # where each file was found: what it includes is beside it
@@ -38,7 +39,9 @@ def load(name_or_path: str | Path) -> CompiledMapping:
             folder = places[place.file].parent if place.file in places else None
             try:
                 places[file] = find_mapping(file, folder)
-                texts[file] = places[file].read_bytes()
+                texts[file] = content = places[file].read_bytes()
+                if seen is not None:
+                    seen[places[file]] = content
             except (MappingInvalid, OSError) as error:
                 hint = (
                     error.mistakes[0].hint

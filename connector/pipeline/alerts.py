@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from connector.base import heartbeat
-from connector.base.errors import SIGN_IN
+from connector.base.errors import SIGN_IN, ConnectorError
 from connector.base.json import JsonMap, JsonObject
 from connector.base.text import count
 from connector.pipeline.cycle import Pipeline, calls_spent
@@ -68,10 +68,14 @@ class Watch:
     ) -> None:
         self._pipeline, self._beats, self._send = pipeline, beats, send
         self._refused, self._budget, self._state_file = refused, budget, state_file
+        self._kept: JsonObject = {}
 
     def after_cycle(self) -> None:
         store, now = self._pipeline.store, self._pipeline.clock.now()
-        before = store.cursor(ALERTS) or {}
+        try:
+            before = store.cursor(ALERTS) or {}
+        except ConnectorError:
+            before = self._kept  # the state does not answer: that is trouble, too
         found = {each.alert: each for each in self._troubles(now, before)}
         kept: JsonObject = {}
         for alert, each in found.items():
@@ -84,6 +88,7 @@ class Watch:
         for alert, known in before.items():
             if alert not in found and known["told"]:
                 self._send(Notice(alert, False, now, datetime.fromisoformat(known["since"]), known["what"], ""))
+        self._kept = kept
         if kept != before:
             store.set_cursor(ALERTS, kept or None)
 
@@ -93,6 +98,9 @@ class Watch:
         report: JsonMap = (last[0].get("report") or {}) if last else {}
         if beat is not None:
             yield from _of_cycle(beat)
+            if beat.mapping_broken:
+                what = f"the edited mapping is not taken: {beat.mapping_broken}"
+                yield Trouble("mapping", what, "connector check names every mistake; the one before goes on")
         for name, why in report.get("sources_failed", {}).items():
             what = f"{name} cannot be read: {why}"
             yield Trouble(f"source {name}", what, "see the log lines 'source failed'", IN_A_ROW)
@@ -136,6 +144,8 @@ class Watch:
 def _of_cycle(beat: heartbeat.Heartbeat) -> Iterator[Trouble]:
     if beat.status == "failed" and beat.why.startswith(SIGN_IN):
         yield Trouble("sign-in", beat.why, "connector check signs in, and says what is wrong")
+    elif beat.status == "stopped" and beat.why:
+        yield Trouble("ended", f"the daemon ended: {beat.why}", "see its last log lines, then start it again")
     elif beat.status == "failed":
         yield Trouble("cycles", f"cycles fail: {beat.why}", "see the log lines 'cycle failed'", IN_A_ROW)
     elif beat.status == "parked":

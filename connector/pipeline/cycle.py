@@ -104,8 +104,9 @@ def run_cycle(
     report = CycleReport(kind=kind, dry_run=dry_run, started_at=clock.now(), mapping=pipeline.mapping.version)
     report.listing = listing
     calls = _calls(pipeline)
-    cycle_id = store.begin_cycle(kind, report.started_at)
+    cycle_id = None
     try:
+        cycle_id = store.begin_cycle(kind, report.started_at)
         store.bind_org(pipeline.salesforce.identity())
         store.set_cursor(ADDRESS, {"of": pipeline.salesforce.address()})
         forget_due(store, pipeline.mapping, pipeline.forget_after, pipeline.in_files, clock.now())
@@ -227,17 +228,19 @@ def write_plan(
     writer.finish()
 
 
-def finish(pipeline: Pipeline, cycle_id: int, report: CycleReport, before: Mapping[str, Counter[str]]) -> None:
-    """Counts the calls and closes the books, whatever happened."""
+def finish(pipeline: Pipeline, cycle_id: int | None, report: CycleReport, before: Mapping[str, Counter[str]]) -> None:
+    """Says how it went, counts the calls and closes the books, whatever happened; there are none of a cycle that the
+    state did not let begin."""
     now = pipeline.clock.now()
     made = {name: +(after - before[name]) for name, after in _calls(pipeline).items()}
     salesforce_calls = made.pop(SALESFORCE_CALLS)  # counted in the store as they were made, for the daily budget
-    for name, calls in made.items():
-        pipeline.store.add_calls(now.date(), calls, source=name)
     report.finish(now, salesforce_calls, made)
-    pipeline.store.end_cycle(cycle_id, now, report.as_dict())
     log_it = {"failed": log.error, "held": log.warning, "interrupted": log.warning}.get(report.result, log.info)
     log_it(f"cycle {report.result}", **report.summary())
+    if cycle_id is not None:
+        for name, calls in made.items():
+            pipeline.store.add_calls(now.date(), calls, source=name)
+        pipeline.store.end_cycle(cycle_id, now, report.as_dict())
 
 
 def _calls(pipeline: Pipeline) -> dict[str, Counter[str]]:

@@ -3,8 +3,9 @@
 The first SIGTERM or SIGINT lets the step in hand finish (a batch is decided, a pack written and settled) and ends with
 exit code 0; the second ends the process at once, which loses nothing: what was not settled is still dirty. A cycle that
 fails is logged and tried again at the next interval; a limit that was reached parks the daemon until it may ask again;
-a plan above ``max_changes`` is held back while reading goes on. Only what a person must change (settings, mapping,
-state) ends it.
+what is refused for good is asked with growing pauses; a plan above ``max_changes`` is held back while reading goes on.
+Two things end it: a state that is not the one it began with, or of another org; and, before its first good cycle, what
+a person must change (settings, mapping). Between two cycles an edited mapping is taken; SIGHUP begins a cycle at once.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
@@ -24,8 +26,10 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from connector.base import heartbeat
 from connector.base.clock import SystemClock
-from connector.base.errors import ConfigurationError, ConnectorError, LimitReached
+from connector.base.errors import ConfigurationError, ConnectorError, LimitReached, Refused, StateError
 from connector.pipeline.cycle import Pipeline, run_cycle
+from connector.pipeline.patience import Patient, Pause
+from connector.pipeline.remapping import Remapping
 
 log = structlog.get_logger(__name__)
 
@@ -33,10 +37,11 @@ PARK = timedelta(minutes=10)  # after a limit whose end nobody tells: Salesforce
 
 
 class Stop:
-    """Set by the first signal; the second ends the process."""
+    """Set by the first signal; the second ends the process. ``hurry``: SIGHUP came."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self.hurry = threading.Event()
 
     def __call__(self) -> bool:
         return self._event.is_set()
@@ -53,7 +58,7 @@ class Stop:
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        """Handles SIGTERM and SIGINT for the duration."""
+        """Handles SIGTERM, SIGINT and SIGHUP for the duration."""
 
         def handle(number: int, _frame: FrameType | None) -> None:
             name = signal.Signals(number).name
@@ -64,6 +69,7 @@ class Stop:
             self.set()
 
         before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda _number, _frame: self.hurry.set())
         try:
             yield
         finally:
@@ -74,16 +80,29 @@ class Stop:
 class Daemon:
     """Runs cycles of a pipeline and tells whoever watches how the last one went: ``after`` is called when one ended."""
 
-    def __init__(self, pipeline: Pipeline, *, beats: Path, after: Sequence[Callable[[], None]] = ()) -> None:
-        self._pipeline, self._beats, self._after = pipeline, beats, after
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        *,
+        beats: Path,
+        after: Sequence[Callable[[], None]] = (),
+        remapping: Remapping | None = None,
+    ) -> None:
+        self._pipeline, self._beats, self._after, self._remapping = pipeline, beats, after, remapping
+        self._with_patience(pipeline)
         self._parked_until: datetime | None = None
+        self._pause, self._went_well = Pause(), False
         before = heartbeat.read_heartbeat(beats)
         self._last_good = before.last_good if before else None
         self._why = ""
         self.fatal: ConnectorError | None = None
 
-    def tick(self) -> None:
-        """One cycle, and what is to come ``after`` it. Never raises."""
+    def tick(self, *, at_once: bool = False) -> None:
+        """One cycle, and what is to come ``after`` it. ``at_once``: also where it would wait. Never raises."""
+        if at_once:
+            self._with_patience(self._pipeline)
+            self._pause.until = self._parked_until = None
+        self._take_edits()
         self._tick()
         for each in self._after:
             try:
@@ -91,9 +110,24 @@ class Daemon:
             except Exception as error:  # noqa: BLE001 - who watches must not stop what is watched
                 log.error("what comes after a cycle failed", error=f"{type(error).__name__}: {error}")
 
+    def _with_patience(self, pipeline: Pipeline) -> None:
+        """Goes on with this pipeline; a source that refused is asked at once."""
+        sources = [each.source if isinstance(each, Patient) else each for each in pipeline.sources]
+        self._pipeline = replace(pipeline, sources=[Patient(each, pipeline.clock) for each in sources])
+
+    def _take_edits(self) -> None:
+        try:
+            if self._remapping and (taken := self._remapping.between_cycles(self._pipeline)) is not self._pipeline:
+                self._with_patience(taken)
+        except Exception as error:  # noqa: BLE001 - the mapping in force goes on
+            log.error("mapping not taken", error=f"{type(error).__name__}: {error}")
+
     def _tick(self) -> None:
         """One cycle, unless parked. Never raises: what must end the daemon is left in ``fatal``. The cycle itself logs
         how it went."""
+        if self._pause.holds(self.now()):
+            self.beat("failed", self._why)
+            return
         if self._parked_until and self.now() < self._parked_until:
             self.beat("parked", f"parked until {self._parked_until:%Y-%m-%d %H:%M} UTC")
             return
@@ -105,14 +139,15 @@ class Daemon:
             self._parked_until = error.until or self.now() + PARK
             log.warning("parked", reason=error.what, until=self._parked_until.isoformat(timespec="seconds"))
             self.beat("parked", error.what)
-        except ConfigurationError as error:
-            self.fatal = error
-            self.beat("failed", error.what)
+        except (ConfigurationError, Refused) as error:
+            self._refused(error)
         except ConnectorError as error:
             self.beat("failed", error.what)
         except Exception as error:  # noqa: BLE001 - the cycle logged it; the next one tries again
             self.beat("failed", f"unexpected {type(error).__name__}")
         else:
+            self._went_well = True
+            self._pause.over()
             if report.result != "interrupted":  # what was cut short says nothing of the rest
                 self._last_good = self.now()
             if held := report.held_back:
@@ -122,12 +157,29 @@ class Daemon:
             else:
                 self.beat("ok")
 
+    def _refused(self, error: ConfigurationError | Refused) -> None:
+        """Asking again does not help until somebody changed something: here, or where the refusal came from."""
+        if isinstance(error, StateError) or (isinstance(error, ConfigurationError) and not self._went_well):
+            self.fatal = error
+            self.beat("stopped", error.what)
+            return
+        self._pause.refused(self.now())
+        times, until = self._pause.times, self._pause.until
+        log.warning("refused", reason=error.what, times=times, asked_again=f"{until:%Y-%m-%dT%H:%M:%S+00:00}")
+        said = f", {times} times" if times > 1 else ""
+        self.beat("failed", f"{error.what}{said}; asked again at {until:%Y-%m-%d %H:%M} UTC")
+
     def now(self) -> datetime:
         return self._pipeline.clock.now()
 
     def beat(self, status: heartbeat.Status, why: str = "") -> None:
         self._why = why
-        heartbeat.write_heartbeat(self._beats, heartbeat.Heartbeat(self.now(), status, self._last_good, why))
+        broken = self._remapping.broken if self._remapping else ""
+        try:
+            told = heartbeat.Heartbeat(self.now(), status, self._last_good, why, broken)
+            heartbeat.write_heartbeat(self._beats, told)
+        except OSError as error:  # a disk without room: whoever looks sees that the last sign of life is old
+            log.warning("no sign of life could be written", file=str(self._beats), error=error.strerror)
 
 
 def run_daemon(daemon: Daemon, stop: Stop, interval: float) -> None:
@@ -135,12 +187,14 @@ def run_daemon(daemon: Daemon, stop: Stop, interval: float) -> None:
     scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(1)}, timezone="UTC")
 
     def tick() -> None:
+        at_once = stop.hurry.is_set()
+        stop.hurry.clear()
         if not stop():
-            daemon.tick()
+            daemon.tick(at_once=at_once)
         if daemon.fatal:
             stop.set()
 
-    scheduler.add_job(
+    job = scheduler.add_job(
         tick,
         "interval",
         seconds=interval,
@@ -152,7 +206,9 @@ def run_daemon(daemon: Daemon, stop: Stop, interval: float) -> None:
     log.info("daemon started", interval=interval, pid=os.getpid())
     with stop.on_signals():
         scheduler.start()
-        stop.wait()
+        while not stop.wait(1.0):
+            if stop.hurry.is_set():
+                job.modify(next_run_time=SystemClock().now())
         scheduler.shutdown(wait=True)
     daemon.beat("stopped", daemon.fatal.what if daemon.fatal else "")
     log.info("daemon stopped")

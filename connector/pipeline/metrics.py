@@ -56,6 +56,10 @@ class Metrics:
         self._source_good = gauge("source_last_good_timestamp_seconds", "When it last went well.", "source")
         self._size = gauge("state_size_bytes", "Size of the state, where it is a file.")
 
+    def take(self, pipeline: Pipeline) -> None:
+        """That of the same state, with another mapping."""
+        self._pipeline = pipeline
+
     def after_cycle(self) -> None:
         """Takes in the cycle that just ended, once; how it went is in the state, also where it failed."""
         store, now = self._pipeline.store, self._pipeline.clock.now()

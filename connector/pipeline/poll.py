@@ -41,6 +41,7 @@ from connector.lifecycle.sources import FEEDS
 from connector.pipeline.object_cursor import ObjectCursor, prepare_cursor
 from connector.pipeline.object_reader import ROLES, Polled, Reader, is_slow
 from connector.pipeline.reconcile import DELETE_LOG, Rhythm, compare_with_org
+from connector.pipeline.patience import StillRefused
 from connector.pipeline.sight import end_full_read
 from connector.pipeline.source_health import SourceHealth
 from connector.pipeline.waiting import waiting, windows
@@ -157,7 +158,8 @@ def _poll_source(
     except ConnectorError as error:
         polled.failed[source.name] = error
         health.failed(source.name, error)
-        log.warning("source failed", source=source.name, error=error.what, code=getattr(error, "code", ""))
+        tell = log.debug if isinstance(error, StillRefused) else log.warning
+        tell("source failed", source=source.name, error=error.what, code=getattr(error, "code", ""))
     health.allowed(source)
     return True
 

@@ -17,6 +17,7 @@ from connector.store.schema import CALLS, CURSOR, CYCLE, MAPPING, SETTING
 
 CYCLES_KEPT = 10_000  # a week of one a minute; the decision log is what is kept for ever
 
+MAPPING_SINCE = "mapping_since"  # since when the mapping in force is
 # What around a person a mapping may look at: of their account the opportunities without any contact role, all of them,
 # its people; whether leads are told to be of an account by domain; records of other objects.
 AROUND = ("roleless", "account_deals", "colleagues", "domains", "records")
@@ -107,11 +108,17 @@ def cursors(connection: Connection) -> dict[str, JsonObject]:
 
 
 def set_mapping(connection: Connection, version: str, text: str, now: datetime) -> None:
+    if setting(connection, "mapping_version") != version or setting(connection, MAPPING_SINCE) is None:
+        set_setting(connection, MAPPING_SINCE, iso(now))
     set_setting(connection, "mapping_version", version)
     known = connection.execute(select(MAPPING.c.version).where(MAPPING.c.version == version)).scalar()
     if known is None:
         row = {"version": version, "text": text, "first_used_at": iso(now)}
         connection.execute(insert(MAPPING), [row])
+
+
+def has_cycle(connection: Connection, cycle_id: int) -> bool:
+    return connection.execute(select(CYCLE.c.id).where(CYCLE.c.id == cycle_id)).scalar() is not None
 
 
 def begin_cycle(connection: Connection, kind: str, now: datetime) -> int:

@@ -1,6 +1,7 @@
-"""What SQLAlchemy and the drivers say, as errors of ours: a busy or locked file, a full disk, a read-only or corrupt
-file become :class:`connector.base.errors.StateError`, because a person must look; a database server that went away is
-Transient, and the next cycle goes on. The texts keep the driver's reason and never the values of a statement.
+"""What SQLAlchemy and the drivers say, as errors of ours: a read-only or corrupt file becomes
+:class:`connector.base.errors.StateError`, because a person must look; what passes is Transient, and the next cycle goes
+on: a database server that went away, a state that somebody else keeps busy, a disk that is full. The texts keep the
+driver's reason and never the values of a statement.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ _HINTS = {  # part of the driver's message -> what to try
     "readonly": "give the user that runs the connector write permission on the file and its folder",
     "malformed": "the file is damaged: restore a copy, or move it away and run a backfill",
     "not a database": "this file is something else; set CONNECTOR_STATE to the connector's own state",
-    "disk i/o": "check the disk",
-    "connection": "check that the database runs, and its address in CONNECTOR_STATE",
+    "disk i/o": "check the disk, and that there is room; nothing was lost",
+    "connection": "check that the database runs, and its address in CONNECTOR_STATE; nothing was lost",
     "unable to open": "check that the folder exists and may be written",
 }
 
 
-_PASSING = (  # parts of what a server or its driver say when it is away, restarts, or is too busy
+_PASSING = (  # parts of what a server or its driver say when it is away, restarts, is too busy, or has no room
+    *("database is locked", "database table is locked", "disk is full", "no space left", "disk i/o error"),
     *("connection refused", "no such file or directory\n\tis the server running", "no route to host"),
     *("failed to resolve host", "could not translate host name", "network is unreachable"),
     *("starting up", "shutting down", "recovery mode", "not currently accepting", "terminating connection"),
@@ -38,10 +40,8 @@ def translate(error: SQLAlchemyError, where: str) -> ConnectorError:
     """``where`` names the state."""
     said = str(getattr(error, "orig", None) or error).strip()
     reason = said.splitlines()[0]
+    hint = next((hint for part, hint in _HINTS.items() if part in reason.lower()), "")
     if any(part in said.lower() for part in _PASSING):
-        return Transient(
-            f"the state {where} did not answer: {reason}",
-            "check that the database runs, and its address; nothing was lost",
-        )
-    hint = next((hint for part, hint in _HINTS.items() if part in reason.lower()), "see the log with --debug")
-    return StateError(f"the state {where} cannot be used: {reason}", hint)
+        away = "check that the database runs, and its address; nothing was lost"
+        return Transient(f"the state {where} did not answer: {reason}", hint or away)
+    return StateError(f"the state {where} cannot be used: {reason}", hint or "see the log with --debug")

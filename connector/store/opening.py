@@ -56,7 +56,8 @@ def open_store(
             _migrate(writer, path, where, create=create, locked=exclusive, upgrade=upgrade)
         except SQLAlchemyError as error:
             raise translate(error, where) from error
-        return Store(engine, writer, where=where, clock=clock, held=held.pop_all())
+        files = [each for each in (path, _lock_of(path) if path and exclusive else None) if each]
+        return Store(engine, writer, where=where, clock=clock, held=held.pop_all(), files=files)
     raise AssertionError("unreachable")
 
 
@@ -136,9 +137,15 @@ def _hold(held: ExitStack, engine: Engine, path: Path | None, where: str) -> Eng
     return holder
 
 
+def _lock_of(path: Path) -> Path:
+    """The lock of the file itself, whatever path led to it."""
+    real = path.resolve()
+    return real.with_name(real.name + ".lock")
+
+
 def _lock_file(held: ExitStack, path: Path) -> None:
     """The operating system drops the lock when the process ends, however it ends."""
-    lock_path = path.with_name(path.name + ".lock")
+    lock_path = _lock_of(path)
     try:
         holder = lock_path.read_text().strip() if lock_path.exists() else ""
         lock = FileLock(lock_path, mode=0o600, blocking=False)

@@ -36,7 +36,7 @@ from connector.store.journal import Intent
 from connector.store.rows import OF_SALESFORCE, iso
 from connector.store.schema import DIRTY, SETTLED
 from connector.store.settling import Settled
-from connector.store.transactions import uncollected
+from connector.store.transactions import replaced, uncollected
 
 KeptCursor = tuple[str, JsonMap]  # name, value
 NO_JOINS = Identity()
@@ -299,6 +299,11 @@ class Store(Forgetting):
         with self._read() as connection:
             return books.setting(connection, "mapping_version")
 
+    def mapping_since(self) -> str | None:
+        """Since when that one is in force."""
+        with self._read() as connection:
+            return books.setting(connection, books.MAPPING_SINCE)
+
     def set_mapping_version(
         self,
         version: str,
@@ -330,8 +335,13 @@ class Store(Forgetting):
     # -- accounting ------------------------------------------------------------------------------------------------
 
     def begin_cycle(self, kind: str, now: datetime) -> int:
+        """Raises StateError where the state is no longer the one that was opened: removed, replaced, or restored."""
+        self.check_files()
         with self._write() as connection:
-            return books.begin_cycle(connection, kind, now)
+            if self._last_cycle is not None and not books.has_cycle(connection, self._last_cycle):
+                raise replaced(self._where)
+            self._last_cycle = books.begin_cycle(connection, kind, now)
+        return self._last_cycle
 
     def end_cycle(self, cycle_id: int, now: datetime, report: JsonMap) -> None:
         with self._write() as connection:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector.base.clock import Clock
+from connector.base.errors import StateError
 from connector.store.dialect import WRITES
 from connector.store.faults import translate
 
@@ -29,11 +31,30 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
+def replaced(where: str) -> StateError:
+    return StateError(
+        f"the state {where} was removed or replaced while it was in use; nothing more is written",
+        "put it back, or start again: that goes on from what is there then, and reads all where there is nothing",
+    )
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 class Transactions:
     """Reads wait for nobody; writes wait for each other."""
 
-    def __init__(self, engine: Engine, writer: Engine, *, where: str, clock: Clock, held: ExitStack) -> None:
+    def __init__(
+        self, engine: Engine, writer: Engine, *, where: str, clock: Clock, held: ExitStack, files: Sequence[Path] = ()
+    ) -> None:
         self._engine, self._writer, self._where, self._clock, self._held = engine, writer, where, clock, held
+        self._files = {path: _inode(path) for path in files}
+        self._last_cycle: int | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -42,6 +63,12 @@ class Transactions:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def check_files(self) -> None:
+        """Raises StateError where the state, or the lock that keeps others out, is another file than when it was
+        opened, or gone: what is written now would go into a file without a name."""
+        if any(_inode(path) != known for path, known in self._files.items()):
+            raise replaced(self._where)
 
     def close(self) -> None:
         """Releases the file and the lock; twice does no harm."""

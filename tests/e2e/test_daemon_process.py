@@ -59,15 +59,42 @@ def test_a_plan_that_is_held_back_is_let_pass_by_another_process(tmp_path, pract
 def test_a_daemon_whose_sign_in_fails_is_not_healthy(tmp_path, practice):
     known = practice | {"CONNECTOR_SALESFORCE_USERNAME": "nobody@example.com"}
     with started("run", folder=tmp_path, **known) as daemon:
-        lines = [*lines_until(daemon, "cycle failed"), *lines_until(daemon, "cycle failed")]
+        lines = lines_until(daemon, "trouble")
         assert [line["event"] for line in lines if line["level"] in ("error", "warning")] == [
             "cycle failed",
+            "refused",
             "trouble",
-            "cycle failed",
         ]
+        daemon.send_signal(signal.SIGHUP)
+        assert lines_until(daemon, "refused")[-1]["times"] == 2, "asked at once, and not a minute later"
         code, text = ran("status", "--max-age", "600", folder=tmp_path, known=known)
         assert code == 1
         assert "not healthy: no cycle went well yet" in text
+
+
+def test_an_edited_mapping_is_taken_at_once_on_sighup(tmp_path, practice):
+    mapping = tmp_path / "mine.yaml"
+    mapping.write_text("include: [lead-liaison]\n")
+    known = practice | {"CONNECTOR_MAPPING": str(mapping), "CONNECTOR_INTERVAL": "3600"}
+    with started("run", folder=tmp_path, **known) as daemon:
+        lines_until(daemon, "cycle done")
+        mapping.write_text("include: [lead-liaison]\nstages: [{name: Suspect, drop: yes please}]\n")
+        daemon.send_signal(signal.SIGHUP)
+        lines_until(daemon, "mapping not taken")
+        lines_until(daemon, "cycle done")
+        code, text = ran("status", folder=tmp_path, known=practice)
+        assert "the edited mapping is not taken" in text
+        mapping.write_text("include: [lead-liaison]\nnoise: {clicks_within: 5s}\n")
+        daemon.send_signal(signal.SIGHUP)
+        taken = lines_until(daemon, "mapping taken")[-1]
+        assert taken["version"] != taken["before"]
+        lines_until(daemon, "cycle done")
+        code, text = ran("status", folder=tmp_path, known=practice)
+        assert (code, f"mapping version {taken['version']} since" in text) == (0, True)
+        assert "not taken" not in text
+        daemon.send_signal(signal.SIGTERM)
+        daemon.communicate(timeout=30)
+        assert daemon.returncode == 0
 
 
 def test_the_daemon_answers_machines_over_http(tmp_path, practice):

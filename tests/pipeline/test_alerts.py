@@ -46,7 +46,7 @@ class Site:
 
     def ticks(self, count=1):
         for _ in range(count):
-            self.daemon.tick()
+            self.daemon.tick(at_once=True)
             self.world.clock.sleep(60)
         told, self.sent = [(each.alert, each.began) for each in self.sent], []
         self.watch._send = self.sent.append

@@ -217,7 +217,7 @@ def test_each_cycle_logs_one_line_that_says_how_it_went(world, beat, capsys):
     failing(world, Refused("no permission"))
     daemon.tick()
     failing(world, RuntimeError("a bug with a secret in it"))
-    daemon.tick()
+    daemon.tick(at_once=True)
     world.org.identity = identity
     [world.contact(f"p{number}@example.com") for number in range(3)]
     world.max_changes = 2

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import make_url
 
 from connector.base.clock import FrozenClock
-from connector.base.errors import StateError
+from connector.base.errors import StateError, Transient
 from connector.store import Store, open_store
 from connector.store.dialect import make_engine
 from tests.postgres import run
@@ -149,7 +149,7 @@ def test_a_busy_file_is_said_plainly(path: Path, clock: FrozenClock, monkeypatch
     monkeypatch.setattr("connector.store.dialect.PRAGMAS", ("PRAGMA journal_mode=WAL", "PRAGMA busy_timeout=1"))
     with open_store(str(path), clock=clock) as store, closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StateError, match="locked") as caught:
+        with pytest.raises(Transient, match="locked") as caught:
             store.set_cursor("Contact", {})
         assert "another process" in caught.value.hint
 

@@ -25,6 +25,7 @@ from connector.commands.pages.drawing import policy, render, style
 from connector.commands.pages.views import MOST, TITLES, Views, find_figure, key_of
 from connector.commands.reporting import REPORTS, Reporter, Wanted
 from connector.mapping import CompiledMapping
+from connector.pipeline.cycle import Pipeline
 from connector.reports.table import Cell, Figure, Report, Table
 from connector.store import Store
 
@@ -46,6 +47,10 @@ class Site:
         self._looks: dict[Wanted, tuple[int, Views]] = {}
         self._changes, self._last_cycle = 0, None
         self._lock, self._refreshing = threading.Lock(), False
+
+    def take(self, pipeline: Pipeline) -> None:
+        """Another mapping: what was computed by the one before is not shown any more."""
+        self._mapping, self._looks = pipeline.mapping, {}
 
     def after_cycle(self) -> None:
         """Notes whether figures may have changed."""
