@@ -84,7 +84,7 @@ def test_an_edited_mapping_is_taken_at_once_on_sighup(tmp_path, practice):
         lines_until(daemon, "cycle done")
         code, text = ran("status", folder=tmp_path, known=practice)
         assert "the edited mapping is not taken" in text
-        mapping.write_text("include: [lead-liaison]\nnoise: {clicks_within: 5s}\n")
+        mapping.write_text("include: [lead-liaison]\nstages: [{name: Late, when: {email: present}}]\n")
         daemon.send_signal(signal.SIGHUP)
         taken = lines_until(daemon, "mapping taken")[-1]
         assert taken["version"] != taken["before"]
