@@ -18,7 +18,7 @@ import typer
 
 from connector import __version__
 from connector.base.errors import ConfigurationError, ConnectorError
-from connector.commands import export_cli, report_cli, screen
+from connector.commands import export_cli, failures_cli, report_cli, screen
 from connector.commands.options import AsJson, Options, date_of, settings_of
 
 app = typer.Typer(
@@ -392,20 +392,6 @@ def forget_command(
 
 
 @app.command()
-def retry(
-    ids: Annotated[list[str] | None, typer.Argument(help="Record ids; without any, all.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Let the next cycle try the writes again that Salesforce refused."""
-    from connector.base.text import count
-    from connector.commands.letting import run_retry
-
-    retried = run_retry(settings_of(), ids or ())
-    text = f"{count(retried, 'record')} will be decided and written again in the next cycle"
-    screen.document({"retried": retried}, as_json=as_json, text=text)
-
-
-@app.command()
 def backup(
     file: Annotated[Path, typer.Argument(help="The new file to write.")],
     as_json: AsJson = False,
@@ -419,3 +405,4 @@ def backup(
 
 report_cli.register(app)
 export_cli.register_export(app)
+failures_cli.register_failures(app)

@@ -52,7 +52,7 @@ def explanation(console: Console, person: JsonMap, *, rules: bool = True, histor
     names = person.get("owners", {})
     refused = [each for each in person["decided"] if each.get("outcome") == "refused"]
     for said in dict.fromkeys(f"{each['code']}: {each['message']}" for each in refused):
-        retry = "" if is_past else " (connector retry tries again)"
+        retry = "" if is_past else " (connector failures retry tries again)"
         console.print(f"  [red]Salesforce refused to write it: {shown(said)}[/red]{retry}", soft_wrap=True)
     for track in person["decided"]:
         console.print(f"  {_headline(track, names)}", soft_wrap=True)

@@ -27,6 +27,7 @@ from connector.pipeline.optional_fields import OPTIONAL_FIELDS as OPTIONAL
 from connector.pipeline.owners import OWNERS
 from connector.pipeline.reconcile import RECONCILE
 from connector.pipeline.source_health import HEALTH, failing_sources
+from connector.reports.advice import advice
 from connector.sources import switched_on
 from connector.sources.kinds import KINDS
 from connector.store import Store
@@ -61,7 +62,7 @@ def read_status(settings: Settings) -> JsonObject:
             "counts": store.counts(),
             "opportunities_without_roles": {"count": dropped, "last_changed": examples},
             "waiting": store.dirty_count(),
-            "refused": grouped(refused),
+            "refused": [{**each, "advice": advice(each["code"])} for each in grouped(refused)],
             "set_aside": refused,
             "api_calls_today": store.calls_on(clock.now().date()),
             "api_daily_budget": settings.api_daily_budget,

@@ -133,7 +133,7 @@ def refused(console: Console, groups: Sequence[JsonMap]) -> None:
     if not groups:
         return
     total = sum(each["count"] for each in groups)
-    console.print(f"[bold]Refused by Salesforce: {count(total, 'record')}[/bold] (connector retry tries them again)")
+    console.print(f"[bold]Refused by Salesforce: {count(total, 'record')}[/bold] (connector failures list)")
     for each in groups[:GROUPS]:
         which = ", ".join(each["records"][:RECORDS])
         more = f" and {each['count'] - RECORDS:,} more" if each["count"] > RECORDS else ""

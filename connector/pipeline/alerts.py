@@ -115,7 +115,7 @@ class Watch:
         number = len(self._pipeline.store.set_aside(None))
         if number >= self._refused:
             what = f"Salesforce refuses {count(number, 'record')}"
-            yield Trouble("refused", what, "connector status lists them by message; connector retry tries again")
+            yield Trouble("refused", what, "connector failures list says why; connector failures retry tries again")
 
     def _of_drift(self) -> Iterator[Trouble]:
         """Until a comparison finds nothing."""

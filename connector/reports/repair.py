@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from connector.base.json import JsonMap
+from connector.reports.advice import advice
 from connector.reports.table import Figure, Report, Table, people
 
 _SHOWN = 200  # opportunities that are listed
@@ -34,8 +35,8 @@ def repair(
         (
             "refused by Salesforce",
             Figure(whole, "number"),
-            "mend the record or the validation rule, then let it be tried again",
-            "connector retry",
+            "what each code asks for is listed below; then let them be tried again",
+            "connector failures retry",
         ),
         (
             "values that the mapping does not know",
@@ -93,9 +94,9 @@ def _deals(deals: Sequence[JsonMap]) -> Table:
 
 
 def _refused(refused: Sequence[JsonMap]) -> Table:
-    table = Table("refused", "Refused by Salesforce", ("code", "message", "records"))
+    table = Table("refused", "Refused by Salesforce", ("code", "message", "what to do", "records"))
     for each in refused:
-        table.add(each["code"], each["message"], Figure(each["count"], "people", each["people"]))
+        table.add(each["code"], each["message"], advice(each["code"]), Figure(each["count"], "people", each["people"]))
     return table
 
 

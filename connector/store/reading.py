@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, not_, or_, select, true
+from sqlalchemy import Connection, Select, and_, delete, func, not_, or_, select, true
 
 from connector.base.facts import PEOPLE
 from connector.base.json import JsonObject
@@ -224,6 +224,11 @@ def set_aside(connection: Connection, limit: int | None) -> list[JsonObject]:
     """Refused writes of people and accounts that still exist, the latest first."""
     query = select(SET_ASIDE).where(_STILL_THERE).order_by(SET_ASIDE.c.last_at.desc(), SET_ASIDE.c.person_id)
     return [_read(row) for row in connection.execute(query.limit(limit))]
+
+
+def leave_refused(connection: Connection) -> None:
+    """Refused writes of people and accounts that are gone are over."""
+    connection.execute(delete(SET_ASIDE).where(not_(_STILL_THERE)))
 
 
 def refused_ids(connection: Connection, ids: Sequence[str] | None) -> list[str]:

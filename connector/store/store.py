@@ -346,6 +346,7 @@ class Store(Forgetting):
     def end_cycle(self, cycle_id: int, now: datetime, report: JsonMap) -> None:
         with self._write() as connection:
             books.end_cycle(connection, cycle_id, now, report)
+            reading.leave_refused(connection)
 
     def cycles(self, limit: int = 10) -> list[JsonObject]:
         """id, kind, started_at, ended_at (None: under way, or it died), report; newest first."""

@@ -102,7 +102,7 @@ def test_a_past_moment_tells_what_was_refused_then_and_not_what_is_refused_now(t
     told = three.shell("explain", ben, "--at", then).stdout
     assert f"{REFUSED}: Not Ben [today]" in told
     assert "stage: (none) - Suspect was decided and refused" in told
-    assert "connector retry" not in told
+    assert "connector failures retry" not in told
 
 
 def test_what_somebody_changed_since_is_no_refusal(three):
