@@ -365,6 +365,30 @@ def approve_command(
     screen.document({"approved_up_to": allowed}, as_json=as_json, text=text)
 
 
+@app.command("rollback")
+def rollback_command(
+    run: Annotated[int | None, typer.Argument(help="The run to undo; connector status --json has their ids.")] = None,
+    since: Annotated[str | None, typer.Option(help="Undo what was written since (2026-01-31T14:00).")] = None,
+    person: Annotated[str | None, typer.Option(help="Only of this person: record id or e-mail address.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Do it; without this it is only shown.")] = False,
+    as_json: AsJson = False,
+    max_changes: MaxChanges = None,
+) -> None:
+    """Put back what stood before we wrote, where it is still ours; shows it first. Stop the daemon to apply it."""
+    from connector.commands import rollback as undoing
+    from connector.pipeline.rollback import ToUndo
+
+    if run is None and since is None and person is None:
+        raise typer.BadParameter("name a run, --since or --person", param_hint="RUN")
+    settings, wanted = settings_of(max_changes=max_changes), ToUndo(run, date_of(since))
+    if apply:
+        told, code = undoing.apply_rollback(settings, wanted, person)
+    else:
+        told, code = undoing.preview_rollback(settings, wanted, person), 0
+    undoing.show_rollback(told, as_json=as_json)
+    raise typer.Exit(code)
+
+
 @app.command("explain")
 def explain_command(
     person: Annotated[str, typer.Argument(help="Record id or e-mail address.")],

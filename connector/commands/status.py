@@ -64,6 +64,7 @@ def read_status(settings: Settings) -> JsonObject:
             "waiting": store.dirty_count(),
             "refused": [{**each, "advice": advice(each["code"])} for each in grouped(refused)],
             "set_aside": refused,
+            "rolled_back": store.rolled_back(),
             "api_calls_today": store.calls_on(clock.now().date()),
             "api_daily_budget": settings.api_daily_budget,
             "cursors": {name: value for name, value in store.cursors().items() if name not in INTERNAL},

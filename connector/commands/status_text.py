@@ -66,6 +66,9 @@ def show_status(report: JsonMap, *, as_json: bool) -> int:
     columns = ("started (UTC)", "kind", "decided", "written", "refused", "waiting", "calls", "result")
     console.print(grid("Last cycles", columns, cycles, right=(2, 3, 4, 5, 6)))
     refused(console, report["refused"])
+    if kept := report["rolled_back"]:
+        said = f"{count(kept, 'value')} rolled back, and kept until something newer, or another mapping, leads further"
+        console.print(said, soft_wrap=True)
     if lonely := report["opportunities_without_roles"]["count"]:
         last = report["opportunities_without_roles"]["last_changed"]
         title = f"Opportunities without contact roles: {lonely:,} (they move nobody unless the mapping says whom)"

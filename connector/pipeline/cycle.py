@@ -103,7 +103,7 @@ def run_cycle(
     store, clock = pipeline.store, pipeline.clock
     report = CycleReport(kind=kind, dry_run=dry_run, started_at=clock.now(), mapping=pipeline.mapping.version)
     report.listing = listing
-    calls = _calls(pipeline)
+    calls = calls_of(pipeline)
     cycle_id = None
     try:
         cycle_id = store.begin_cycle(kind, report.started_at)
@@ -232,7 +232,7 @@ def finish(pipeline: Pipeline, cycle_id: int | None, report: CycleReport, before
     """Says how it went, counts the calls and closes the books, whatever happened; there are none of a cycle that the
     state did not let begin."""
     now = pipeline.clock.now()
-    made = {name: +(after - before[name]) for name, after in _calls(pipeline).items()}
+    made = {name: +(after - before[name]) for name, after in calls_of(pipeline).items()}
     salesforce_calls = made.pop(SALESFORCE_CALLS)  # counted in the store as they were made, for the daily budget
     report.finish(now, salesforce_calls, made)
     log_it = {"failed": log.error, "held": log.warning, "interrupted": log.warning}.get(report.result, log.info)
@@ -243,7 +243,8 @@ def finish(pipeline: Pipeline, cycle_id: int | None, report: CycleReport, before
         pipeline.store.end_cycle(cycle_id, now, report.as_dict())
 
 
-def _calls(pipeline: Pipeline) -> dict[str, Counter[str]]:
+def calls_of(pipeline: Pipeline) -> dict[str, Counter[str]]:
+    """Made so far: of Salesforce, and of each source."""
     return {
         SALESFORCE_CALLS: Counter(pipeline.salesforce.calls()),
         **{source.name: Counter(source.calls()) for source in pipeline.sources},

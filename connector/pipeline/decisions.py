@@ -18,6 +18,7 @@ from connector.pipeline.currencies import known_currencies
 from connector.pipeline.object_reader import chunks
 from connector.pipeline.planned import Planned
 from connector.pipeline.rollup import RollUp
+from connector.pipeline.undone import keep_undone, without_undone
 from connector.store import KeptCursor, Settled, Store
 
 BATCH = 1000  # people decided at a time
@@ -54,9 +55,12 @@ class Decisions:
     def batch(self, ids: Sequence[str], marks: Mapping[str, int]) -> list[Planned]:
         """These people, in this order, with the number of each one's dirty mark (0: without one)."""
         people = self.facts(ids)
-        decided = [(each, self._forward.hold(each, self._decide(each))) for each in people]
+        decided = [(each, self._held(each, self._decide(without_undone(each)))) for each in people]
         self.rollup.note(decided)
         return [self._planned(person, decision, marks.get(person.id, 0)) for person, decision in decided]
+
+    def _held(self, person: Person, decision: Decision) -> Decision:
+        return keep_undone(person, self._forward.hold(person, decision), self.mapping.version)
 
     def _decide(self, person: Person) -> Decision:
         return decide(person, self.mapping, self.now, self.assigner)

@@ -139,7 +139,7 @@ class Listing:
             if self._keep is None or number <= self._keep:
                 kept.append(row)
             if self._csv:
-                self._csv.writerow([harmless(row[name]) for name in LISTING_COLUMNS])
+                self._csv.writerow([harmless_cell(row[name]) for name in LISTING_COLUMNS])
 
     def _moved(self, planned: Planned) -> Iterator[ListingRow]:
         tracks = {track.track: track for track in planned.decision.tracks}
@@ -165,7 +165,7 @@ class Listing:
         return self.owners.get(text, text)
 
 
-def harmless(cell: str) -> str:
+def harmless_cell(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula and no terminal for a command."""
     text = printable(cell)
     return f"'{text}" if text.lstrip().startswith(FORMULA) and not NUMBER.fullmatch(text) else text

@@ -22,8 +22,10 @@ from connector.store.opening import Upgrade, open_past, open_store
 from connector.store.redacting import Redactor
 from connector.store.settling import Settled
 from connector.store.store import KeptCursor, Store
+from connector.store.undoing import UNDONE
 
 __all__ = [
+    "UNDONE",
     "Footprint",
     "Intent",
     "KeptCursor",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from connector.base.json import JsonObject
+from connector.base.json import JsonMap, JsonObject
 from connector.lifecycle.model import RecordLink
-from connector.store import accounts, books, links, reading, roleless
+from connector.store import accounts, books, links, reading, roleless, undoing
 from connector.store.history import fields_since
 from connector.store.past import people_at
 from connector.store.reporting import Reporting
@@ -91,6 +91,28 @@ class Answering(Reporting):
             found = reading.refused_ids(connection, ids)
             links.mark(connection, found)
             return len(found)
+
+    def written(
+        self, run: int | None = None, since: datetime | None = None, people: Sequence[str] | None = None
+    ) -> list[JsonObject]:
+        """Entries of the log that Salesforce took, in order: of a run, since a time, of these people."""
+        with self._read() as connection:
+            return undoing.written(connection, run, since, people)
+
+    def last_written(self, people: Sequence[str]) -> dict[tuple[str, str], tuple[int, int]]:
+        """(record, track) of these people -> the last entry of the log that Salesforce took, and its run."""
+        with self._read() as connection:
+            return undoing.last_written(connection, people)
+
+    def memories_before(self, first: Mapping[tuple[str, str], str]) -> dict[tuple[str, str], JsonMap]:
+        """(person, track) -> what was remembered until it was written at this time; tracks that are decided only."""
+        with self._read() as connection:
+            return undoing.memories_before(connection, first)
+
+    def rolled_back(self) -> int:
+        """How many values were rolled back and are kept so."""
+        with self._read() as connection:
+            return undoing.rolled_back(connection)
 
     def opportunities_without_roles(self, limit: int) -> tuple[int, list[JsonObject]]:
         """How many there are, and the last changed of them: id, name, stage."""

@@ -1,0 +1,173 @@
+"""A rollback puts back what we wrote, where it is still ours, and the next cycle leaves it so."""
+
+import json
+
+import pytest
+
+from connector.commands import practice
+from connector.mapping import load
+from tests.e2e.shell import Shell
+
+GOOD = """
+gate:
+  stage: {direction: forward, manual: forever}
+fields:
+  stage: {Contact: Lifecycle_Stage__c, Lead: Lifecycle_Stage__c}
+  tags: {Contact: Tags__c, Lead: Tags__c}
+  score: {Contact: Score__c, Lead: Score__c}
+stages:
+  - {name: Suspect, when: {email: present}}
+  - {name: Engaged, when: {activity: {direction: inbound}}}
+  - {name: Customer, when: {opportunity: won}}
+score: {points: [{when: {email: present}, points: 1}]}
+tags: [{name: warm, when: {email: present}}]
+"""
+BAD = (
+    GOOD.replace("{opportunity: won}", "{email: present}")
+    .replace("points: 1}", "points: 50}")
+    .replace("name: warm", "name: hot")
+)
+
+
+@pytest.fixture
+def living(site, shell: Shell):
+    """People, as the good mapping has them, over HTTP."""
+    mapping = shell.folder / "mapping.yaml"
+    mapping.write_text(GOOD)
+    practice.add_fields(site.org, load(str(mapping)))
+    shell.env = site.practice.environment() | {"CONNECTOR_STATE": str(site.state), "CONNECTOR_MAPPING": "mapping.yaml"}
+    return shell
+
+
+def values(site, object_name="Contact"):
+    rows = site.org.rows(f"SELECT Id, Lifecycle_Stage__c, Tags__c, Score__c FROM {object_name}")
+    return {row["Id"]: (row["Lifecycle_Stage__c"], row["Tags__c"], row["Score__c"]) for row in rows}
+
+
+def told(done):
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def spoil(shell) -> int:
+    """A bad edit moves everybody; returns the run."""
+    (shell.folder / "mapping.yaml").write_text(BAD)
+    told(shell("sync", "--json"))
+    return told(shell("status", "--json"))["cycles"][0]["id"]
+
+
+def test_a_bad_edit_moves_300_and_a_rollback_puts_them_back(living, site):
+    people = site.contacts(300)
+    leads = site.org.create("Lead", [{"LastName": "L", "Company": "C", "Email": "l@example.com"}])
+    told(living("backfill", "--json"))
+    before, leads_before = values(site), values(site, "Lead")
+    assert before[people[0]] == ("Suspect", "warm", 1)
+    run = spoil(living)
+    assert {each[0] for each in values(site).values()} == {"Customer"}
+    by_hand = people[7]
+    site.org.update("Contact", [{"Id": by_hand, "Lifecycle_Stage__c": "Engaged"}])
+
+    shown = told(living("rollback", str(run), "--json"))
+    assert shown["changes"]["stage"] == {"Customer -> Suspect": 300}  # 299 contacts and a lead
+    assert len(shown["people"]) == 301
+    (left,) = shown["left_alone"]
+    assert (left["id"], left["track"], left["now"], "Engaged" in left["why"]) == (by_hand, "stage", "Engaged", True)
+    assert {each[0] for each in values(site).values()} == {"Customer", "Engaged"}  # only shown
+
+    done = told(living("rollback", str(run), "--apply", "--json"))
+    assert (done["written"], done["result"]) == (301, "done")
+    assert values(site) == {**before, by_hand: ("Engaged", "warm", 1)}
+    assert values(site, "Lead") == leads_before
+    assert told(living("status", "--json"))["cycles"][0]["kind"] == "rollback"
+
+    again = told(living("sync", "--json"))  # the bad mapping is still in force
+    assert (again["written"], again["held"]["stage"]) == (0, 301)
+    assert values(site)[people[0]] == before[people[0]]
+    person = told(living("explain", people[0], "--json"))[0]
+    stage = next(each for each in person["decided"] if each["track"] == "stage")
+    assert "rolled back on" in stage["reason"]
+    assert f"(run {run})" in stage["reason"]
+    assert told(living("status", "--json"))["rolled_back"] == 902
+    assert "902 values rolled back" in living("status").stdout
+    assert [each["new"] for each in person["history"] if each["track"] == "stage"] == ["Suspect", "Customer", "Suspect"]
+
+    (living.folder / "mapping.yaml").write_text(GOOD)
+    assert told(living("sync", "--json"))["written"] == 0
+    assert leads[0] in values(site, "Lead")
+
+
+def test_another_mapping_ends_what_keeps_it(living, site):
+    ada, bob = site.contacts(2)
+    told(living("backfill", "--json"))
+    run = spoil(living)
+    told(living("rollback", str(run), "--apply", "--json"))
+    assert told(living("sync", "--json"))["written"] == 0
+    (living.folder / "mapping.yaml").write_text(BAD.replace("points: 50", "points: 60"))
+    told(living("sync", "--json"))
+    assert values(site)[bob] == values(site)[ada] == ("Customer", "warm;hot", 60)
+    assert told(living("status", "--json"))["rolled_back"] == 0
+
+
+def test_a_rollback_is_a_run_and_can_be_rolled_back(living, site):
+    site.contacts(3)
+    told(living("backfill", "--json"))
+    run = spoil(living)
+    spoiled = values(site)
+    undone = told(living("rollback", str(run), "--apply", "--json"))["run"]
+    told(living("rollback", str(undone), "--apply", "--json"))
+    assert values(site) == spoiled
+    told(living("sync", "--json"))
+    assert values(site) == spoiled
+
+
+def test_max_changes_holds_and_a_person_is_put_back_alone(living, site):
+    ada, bob = site.contacts(2)
+    told(living("backfill", "--json"))
+    before = values(site)
+    run = spoil(living)
+    too_many = living("rollback", str(run), "--apply", "--max-changes", "1")
+    assert (too_many.returncode, "more than the limit of 1" in too_many.stderr) == (2, True)
+    assert values(site)[ada][0] == "Customer"
+    one = told(living("rollback", str(run), "--person", "p0@example.com", "--apply", "--max-changes", "1", "--json"))
+    assert one["people"] == [ada]
+    assert (values(site)[ada], values(site)[bob][0]) == (before[ada], "Customer")
+    since = told(living("status", "--json"))["cycles"][2]["started_at"]
+    told(living("rollback", "--since", since, "--person", bob, "--apply", "--json"))
+    assert values(site) == before
+
+
+def test_what_cannot_be_rolled_back_is_said(living, site):
+    site.contacts(1)
+    told(living("backfill", "--json"))
+    none = living("rollback", "99")
+    assert (none.returncode, "nothing written" in none.stderr) == (2, True)
+    assert living("rollback").returncode == 2
+    strange = living("rollback", "--person", "nobody@example.com")
+    assert (strange.returncode, "nobody is known" in strange.stderr) == (2, True)
+
+
+def test_text_names_moves_people_and_what_is_left_alone(living, site):
+    _ada, bob = site.contacts(2)
+    told(living("backfill", "--json"))
+    run = spoil(living)
+    site.org.update("Contact", [{"Id": bob, "Lifecycle_Stage__c": "Engaged"}])
+    shown = living("rollback", str(run)).stdout
+    assert "2 people would be put back; nothing was written" in shown
+    assert "Left alone: 1 value" in shown
+    assert bob in shown
+    assert "Customer" in shown
+    done = living("rollback", str(run), "--apply").stdout
+    assert "2 of 2 people put back" in done
+
+
+def test_what_a_later_run_wrote_and_what_is_gone_is_left_alone(living, site):
+    ada, bob = site.contacts(2)
+    first = told(living("backfill", "--json"))
+    assert first["written"] == 2
+    backfill = told(living("status", "--json"))["cycles"][0]["id"]
+    spoil(living)
+    site.org.delete("Contact", [bob])
+    left = told(living("rollback", str(backfill), "--json"))["left_alone"]
+    whys = {each["id"]: each["why"] for each in left if each["track"] == "stage"}
+    assert "written again by run" in whys[ada]
+    assert "gone" in whys[bob]
