@@ -184,6 +184,20 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class Sweepable(Protocol):
+    """A source that can list all that it has, so that what is not there is gone."""
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """Beginnings of the ids of which a sweep shows every activity: "calls"."""
+        ...
+
+    def sweep(self, cursor: JsonMap | None, now: datetime) -> Iterator[SourcePage]:
+        """As ``poll``, of what is listed, from the beginning. ``bad``: rows of which the page is not certain."""
+        ...
+
+
+@runtime_checkable
 class Metered(Protocol):
     """A source whose system tells what is left of the day's calls."""
 

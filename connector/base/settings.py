@@ -76,6 +76,9 @@ class Settings(BaseModel):
         ge=0,
         description="Days after a person's deletion in Salesforce until they are forgotten; unset: never.",
     )
+    sweep_days: float = Field(
+        7.0, ge=0, description="Days between two comparisons of a source with what is known of it; 0: never."
+    )
     write_pack: int = Field(1000, ge=1, le=1000, description="Rows written in one request (200 a collection).")
 
     salesforce_login_url: str = Field("https://login.salesforce.com", description="Where to sign in.")

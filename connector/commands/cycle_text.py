@@ -8,6 +8,7 @@ from itertools import groupby
 
 from rich.console import Console
 
+from connector.base.json import JsonMap
 from connector.base.text import count, printable
 from connector.commands.plan import Preview
 from connector.commands.screen import NONE, grid, out, print_json, shown
@@ -59,6 +60,8 @@ def cycle(report: CycleReport, *, as_json: bool) -> None:
             f"{shown(name)}: {count(number, 'row')} not understood, and not taken; {NOT_UNDERSTOOD.get(name, LOGGED)}"
         )
         console.print(f"[red]not taken:[/red] {said}", soft_wrap=True)
+    for name, found in sorted(report.swept.items()):
+        console.print(f"source {shown(name)} compared: {swept_said(found)}", soft_wrap=True)
     _what_is_hidden(console, report)
     for name, what in sorted(report.sources_failed.items()):
         console.print(f"[red]source {shown(name)} failed:[/red] {shown(what)}", soft_wrap=True)
@@ -191,3 +194,12 @@ def _said(row: ListingRow) -> str:
         return f"stays {row['from']}: {row['reason']}"
     by = f", by {row['rule']}" if row["rule"] and row["rule"] != row["track"] else ""
     return f"{row['from']} -> {row['to']}{by}"
+
+
+def swept_said(found: JsonMap) -> str:
+    """What the sweep of a source found."""
+    said = f"{found['rows']:,} seen, {found['missed']:,} that nothing had told of, {found['gone']:,} gone"
+    if not found["unseen"]:
+        return said
+    why = "some rows were not certain" if found["uncertain"] else "so many may be hidden"
+    return f"{said}; {found['unseen']:,} are no longer seen and stay, because {why}"

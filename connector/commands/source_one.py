@@ -8,9 +8,11 @@ from connector.base.clock import SystemClock
 from connector.base.errors import ConfigurationError
 from connector.base.json import JsonMap, JsonObject
 from connector.base.settings import Settings
+from connector.commands.cycle_text import swept_said
 from connector.commands.screen import grid, out, print_json, shown
 from connector.commands.status import load_mapping_or_none, read_sources, unknown_types
 from connector.pipeline.source_health import HEALTH
+from connector.pipeline.source_sweep import SWEEP
 from connector.sources import SOURCES, switched_on
 from connector.sources.allowances import ALLOWANCES
 from connector.wiring import open_state
@@ -28,7 +30,7 @@ def read_source(settings: Settings, name: str, *, all_of_them: bool = False) -> 
     with open_state(settings, clock) as store:
         health: JsonMap = (store.cursor(HEALTH) or {}).get(name, {})
         told = store.told_by(name, 1_000_000 if all_of_them else WHO)
-        place = store.cursor(name)
+        place, store_sweep = store.cursor(name), store.cursor(f"{SWEEP}{name}")
         calls = sum(store.calls_on(clock.now().date()).get(name, {}).values())
         types = [each for each in unknown_types(store, mapping) if each["source"] == name]
     newest, good = told.pop("newest"), health.get("good")
@@ -45,6 +47,7 @@ def read_source(settings: Settings, name: str, *, all_of_them: bool = False) -> 
         "newest": newest,
         "failing": {key: health[key] for key in ("since", "why", "hint")} if health.get("since") else None,
         "last_error": health.get("last_error"),
+        "last_sweep": (store_sweep or {}).get("last"),
         **told,
         "unknown_types": {each["type"]: each["count"] for each in types},
         "not_understood": bad,
@@ -94,6 +97,8 @@ def _lines(told: JsonMap) -> list[str]:
         lines.append(f"last read well {told['last_good'][:19]}, {told['lag_seconds']:,} s ago")
     else:
         lines.append("never read well yet")
+    if swept := told["last_sweep"]:
+        lines.append(f"compared {swept['at'][:19]}: {swept_said(swept)}")
     lines.append(f"newest activity {(told['newest'] or 'none')[:19]}")
     people, facts = told["prospects"], told["activities"]
     lines.append(f"people it knows {people['known']:,}, of whom {people['not_in_salesforce']:,} are not in Salesforce")

@@ -27,6 +27,7 @@ from connector.pipeline.optional_fields import OPTIONAL_FIELDS as OPTIONAL
 from connector.pipeline.owners import OWNERS
 from connector.pipeline.reconcile import RECONCILE
 from connector.pipeline.source_health import HEALTH, failing_sources
+from connector.pipeline.source_sweep import SWEEP
 from connector.reports.advice import advice
 from connector.sources import switched_on
 from connector.sources.kinds import KINDS
@@ -67,7 +68,7 @@ def read_status(settings: Settings) -> JsonObject:
             "rolled_back": store.rolled_back(),
             "api_calls_today": store.calls_on(clock.now().date()),
             "api_daily_budget": settings.api_daily_budget,
-            "cursors": {name: value for name, value in store.cursors().items() if name not in INTERNAL},
+            "cursors": {name: value for name, value in store.cursors().items() if not is_internal(name)},
             "unknown_types": unknown_types(store, mapping),
             "not_understood": _not_understood(store.cursors()),
             "failing_sources": failing_sources(store.cursor(HEALTH), read_sources(settings, mapping)),
@@ -75,6 +76,10 @@ def read_status(settings: Settings) -> JsonObject:
             "refresh": _refresh(mapping, store.cursors()),
             "cycles": store.cycles(CYCLES_SHOWN),
         }
+
+
+def is_internal(name: str) -> bool:
+    return name in INTERNAL or name.startswith(SWEEP)
 
 
 def read_sources(settings: Settings, mapping: CompiledMapping | None) -> list[str]:

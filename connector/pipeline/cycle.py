@@ -81,6 +81,7 @@ class Pipeline:
     pack: int
     max_changes: int | None = None
     rhythm: Rhythm | None = None  # of the reconcile
+    sweep_every: timedelta | None = None
     progress: Progress = silent
     stop: Callable[[], bool] = lambda: False
     forget_after: float | None = None  # days since a deletion
@@ -160,7 +161,15 @@ def poll(pipeline: Pipeline) -> Polled:
     polled.blind = never_seen(pipeline.store, pipeline.mapping, cursors)
     keep_blindness(pipeline.store, polled.blind)
     now = polled.server_time or pipeline.clock.now()
-    poll_sources(pipeline.sources, store, polled, now=now, progress=pipeline.progress, stop=pipeline.stop)
+    poll_sources(
+        pipeline.sources,
+        store,
+        polled,
+        now=now,
+        progress=pipeline.progress,
+        stop=pipeline.stop,
+        sweep_every=pipeline.sweep_every,
+    )
     return polled
 
 

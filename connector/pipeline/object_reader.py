@@ -11,6 +11,7 @@ import structlog
 
 from connector.base.errors import ConnectorError, Refused
 from connector.base.facts import PEOPLE, Row, SourcePage
+from connector.base.json import JsonObject
 from connector.base.ports import (
     Answers,
     LocatorExpired,
@@ -56,6 +57,7 @@ class Polled:
     hidden: dict[str, list[str]] = field(default_factory=dict)  # fields that are, by object
     blind: list[str] = field(default_factory=list)  # what was never seen, for which nobody is moved back
     drift: dict[str, dict[str, int]] = field(default_factory=dict)  # what the reconcile repaired, by object
+    swept: dict[str, JsonObject] = field(default_factory=dict)  # what sweeps of sources that ended found
     server_time: datetime | None = None
 
     def add(self, name: str, read: int, changed: int) -> None:

@@ -40,10 +40,11 @@ from connector.base.ports import (
 from connector.lifecycle.sources import FEEDS
 from connector.pipeline.object_cursor import ObjectCursor, prepare_cursor
 from connector.pipeline.object_reader import ROLES, Polled, Reader, is_slow
-from connector.pipeline.reconcile import DELETE_LOG, Rhythm, compare_with_org
 from connector.pipeline.patience import StillRefused
+from connector.pipeline.reconcile import DELETE_LOG, Rhythm, compare_with_org
 from connector.pipeline.sight import end_full_read
 from connector.pipeline.source_health import SourceHealth
+from connector.pipeline.source_sweep import SourceSweep
 from connector.pipeline.waiting import waiting, windows
 from connector.store import Store
 
@@ -116,13 +117,15 @@ def poll_sources(
     now: datetime,
     progress: Progress,
     stop: Callable[[], bool],
+    sweep_every: timedelta | None = None,
 ) -> None:
     """Brings every source up to date, or as far as it came when asked to stop; one that is down is reported and delays
     nobody else."""
     health = SourceHealth(store, now)
     try:
         for source in sources:
-            if not _poll_source(source, store, polled, health, now=now, progress=progress, stop=stop):
+            sweep = SourceSweep(source, store, sweep_every, now)
+            if not _poll_source(source, store, polled, health, sweep, now=now, progress=progress, stop=stop):
                 return
     finally:
         health.keep()
@@ -133,6 +136,7 @@ def _poll_source(
     store: Store,
     polled: Polled,
     health: SourceHealth,
+    sweep: SourceSweep,
     *,
     now: datetime,
     progress: Progress,
@@ -142,8 +146,9 @@ def _poll_source(
     try:
         if (account := source.account()) is not None:
             store.bind_source(source.name, account)
+        sweep.begin()
         for page in source.poll(store.cursor(source.name), now):
-            changed = store.record_page(source.name, page)
+            changed = store.record_page(source.name, page, generation=sweep.number)
             health.read(source.name, page)
             polled.add(source.name, len(page.activities) + len(page.prospects), changed)
             for kind, count in page.unknown.items():
@@ -154,6 +159,8 @@ def _poll_source(
             progress(source.name, polled.read[source.name], None)
             if stop():
                 return False
+        if found := sweep.go_on(stop):
+            polled.swept[source.name] = found
         health.went_well(source.name)
     except ConnectorError as error:
         polled.failed[source.name] = error

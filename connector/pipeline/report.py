@@ -31,6 +31,7 @@ class CycleReport:
     unmapped: int = 0  # activities of senders whose type neither we nor the mapping know
     not_understood: dict[str, int] = field(default_factory=dict)  # source -> rows that were not taken
     sources_failed: dict[str, str] = field(default_factory=dict)
+    swept: dict[str, JsonObject] = field(default_factory=dict)  # source -> what a sweep found that came to its end
     unread: dict[str, str] = field(default_factory=dict)  # object -> why it could not be read
     unseen: dict[str, int] = field(default_factory=dict)  # object -> rows that are hidden, it seems
     hidden: dict[str, list[str]] = field(default_factory=dict)  # object -> fields that are
@@ -64,6 +65,7 @@ class CycleReport:
         self.unseen, self.drift = dict(polled.unseen), dict(polled.drift)
         self.hidden, self.blind = dict(polled.hidden), list(polled.blind)
         self.unread = {name: _advised(error) for name, error in polled.unread.items()}
+        self.swept = dict(polled.swept)
         self.sources_failed = {name: error.what for name, error in polled.failed.items()}
 
     def plan(self, batch: Sequence[Planned]) -> None:
@@ -159,6 +161,7 @@ class CycleReport:
             "unknown_types": self.unknown_types,
             "not_understood": self.not_understood,
             "sources_failed": self.sources_failed,
+            "swept": self.swept,
             "unseen": self.unseen,
             "unread": self.unread,
             "hidden_fields": self.hidden,

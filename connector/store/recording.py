@@ -134,19 +134,16 @@ def record_page(connection: Connection, name: str, page: SourcePage, generation:
     activities = _record_activities(connection, page, feed, generation)
     removed = {ref(OF_SALESFORCE if feed else name, each) for each in page.removed}
     told = {ref(each.source, each.id) for each in page.activities}
-    removed |= _under(connection, [ref(name, each) for each in page.whole]) - told
+    removed |= _under(connection, name, page.whole) - told
     return prospects + activities + _remove_activities(connection, sorted(removed), now)
 
 
-def _under(connection: Connection, beginnings: Sequence[str]) -> set[str]:
+def _under(connection: Connection, name: str, beginnings: Sequence[str]) -> set[str]:
     """Refs of activities that go on behind one of these, by the primary key."""
     found: set[str] = set()
     for start in range(0, len(beginnings), BEGINNINGS):
-        some = [
-            and_(ACTIVITY.c.ref > f"{each}:", ACTIVITY.c.ref < f"{each};")
-            for each in beginnings[start : start + BEGINNINGS]
-        ]
-        found |= {row[0] for row in connection.execute(select(ACTIVITY.c.ref).where(or_(*some)))}
+        some = _begins(name, beginnings[start : start + BEGINNINGS])
+        found |= {row[0] for row in connection.execute(select(ACTIVITY.c.ref).where(some))}
     return found
 
 
@@ -311,6 +308,26 @@ def _sweep_activities(connection: Connection, feed: str, generation: int, now: d
     while gone := [row[0] for row in connection.execute(unseen.limit(SWEEP_CHUNK))]:
         total += _remove_activities(connection, gone, now)
     return total
+
+
+def unseen_of(connection: Connection, name: str, beginnings: Sequence[str], generation: int) -> tuple[int, int]:
+    older = func.count().filter(ACTIVITY.c.generation < generation)
+    found = connection.execute(select(older, func.count()).select_from(ACTIVITY).where(_begins(name, beginnings))).one()
+    return int(found[0]), int(found[1])
+
+
+def sweep_source(connection: Connection, name: str, beginnings: Sequence[str], generation: int, now: datetime) -> int:
+    unseen = select(ACTIVITY.c.ref).where(_begins(name, beginnings), ACTIVITY.c.generation < generation)
+    total = 0
+    while gone := [row[0] for row in connection.execute(unseen.limit(SWEEP_CHUNK))]:
+        total += _remove_activities(connection, gone, now)
+    return total
+
+
+def _begins(name: str, beginnings: Sequence[str]) -> ColumnElement[bool]:
+    """By the primary key."""
+    places = [ref(name, each) for each in beginnings]
+    return or_(*(and_(ACTIVITY.c.ref > f"{each}:", ACTIVITY.c.ref < f"{each};") for each in places))
 
 
 def _of_feed(feed: str) -> tuple[ColumnElement[bool], ...]:

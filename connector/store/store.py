@@ -86,13 +86,26 @@ class Store(Forgetting):
                 books.set_cursor(connection, *cursor)
             return changed
 
-    def record_page(self, name: str, page: SourcePage, *, generation: int | None = None) -> int:
+    def record_page(
+        self, name: str, page: SourcePage, *, generation: int | None = None, cursor: str | None = None
+    ) -> int:
         """A source's page and its cursor under ``name``: a source, or the Salesforce object (Task, Event) that its
-        activities were read from. Returns how many facts were new, different or taken back."""
+        activities were read from; ``cursor``: under another name. Returns how many facts were new, different or taken
+        back."""
         with self._write() as connection:
             changed = recording.record_page(connection, name, page, generation, self._clock.now())
-            books.set_cursor(connection, name, page.cursor)
+            books.set_cursor(connection, cursor or name, page.cursor)
             return changed
+
+    def unseen_of(self, name: str, beginnings: Sequence[str], generation: int) -> tuple[int, int]:
+        """Of a source's activities under these beginnings of ids: how many have an older generation, of how many."""
+        with self._read() as connection:
+            return recording.unseen_of(connection, name, beginnings, generation)
+
+    def sweep_source(self, name: str, beginnings: Sequence[str], generation: int) -> int:
+        """Takes back those that have an older generation; returns how many."""
+        with self._write() as connection:
+            return recording.sweep_source(connection, name, beginnings, generation, self._clock.now())
 
     def replace_roles(self, opportunity_ids: Sequence[str], rows: Sequence[Row]) -> int:
         """The contact roles of these opportunities are exactly ``rows``; returns how many differ or are gone."""

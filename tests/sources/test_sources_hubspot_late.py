@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from connector.base.clock import FrozenClock
+from connector.pipeline.source_sweep import SWEEP_PAGES
 from connector.sources.hubspot.ties import Ties
 from connector.wiring import open_pipeline
 from tests.sources.source_suite import Polls, activities
@@ -131,3 +132,44 @@ def test_a_long_list_of_archived_rows_is_read_seldom(hubspot: HubSpotBench) -> N
             polls.cursor = page.cursor
         listed.append(source.calls().get("archived", 0))
     assert listed == [91, 1, 0, 90], "90 pages are read again after 90 minutes"
+
+
+def test_a_sweep_finds_ties_and_deletions_that_nothing_told_of_and_tells_them(site: DealsSite) -> None:
+    [bob] = site.hubspot.add_contacts([{"email": "bob@example.com"}])
+    calls = [{"hs_call_direction": "INBOUND", "contacts": [bob]}] * 2
+    tied, purged = site.hubspot.add_engagements("calls", calls)
+    site.clock.sleep(HOUR)
+    assert site.stage_after(DAY) == "Suspect"
+    site.hubspot.associate("calls", {tied: [site.contact]})
+    with site.org.db.transaction():
+        site.org.db.connection.execute("DELETE FROM hubspot_row WHERE id = ?", (purged,))
+    assert site.stage_after(5 * DAY) == "Suspect", "nothing tells of either"
+    site.clock.sleep(2 * DAY)
+    report, _ = site.cycle(mapping=str(site.mapping), hubspot_reads=READS)
+    found = report.swept["hubspot"]
+    assert (found["missed"], found["gone"], found["unseen"], found["uncertain"]) == (1, 1, 0, 0)
+    assert site.stage() == "Engaged"
+    site.clock.sleep(DAY)
+    assert site.cycle(mapping=str(site.mapping), hubspot_reads=READS)[0].swept == {}, "the next is in a week"
+
+
+def test_what_may_be_hidden_stays_and_is_told(site: DealsSite) -> None:
+    inbound = {"hs_call_direction": "INBOUND", "contacts": [site.contact]}
+    calls = site.hubspot.add_engagements("calls", [inbound] * 30)
+    site.clock.sleep(HOUR)
+    assert site.stage_after(DAY) == "Engaged"
+    with site.org.db.transaction():
+        site.org.db.connection.execute("DELETE FROM hubspot_row WHERE id > ? AND object = 'calls'", (calls[0],))
+    site.clock.sleep(8 * DAY)
+    report, known = site.cycle(mapping=str(site.mapping), hubspot_reads=READS)
+    assert (report.swept["hubspot"]["gone"], report.swept["hubspot"]["unseen"], known) == (0, 29, {"hubspot": 30})
+
+
+def test_a_sweep_of_many_pages_goes_on_in_the_next_cycle(site: DealsSite) -> None:
+    site.hubspot.add_engagements("calls", [{"contacts": [site.contact]}] * (SWEEP_PAGES * 200))
+    site.clock.sleep(HOUR)
+    site.stage_after(DAY)
+    site.clock.sleep(8 * DAY)
+    told = [site.cycle(mapping=str(site.mapping), hubspot_reads=READS)[0] for _ in range(2)]
+    assert [each.swept.get("hubspot", {}).get("unseen") for each in told] == [None, 0]
+    assert told[0].source_calls["hubspot"]["search"] <= SWEEP_PAGES + 4

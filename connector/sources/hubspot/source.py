@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -146,6 +147,21 @@ class HubSpotSource:
                 yield SourcePage(_copy(places))
             if "email_events" in self._reads:
                 yield from self._email_events(places, now)
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        return tuple(each for each in self._reads if each in ENGAGEMENTS)
+
+    def sweep(self, cursor: JsonMap | None, now: datetime) -> Iterator[SourcePage]:
+        """All contacts, engagements and deals, with whose they are."""
+        places = {name: dict(place) for name, place in (cursor or {}).items()}
+        with self._parking.poll(now):
+            for rows in self._sweep("contacts", "lastmodifieddate", self._kept.asked, places):
+                yield SourcePage(_copy(places), prospects=tuple(self._people(rows)[0]))
+            for name in self.listed:
+                for rows in self._sweep(name, "hs_lastmodifieddate", ENGAGEMENTS[name].asked, places):
+                    page = self._engagements(name, rows, *self._ties.of(name, ids_of(rows)), places)
+                    yield replace(page, bad=len(rows) - len(page.whole))
 
     def account(self) -> str | None:
         """The portal. UNCONFIRMED: that every key may ask for it; where it may not, the portal stays unknown."""
