@@ -70,13 +70,13 @@ def read_currencies(salesforce: Salesforce, amounts: Mapping[str, frozenset[str]
     answers = salesforce.read(reads)
     if "CurrencyType" in answers.refused:
         return _of_one(salesforce, answers.refused["CurrencyType"])
-    types = rows_from(salesforce, answers.pages["CurrencyType"])
+    types, of_dates = (
+        rows_from(salesforce, each, answers.pages[each.name]) if each.name in answers.pages else [] for each in reads
+    )
     if not types:
         return _of_one(salesforce, None)
     dated: dict[str, list[list[object]]] = {}
-    for row in (
-        rows_from(salesforce, answers.pages["DatedConversionRate"]) if "DatedConversionRate" in answers.pages else ()
-    ):
+    for row in of_dates:
         dated.setdefault(str(row["IsoCode"]), []).append([str(row["StartDate"]), float(row["ConversionRate"])])
     return {
         "only": "",

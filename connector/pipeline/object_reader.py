@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from connector.base.errors import ConnectorError, Refused
+from connector.base.errors import ConnectorError, Refused, Transient
 from connector.base.facts import PEOPLE, Row, SourcePage
 from connector.base.json import JsonObject
 from connector.base.ports import (
@@ -38,6 +38,7 @@ WRITTEN = frozenset({*PEOPLE, "Account"})
 _TOO_SLOW = "QUERY_TIMEOUT"
 _EARLIEST = datetime(1999, 3, 1, tzinfo=UTC)  # no org is older
 _SMALLEST, _TIMEOUTS = 60, 4  # seconds of a window, and how many queries of a cycle may take too long
+_FORGOTTEN = 3  # times that an answer is asked for from its beginning
 BEFORE_ALL = "000000000000000AAA"  # no record has an id before this one
 ALWAYS = ("Id", "SystemModstamp", "IsDeleted")
 
@@ -247,10 +248,7 @@ class Reader:
 
     def first_page(self, each: PolledObject, cursor: ObjectCursor, *, within: str = "") -> Page:
         """Raises Refused."""
-        answers = self.salesforce.read([self.ask(each, cursor, within=within)])
-        if error := answers.refused.get(each.name):
-            raise error
-        return answers.pages[each.name]
+        return answer_of(self.salesforce.read([self.ask(each, cursor, within=within)]), each.name)
 
     def pages(self, each: PolledObject, cursor: ObjectCursor, page: Page) -> Iterator[Page]:
         """From the first page on; a locator that Salesforce forgot is replaced by a read from the place reached."""
@@ -268,9 +266,9 @@ class Reader:
         store knows of which: what this read does not come to is read by the next one."""
         while group := self.store.unread_roles(ROLES_PER_QUERY * QUERIES_AT_ONCE):
             asked = {f"roles{index}": ids for index, ids in enumerate(chunks(group, ROLES_PER_QUERY))}
-            reads = [Read(name, _roles_of(roles, ids)) for name, ids in asked.items()]
-            for name, first in self.salesforce.read(reads).pages.items():
-                rows = rows_from(self.salesforce, first)
+            reads = {name: Read(name, _roles_of(roles, ids)) for name, ids in asked.items()}
+            for name, first in self.salesforce.read([*reads.values()]).pages.items():
+                rows = rows_from(self.salesforce, reads[name], first)
                 rows = [*as_known(self.store, roles, rows, self.polled.hidden.get(ROLES, ()))]
                 self.polled.add(ROLES, len(rows), self.store.replace_roles(asked[name], rows))
 
@@ -312,13 +310,28 @@ def is_slow(error: Refused | None) -> bool:
     return error is not None and error.code == _TOO_SLOW
 
 
-def rows_from(salesforce: Salesforce, page: Page) -> list[Row]:
-    """The rows of a page and of all that follow it."""
-    rows = [*page.rows]
-    while page.next is not None:
-        page = salesforce.more(page.next)
-        rows += page.rows
-    return rows
+def rows_from(salesforce: Salesforce, read: Read, page: Page) -> list[Row]:
+    """The rows of a page and of all that follow it. Where Salesforce forgot how to go on, it is asked from the
+    beginning. Raises Transient where it forgets that every time."""
+    for _ in range(_FORGOTTEN):
+        rows = [*page.rows]
+        try:
+            while page.next is not None:
+                page = salesforce.more(page.next)
+                rows += page.rows
+        except LocatorExpired:
+            log.info("locator expired", object=read.name)
+            page = answer_of(salesforce.read([read]), read.name)
+        else:
+            return rows
+    raise Transient(f"Salesforce did not come to the end of {read.name}", "it is tried again in the next cycle")
+
+
+def answer_of(answers: Answers, read_name: str) -> Page:
+    """Raises Refused."""
+    if error := answers.refused.get(read_name):
+        raise error
+    return answers.pages[read_name]
 
 
 def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:

@@ -30,7 +30,17 @@ from connector.base.ports import DeletedSince, Page, PolledObject, Read
 from connector.base.soql import among, keyset, literal, name, select
 from connector.pipeline.hidden import as_known
 from connector.pipeline.object_cursor import ObjectCursor
-from connector.pipeline.object_reader import BEFORE_ALL, POLL_PAGE, ROLES, Reader, chunks, columns, store_page
+from connector.pipeline.object_reader import (
+    BEFORE_ALL,
+    POLL_PAGE,
+    ROLES,
+    Reader,
+    answer_of,
+    chunks,
+    columns,
+    rows_from,
+    store_page,
+)
 from connector.pipeline.sight import believed_gone
 
 log = structlog.get_logger(__name__)
@@ -181,7 +191,7 @@ class _Work:
             if place and datetime.fromisoformat(place[0]) >= end:
                 continue
             within = f"SystemModstamp >= {literal(start)} AND SystemModstamp < {literal(end)}"
-            page = self._first(each.name, _counted(each.name, _HOURS, within))
+            page = self._first(Read(each.name, _counted(each.name, _HOURS, within), alone=True))
             hours = {f"{row['d']}T{row['h']:02d}": _bucket(row) for row in page.rows}
             mine = self.store.stamped_by(each.name, _HOUR, start, end)
             yield from _joined([datetime.fromisoformat(f"{hour}:00:00+00:00") for hour in _differing(hours, mine)], end)
@@ -231,19 +241,13 @@ class _Work:
         """Rows, and whether they are the last."""
         fields = columns(self.cursors[each.name].fields)
         soql = f"{select(each.name, fields, where, order)} LIMIT {POLL_PAGE}"
-        page = self._first(each.name, soql, all_rows=True)
-        rows = [*page.rows]
-        while page.next is not None:  # wide rows come in smaller pages
-            page = self.salesforce.more(page.next)
-            rows += page.rows
+        read = Read(each.name, soql, all_rows=True, alone=True)
+        rows = rows_from(self.salesforce, read, self._first(read))  # wide rows come in smaller pages
         return rows, len(rows) < POLL_PAGE
 
-    def _first(self, object_name: str, soql: str, *, all_rows: bool = False) -> Page:
+    def _first(self, read: Read) -> Page:
         """Raises Refused."""
-        answers = self.salesforce.read([Read(object_name, soql, all_rows=all_rows, alone=True)])
-        if error := answers.refused.get(object_name):
-            raise error
-        return answers.pages[object_name]
+        return answer_of(self.salesforce.read([read]), read.name)
 
     def _take(self, each: PolledObject, rows: Sequence[Row]) -> None:
         whole = as_known(self.store, each, rows, self.reader.polled.hidden.get(each.name, ()))
@@ -295,7 +299,7 @@ class _Work:
         seen: set[str] = set()
         for some in chunks(sorted({row["OpportunityId"] for row in known.values()}), _IDS):
             soql = select("Opportunity", ["Id"], among("Id", some))
-            seen |= {row["Id"] for row in self._first("Opportunity", soql).rows}
+            seen |= {row["Id"] for row in self._first(Read("Opportunity", soql, alone=True)).rows}
         return {role for role, row in known.items() if row["OpportunityId"] in seen}
 
 

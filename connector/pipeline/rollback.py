@@ -21,7 +21,7 @@ from connector.lifecycle.ladder import Ladder
 from connector.lifecycle.written import same
 from connector.mapping import CompiledMapping
 from connector.pipeline.cycle import Pipeline, calls_of, finish
-from connector.pipeline.object_reader import chunks, columns
+from connector.pipeline.object_reader import chunks, columns, rows_from
 from connector.pipeline.planned import EMPTY, Planned, is_beside
 from connector.pipeline.report import CycleReport
 from connector.pipeline.writeback import Writer
@@ -176,17 +176,11 @@ def _read_now(
         parts = chunks(ids, _IDS_PER_QUERY)
         fields = columns(sorted(wanted))
         reads = [Read(f"{name}:{number}", select(name, fields, among("Id", part))) for number, part in enumerate(parts)]
-        for page in _pages(salesforce, reads):
-            found.update((row["Id"], row) for row in page if not row.get("IsConverted"))
+        pages = salesforce.read(reads).pages
+        for read in reads:
+            rows = rows_from(salesforce, read, pages[read.name])
+            found.update((row["Id"], row) for row in rows if not row.get("IsConverted"))
     return found
-
-
-def _pages(salesforce: Salesforce, reads: Sequence[Read]) -> Iterator[Sequence[Row]]:
-    for page in salesforce.read(reads).pages.values():
-        yield page.rows
-        while page.next:
-            page = salesforce.more(page.next)  # noqa: PLW2901 - the pages of one query
-            yield page.rows
 
 
 def _why_not(each: _Written, row: Row | None, last: tuple[int, int]) -> str:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from connector.base.errors import ConfigurationError, StateError, Transient
+from connector.base.ports import LocatorExpired
 from tests.fakes import SIGNED_IN
 from tests.pipeline.conftest import STAGE
 
@@ -128,6 +129,43 @@ def test_a_locator_that_expired_is_replaced_by_a_read_from_the_place_reached(wor
     world.org.more = forget
     world.cycle()
     assert {world.stage(each) for each in people} == {"Suspect"}
+
+
+def roles_in_pages(world, *, forgets: int):
+    """Two deals whose roles are read again in pages of one; the way on is forgotten so often."""
+    ada, bob = world.contact(), world.contact("bob@example.com")
+    deal = world.deal()
+    world.role(ada, deal)
+    world.cycle()
+    world.role(bob, deal)
+    world.org.page_size = 1
+    more, left = world.org.more, [forgets]
+
+    def forget(locator):
+        page = more(locator)
+        if left[0] and page.rows[0].get("OpportunityId"):
+            left[0] -= 1
+            raise LocatorExpired(locator)
+        return page
+
+    world.org.more = forget
+    world.org.put("Opportunity", {"Id": deal, "StageName": "Negotiation/Review"})
+    return bob, left
+
+
+def test_roles_that_are_read_again_are_asked_for_anew_when_salesforce_forgot_how_to_go_on(world):
+    bob, left = roles_in_pages(world, forgets=2)
+    report = world.cycle()
+    assert (world.stage(bob), report.result, left) == ("Opportunity", "done", [0])
+
+
+def test_who_is_forgotten_every_time_is_told_and_read_in_the_next_cycle(world):
+    bob, _ = roles_in_pages(world, forgets=99)
+    with pytest.raises(Transient, match="did not come to the end of roles0"):
+        world.cycle()
+    world.org.page_size = 2000
+    world.cycle()
+    assert world.stage(bob) == "Opportunity"
 
 
 def test_a_person_set_back_by_hand_stays_until_the_next_promotion(world):
