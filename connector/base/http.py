@@ -1,8 +1,9 @@
 """The only way out: one requests session with time-outs, retries and a count of what was sent.
 
 Each API says in one pure function, its :data:`Judge`, what an answer means; :class:`Session` acts on it: takes it,
-asks again, signs in anew, or raises one of our errors. An answer that was cut off or is no JSON, and a connection that
-broke, mean "again" for every API. Nothing that leaves here carries a third-party exception, a token, or a body.
+asks again, signs in anew, or raises one of our errors. An answer that was cut off, is too large, takes too long or is
+of another shape than was asked for (``answers.py``), and a connection that broke, mean "again" for every API. Nothing
+that leaves here carries a third-party exception, a token, or a body.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ import urllib3
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
 from connector import __version__
+from connector.base.answers import MALFORMED, body_of, misshapen
+from connector.base.bounded import BoundedAdapter
 from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError, LimitReached, Refused, Transient
 from connector.base.json import JsonMap
@@ -31,7 +34,8 @@ from connector.base.unreached import Unreached, why_unreached
 log = structlog.get_logger(__name__)
 
 TIMEOUT = (10.0, 120.0)  # seconds to connect, seconds between two bytes; Salesforce lets a query run for two minutes
-LONGEST_ANSWER = 600.0  # seconds for the whole body, however steadily it drips
+LONGEST_ANSWER = 600.0  # seconds for the whole answer, headers and body, however steadily it drips
+LARGEST_ANSWER = 256 << 20  # bytes, unpacked; 10,000 rows of 20 KB each
 _CHUNK = 1 << 20  # bytes
 REDIRECTS_END = 400  # statuses below are no errors of ours or theirs, but another address
 USER_AGENT = f"lifecycle-connector/{__version__}"
@@ -104,7 +108,8 @@ class _Bearer(requests.auth.AuthBase):
 class Session(requests.Session):
     """A requests session that judges, retries and counts. Usable wherever a ``requests.Session`` is.
 
-    ``request`` takes two more keywords: ``kind`` names the request for the count (None: not counted, the API does not
+    ``request`` takes more keywords: ``shape`` is what the JSON of a good answer must be (dict, list),
+    ``kind`` names the request for the count (None: not counted, the API does not
     bill it) and ``once_timed_out`` asks for :class:`TimedOut` at the first time-out instead of a retry.
     ``before`` is called with the kind before each request that is sent; what it raises prevents the sending.
     ``home``: where the API lives now, which a new sign-in may say otherwise; every request goes there.
@@ -122,6 +127,8 @@ class Session(requests.Session):
         before: Callable[[str], None] = lambda _kind: None,
         policy: Policy | None = None,
         home: Callable[[], str] | None = None,
+        longest: float = LONGEST_ANSWER,
+        largest: int = LARGEST_ANSWER,
     ) -> None:
         super().__init__()
         self._home = home
@@ -135,6 +142,12 @@ class Session(requests.Session):
         self.headers["User-Agent"] = USER_AGENT
         self.headers["Accept-Encoding"] = "gzip"
         self._ca_bundle = str(ca_bundle) if ca_bundle else None
+        self._largest = largest
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, BoundedAdapter(clock, longest))
+
+    def get_redirect_target(self, _resp: requests.Response) -> None:
+        """None: no redirect is followed, or looked into."""
 
     def allow_plain_http(self, base_url: str) -> None:
         """simple-salesforce always says https. Where ``base_url`` is http (settings allow that for this machine only),
@@ -203,6 +216,7 @@ class Session(requests.Session):
         kwargs = dict(given)
         kind = kwargs.pop("kind", None)
         once_timed_out = kwargs.pop("once_timed_out", False)
+        shape = kwargs.pop("shape", None)
         kwargs["timeout"] = kwargs.get("timeout") or TIMEOUT
         kwargs["allow_redirects"] = False  # a redirect would carry the token elsewhere or turn a POST into a GET
         if self._ca_bundle:
@@ -226,6 +240,8 @@ class Session(requests.Session):
         except requests.exceptions.ContentDecodingError:
             raise _Again(Judgement(Reaction.AGAIN, "CUT_OFF", "the answer cannot be unpacked")) from None
         except (requests.RequestException, ValueError) as error:
+            if getattr(error, "request", None) is not None:  # it was sent, and what came is no HTTP
+                raise _Again(Judgement(Reaction.AGAIN, "CONNECTION", "headers that cannot be read")) from None
             raise ConfigurationError(
                 f"{self._api}: a request cannot be sent: {type(error).__name__}", "check the web address"
             ) from None
@@ -235,7 +251,15 @@ class Session(requests.Session):
         if "Date" in response.headers:
             now = self._clock.now()
             self.clock_off = server_time(response.headers, now) - now
-        return response, self._judge(response.status_code, body_of(response)) if _is_whole(response) else CUT_OFF
+        return response, self._judged(response, shape)
+
+    def _judged(self, response: requests.Response, shape: type | None) -> Judgement:
+        if response.status_code < 300 and (wrong := misshapen(response, shape)):
+            return Judgement(Reaction.AGAIN, "CUT_OFF", wrong)
+        try:
+            return self._judge(response.status_code, body_of(response))
+        except MALFORMED:
+            return Judgement(Reaction.AGAIN, "CUT_OFF", "the answer cannot be read")
 
     def _fault(self, fault: Unreached, host: str) -> Exception:
         """What to raise. Who never answered is most likely a wrong address, and waiting will not help; who did, will
@@ -246,21 +270,20 @@ class Session(requests.Session):
         return kind(f"{self._api}: {fault.what}", fault.hint)
 
     def _read(self, response: requests.Response) -> None:
-        """Reads the body as it comes, which requests does in one go with no bound but that between two bytes. Raises
-        what requests would."""
-        end = self._clock.monotonic() + LONGEST_ANSWER
+        """Reads the body as it comes, which requests does in one go however much it is, unpacked. Raises what requests
+        would."""
         body, is_whole = bytearray(), False
         try:
             while part := response.raw.read1(_CHUNK, decode_content=True):
                 body += part
-                if self._clock.monotonic() > end:
-                    raise requests.ReadTimeout
+                if len(body) > self._largest:
+                    raise _Again(Judgement(Reaction.AGAIN, "TOO_LARGE", f"more than {self._largest:,} bytes"))
             response._content, is_whole = bytes(body), True
         except urllib3.exceptions.ReadTimeoutError:
             raise requests.ReadTimeout from None
         except urllib3.exceptions.DecodeError:
             raise requests.exceptions.ContentDecodingError from None
-        except urllib3.exceptions.HTTPError:
+        except (urllib3.exceptions.HTTPError, ValueError):  # ValueError: a chunk of a length that is no number
             raise requests.exceptions.ChunkedEncodingError from None
         finally:
             if not is_whole:
@@ -284,27 +307,6 @@ class Session(requests.Session):
         )
 
 
-CUT_OFF = Judgement(Reaction.AGAIN, "CUT_OFF", "the answer is not valid JSON")
-
-
-def body_of(response: requests.Response) -> Any:
-    """The JSON body, None when there is none. Parsed once: ``response.json`` gives the same object from then on."""
-    try:
-        parsed = response.json()
-    except requests.exceptions.JSONDecodeError:
-        return None
-    response.json = lambda **_kwargs: parsed  # type: ignore[method-assign]  # a page of rows is megabytes
-    return parsed
-
-
-def _is_whole(response: requests.Response) -> bool:
-    """A success must be JSON or empty, unless it says that it is something else (CSV)."""
-    if response.status_code >= 300 or not response.content:
-        return True
-    content_type = response.headers.get("Content-Type", "")
-    return body_of(response) is not None or not ("json" in content_type or "html" in content_type)
-
-
 def describe(status: int, judgement: Judgement) -> str:
     """``403 REQUEST_LIMIT_EXCEEDED: TotalRequests Limit exceeded.``, on one line of bounded length."""
     head = " ".join(part for part in (str(status) if status else "", judgement.code) if part)
@@ -321,7 +323,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
         return float(text)
     try:
         return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
-    except (TypeError, ValueError):
+    except MALFORMED:
         return None
 
 
@@ -329,7 +331,7 @@ def server_time(headers: Mapping[str, str], default: datetime) -> datetime:
     """The Date header, in UTC; ``default`` without one."""
     try:
         return parsedate_to_datetime(headers["Date"]).astimezone(UTC)
-    except (KeyError, TypeError, ValueError):
+    except MALFORMED:
         return default
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -17,11 +16,12 @@ from urllib.parse import urlsplit
 import jwt
 import structlog
 
+from connector.base.answers import reading, token_of
 from connector.base.clock import Clock
 from connector.base.errors import SIGN_IN, ConfigurationError, Refused
 from connector.base.http import Session, is_loopback
 from connector.base.ids import id18
-from connector.base.json import Json
+from connector.base.json import JsonObject
 from connector.base.settings import Settings, SignIn, check_url
 from connector.salesforce.errors import judge_token
 
@@ -102,7 +102,9 @@ class Auth:
     def _ask(self, login_url: str) -> None:
         is_jwt, now = self._flow is SignIn.JWT_BEARER, self._clock.now() + self.clock_off
         form = jwt_form(self._settings, login_url, now) if is_jwt else client_credentials_form(self._settings)
-        response = self._session.request("POST", f"{login_url}/services/oauth2/token", data=form, timeout=_TIMEOUT)
+        response = self._session.request(
+            "POST", f"{login_url}/services/oauth2/token", data=form, timeout=_TIMEOUT, shape=dict
+        )
         self._take(response.json())
 
     def _is_clock_off(self) -> bool:
@@ -129,15 +131,16 @@ class Auth:
                 )
         return url.rstrip("/")
 
-    def _take(self, answer: Json) -> None:
-        token = answer.get("access_token") if isinstance(answer, Mapping) else None
-        if not token:
+    def _take(self, answer: JsonObject) -> None:
+        if not answer.get("access_token"):
             raise Refused("the sign-in answer holds no access token", "check CONNECTOR_SALESFORCE_LOGIN_URL")
         instance_url = answer.get("instance_url") or self._settings.salesforce_instance_url
         if not instance_url:
             raise Refused("the sign-in answer names no instance", "set CONNECTOR_SALESFORCE_INSTANCE_URL")
+        with reading(SIGN_IN):
+            token = token_of(answer)
         self._instance_url = check_url(str(instance_url), "the instance_url of the sign-in answer").rstrip("/")
-        self._token = str(token)
+        self._token = token
         identity = str(answer.get("id") or "")
         self._org_id = org_of_identity(identity) or org_of_token(self._token)
         self._user_id = user_of_identity(identity)

@@ -20,6 +20,7 @@ from simple_salesforce.api import Salesforce as SimpleSalesforce
 from urllib3 import encode_multipart_formdata
 from urllib3.fields import RequestField
 
+from connector.base.answers import body_of, reading, unreadable
 from connector.base.clock import Clock
 from connector.base.errors import LimitReached, Refused, Transient
 from connector.base.facts import Outcome, RecordChange
@@ -43,6 +44,7 @@ from connector.salesforce.auth import Auth, user_of_identity
 from connector.salesforce.errors import QUERY_TIMEOUT, judge_salesforce
 from connector.salesforce.writes import Pack, write_rows
 
+SALESFORCE = "Salesforce"
 SLOW = "it may pass; the next cycle asks again"
 DESCRIBED_FOR = timedelta(minutes=10)  # fields come and go while a daemon runs
 FLOOR = 62.0  # the oldest API version that is tested
@@ -75,7 +77,7 @@ class SalesforceClient:
         self._clock, self._budget, self._on_call = clock, budget, on_call
         self._pinned = settings.salesforce_api_version
         self._session = Session(
-            "Salesforce",
+            SALESFORCE,
             judge_salesforce,
             clock,
             token=auth,
@@ -103,37 +105,40 @@ class SalesforceClient:
             body, response = self._call("composite", "composite", "POST", json=request)
             now = server_time(response.headers, self._clock.now())
             at = at or now
-            for item, answer in zip(items, _complete(body, len(items)), strict=True):
-                if isinstance(item, UpdatedSince):
-                    updated[item.name] = composite.updates(answer, item)
-                    continue
-                if isinstance(item, DeletedSince) and (found := composite.deletions(answer, item)):
-                    gone[item.name] = found
-                    continue
-                if refused := composite.problem(answer):
-                    code, what, hint = refused
-                    if isinstance(item, DeletedSince) and item.name in apart:
+            with reading(SALESFORCE):
+                for item, answer in zip(items, _complete(body, len(items)), strict=True):
+                    if isinstance(item, UpdatedSince):
+                        updated[item.name] = composite.updates(answer, item)
                         continue
-                    error = Refused(f"{what} (reading {item.name})", hint, code=code)
-                    if isinstance(item, DeletedSince) or not item.alone:
-                        raise Transient(error.what, SLOW) if code == QUERY_TIMEOUT else error
-                    apart[item.name] = error
-                    continue
-                pages[item.name] = composite.page_of_answer(answer.body, now)
+                    if isinstance(item, DeletedSince) and (found := composite.deletions(answer, item)):
+                        gone[item.name] = found
+                        continue
+                    if refused := composite.problem(answer):
+                        code, what, hint = refused
+                        if isinstance(item, DeletedSince) and item.name in apart:
+                            continue
+                        error = Refused(f"{what} (reading {item.name})", hint, code=code)
+                        if isinstance(item, DeletedSince) or not item.alone:
+                            raise Transient(error.what, SLOW) if code == QUERY_TIMEOUT else error
+                        apart[item.name] = error
+                        continue
+                    pages[item.name] = composite.page_of_answer(answer.body, now)
         return Answers(pages, gone, at or self._clock.now(), apart, updated)
 
     def more(self, locator: str) -> Page:
         seen: list[requests.Response] = []
         try:
             body = self._salesforce().query_more(
-                locator, identifier_is_url=True, kind="query_more", hooks=_collect(seen)
+                locator, identifier_is_url=True, kind="query_more", hooks=_collect(seen), shape=dict
             )
         except Refused as error:
             if error.code == "INVALID_QUERY_LOCATOR":
                 raise LocatorExpired(locator) from None
             raise
         self._note_usage(seen[-1])
-        return composite.page_of_answer(body, server_time(seen[-1].headers, self._clock.now()))
+        with reading(SALESFORCE):
+            return composite.page_of_answer(body, server_time(seen[-1].headers, self._clock.now()))
+        raise AssertionError("unreachable")
 
     def update(self, changes: Sequence[RecordChange]) -> Iterator[Sequence[Outcome]]:
         return write_rows(self._send_collections, changes, self._pack, self._clock, SystemRandom().random)
@@ -144,6 +149,8 @@ class SalesforceClient:
         at, body = self._described.get(object_name, (now, None))
         if body is None or now - at > DESCRIBED_FOR:
             body, _ = self._call("describe", f"sobjects/{name(object_name)}/describe")
+            with reading(SALESFORCE):
+                composite.check_fields(body)
             self._described[object_name] = now, body
         return dict(body)
 
@@ -154,7 +161,7 @@ class SalesforceClient:
     def create(self, object_name: str, row: JsonMap) -> str:
         """The id of the new record. Raises Refused."""
         body, _ = self._call("create", f"sobjects/{name(object_name)}", "POST", json=dict(row))
-        return str(body["id"])
+        return _id_of(body)
 
     def start_deploy(self, package: bytes, options: JsonMap) -> str:
         """The id of a deployment of metadata that has begun. Needs the right to modify metadata."""
@@ -166,12 +173,15 @@ class SalesforceClient:
         headers = {"Content-Type": content_type}
         path = "metadata/deployRequest"
         body, _ = self._call("deploy", path, "POST", data=data, headers=headers, once_timed_out=True)
-        return str(body["id"])
+        return _id_of(body)
 
     def deploy_result(self, deployment: str) -> JsonMap:
         """What became of it so far, component by component."""
         path = f"metadata/deployRequest/{deployment}?includeDetails=true"
-        return dict(self._call("deploy", path)[0]["deployResult"])
+        body, _ = self._call("deploy", path)
+        if not isinstance(result := body.get("deployResult"), dict):
+            raise unreadable(SALESFORCE)
+        return result
 
     def limits(self) -> JsonMap:
         """The org's limits: name -> {"Max", "Remaining"}. The user needs 'View Setup and Configuration'."""
@@ -190,6 +200,8 @@ class SalesforceClient:
             told = self._call("organization", "connect/organization")[0].get("features") or {}
         except Refused:
             return False, ""
+        if not isinstance(told, dict):
+            raise unreadable(SALESFORCE)
         return bool(told.get("multiCurrency")), str(told.get("defaultCurrencyIsoCode") or "")
 
     def user(self) -> str | None:
@@ -220,11 +232,11 @@ class SalesforceClient:
         )
         return _complete(body, len(parts))
 
-    def _call(self, kind: str, path: str, method: str = "GET", **kwargs: Any) -> tuple[Any, requests.Response]:
+    def _call(self, kind: str, path: str, method: str = "GET", **kwargs: Any) -> tuple[JsonObject, requests.Response]:
         seen: list[requests.Response] = []
-        body = self._salesforce().restful(path, method=method, kind=kind, hooks=_collect(seen), **kwargs)
+        self._salesforce().restful(path, method=method, kind=kind, hooks=_collect(seen), shape=dict, **kwargs)
         self._note_usage(seen[-1])
-        return body, seen[-1]
+        return body_of(seen[-1]), seen[-1]
 
     def _ask_org_id(self) -> str:
         page = self.read([Read("Organization", "SELECT Id FROM Organization LIMIT 1")]).pages["Organization"]
@@ -249,8 +261,10 @@ class SalesforceClient:
 
     def _version(self, instance_url: str) -> str:
         # Outside a version's path, which is all that simple-salesforce can address; Salesforce does not bill it.
-        response = self._session.request("GET", f"{instance_url}/services/data/")
-        return choose_version([str(each["version"]) for each in response.json()], self._pinned)
+        response = self._session.request("GET", f"{instance_url}/services/data/", shape=list)
+        with reading(SALESFORCE):
+            return choose_version([str(each["version"]) for each in response.json()], self._pinned)
+        raise AssertionError("unreachable")
 
     def _base(self) -> str:
         return f"/services/data/v{self._salesforce().sf_version}"
@@ -269,6 +283,12 @@ class SalesforceClient:
         usage = parse_usage(response.headers.get("Sforce-Limit-Info", ""))
         if usage and (self._usage is None or usage[0] > self._usage[0]):
             self._usage = usage
+
+
+def _id_of(body: JsonObject) -> str:
+    if not isinstance(made := body.get("id"), str):
+        raise unreadable(SALESFORCE)
+    return made
 
 
 def open_salesforce(
@@ -306,7 +326,8 @@ def _collect(seen: list[requests.Response]) -> JsonObject:
 
 
 def _complete(body: Json, count: int) -> list[composite.Answer]:
-    answers = composite.answers(body, count)
+    with reading(SALESFORCE):
+        answers = composite.answers(body, count)
     if answers is None:
         raise Transient("Salesforce's Composite answer is not complete", "it usually passes; the next cycle asks again")
     return answers

@@ -21,6 +21,7 @@ from connector.salesforce.errors import first_error, judge_salesforce
 
 SUBREQUESTS = 25
 QUERIES = 5  # queries and collections together
+_ANY_TIME = "2000-01-01"
 COLLECTION = 200  # rows of one collection
 
 Body = JsonObject
@@ -95,12 +96,27 @@ def page_of_answer(body: JsonMap, server_time: datetime) -> Page:
     """A query's answer. Rows are flat: the parent's field is ``Account.Industry``, a parent that is missing is
     ``Account: None``, an address is ``MailingAddress.city``; the rows of a child subquery are a list."""
     rows = tuple(flatten(record) for record in body.get("records") or ())
-    return Page(rows, body.get("nextRecordsUrl"), server_time, int(body.get("totalSize") or 0))
+    for row in rows:
+        if not isinstance(row.get("Id", ""), str):
+            raise TypeError("a record without an id")
+        datetime.fromisoformat(row.get("SystemModstamp", _ANY_TIME))
+    more = body.get("nextRecordsUrl")
+    if more is not None and not str(more).startswith("/"):
+        raise ValueError("no address of more rows")
+    return Page(rows, more, server_time, int(body.get("totalSize") or 0))
+
+
+def check_fields(described: JsonMap) -> None:
+    """Raises one of MALFORMED where a describe does not name its fields."""
+    if not all(isinstance(each["name"], str) for each in described["fields"]):
+        raise TypeError("a field without a name")
 
 
 def flatten(record: JsonMap) -> Row:
     row: JsonObject = {}
     for key, value in record.items():
+        if isinstance(value, list):
+            raise TypeError("no field holds a list")
         if not isinstance(value, dict):
             row[key] = value
         elif key == "attributes":

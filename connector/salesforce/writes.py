@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from connector.base.answers import reading
 from connector.base.clock import Clock
 from connector.base.errors import Refused, Transient
 from connector.base.facts import Change, Outcome, RecordChange, Result
@@ -191,7 +192,8 @@ def _send(send: Send, jobs: Sequence[_Job]) -> list[RowAnswer] | None:
         return [RowAnswer(error.code, error.what)] * len(jobs)
     rows: list[RowAnswer] = []
     for part, answer in zip(parts, answers, strict=True):
-        found = row_answers(answer, len(part))
+        with reading("Salesforce"):
+            found = row_answers(answer, len(part))
         if found is None:
             return None
         rows += found

@@ -27,9 +27,8 @@ from zoneinfo import ZoneInfo
 
 from connector.base.facts import Activity, Direction, Prospect
 from connector.base.ids import id18
-from connector.base.json import Json, JsonMap, JsonObject
+from connector.base.json import Json, JsonMap, JsonObject, strict_loads
 from connector.lifecycle.values import kind_of
-from connector.sources import strict_json
 from connector.sources.kinds import KINDS, OTHER
 
 _DEAL, PERSON = "deal", "person"
@@ -239,7 +238,7 @@ def _attributes(values: JsonMap) -> JsonObject:
     inner = values.get("attributes", {})
     if isinstance(inner, str):  # a CSV column
         try:
-            inner = strict_json.strict_loads(inner)
+            inner = strict_loads(inner)
         except ValueError:
             inner = None
     if not isinstance(inner, Mapping):

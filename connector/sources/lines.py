@@ -16,8 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from connector.base.json import JsonMap
-from connector.sources import strict_json
+from connector.base.json import JsonMap, strict_loads
 from connector.sources.columns import Columns
 from connector.sources.events import KNOWN
 
@@ -115,7 +114,7 @@ def _json_records(lines: _Lines) -> Iterator[Record]:
 
 def _parse_json(line: bytes) -> JsonMap | str:
     try:
-        values = strict_json.strict_loads(line)
+        values = strict_loads(line)
     except UnicodeDecodeError:
         return "not UTF-8"
     except ValueError as error:

@@ -16,13 +16,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from connector.base.answers import envelope, listed, readable, unreadable
 from connector.base.clock import Clock
 from connector.base.facts import Activity, Prospect, SourcePage
 from connector.base.http import TAKEN, Judgement, Reaction, Session, Token, server_time
 from connector.base.ids import id18
 from connector.base.json import Json, JsonMap, JsonObject
 from connector.base.ports import Glimpse
-from connector.sources.answers import envelope, listed, readable, unreadable
 from connector.sources.kinds import KINDS, OTHER
 from connector.sources.parking import Parking
 

@@ -154,7 +154,7 @@ def test_two_sign_ins_at_once_wait_for_each_other(player: Player, clock: FrozenC
 
 
 @pytest.mark.parametrize(
-    "body", [{}, [], {"access_token": "x"}, {"access_token": "x", "instance_url": "http://far.example"}]
+    "body", [{}, {"access_token": "x"}, {"access_token": "x", "instance_url": "http://far.example"}]
 )
 def test_a_sign_in_answer_that_is_none_is_refused(player: Player, clock: FrozenClock, body: Any) -> None:
     player.play(Reply(body))

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
+from connector.base.answers import readable
 from connector.base.facts import Activity, Prospect
 from connector.base.http import Judgement
 from connector.salesforce.activities import campaign_member_activity, event_activity, task_activity
 from connector.sources import pardot
-from connector.sources.answers import readable
 from connector.sources.hubspot import source as hubspot
 from connector.sources.hubspot.rows import ENGAGEMENTS, Kept, contact, email_event, engagement
 from connector.sources.kinds import KINDS

@@ -8,11 +8,11 @@ from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
+from connector.base.answers import listed, readable
 from connector.base.errors import LimitReached, Refused
 from connector.base.facts import Activity, Prospect, SourcePage
 from connector.base.json import JsonObject
 from connector.base.ports import Glimpse
-from connector.sources.answers import listed, readable
 from connector.sources.hubspot.rows import ENGAGEMENTS, Kept, contact, email_event, engagement
 
 _Ask = Callable[..., tuple[JsonObject, Any]]

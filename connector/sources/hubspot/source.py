@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
+from connector.base.answers import envelope, listed, readable, unreadable
 from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError, LimitReached, Refused, Transient
 from connector.base.facts import Activity, Prospect, SourcePage
@@ -25,7 +26,6 @@ from connector.base.http import TAKEN, Judgement, Reaction, Session, server_time
 from connector.base.json import Json, JsonMap, JsonObject
 from connector.base.ports import Glimpse
 from connector.base.settings import Settings
-from connector.sources.answers import envelope, listed, readable, unreadable
 from connector.sources.hubspot.inspecting import Inspection
 from connector.sources.hubspot.rows import ENGAGEMENTS, HUBSPOT, Kept, contact, email_event, engagement, hubspot_time
 from connector.sources.hubspot.ties import (

@@ -12,9 +12,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from connector.base.answers import MALFORMED, listed, readable, unreadable
 from connector.base.errors import Transient
 from connector.base.json import JsonMap, JsonObject
-from connector.sources.answers import MALFORMED, listed, readable, unreadable
 
 _API = "HubSpot"
 NO_TIES = "crm.associations.NO_ASSOCIATIONS_FOUND"

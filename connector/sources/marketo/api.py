@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from connector.base.answers import envelope, listed, reading, token_of, unreadable
 from connector.base.clock import Clock
 from connector.base.errors import Refused
-from connector.base.http import TAKEN, Judgement, Reaction, Session, body_of
+from connector.base.http import TAKEN, Judgement, Reaction, Session
 from connector.base.json import Json, JsonMap, JsonObject
-from connector.sources.answers import envelope, listed, unreadable
 from connector.sources.pace import Pace
 
 RENEW_BEFORE = 60  # seconds; the same token is given out until it ends, so a younger one may be as short-lived
@@ -101,15 +101,16 @@ class MarketoToken:
 
     def _sign_in(self) -> float:
         """Returns how many seconds the token lives."""
-        body = body_of(self._session.request("POST", f"{self._url}/identity/oauth/token", data=self._form))
-        token = body.get("access_token") if isinstance(body, dict) else None
-        if not token:
+        url = f"{self._url}/identity/oauth/token"
+        body = envelope(self._session.request("POST", url, data=self._form, shape=dict), MARKETO)
+        if not body.get("access_token"):
             raise Refused("Marketo's sign-in answer holds no access token", _SETTINGS)
-        given = body.get("expires_in")
-        left = float(given) if isinstance(given, int | float) else 0.0
-        self._token = str(token)
-        good = left - RENEW_BEFORE if left > RENEW_BEFORE else left
-        self._good_until = self._clock.now() + timedelta(seconds=good)
+        with reading("Marketo sign-in"):
+            given = body.get("expires_in")
+            left = float(given) if isinstance(given, int | float) else 0.0
+            good = left - RENEW_BEFORE if left > RENEW_BEFORE else left
+            good_until = self._clock.now() + timedelta(seconds=good)
+            self._token, self._good_until = token_of(body), good_until
         return left
 
 

@@ -20,10 +20,10 @@ from typing import IO
 
 import structlog
 
+from connector.base.answers import unreadable
 from connector.base.clock import Clock
 from connector.base.errors import LimitReached, Refused, Transient
 from connector.base.json import JsonObject
-from connector.sources.answers import unreadable
 from connector.sources.marketo.api import MARKETO, MarketoApi
 from connector.sources.marketo.chains import HISTORY_CHAIN
 

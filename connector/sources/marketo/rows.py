@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from connector.base.answers import readable
 from connector.base.facts import Activity, Direction, Prospect
 from connector.base.ids import id18
 from connector.base.json import Json, JsonMap, JsonObject
-from connector.sources.answers import readable
 from connector.sources.kinds import KINDS, OTHER
 
 MARKETO_SOURCE = "marketo"

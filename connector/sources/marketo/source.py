@@ -21,12 +21,12 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from connector.base.answers import readable, unreadable
 from connector.base.clock import Clock
 from connector.base.errors import Refused
 from connector.base.facts import Prospect, SourcePage
 from connector.base.json import JsonMap, JsonObject
 from connector.base.ports import Glimpse
-from connector.sources.answers import readable, unreadable
 from connector.sources.marketo import history
 from connector.sources.marketo.api import MARKETO, MarketoApi, result_of
 from connector.sources.marketo.chains import HISTORY_CHAIN, Chain, moved, plan_chains, without_token

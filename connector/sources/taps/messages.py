@@ -17,8 +17,7 @@ from zoneinfo import ZoneInfo
 
 from connector.base.errors import Refused
 from connector.base.facts import Activity, Prospect, SourcePage
-from connector.base.json import Json, JsonMap, JsonObject
-from connector.sources import strict_json
+from connector.base.json import Json, JsonMap, JsonObject, strict_loads
 from connector.sources.columns import Columns
 from connector.sources.events import Bad, read_event, unknown_type, visitors
 from connector.sources.taps.declared import TapStream
@@ -108,7 +107,7 @@ class TapPages:
                 self._reject("longer than a line may be", b"")
             return
         try:
-            message = strict_json.strict_loads(line)
+            message = strict_loads(line)
         except ValueError as error:
             self._reject("not UTF-8" if isinstance(error, UnicodeDecodeError) else f"not JSON: {error}", line)
             return

@@ -27,8 +27,8 @@ from urllib.parse import parse_qsl
 
 from connector.base.errors import Refused
 from connector.base.facts import Activity, Prospect, SourcePage
-from connector.base.json import Json, JsonMap, JsonObject
-from connector.sources import events, strict_json
+from connector.base.json import Json, JsonMap, JsonObject, strict_loads
+from connector.sources import events
 from connector.sources.events import Bad, unknown_type
 from connector.sources.kinds import KINDS
 from connector.sources.webhook.inbox import Inbox
@@ -95,7 +95,7 @@ def parse_message(body: bytes, content_type: str, defaults: Mapping[str, str], n
     try:
         if kind == FORM:
             return [_filled(read_form(body), defaults, now)]
-        content = strict_json.strict_loads(body)
+        content = strict_loads(body)
         _check_pairs(content)
     except UnicodeDecodeError:
         return Bad("the body is neither UTF-8 nor Windows-1252" if kind == FORM else "the body is not UTF-8")
