@@ -44,7 +44,7 @@ from connector.salesforce.auth import Auth, user_of_identity
 from connector.salesforce.errors import QUERY_TIMEOUT, judge_salesforce
 from connector.salesforce.writes import Pack, write_rows
 
-SALESFORCE = "Salesforce"
+_SERVICE = "Salesforce"
 SLOW = "it may pass; the next cycle asks again"
 DESCRIBED_FOR = timedelta(minutes=10)  # fields come and go while a daemon runs
 FLOOR = 62.0  # the oldest API version that is tested
@@ -77,7 +77,7 @@ class SalesforceClient:
         self._clock, self._budget, self._on_call = clock, budget, on_call
         self._pinned = settings.salesforce_api_version
         self._session = Session(
-            SALESFORCE,
+            _SERVICE,
             judge_salesforce,
             clock,
             token=auth,
@@ -105,7 +105,7 @@ class SalesforceClient:
             body, response = self._call("composite", "composite", "POST", json=request)
             now = server_time(response.headers, self._clock.now())
             at = at or now
-            with reading(SALESFORCE):
+            with reading(_SERVICE):
                 for item, answer in zip(items, _complete(body, len(items)), strict=True):
                     if isinstance(item, UpdatedSince):
                         updated[item.name] = composite.updates(answer, item)
@@ -136,7 +136,7 @@ class SalesforceClient:
                 raise LocatorExpired(locator) from None
             raise
         self._note_usage(seen[-1])
-        with reading(SALESFORCE):
+        with reading(_SERVICE):
             return composite.page_of_answer(body, server_time(seen[-1].headers, self._clock.now()))
         raise AssertionError("unreachable")
 
@@ -149,7 +149,7 @@ class SalesforceClient:
         at, body = self._described.get(object_name, (now, None))
         if body is None or now - at > DESCRIBED_FOR:
             body, _ = self._call("describe", f"sobjects/{name(object_name)}/describe")
-            with reading(SALESFORCE):
+            with reading(_SERVICE):
                 composite.check_fields(body)
             self._described[object_name] = now, body
         return dict(body)
@@ -180,7 +180,7 @@ class SalesforceClient:
         path = f"metadata/deployRequest/{deployment}?includeDetails=true"
         body, _ = self._call("deploy", path)
         if not isinstance(result := body.get("deployResult"), dict):
-            raise unreadable(SALESFORCE)
+            raise unreadable(_SERVICE)
         return result
 
     def limits(self) -> JsonMap:
@@ -201,7 +201,7 @@ class SalesforceClient:
         except Refused:
             return False, ""
         if not isinstance(told, dict):
-            raise unreadable(SALESFORCE)
+            raise unreadable(_SERVICE)
         return bool(told.get("multiCurrency")), str(told.get("defaultCurrencyIsoCode") or "")
 
     def user(self) -> str | None:
@@ -262,7 +262,7 @@ class SalesforceClient:
     def _version(self, instance_url: str) -> str:
         # Outside a version's path, which is all that simple-salesforce can address; Salesforce does not bill it.
         response = self._session.request("GET", f"{instance_url}/services/data/", shape=list)
-        with reading(SALESFORCE):
+        with reading(_SERVICE):
             return choose_version([str(each["version"]) for each in response.json()], self._pinned)
         raise AssertionError("unreachable")
 
@@ -287,7 +287,7 @@ class SalesforceClient:
 
 def _id_of(body: JsonObject) -> str:
     if not isinstance(made := body.get("id"), str):
-        raise unreadable(SALESFORCE)
+        raise unreadable(_SERVICE)
     return made
 
 
@@ -326,7 +326,7 @@ def _collect(seen: list[requests.Response]) -> JsonObject:
 
 
 def _complete(body: Json, count: int) -> list[composite.Answer]:
-    with reading(SALESFORCE):
+    with reading(_SERVICE):
         answers = composite.answers(body, count)
     if answers is None:
         raise Transient("Salesforce's Composite answer is not complete", "it usually passes; the next cycle asks again")
