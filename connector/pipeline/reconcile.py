@@ -48,6 +48,7 @@ log = structlog.get_logger(__name__)
 RECONCILE = "reconcile"  # where it is kept
 WHOLE_WALK = 30  # runs in which every id is compared
 DELETE_LOG = timedelta(days=14)  # getDeleted reaches 15 days back; a day is left for clocks and long polls
+_SECOND = timedelta(seconds=1)  # Salesforce tells whole ones
 _AFTER_ALL = "zzzzzzzzzzzzzzzzzz"
 _IDS = 300  # asked for in one query
 _MONTH, _HOUR = 7, 13  # characters of a stamp
@@ -116,7 +117,7 @@ def _is_known(each: PolledObject, cursor: ObjectCursor, reader: Reader) -> bool:
 def _is_due(kept: Compared, rhythm: Rhythm, cursors: Sequence[ObjectCursor], now: datetime) -> bool:
     read = [each.full_at for each in cursors if each.full_at]
     last = datetime.fromisoformat(kept.done_at) if kept.done_at else min(read, default=now)
-    return now - last >= rhythm.every
+    return now + _SECOND - last >= rhythm.every
 
 
 class _Work:

@@ -35,7 +35,7 @@ def written(
     if run is not None:
         query = query.where(LOG.c.cycle_id == run)
     if since is not None:
-        query = query.where(LOG.c.at >= iso(since))
+        query = query.where(LOG.c.at >= iso(since.replace(microsecond=0)))  # Salesforce tells whole seconds
     if people is not None:
         query = query.where(LOG.c.person_id.in_(people))
     return [{**row._mapping, "changes": read_json(row.changes)} for row in connection.execute(query)]
