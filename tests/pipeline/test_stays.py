@@ -194,7 +194,8 @@ def test_a_state_from_before_stays_were_kept_gets_them_from_what_is_remembered(t
         before = [each._replace(seen=None, by="", how="", rule="") for each in store.stays()]
         assert len(before) >= 5
     with closing(sqlite3.connect(path)) as state:
-        state.execute("DROP TABLE stay")
+        for table in ("stay", "forgotten"):
+            state.execute(f"DROP TABLE {table}")
         state.execute("UPDATE alembic_version SET version_num = '0004'")
         state.commit()
     with open_store(f"sqlite:///{path}", clock=clock) as store:
