@@ -10,6 +10,7 @@ from pathlib import Path
 from connector.base.errors import ConfigurationError
 from connector.base.ids import id18
 from connector.base.json import JsonMap, JsonObject
+from connector.base.private import open_private
 from connector.base.settings import Settings
 from connector.base.text import count
 from connector.commands.screen import out, print_json, shown
@@ -79,7 +80,7 @@ def show_failures(rows: Sequence[JsonMap], *, as_json: bool) -> None:
 def export_failures(rows: Sequence[JsonMap], file: Path) -> None:
     """As JSON where the file is called so, else as CSV. Raises ConfigurationError."""
     try:
-        with file.open("x", encoding="utf-8", newline="") as to:
+        with open_private(file, "x") as to:
             if file.suffix == ".json":
                 json.dump(list(rows), to, indent=2)
                 return

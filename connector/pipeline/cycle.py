@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
@@ -36,6 +36,7 @@ from connector.pipeline.forgetting import InFiles, forget_due, no_files
 from connector.pipeline.object_reader import Polled
 from connector.pipeline.optional_fields import with_optional_fields
 from connector.pipeline.owners import find_owners
+from connector.pipeline.patience import Patience
 from connector.pipeline.planned import Listing, Planned
 from connector.pipeline.poll import poll_salesforce, poll_sources
 from connector.pipeline.reconcile import Rhythm
@@ -86,6 +87,7 @@ class Pipeline:
     stop: Callable[[], bool] = lambda: False
     forget_after: float | None = None  # days since a deletion
     in_files: InFiles = no_files
+    patience: Patience = field(default_factory=Patience)
 
 
 def run_cycle(
@@ -169,6 +171,7 @@ def poll(pipeline: Pipeline) -> Polled:
         progress=pipeline.progress,
         stop=pipeline.stop,
         sweep_every=pipeline.sweep_every,
+        patience=pipeline.patience,
     )
     return polled
 

@@ -15,7 +15,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
@@ -28,7 +27,7 @@ from connector.base import heartbeat
 from connector.base.clock import SystemClock
 from connector.base.errors import ConfigurationError, ConnectorError, LimitReached, Refused, StateError
 from connector.pipeline.cycle import Pipeline, run_cycle
-from connector.pipeline.patience import Patient, Pause
+from connector.pipeline.patience import Pause
 from connector.pipeline.remapping import Remapping
 
 log = structlog.get_logger(__name__)
@@ -89,7 +88,6 @@ class Daemon:
         remapping: Remapping | None = None,
     ) -> None:
         self._pipeline, self._beats, self._after, self._remapping = pipeline, beats, after, remapping
-        self._with_patience(pipeline)
         self._parked_until: datetime | None = None
         self._pause, self._went_well = Pause(), False
         before = heartbeat.read_heartbeat(beats)
@@ -100,7 +98,7 @@ class Daemon:
     def tick(self, *, at_once: bool = False) -> None:
         """One cycle, and what is to come ``after`` it. ``at_once``: also where it would wait. Never raises."""
         if at_once:
-            self._with_patience(self._pipeline)
+            self._pipeline.patience.ask_at_once()
             self._pause.until = self._parked_until = None
         self._take_edits()
         self._tick()
@@ -110,15 +108,12 @@ class Daemon:
             except Exception as error:  # noqa: BLE001 - who watches must not stop what is watched
                 log.error("what comes after a cycle failed", error=f"{type(error).__name__}: {error}")
 
-    def _with_patience(self, pipeline: Pipeline) -> None:
-        """Goes on with this pipeline; a source that refused is asked at once."""
-        sources = [each.source if isinstance(each, Patient) else each for each in pipeline.sources]
-        self._pipeline = replace(pipeline, sources=[Patient(each, pipeline.clock) for each in sources])
-
     def _take_edits(self) -> None:
+        """With another mapping, a source that refused is asked at once."""
         try:
             if self._remapping and (taken := self._remapping.between_cycles(self._pipeline)) is not self._pipeline:
-                self._with_patience(taken)
+                self._pipeline = taken
+                taken.patience.ask_at_once()
         except Exception as error:  # noqa: BLE001 - the mapping in force goes on
             log.error("mapping not taken", error=f"{type(error).__name__}: {error}")
 

@@ -5,15 +5,10 @@ It is asked again after a minute, then after more and more, up to every four hou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from connector.base.clock import Clock
-from connector.base.errors import LimitReached, Refused
-from connector.base.facts import SourcePage
-from connector.base.json import JsonMap
-from connector.base.ports import Metered, Source
+from connector.base.errors import ConnectorError, LimitReached, Refused
 
 PAUSES = tuple(timedelta(minutes=each) for each in (1, 5, 15, 60, 240))  # after the first refusal, the second ...
 
@@ -40,45 +35,36 @@ class Pause:
         return self.until is not None and now < self.until
 
 
-class Patient:
-    """A source that is asked with pauses while it refuses."""
+class Patience:
+    """With sources, each by its name."""
 
-    def __init__(self, source: Source, clock: Clock) -> None:
-        self.name = source.name
-        self.pause = Pause()
-        self.source, self._clock = source, clock
-        self._said: Refused | None = None
+    def __init__(self) -> None:
+        self._pauses: dict[str, Pause] = {}
+        self._said: dict[str, Refused] = {}
 
-    def account(self) -> str | None:
-        self._wait()
-        try:
-            return self.source.account()
-        except Refused as error:
-            raise self._noted(error) from None
+    def ask(self, source: str, now: datetime) -> None:
+        """Raises StillRefused while the source is not to be asked."""
+        if source in self._said and self._pauses[source].holds(now):
+            said = self._said[source]
+            raise StillRefused(said.what, said.hint, code=said.code)
 
-    def poll(self, cursor: JsonMap | None, now: datetime) -> Iterator[SourcePage]:
-        self._wait()
-        try:
-            yield from self.source.poll(cursor, now)
-        except Refused as error:
-            raise self._noted(error) from None
-        self.pause.over()
-
-    def calls(self) -> Mapping[str, int]:
-        return self.source.calls()
-
-    def allowance(self) -> tuple[int, int] | None:
-        return self.source.allowance() if isinstance(self.source, Metered) else None
-
-    def _wait(self) -> None:
-        if self._said is not None and self.pause.holds(self._clock.now()):
-            raise StillRefused(self._said.what, self._said.hint, code=self._said.code)
-
-    def _noted(self, error: Refused) -> Refused:
-        if isinstance(error, LimitReached):  # it says itself how long
+    def noted(self, source: str, error: ConnectorError, now: datetime) -> ConnectorError:
+        """What to tell of an error; a refusal begins a pause, but for a limit, which says itself how long."""
+        if not isinstance(error, Refused) or isinstance(error, LimitReached | StillRefused):
             return error
-        self.pause.refused(self._clock.now())
-        times, until = self.pause.times, self.pause.until
-        what = error.what if times == 1 else f"{error.what} ({times} times)"
-        self._said = Refused(what, f"{error.hint}; asked again at {until:%Y-%m-%d %H:%M} UTC", code=error.code)
-        return self._said
+        pause = self._pauses.setdefault(source, Pause())
+        pause.refused(now)
+        what = error.what if pause.times == 1 else f"{error.what} ({pause.times} times)"
+        hint = f"{error.hint}; asked again at {pause.until:%Y-%m-%d %H:%M} UTC"
+        self._said[source] = Refused(what, hint, code=error.code)
+        return self._said[source]
+
+    def over(self, source: str) -> None:
+        """It went well."""
+        self._pauses.pop(source, None)
+        self._said.pop(source, None)
+
+    def ask_at_once(self) -> None:
+        """All of them, whatever they said."""
+        self._pauses.clear()
+        self._said.clear()

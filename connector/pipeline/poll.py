@@ -40,7 +40,7 @@ from connector.base.ports import (
 from connector.lifecycle.sources import FEEDS
 from connector.pipeline.object_cursor import ObjectCursor, prepare_cursor
 from connector.pipeline.object_reader import ROLES, Polled, Reader, is_slow
-from connector.pipeline.patience import StillRefused
+from connector.pipeline.patience import Patience, StillRefused
 from connector.pipeline.reconcile import DELETE_LOG, Rhythm, compare_with_org
 from connector.pipeline.sight import end_full_read
 from connector.pipeline.source_health import SourceHealth
@@ -118,6 +118,7 @@ def poll_sources(
     progress: Progress,
     stop: Callable[[], bool],
     sweep_every: timedelta | None = None,
+    patience: Patience,
 ) -> None:
     """Brings every source up to date, or as far as it came when asked to stop; one that is down is reported and delays
     nobody else."""
@@ -125,8 +126,18 @@ def poll_sources(
     try:
         for source in sources:
             sweep = SourceSweep(source, store, sweep_every, now)
-            if not _poll_source(source, store, polled, health, sweep, now=now, progress=progress, stop=stop):
-                return
+            try:
+                patience.ask(source.name, now)
+                if not _poll_source(source, store, polled, health, sweep, now=now, progress=progress, stop=stop):
+                    return
+                patience.over(source.name)
+            except ConnectorError as refused:
+                error = patience.noted(source.name, refused, now)
+                polled.failed[source.name] = error
+                health.failed(source.name, error)
+                tell = log.debug if isinstance(error, StillRefused) else log.warning
+                tell("source failed", source=source.name, error=error.what, code=getattr(error, "code", ""))
+            health.allowed(source)
     finally:
         health.keep()
 
@@ -143,31 +154,24 @@ def _poll_source(
     stop: Callable[[], bool],
 ) -> bool:
     """Whether to go on with the others."""
-    try:
-        if (account := source.account()) is not None:
-            store.bind_source(source.name, account)
-        sweep.begin()
-        for page in source.poll(store.cursor(source.name), now):
-            changed = store.record_page(source.name, page, generation=sweep.number)
-            health.read(source.name, page)
-            polled.add(source.name, len(page.activities) + len(page.prospects), changed)
-            for kind, count in page.unknown.items():
-                polled.unknown_types[kind] = polled.unknown_types.get(kind, 0) + count
-                polled.unmapped += count if source.name in FEEDS else 0
-            if page.bad:
-                polled.bad[source.name] = polled.bad.get(source.name, 0) + page.bad
-            progress(source.name, polled.read[source.name], None)
-            if stop():
-                return False
-        if found := sweep.go_on(stop):
-            polled.swept[source.name] = found
-        health.went_well(source.name)
-    except ConnectorError as error:
-        polled.failed[source.name] = error
-        health.failed(source.name, error)
-        tell = log.debug if isinstance(error, StillRefused) else log.warning
-        tell("source failed", source=source.name, error=error.what, code=getattr(error, "code", ""))
-    health.allowed(source)
+    if (account := source.account()) is not None:
+        store.bind_source(source.name, account)
+    sweep.begin()
+    for page in source.poll(store.cursor(source.name), now):
+        changed = store.record_page(source.name, page, generation=sweep.number)
+        health.read(source.name, page)
+        polled.add(source.name, len(page.activities) + len(page.prospects), changed)
+        for kind, count in page.unknown.items():
+            polled.unknown_types[kind] = polled.unknown_types.get(kind, 0) + count
+            polled.unmapped += count if source.name in FEEDS else 0
+        if page.bad:
+            polled.bad[source.name] = polled.bad.get(source.name, 0) + page.bad
+        progress(source.name, polled.read[source.name], None)
+        if stop():
+            return False
+    if found := sweep.go_on(stop):
+        polled.swept[source.name] = found
+    health.went_well(source.name)
     return True
 
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -394,7 +394,4 @@ def without_forgotten(connection: Connection, name: str, page: SourcePage) -> tu
     dropped += [_renamed(each, salt) for each in dropped]
     kept = [each for each, found in activities if not known.intersection(found)]
     people = [each for each, found in prospects if not known.intersection(found)]
-    return SourcePage(
-        page.cursor, tuple(kept), tuple(people), removed=page.removed, unknown=page.unknown, gone=page.gone,
-        bad=page.bad,
-    ), dropped  # fmt: skip
+    return replace(page, activities=tuple(kept), prospects=tuple(people)), dropped

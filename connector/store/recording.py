@@ -133,7 +133,7 @@ def record_page(connection: Connection, name: str, page: SourcePage, generation:
     prospects = _record_prospects(connection, page, [ref(name, each) for each in page.gone], now)
     activities = _record_activities(connection, page, feed, generation)
     removed = {ref(OF_SALESFORCE if feed else name, each) for each in page.removed}
-    told = {ref(each.source, each.id) for each in page.activities}
+    told = {*dropped, *(ref(each.source, each.id) for each in page.activities)}
     removed |= _under(connection, name, page.whole) - told
     return prospects + activities + _remove_activities(connection, sorted(removed), now)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, exists, func, not_, select
 
 from connector.base.json import JsonMap, JsonObject
 from connector.store.links import IDS, rows_in
 from connector.store.rows import iso, read_json
-from connector.store.schema import HISTORY, LOG, TRACK
+from connector.store.schema import CYCLE, HISTORY, LOG, TRACK
 
 UNDONE = "undone"  # in a track's memory: what was rolled back, see ``connector.pipeline.undone``
 _APPLIED = LOG.c.result == "applied"
@@ -35,7 +35,9 @@ def written(
     if run is not None:
         query = query.where(LOG.c.cycle_id == run)
     if since is not None:
-        query = query.where(LOG.c.at >= iso(since.replace(microsecond=0)))  # Salesforce tells whole seconds
+        was_over = exists().where(CYCLE.c.id == LOG.c.cycle_id, CYCLE.c.ended_at < iso(since))
+        whole = since.replace(microsecond=0)  # the log has Salesforce's time, which is of whole seconds
+        query = query.where(LOG.c.at >= iso(whole), not_(was_over))
     if people is not None:
         query = query.where(LOG.c.person_id.in_(people))
     return [{**row._mapping, "changes": read_json(row.changes)} for row in connection.execute(query)]

@@ -80,6 +80,7 @@ def test_they_are_exported_as_csv_and_json_and_nothing_is_overwritten(refusing):
     with (refusing.folder / "all.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {each["message"] for each in rows} == {"Phone is missing", "'=locked"}  # no formula
+    assert {(refusing.folder / each).stat().st_mode & 0o077 for each in ("all.csv", "one.json")} == {0}
     (one,) = json.loads((refusing.folder / "one.json").read_text())
     assert (one["code"], one["advice"]) == (LOCKED, ADVICE[LOCKED])
     again = refusing("failures", "export", "all.csv")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from sqlalchemy import event, make_url
 from connector.base import heartbeat, logs
 from connector.base.clock import FrozenClock
 from connector.base.errors import ConfigurationError, Refused, StateError
+from connector.base.facts import SourcePage
+from connector.base.json import JsonMap
 from connector.mapping import MappingFiles
 from connector.pipeline.alerts import Notice, Watch
 from connector.pipeline.cycle import Pipeline
@@ -366,3 +368,20 @@ def test_an_edit_that_would_change_more_than_the_limit_is_held_back(
     world.wait(60)
     daemon.tick()
     assert status(beat) == "ok", "an edit that is taken back holds nothing back any more"
+
+
+def test_a_source_is_compared_with_what_is_known_under_the_daemon_too(world: World, beat: Path) -> None:
+    swept: list[JsonMap | None] = []
+
+    def sweep(cursor: JsonMap | None, _now: datetime) -> Iterator[SourcePage]:
+        swept.append(cursor)
+        yield SourcePage({"done": True})
+
+    world.source.listed, world.source.sweep = ("calls",), sweep  # type: ignore[attr-defined]
+    daemon = Daemon(replace(world.pipeline, sweep_every=timedelta(hours=1)), beats=beat)
+    daemon.tick()
+    assert swept == []
+    world.wait(3601)
+    daemon.tick()
+    assert swept == [None]
+    assert list(world.store.cycles(1)[0]["report"]["swept"]) == [world.source.name]

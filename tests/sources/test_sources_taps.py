@@ -20,6 +20,7 @@ from connector.base.ports import Source
 from connector.base.settings import explicit
 from connector.mapping import MappingInvalid, loads
 from connector.pipeline.object_reader import Polled
+from connector.pipeline.patience import Patience
 from connector.pipeline.poll import poll_sources
 from connector.sources import open_sources, switched_on
 from connector.sources.taps.declared import TapStream, read_taps
@@ -189,12 +190,22 @@ def test_a_state_is_kept_only_behind_what_it_speaks_for(bench: TapBench, store: 
     added = bench.add(150)
     bench.fault.write_text("dies")
     polled = Polled()
-    poll_sources([bench.source()], store, polled, now=bench.clock.now(), progress=nothing, stop=lambda: False)
+    poll_sources(
+        [bench.source()],
+        store,
+        polled,
+        now=bench.clock.now(),
+        progress=nothing,
+        stop=lambda: False,
+        patience=Patience(),
+    )
     assert "exit code 1: ValueError: cannot sign in with ***" in polled.failed["tap-forms"].what
     assert store.cursor("tap-forms") == {"state": {"done": 100}}
     bench.fault.unlink()
     again = Polled()
-    poll_sources([bench.source()], store, again, now=bench.clock.now(), progress=nothing, stop=lambda: False)
+    poll_sources(
+        [bench.source()], store, again, now=bench.clock.now(), progress=nothing, stop=lambda: False, patience=Patience()
+    )
     assert (polled.read["tap-forms"], again.read["tap-forms"]) == (100, 50)
     [ann] = store.facts_of([ANN["Id"]])
     assert {each.id for each in ann.activities} == added
