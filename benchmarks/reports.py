@@ -110,82 +110,71 @@ def build(url: str, people: int, stays: int, order: tuple[str, ...], field: str)
 def one(number: int, stays: int, order: tuple[str, ...], field: str) -> Iterator[tuple[str, JsonObject]]:
     """The rows of a person: forth and back over two years, as a company with a busy sales team would see them."""
     chance = random.Random(number)
-    person = f"003{number:015d}"
-    at = NOW - timedelta(days=chance.uniform(30, 730))
-    step, before = 0, ""
+    person, before = f"003{number:015d}", ""
+    at, step = NOW - timedelta(days=chance.uniform(30, 730)), 0
     for each in range(stays):
-        stage = order[step]
-        left = at + (NOW - at) * chance.uniform(0.02, 0.4)
+        stage, left = order[step], at + (NOW - at) * chance.uniform(0.02, 0.4)
         is_open = each == stays - 1
-        yield (
-            "stay",
-            {
-                "person_id": person,
-                "track": "stage",
-                "stage": stage,
-                "entered_at": at.isoformat(),
-                "left_at": None if is_open else left.isoformat(),
-                "how": "observed" if each else "inferred",
-                "by": "rule",
-                "rule": f"{stage} by rule",
-                "line": person,
-                "became": None,
-                "seen_at": at.isoformat(),
-            },
-        )
+        yield "stay", stay(person, stage, at, None if is_open else left, "observed" if each else "inferred")
         yield "log", logged(person, stage, before, at, field)
         before = stage
         if not is_open:
             at, step = left, max(0, min(len(order) - 1, step + chance.choice((-1, 1, 1))))
             step = step if order[step] != stage else (step + 1) % len(order)
-    stage = before
-    yield (
-        "record",
-        {
-            "id": person,
-            "object": "Contact",
-            "stamp": NOW.isoformat(),
-            "fields": json.dumps(
-                {
-                    "Id": person,
-                    "Name": f"Alex {number}",
-                    "LeadSource": SOURCES[number % 4],
-                    "OwnerId": f"005{number % 20:015d}",
-                    field: stage,
-                }
-            ),
-            "live": True,
-            "generation": 1,
-            "email": f"p{number}@example.com",
-            "moved_to": None,
-            "alias_of": None,
-            "account_id": f"001{number // 4:015d}",
-            "contact_id": None,
-            "opportunity_id": None,
-        },
-    )
-    memory = {"at": stage, "written": stage, "since": at.isoformat(), "record": person}
-    yield (
-        "track",
-        {
-            "person_id": person,
-            "track": "stage",
-            "value": stage,
-            "current": stage,
-            "stands": stage,
-            "rule": f"{stage} by rule",
-            "verdict": "moves",
-            "reason": "",
-            "evidence": "[]",
-            "memory": json.dumps(memory),
-            "at": at.isoformat(),
-            "cycle_id": 1,
-            "mapping_version": "1",
-            "since": at.isoformat(),
-        },
-    )
-    settled = {"review_at": None, "settled_at": at.isoformat(), "cycle_id": 1, "mapping_version": "1"}
-    yield "settled", {"person_id": person, **settled}
+    yield "record", record(number, person, field, before)
+    decided = {"cycle_id": 1, "mapping_version": "1"}
+    yield "track", {"person_id": person, "at": at.isoformat(), **standing(person, before, at), **decided}
+    yield "settled", {"person_id": person, "review_at": None, "settled_at": at.isoformat(), **decided}
+
+
+def stay(person: str, stage: str, entered: datetime, left: datetime | None, how: str) -> JsonObject:
+    return {
+        "person_id": person,
+        "track": "stage",
+        "stage": stage,
+        "entered_at": entered.isoformat(),
+        "left_at": left.isoformat() if left else None,
+        "how": how,
+        "by": "rule",
+        "rule": f"{stage} by rule",
+        "line": person,
+        "became": None,
+        "seen_at": entered.isoformat(),
+    }
+
+
+def record(number: int, person: str, field: str, stage: str) -> JsonObject:
+    fields = {"Id": person, "Name": f"Alex {number}", "LeadSource": SOURCES[number % 4], field: stage}
+    return {
+        "id": person,
+        "object": "Contact",
+        "stamp": NOW.isoformat(),
+        "fields": json.dumps({**fields, "OwnerId": f"005{number % 20:015d}"}),
+        "live": True,
+        "generation": 1,
+        "email": f"p{number}@example.com",
+        "moved_to": None,
+        "alias_of": None,
+        "account_id": f"001{number // 4:015d}",
+        "contact_id": None,
+        "opportunity_id": None,
+    }
+
+
+def standing(person: str, stage: str, since: datetime) -> JsonObject:
+    memory = {"at": stage, "written": stage, "since": since.isoformat(), "record": person}
+    return {
+        "track": "stage",
+        "value": stage,
+        "current": stage,
+        "stands": stage,
+        "rule": f"{stage} by rule",
+        "verdict": "moves",
+        "reason": "",
+        "evidence": "[]",
+        "memory": json.dumps(memory),
+        "since": since.isoformat(),
+    }
 
 
 def logged(person: str, stage: str, before: str, at: datetime, field: str) -> JsonObject:

@@ -18,8 +18,8 @@ import typer
 
 from connector import __version__
 from connector.base.errors import ConfigurationError, ConnectorError
-from connector.commands import export_cli, failures_cli, report_cli, screen
-from connector.commands.options import AsJson, Options, date_of, settings_of
+from connector.commands import export_cli, failures_cli, report_cli, screen, undoing_cli
+from connector.commands.options import AsJson, MaxChanges, Options, date_of, settings_of
 
 app = typer.Typer(
     name="connector",
@@ -33,9 +33,6 @@ app = typer.Typer(
 Sample = Literal["small", "large"]
 Form = Literal["text", "json", "github"]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing anywhere.")]
-MaxChanges = Annotated[
-    int | None, typer.Option("--max-changes", min=0, help="Stop before more people and accounts than this change.")
-]
 
 ListAll = Annotated[bool, typer.Option("--list", help="Name everybody, not only the first 20.")]
 CsvFile = Annotated[Path | None, typer.Option("--csv", help="Write everybody to this file, a row a change.")]
@@ -365,30 +362,6 @@ def approve_command(
     screen.document({"approved_up_to": allowed}, as_json=as_json, text=text)
 
 
-@app.command("rollback")
-def rollback_command(
-    run: Annotated[int | None, typer.Argument(help="The run to undo; connector status --json has their ids.")] = None,
-    since: Annotated[str | None, typer.Option(help="Undo what was written since (2026-01-31T14:00).")] = None,
-    person: Annotated[str | None, typer.Option(help="Only of this person: record id or e-mail address.")] = None,
-    apply: Annotated[bool, typer.Option("--apply", help="Do it; without this it is only shown.")] = False,
-    as_json: AsJson = False,
-    max_changes: MaxChanges = None,
-) -> None:
-    """Put back what stood before we wrote, where it is still ours; shows it first. Stop the daemon to apply it."""
-    from connector.commands import rollback as undoing
-    from connector.pipeline.rollback import ToUndo
-
-    if run is None and since is None and person is None:
-        raise typer.BadParameter("name a run, --since or --person", param_hint="RUN")
-    settings, wanted = settings_of(max_changes=max_changes), ToUndo(run, date_of(since))
-    if apply:
-        told, code = undoing.apply_rollback(settings, wanted, person)
-    else:
-        told, code = undoing.preview_rollback(settings, wanted, person), 0
-    undoing.show_rollback(told, as_json=as_json)
-    raise typer.Exit(code)
-
-
 @app.command("explain")
 def explain_command(
     person: Annotated[str, typer.Argument(help="Record id or e-mail address.")],
@@ -400,19 +373,6 @@ def explain_command(
     from connector.commands.explain import explain_people
 
     explain_text.explanations(explain_people(settings_of(), person, date_of(at)), as_json=as_json)
-
-
-@app.command("forget")
-def forget_command(
-    person: Annotated[str, typer.Argument(help="Record id, e-mail address, or source:id of a prospect.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, only what would go is shown.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Take a person's names, addresses and texts out of the state and the files beside it, for good."""
-    from connector.commands.forget import forget_text, run_forget
-
-    told = run_forget(settings_of(), person, doing=yes)
-    screen.document(told, as_json=as_json, text=forget_text(told))
 
 
 @app.command()
@@ -430,3 +390,4 @@ def backup(
 report_cli.register(app)
 export_cli.register_export(app)
 failures_cli.register_failures(app)
+undoing_cli.register_undoing(app)

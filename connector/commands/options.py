@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from connector.base.settings import Settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+MaxChanges = Annotated[
+    int | None, typer.Option("--max-changes", min=0, help="Stop before more people and accounts than this change.")
+]
 
 _ASKED = re.compile(r"\s*(.+?)\s*(!=|=)\s*(.*?)\s*")
 

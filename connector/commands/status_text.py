@@ -42,11 +42,7 @@ def show_status(report: JsonMap, *, as_json: bool) -> int:
     ]
     console.print(grid("Known up to", ("object or source", "server time, or the last cycle that read it"), cursors))
     _what_is_hidden(console, report)
-    if last := report["reconcile"]["last"]:
-        said = f"{shown(last['at'][:19])}, {count(last['calls'], 'API call')}: {drift_text(last['drift'])}"
-        console.print(f"compared with the org: {said}", soft_wrap=True)
-        for name, why in last["refused"].items():
-            console.print(f"[yellow]not compared:[/yellow] {shown(f'{name}: {why}')}", soft_wrap=True)
+    _compared(console, report["reconcile"]["last"])
     for name, told in report["refresh"].items():
         said = f"{told['rows']:,} rows, {told['calls']:,} API calls each time; last {told['last'] or 'never'}"
         console.print(f"{name} is read again in full every {told['every']}: {said}", soft_wrap=True)
@@ -83,11 +79,7 @@ def show_status(report: JsonMap, *, as_json: bool) -> int:
     if held := report["held_back"]:
         console.print(f"[yellow]{shown(held)}[/yellow]", soft_wrap=True)
     show_failing(console, report["failing_sources"])
-    since = f" since {at[:19]}" if (at := report["mapping_since"]) else ""
-    daemon = _daemon(report["heartbeat"])
-    console.print(f"daemon: {daemon}; mapping version {report['mapping']}{since}", soft_wrap=True)
-    if broken := (report["heartbeat"] or {}).get("mapping_broken"):
-        console.print(f"[red]the edited mapping is not taken[/red]: {shown(broken)}", soft_wrap=True)
+    _daemon_and_mapping(console, report)
     return code
 
 
@@ -129,6 +121,23 @@ def _what_is_hidden(console: Console, report: JsonMap) -> None:
         which = ", ".join(f"{shown(name)} {number:,}" for name, number in bad.items())
         said = f"{which} (quarantine/<file>.jsonl in the folder says which and why)"
         console.print(f"[red]lines not understood, and not taken:[/red] {said}", soft_wrap=True)
+
+
+def _compared(console: Console, last: JsonMap | None) -> None:
+    if last is None:
+        return
+    said = f"{shown(last['at'][:19])}, {count(last['calls'], 'API call')}: {drift_text(last['drift'])}"
+    console.print(f"compared with the org: {said}", soft_wrap=True)
+    for name, why in last["refused"].items():
+        console.print(f"[yellow]not compared:[/yellow] {shown(f'{name}: {why}')}", soft_wrap=True)
+
+
+def _daemon_and_mapping(console: Console, report: JsonMap) -> None:
+    since = f" since {at[:19]}" if (at := report["mapping_since"]) else ""
+    daemon = _daemon(report["heartbeat"])
+    console.print(f"daemon: {daemon}; mapping version {report['mapping']}{since}", soft_wrap=True)
+    if broken := (report["heartbeat"] or {}).get("mapping_broken"):
+        console.print(f"[red]the edited mapping is not taken[/red]: {shown(broken)}", soft_wrap=True)
 
 
 def refused(console: Console, groups: Sequence[JsonMap]) -> None:

@@ -30,6 +30,7 @@ from connector.store import Store
 
 log = structlog.get_logger(__name__)
 
+IDS_PER_QUERY = 300  # records that one query asks for
 ROLES_PER_QUERY = 300  # opportunities whose roles one query re-reads: a page has 2,000 rows
 QUERIES_AT_ONCE = 5
 POLL_PAGE = 2000  # rows
@@ -325,6 +326,18 @@ def rows_from(salesforce: Salesforce, read: Read, page: Page) -> list[Row]:
         else:
             return rows
     raise Transient(f"Salesforce did not come to the end of {read.name}", "it is tried again in the next cycle")
+
+
+def rows_by_ids(
+    salesforce: Salesforce, object_name: str, fields: Sequence[str], ids: Sequence[str], *, all_rows: bool = False
+) -> list[Row]:
+    """These records as they are now; ``all_rows``: those that were deleted, too."""
+    reads = [
+        Read(f"{object_name}:{number}", select(object_name, columns(fields), among("Id", part)), all_rows=all_rows)
+        for number, part in enumerate(chunks(ids, IDS_PER_QUERY))
+    ]
+    pages = salesforce.read(reads).pages
+    return [row for read in reads for row in rows_from(salesforce, read, pages[read.name])]
 
 
 def answer_of(answers: Answers, read_name: str) -> Page:

@@ -32,6 +32,7 @@ from connector.pipeline.hidden import as_known
 from connector.pipeline.object_cursor import ObjectCursor
 from connector.pipeline.object_reader import (
     BEFORE_ALL,
+    IDS_PER_QUERY,
     POLL_PAGE,
     ROLES,
     Reader,
@@ -50,7 +51,6 @@ WHOLE_WALK = 30  # runs in which every id is compared
 DELETE_LOG = timedelta(days=14)  # getDeleted reaches 15 days back; a day is left for clocks and long polls
 _SECOND = timedelta(seconds=1)  # Salesforce tells whole ones
 _AFTER_ALL = "zzzzzzzzzzzzzzzzzz"
-_IDS = 300  # asked for in one query
 _MONTH, _HOUR = 7, 13  # characters of a stamp
 _MONTHS = "CALENDAR_YEAR(SystemModstamp) y, CALENDAR_MONTH(SystemModstamp) m"
 _HOURS = "DAY_ONLY(SystemModstamp) d, HOUR_IN_DAY(SystemModstamp) h"
@@ -262,7 +262,7 @@ class _Work:
 
     def _ask_for(self, each: PolledObject, ids: set[str], unseen: set[str]) -> None:
         """Rows that are not where the state has them."""
-        for some in chunks(sorted(ids), _IDS):
+        for some in chunks(sorted(ids), IDS_PER_QUERY):
             rows, _ = self._page(each, among("Id", some), ("Id",))
             self._take(each, [row for row in rows if _place(row)[0] < self._until(each)])
             unseen |= {*some} - {row["Id"] for row in rows}
@@ -298,7 +298,7 @@ class _Work:
     def _roles_of_seen_deals(self, roles: set[str]) -> set[str]:
         known = self.store.records(sorted(roles))
         seen: set[str] = set()
-        for some in chunks(sorted({row["OpportunityId"] for row in known.values()}), _IDS):
+        for some in chunks(sorted({row["OpportunityId"] for row in known.values()}), IDS_PER_QUERY):
             soql = select("Opportunity", ["Id"], among("Id", some))
             seen |= {row["Id"] for row in self._first(Read("Opportunity", soql, alone=True)).rows}
         return {role for role, row in known.items() if row["OpportunityId"] in seen}

@@ -15,20 +15,18 @@ from typing import Any
 from connector.base.errors import ConfigurationError
 from connector.base.facts import Change, Decision, RecordChange, Row, TrackDecision
 from connector.base.json import JsonMap, JsonObject
-from connector.base.ports import Read, Salesforce
-from connector.base.soql import among, select
+from connector.base.ports import Salesforce
 from connector.lifecycle.ladder import Ladder
 from connector.lifecycle.written import same
 from connector.mapping import CompiledMapping
 from connector.pipeline.cycle import Pipeline, calls_of, finish
-from connector.pipeline.object_reader import chunks, columns, rows_from
+from connector.pipeline.object_reader import rows_by_ids
 from connector.pipeline.planned import EMPTY, Planned, is_beside
 from connector.pipeline.report import CycleReport
 from connector.pipeline.writeback import Writer
 from connector.store import UNDONE, KeptCursor, Settled, Store
 
 ROLLBACK = "rollback"  # the kind of the run
-_IDS_PER_QUERY = 300
 _ACCOUNT = "Account"  # follows its people in the next cycle
 _FOLLOWS = "follows the stage, which is left alone"
 
@@ -173,13 +171,8 @@ def _read_now(
         ids = sorted(record for record in objects if objects[record] == name)
         wanted = {each for record in ids for track in tracks[record] for each in track.fields}
         wanted |= {"IsConverted"} if name == "Lead" else {"AccountId"}
-        parts = chunks(ids, _IDS_PER_QUERY)
-        fields = columns(sorted(wanted))
-        reads = [Read(f"{name}:{number}", select(name, fields, among("Id", part))) for number, part in enumerate(parts)]
-        pages = salesforce.read(reads).pages
-        for read in reads:
-            rows = rows_from(salesforce, read, pages[read.name])
-            found.update((row["Id"], row) for row in rows if not row.get("IsConverted"))
+        rows = rows_by_ids(salesforce, name, sorted(wanted), ids)
+        found.update((row["Id"], row) for row in rows if not row.get("IsConverted"))
     return found
 
 

@@ -15,7 +15,7 @@ import structlog
 from connector.base.facts import SourcePage
 from connector.base.json import JsonObject
 from connector.base.ports import Source, Sweepable
-from connector.pipeline.sight import A_FEW, ONE_IN
+from connector.pipeline.sight import believed_gone
 from connector.store import Store
 
 log = structlog.get_logger(__name__)
@@ -72,8 +72,7 @@ class SourceSweep:
     def _end(self, source: Sweepable) -> JsonObject:
         store, kept = self._store, self._kept
         unseen, known = store.unseen_of(self._source.name, source.listed, kept["number"])
-        few = unseen <= max(A_FEW, known // ONE_IN) and (unseen < known or unseen == 1)
-        is_believed = few and not kept["uncertain"]
+        is_believed = believed_gone(unseen, known) and not kept["uncertain"]
         gone = store.sweep_source(self._source.name, source.listed, kept["number"]) if is_believed and unseen else 0
         found = {"at": self._now.isoformat(timespec="seconds"), "rows": kept["rows"], "missed": kept["missed"]}
         found |= {"gone": gone, "unseen": unseen - gone, "uncertain": kept["uncertain"]}

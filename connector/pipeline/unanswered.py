@@ -15,17 +15,15 @@ from itertools import groupby
 import structlog
 
 from connector.base.facts import Row
-from connector.base.ports import Read, Salesforce
-from connector.base.soql import among, select
+from connector.base.ports import Salesforce
 from connector.lifecycle.written import same
 from connector.pipeline.decisions import Decisions
 from connector.pipeline.object_cursor import ObjectCursor
-from connector.pipeline.object_reader import chunks, columns
+from connector.pipeline.object_reader import rows_by_ids
 from connector.store import Intent, Store
 
 log = structlog.get_logger(__name__)
 
-IDS_PER_QUERY = 300
 _TAKEN, _OPEN, _OVER = "taken", "open", "over"
 
 
@@ -56,14 +54,9 @@ def _read_again(salesforce: Salesforce, store: Store, intents: Sequence[Intent])
         if cursor is None:
             continue
         ids = [each.change.id for each in intents if each.change.object == name]
-        fields = columns(ObjectCursor.of(cursor).fields)
-        reads = [
-            Read(f"{name}:{index}", select(name, fields, among("Id", part)), all_rows=True)
-            for index, part in enumerate(chunks(ids, IDS_PER_QUERY))
-        ]
-        for page in salesforce.read(reads).pages.values():
-            store.record_rows(name, page.rows)
-            found.update((row["Id"], row) for row in page.rows if not row["IsDeleted"])
+        rows = rows_by_ids(salesforce, name, ObjectCursor.of(cursor).fields, ids, all_rows=True)
+        store.record_rows(name, rows)
+        found.update((row["Id"], row) for row in rows if not row["IsDeleted"])
     return found
 
 

@@ -137,8 +137,8 @@ class SalesforceClient:
             raise
         self._note_usage(seen[-1])
         with reading(_SERVICE):
-            return composite.page_of_answer(body, server_time(seen[-1].headers, self._clock.now()))
-        raise AssertionError("unreachable")
+            page = composite.page_of_answer(body, server_time(seen[-1].headers, self._clock.now()))
+        return page
 
     def update(self, changes: Sequence[RecordChange]) -> Iterator[Sequence[Outcome]]:
         return write_rows(self._send_collections, changes, self._pack, self._clock, SystemRandom().random)
@@ -263,8 +263,9 @@ class SalesforceClient:
         # Outside a version's path, which is all that simple-salesforce can address; Salesforce does not bill it.
         response = self._session.request("GET", f"{instance_url}/services/data/", shape=list)
         with reading(_SERVICE):
-            return choose_version([str(each["version"]) for each in response.json()], self._pinned)
-        raise AssertionError("unreachable")
+            offered = [str(each["version"]) for each in response.json()]
+            version = choose_version(offered, self._pinned)
+        return version
 
     def _base(self) -> str:
         return f"/services/data/v{self._salesforce().sf_version}"

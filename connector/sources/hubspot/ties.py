@@ -121,7 +121,7 @@ def next_page(body: JsonMap) -> str | None:
 
 
 def _tie(row: JsonMap) -> tuple[str, list[str], str | None]:
-    """TiesFound an engagement is, and where the list goes on."""
+    """Whose an engagement is, and where the list goes on."""
     return str(row["from"]["id"]), [str(to["toObjectId"]) for to in row["to"]], next_page(dict(row))
 
 
