@@ -52,6 +52,21 @@ def stage_dates(
     return {"entered": entered, "left": left} if entered else {}
 
 
+def steps_on_the_way(
+    view: View, ladder: Ladder, memory: Memory, origin: int, target: int, entered_at: datetime | None
+) -> JsonObject:
+    """``{"entered": ...}`` where nobody asks for the dates of stages: only what the last move passed through, for the
+    stays that reports count."""
+    kept: Entered = memory.get("entered", {})
+    if entered_at is None or ladder.names[target] is None or (memory and target == origin):
+        return {"entered": kept} if kept else {}
+    came_from, since = memory.get("at"), memory.get("since")
+    entered: Entered = {came_from: [since, OBSERVED]} if came_from and since else {}
+    _passed(view, ladder, target, entered_at, entered)
+    passed = {step: told for step, told in entered.items() if told[1] == INFERRED}
+    return {"entered": passed} if passed else {}
+
+
 def _passed(view: View, ladder: Ladder, target: int, entered_at: datetime, entered: Entered) -> None:
     latest = entered_at
     for position in range(target - 1, -1, -1):

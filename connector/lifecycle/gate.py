@@ -19,7 +19,7 @@ from datetime import datetime
 from connector.base.facts import TrackDecision, Verdict
 from connector.base.json import JsonObject
 from connector.lifecycle.conditions import Grounds
-from connector.lifecycle.dates import stage_dates
+from connector.lifecycle.dates import stage_dates, steps_on_the_way
 from connector.lifecycle.hold import Hidden, ask, hide, still_hidden
 from connector.lifecycle.ladder import NO_MEMORY, NOWHERE, UNKNOWN, Ladder, Memory, Standing
 from connector.lifecycle.model import Move, Rule
@@ -358,8 +358,9 @@ class Passage:
             remembered["own"] = self._own()
         if ladder.keeps_highest:
             remembered["highest"] = self._highest()
-        if ladder.keeps_dates:
-            remembered |= stage_dates(view, ladder, memory, self.position, self.target, entered)
+        if ladder.name == "stage":
+            told = stage_dates if ladder.keeps_dates else steps_on_the_way
+            remembered |= told(view, ladder, memory, self.position, self.target, entered)
         return remembered
 
     def _own(self) -> str | None:

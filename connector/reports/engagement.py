@@ -47,7 +47,8 @@ def _scores(scores: Mapping[str, str]) -> Table:
             bands[int(float(text) // _POINTS)].append(person)
         except (ValueError, OverflowError):
             bands[None].append(person)
-    table = Table("scores", "People by score", ("score", "people"), picture="bars", drawn="people")
+    nobody = "Nobody has a score; the mapping gives points under score:."
+    table = Table("scores", "People by score", ("score", "people"), picture="bars", drawn="people", empty=nobody)
     for band in sorted(each for each in bands if each is not None):
         table.add(f"{band * _POINTS} to {band * _POINTS + _POINTS - 1}", people(bands[band]))
     if bands[None]:
@@ -68,6 +69,7 @@ def _activity(asked: Asked, inbound: Inbound) -> Table:
         note="inbound activities, by the week in which they happened",
         picture="lines",
         drawn="activities",
+        empty="Nobody did anything in this period, of what is read.",
     )
     for week in weeks:
         label = f"{week.since:%Y-%m-%d}"
@@ -92,6 +94,7 @@ def wins(paths: Sequence[Path], asked: Asked, origins: Mapping[str, Origin]) -> 
         ("by", "what", *funnel),
         note="people who reached each stage in the period, or went past it; touches: the first and the last thing that"
         " the person did until then",
+        empty="Nobody reached a stage of the funnel in this period.",
     )
     keys = dict.fromkeys((how, what) for how, what, _ in found)
     order = ("lead source", "first touch", "last touch")

@@ -37,36 +37,45 @@ def response(handed: Sequence[Handed], asked: Asked, limit: timedelta, rows: Map
         f" before: within {said}, in the period before; open breaches: not touched yet, for longer than that",
         picture="bars",
         drawn="open breaches",
+        empty="Nobody was handed off in this period; the mapping says under handoff: who is, and to whom.",
     )
     now = asked.now
     here = [each for each in handed if asked.period.has(each.at)]
     earlier = [each for each in handed if asked.period.before.has(each.at)]
-    late = [each for each in here if each.touched is None and now - each.at > limit]
+    waits = [each for each in here if each.touched is None]
+    late = {each for each in waits if now - each.at > limit}
     groups: dict[str, list[Handed]] = defaultdict(list)
     for each in here:
         groups[each.owner or "(nobody)"].append(each)
     parts = sorted(groups.items()) + ([("all", here)] if len(groups) > 1 else [])
     for owner, theirs in parts:
         before = [each for each in earlier if owner in {"all", each.owner or "(nobody)"}]
-        touched = sorted(each.touched - each.at for each in theirs if each.touched is not None)
-        spans = [each / HOUR for each in touched]
+        spans = sorted((each.touched - each.at) / HOUR for each in theirs if each.touched is not None)
+        touched = [each.person for each in theirs if each.touched is not None]
         whole = [each.person for each in theirs]
         owners.add(
             owner,
             people(whole),
-            people([each.person for each in theirs if each.touched is not None]),
-            Figure(quantile(spans, 0.5), "hours", whole),
-            Figure(quantile(spans, 0.9), "hours", whole),
+            people(touched),
+            Figure(quantile(spans, 0.5), "hours", touched),
+            Figure(quantile(spans, 0.9), "hours", touched),
             share(_in_time(theirs, limit), whole),
             share(_in_time(before, limit), [each.person for each in before]),
-            people([each.person for each in late if each in theirs]),
+            people([each.person for each in theirs if each in late]),
         )
-    waiting = Table("waiting", "Not touched in time", ("who", "name", "owner", "handed off", "hours ago"))
-    for each in sorted(late, key=lambda one: (one.at, one.person)):
+    waiting = Table(
+        "waiting",
+        "Waiting for a first touch",
+        ("who", "name", "owner", "handed off", "hours ago", "so far"),
+        note="of the hand-offs of the period, the longest first",
+        empty="Nobody waits.",
+    )
+    for each in sorted(waits, key=lambda one: (one.at, one.person)):
         row = rows.get(each.person, {})
         name = str(row.get("Name") or row.get("Email") or "")
         ago = Figure((now - each.at) / HOUR, "hours", (each.person,))
-        waiting.add(each.person, name, each.owner or "(nobody)", f"{each.at:%Y-%m-%d %H:%M}", ago)
+        since, is_late = f"{each.at:%Y-%m-%d %H:%M}", "late" if each in late else "in time"
+        waiting.add(each.person, name, each.owner or "(nobody)", since, ago, is_late)
     return Report("response", "Response", [owners, waiting])
 
 

@@ -26,8 +26,8 @@ Cell = Figure | str
 
 @dataclass
 class Table:
-    """``note`` says what the numbers mean. ``picture``: how the column ``drawn`` is shown, by the first column (bars),
-    or as one line for each value of the second column (lines)."""
+    """``note`` says what the numbers mean; ``empty``: why there are none. ``picture``: how the column ``drawn`` is
+    shown, by the first column (bars), or as one line for each value of the second column (lines)."""
 
     name: str
     title: str
@@ -36,6 +36,7 @@ class Table:
     note: str = ""
     picture: Picture = ""
     drawn: str = ""
+    empty: str = "None."
 
     def add(self, *cells: Cell) -> None:
         self.rows.append(cells)

@@ -29,6 +29,7 @@ def velocity(paths: Sequence[Path], asked: Asked) -> Report:
         note="of the stays that ended in the period; inferred: dated by evidence from before the connector looked",
         picture="bars",
         drawn="median",
+        empty="Nobody left a stage in this period.",
     )
     spans = _spans(paths, asked)
     for stage in asked.stages.shown(stages_in(paths)):
@@ -40,6 +41,7 @@ def velocity(paths: Sequence[Path], asked: Asked) -> Report:
         ("from", "to", "how", "came", "median", "90th percentile", "longest"),
         note="from the first time at a stage to the first time at the other, or past it, of those who stood at the one"
         " and came to the other in the period; observed: both were",
+        empty="Nobody came from one stage to another in this period.",
     )
     ways = _ways(paths, asked)
     funnel = asked.stages.funnel
@@ -97,6 +99,7 @@ def stuck(paths: Sequence[Path], asked: Asked, rows: Mapping[str, JsonMap], limi
         "Longer at a stage than usual",
         ("who", "name", "stage", "days", "limit", "because", "owner", "next step"),
         note=f"limit: what --limit says, else the 90th percentile of the days of those who left (of {_FEW} or more)",
+        empty="Nobody stands at a stage for longer than its limit, where there is one.",
     )
     counts = Table(
         "stages", "By stage", ("stage", "stand there", "too long", "limit"), picture="bars", drawn="too long"

@@ -136,7 +136,7 @@ def _by_whom(row: JsonMap, *, is_undecided: bool, was_here: bool, took_over: boo
 
 
 def _passed(memory: JsonMap, made: JsonMap, before: Any) -> Iterator[JsonObject]:
-    """Steps on the way that the facts vouch for, in time, where the mapping keeps the dates of stages."""
+    """Steps on the way that the facts vouch for, in time."""
     found = [
         (max(when, before.entered_at if before is not None else ""), position, step)
         for position, (step, (when, how)) in enumerate(memory.get("entered", {}).items())

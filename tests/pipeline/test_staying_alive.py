@@ -129,8 +129,11 @@ def test_a_database_that_cut_its_sessions_is_gone_on_with(world: World, beat: Pa
     assert [world.stage(each) for each in (ada, bob)] == ["Suspect", "Suspect"]
 
 
-def test_a_database_that_is_away_for_a_while_is_gone_on_with(world: World, beat: Path, postgres: Server) -> None:
+def test_a_database_that_is_away_for_a_while_is_gone_on_with(
+    world: World, beat: Path, request: pytest.FixtureRequest
+) -> None:
     only_on(world, "postgresql")
+    postgres: Server = request.getfixturevalue("postgres")
     ada, daemon = world.contact(), Daemon(world.pipeline, beats=beat)
     name = make_url(world.address).database
     cut(world.address)

@@ -57,11 +57,9 @@ def test_response_is_what_a_list_of_hand_offs_says(rows: list[tuple[str, int, in
         assert figures[1] == len(took)
         assert figures[4] == sum(each <= 24 for each in took) / len(theirs)
         assert figures[6] == sum((each[2] is None or each[2] > each[1]) and each[1] > 24 for each in theirs)
-    waiting = [row[0] for row in report.table("waiting").rows]
-    late = [
-        (-ago, f"p{number}") for number, (_, ago, took) in enumerate(rows) if ago > 24 and (took is None or took > ago)
-    ]
-    assert waiting == [name for _, name in sorted(late)]
+    waiting = [(row[0], row[-1]) for row in report.table("waiting").rows]
+    untouched = [(-ago, f"p{number}") for number, (_, ago, took) in enumerate(rows) if took is None or took > ago]
+    assert waiting == [(name, "late" if ago < -24 else "in time") for ago, name in sorted(untouched)]
 
 
 def test_what_was_done_before_the_hand_off_is_no_answer_to_it() -> None:
