@@ -320,6 +320,13 @@ def test_typeof_takes_the_objects_own_name_and_its_parents(people: PracticeOrg) 
     assert task["What"]["Owner"]["Name"]
 
 
+def test_else_may_ask_for_what_names_have_and_the_object_lacks(people: PracticeOrg) -> None:
+    account = people.rows("SELECT Id FROM Account WHERE Name = 'Acme'")[0]["Id"]
+    people.create("Task", [{"Subject": "s", "WhatId": account}])
+    [task] = people.rows("SELECT TYPEOF What WHEN Opportunity THEN Amount ELSE Name, Email END FROM Task")
+    assert (task["What"]["Name"], task["What"]["Email"]) == ("Acme", None)
+
+
 def test_a_count_of_rows_knows_limit_and_offset(api: Api, people: PracticeOrg) -> None:
     for tail, wanted in (("", 4), ("LIMIT 3", 3), ("LIMIT 9 OFFSET 3", 1), ("LIMIT 1 OFFSET 9", 0)):
         assert api.query(f"SELECT COUNT() FROM Contact {tail}")["totalSize"] == wanted

@@ -40,6 +40,10 @@ _AS_IS = ("TOLABEL", "FORMAT", "CONVERTTIMEZONE")
 _NUMBER = field_from("expr", "int", "9", "n")
 _AMOUNT = field_from("expr", "double", "18.0", "n")
 _TYPE = field_from("Type", "string", "40", "n")
+# What can be asked of a reference to several objects, whether one of them has it or not: the fields of Name (Object
+# Reference, "Name"); empty where the record's own object lacks it.
+_OF_NAME = ("Alias", "Email", "FirstName", "IsActive", "LastName", "Phone", "Title", "Username")
+_ABSENT = {name.lower(): field_from(name, "string", "80", "n") for name in _OF_NAME}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,8 @@ class Compiler:
         found = [(alias, spec.find(name)) for alias, spec in tables]
         columns = [f"{alias}.{quoted(one.name)}" for alias, one in found if one is not None and one.type != "address"]
         spec = next((one for _, one in found if one is not None and self.seen(one)), None)
+        if spec is None and len(tables) > 1 and (absent := _ABSENT.get(name.lower())):
+            return Target("NULL", absent)
         if spec is None:
             raise self._no_column(path, name, tables)
         if spec.type == "address":
