@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 # A file that make would remove because it is only a step: keep it.
 .SECONDARY:
-.PHONY: help demo install test lint types contract pytest long coverage mutants torture docs peers wheel pictures lock clean
+.PHONY: help demo install test lint types contract pytest long coverage mutants torture docs peers node-peers wheel pictures lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -73,6 +73,15 @@ peers: $(patsubst requirements/%.lock,.venv-%/.done,$(wildcard requirements/peer
 	@rm -rf .venv-$* && $(PYTHON) -m venv --without-pip .venv-$*
 	@$(BIN)/uv pip install --quiet --system-certs --python .venv-$*/bin/python --require-hashes -r $< \
 	  || { rm -rf .venv-$*/bin; echo "They do not install here; their tests will be skipped."; }
+	@touch $@
+
+node-peers: .venv-node/.done  ## clients from npm: Salesforce's own CLI, jsforce, HubSpot's; for their tests
+
+.venv-node/.done: requirements/node/package-lock.json
+	@echo "Installing clients from npm into .venv-node ..."
+	@rm -rf .venv-node && mkdir .venv-node && cp requirements/node/package*.json .venv-node
+	@npm ci --prefix .venv-node --ignore-scripts --no-audit --no-fund --loglevel=error \
+	  || { rm -rf .venv-node/node_modules; echo "They do not install here; their tests will be skipped."; }
 	@touch $@
 
 pictures: $(VENV)/.dev  ## the page with the sample company, wide, narrow and dark, into dist/pictures; needs Debian's chromium

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from practice_org.salesforce.org import PracticeOrg
-from practice_org.salesforce.problems import Problem
+from practice_org.salesforce.problems import Problem, not_found
 from practice_org.salesforce.rest.calls import Call, Handler, Reply, Router
 
 _BULK_1 = (
@@ -56,9 +56,15 @@ RESOURCES = (
 
 
 def routes(router: Router) -> None:
+    router.add("tooling/sobjects/SourceMember/describe", GET=_no_tracking)
     for one in RESOURCES:
         for pattern in (re.escape(one.below), re.escape(one.below) + "/.*"):
             router.add(pattern, **dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), _refusing(one)))
+
+
+def _no_tracking(org: PracticeOrg, call: Call) -> Reply:
+    """What an org says that does not track its source; Salesforce's CLI asks before it deploys."""
+    raise not_found()
 
 
 def _refusing(one: Absent) -> Handler:

@@ -30,12 +30,22 @@ _TYPES = {
 _NO_OBJECT_RIGHTS = frozenset({"OpportunityContactRole", "CampaignMember", "Task", "Event", "User", "RecordType"})
 _RIGHTS = frozenset({"ApiEnabled", "ActivitiesAccess", "TransferAnyLead", "TransferAnyEntity", "ViewSetup"})
 _NEEDS_ACCOUNT = ("Contact", "Opportunity")
+_FILES = {
+    "CustomField": "objects/{}.object", "PermissionSet": "permissionsets/{}.permissionset",
+    "StandardValueSet": "standardValueSets/{}.standardValueSet",
+}  # fmt: skip
 _MOST_BYTES, _MOST_FILES = 39_000_000, 10_000
 
 
 def routes(router: Router) -> None:
     router.add("metadata/deployRequest", POST=start)
     router.add(r"metadata/deployRequest/(?P<deployment>\w+)", GET=show)
+
+
+def _message(kind: str, name: str) -> dict[str, Any]:
+    """A DeployMessage (Metadata API): ``fileName`` is the file of the package that holds the component."""
+    file = _FILES.get(kind, "{}").format(name.partition(".")[0] if kind == "CustomField" else name)
+    return {"componentType": kind, "fullName": name, "fileName": file, "deleted": False, "warning": False}
 
 
 @dataclass
@@ -49,12 +59,11 @@ class _Package:
     successes: list[dict[str, Any]] = field(default_factory=list)
 
     def fail(self, kind: str, name: str, problem: str) -> None:
-        told = {"componentType": kind, "fullName": name, "problem": problem, "problemType": "Error", "success": False}
-        self.failures.append(told)
+        told = {"problem": problem, "problemType": "Error", "success": False}
+        self.failures.append({**_message(kind, name), **told})
 
     def take(self, kind: str, name: str, *, created: bool) -> None:
-        told = {"componentType": kind, "fullName": name, "created": created, "changed": True, "success": True}
-        self.successes.append(told)
+        self.successes.append({**_message(kind, name), "created": created, "changed": True, "success": True})
 
 
 def start(org: PracticeOrg, call: Call) -> Reply:
@@ -94,7 +103,8 @@ def show(org: PracticeOrg, call: Call, deployment: str) -> Reply:
 
 
 def _parts(call: Call) -> tuple[dict[str, Any], bytes]:
-    """The deploy options and the zip file of a multipart body."""
+    """The deploy options and the zip file of a multipart body. Clients call the options ``json``, as the documents do,
+    or ``entity_content``, as jsforce and Salesforce's own CLI do."""
     head = f"Content-Type: {call.headers.get('content-type', '')}\r\n\r\n".encode()
     message = message_from_bytes(head + call.body)
     found: dict[str, bytes] = {}
@@ -102,7 +112,7 @@ def _parts(call: Call) -> tuple[dict[str, Any], bytes]:
         name = part.get_param("name", header="content-disposition")  # type: ignore[union-attr]
         found[str(name)] = part.get_payload(decode=True)  # type: ignore[assignment,union-attr]
     try:
-        options = json.loads(found["json"])["deployOptions"]
+        options = json.loads(found.get("json") or found["entity_content"])["deployOptions"]
         packed = found["file"]
     except (KeyError, ValueError, TypeError):
         raise Problem(400, "INVALID_MULTIPART_REQUEST", "parts named json and file are needed") from None
@@ -114,13 +124,16 @@ def _parts(call: Call) -> tuple[dict[str, Any], bytes]:
 def _read(packed: bytes) -> _Package:
     try:
         with zipfile.ZipFile(io.BytesIO(packed)) as files:
-            texts = {each: files.read(each) for each in files.namelist()[:_MOST_FILES] if not each.endswith("/")}
+            names = [each for each in files.namelist()[:_MOST_FILES] if not each.endswith("/")]
+            texts = {each: files.read(each) for each in names}
     except zipfile.BadZipFile:
         raise Problem(400, "UNKNOWN_EXCEPTION", "the package is no zip file") from None
     package = _Package()
-    if "package.xml" not in texts:
+    above = next((each.removesuffix("package.xml") for each in names if each.endswith("package.xml")), None)
+    if above is None or above.count("/") > 1:
         package.fail("", "package.xml", "No package.xml found")
         return package
+    texts = {path.removeprefix(above): text for path, text in texts.items()}  # a package may be a folder in its file
     for path, text in texts.items():
         folder, _, file = path.partition("/")
         name = file.rpartition(".")[0]
