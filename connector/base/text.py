@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
+_QUOTED = re.compile(r"'(\w+)'")
 _UNFIT = ("Cc", "Cf", "Cs", "Zl", "Zp")  # control, invisible and direction marks, surrogates, line separators
 
 
@@ -17,6 +19,11 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(" " if each in "\t\r\n" else each for each in text if each in "\t\r\n" or not _is_unfit(each))
+
+
+def quoted_in(text: str) -> list[str]:
+    """The names between single quotes: Salesforce names fields so in what it says."""
+    return _QUOTED.findall(text)
 
 
 def label_of(api_name: str) -> str:

@@ -8,7 +8,6 @@ nobody is moved back (``blind.py``).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,6 +18,7 @@ from connector.base.errors import Refused
 from connector.base.facts import Row
 from connector.base.json import JsonMap, JsonObject
 from connector.base.ports import PolledObject
+from connector.base.text import quoted_in
 from connector.store import Store
 
 log = structlog.get_logger(__name__)
@@ -27,7 +27,6 @@ log = structlog.get_logger(__name__)
 HIDDEN_FIELDS = "hidden fields"
 INVALID_FIELD = "INVALID_FIELD"
 _LOOK_AGAIN = timedelta(days=1)
-_QUOTED = re.compile(r"'(\w+)'")
 _Hidden = Mapping[str, Mapping[str, JsonMap]]
 
 
@@ -68,7 +67,7 @@ def _is_fresh(field: str, told: JsonMap, now: datetime) -> bool:
 
 def named_in(error: Refused, fields: Collection[str]) -> list[str]:
     """Fields of which the refusal speaks: itself, its parent, or a field of the parent."""
-    words = set(_QUOTED.findall(error.what))
+    words = set(quoted_in(error.what))
     return sorted(name for name in fields if words & {name, *name.split(".")})
 
 

@@ -14,7 +14,7 @@ from itertools import groupby
 
 import structlog
 
-from connector.base.facts import Row
+from connector.base.facts import Change, Row
 from connector.base.ports import Salesforce
 from connector.lifecycle.written import same
 from connector.pipeline.decisions import Decisions
@@ -36,7 +36,7 @@ def settle_unanswered(salesforce: Salesforce, store: Store, decisions: Decisions
     found = {each.change.id: _came_of(each, rows.get(each.change.id), decisions.now, overlap) for each in intents}
     taken = [each for each in intents if found[each.change.id] == _TAKEN]
     for (cycle_id, version, at), group in groupby(sorted(taken, key=_cycle), _cycle):
-        settled = [each.taken() for each in group]
+        settled = [each.taken(_standing(each, rows[each.change.id])) for each in group]
         cursors, marks = decisions.settle(settled)
         accounts = {rows[each.person_id].get("AccountId") for each in settled} if decisions.rollup.is_wanted else set()
         marks = sorted({*marks, *(account for account in accounts if account)})
@@ -64,11 +64,15 @@ def _cycle(intent: Intent) -> tuple[int, str, datetime]:
     return intent.cycle_id, intent.mapping_version, intent.at
 
 
+def _standing(intent: Intent, row: Row) -> list[Change]:
+    """What Salesforce took: fields that it refused were left out of the row when it was sent again."""
+    return [each for each in intent.change.changes if same(row.get(each.field), each.new)]
+
+
 def _came_of(intent: Intent, row: Row | None, now: datetime, overlap: timedelta) -> str:
-    """Salesforce takes a row whole or not at all: one new value that stands there is enough."""
     if row is None:
         return _OVER
-    if any(same(row.get(each.field), each.new) for each in intent.change.changes):
+    if _standing(intent, row):
         return _TAKEN
     is_as_it_was = all(same(row.get(each.field), each.old) for each in intent.change.changes)
     return _OPEN if is_as_it_was and now - intent.at <= overlap else _OVER

@@ -18,6 +18,7 @@ from connector.base.errors import Refused, Transient
 from connector.base.facts import Change, Outcome, RecordChange, Result
 from connector.base.http import TimedOut
 from connector.base.json import JsonObject
+from connector.base.text import quoted_in
 from connector.salesforce.composite import Answer, collections, problem
 from connector.salesforce.errors import GOVERNED_ROW, is_governed_row, is_passing_row
 from connector.salesforce.persons import NOT_THROUGH_CONTACT, needs_account, through_account
@@ -27,8 +28,11 @@ log = structlog.get_logger(__name__)
 LOCK_TRIES = 6  # sends of one row that stays locked: about half a minute
 FIRST_WAIT = 0.5  # seconds, doubled each time
 TIMEOUTS = 3  # in a row, before the rest is left for the next cycle
-# Codes that speak of single fields: hidden from edit, or too short. What else the row says is written.
-FIELD_CODES = frozenset({"INVALID_FIELD_FOR_INSERT_UPDATE", "STRING_TOO_LONG"})
+# Codes that speak of single fields: not to be edited, too short, or hidden. What else the row says is written. That a
+# field is hidden is told in words alone, "No such column 'X__c' on sobject of type Contact", and may be told of a whole
+# collection for the sake of one of its rows.
+HIDDEN_FIELD = "INVALID_FIELD"
+FIELD_CODES = frozenset({"INVALID_FIELD_FOR_INSERT_UPDATE", "STRING_TOO_LONG", HIDDEN_FIELD})
 GROWS_AFTER = 5  # successful requests in a row
 
 Send = Callable[[Sequence[Sequence[RecordChange]]], Sequence[Answer]]
@@ -71,11 +75,12 @@ class _Job:
 
 @dataclass(frozen=True, slots=True)
 class RowAnswer:
-    """What Salesforce said of one row; ``code`` is "" when it was written."""
+    """What Salesforce said of one row; ``code`` is "" when it was written. ``of_all``: said of a whole collection."""
 
     code: str = ""
     message: str = ""
     fields: tuple[str, ...] = ()
+    of_all: bool = False
 
 
 def write_rows(
@@ -129,7 +134,7 @@ def row_answers(answer: Answer, count: int) -> list[RowAnswer] | None:
     speaks for each of its rows; None when the answer does not fit the question."""
     if refused := problem(answer):
         code, what, _hint = refused
-        return [RowAnswer(code or "REFUSED", what)] * count
+        return [RowAnswer(code or "REFUSED", what, of_all=True)] * count
     if not isinstance(answer.body, list) or len(answer.body) != count:
         return None
     return [_row(each) for each in answer.body]
@@ -150,25 +155,39 @@ def _row(each: JsonObject) -> RowAnswer:
 
 def _without_refused(job: _Job, row: RowAnswer) -> _Job | None:
     """The rest of a row of which Salesforce refused some fields; None where it refused more than that."""
-    gone = [each for each in job.change.changes if each.field in row.fields]
-    rest = tuple(each for each in job.change.changes if each.field not in row.fields)
+    gone = _named(job, row)
+    rest = tuple(each for each in job.change.changes if each not in gone)
     if row.code not in FIELD_CODES or not gone or not rest:
         return None
     left_out = (*job.left_out, *gone)
     return replace(job, change=replace(job.change, changes=rest), refused=(*job.refused, row), left_out=left_out)
 
 
+def _named(job: _Job, row: RowAnswer) -> list[Change]:
+    """The changes of which Salesforce speaks."""
+    names = set(quoted_in(row.message) if row.code == HIDDEN_FIELD else row.fields)
+    sent = zip(job.change.changes, job.row.changes, strict=True)  # of a person account, the names that are sent differ
+    return [each for each, as_sent in sent if names & {each.field, as_sent.field}]
+
+
 def _written(job: _Job) -> list[Outcome]:
     """The row, and the fields that were left out of it."""
+    done = Outcome(job.change, Result.APPLIED)
+    if not job.left_out:
+        return [done]
     apart = replace(job.change, changes=job.left_out)
-    said = [Outcome(apart, Result.SET_ASIDE, each.code, each.message) for each in job.refused[:1]]
-    return [*said, Outcome(job.change, Result.APPLIED)]
+    return [Outcome(apart, Result.SET_ASIDE, job.refused[0].code, _words(job.refused)), done]
 
 
 def _open(job: _Job, result: Result, row: RowAnswer) -> Outcome:
-    if not job.left_out:
-        return Outcome(job.change, result, row.code, row.message)
-    return Outcome(replace(job.change, changes=(*job.change.changes, *job.left_out)), result, row.code, row.message)
+    whole = replace(job.change, changes=(*job.change.changes, *job.left_out))
+    return Outcome(whole if job.left_out else job.change, result, row.code, _words((row, *job.refused)))
+
+
+def _words(said: Sequence[RowAnswer]) -> str:
+    """All that Salesforce said of one row, the first by its words alone: its code stands beside them."""
+    first, *others = said
+    return "; ".join([first.message, *(f"{each.code}: {each.message}" for each in others)])
 
 
 def _next_jobs(queue: deque[_Job], size: int) -> list[_Job]:
@@ -204,7 +223,9 @@ def _take(jobs: Sequence[_Job], rows: Sequence[RowAnswer], queue: deque[_Job], p
     """Outcomes of the rows that are done; the others go back into the queue: locked ones to its end, those that were
     too many at once to its front."""
     outcomes, governed = [], []
-    for job, row in zip(jobs, rows, strict=True):
+    hidden = [row.of_all and row.code == HIDDEN_FIELD for row in rows]
+    is_known = any(said and _named(job, row) for said, job, row in zip(hidden, jobs, rows, strict=True))
+    for job, row, is_hidden in zip(jobs, rows, hidden, strict=True):
         if not row.code:
             pack.persons_by_account = pack.persons_by_account or (job.by_account and not needs_account(job.change))
             outcomes += _written(job)
@@ -212,6 +233,8 @@ def _take(jobs: Sequence[_Job], rows: Sequence[RowAnswer], queue: deque[_Job], p
             queue.append(replace(job, by_account=True))
         elif rest := _without_refused(job, row):
             queue.append(rest)
+        elif is_hidden and is_known and not _named(job, row):
+            queue.append(job)  # it was about another row
         elif is_passing_row(row.code) and job.tries + 1 < LOCK_TRIES:
             queue.append(replace(job, tries=job.tries + 1))
         elif is_passing_row(row.code):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, select
@@ -34,9 +34,10 @@ class Intent:
     mapping_version: str
     at: datetime
 
-    def taken(self) -> Settled:
-        """As if Salesforce had answered."""
-        return Settled(self.change.person_id, self.seq, self.decision, (Outcome(self.change, Result.APPLIED),))
+    def taken(self, changes: Sequence[Change]) -> Settled:
+        """As if Salesforce had answered that it took these of its changes."""
+        change = replace(self.change, changes=tuple(changes))
+        return Settled(self.change.person_id, self.seq, self.decision, (Outcome(change, Result.APPLIED),))
 
 
 def intend(connection: Connection, intents: Sequence[Intent]) -> None:

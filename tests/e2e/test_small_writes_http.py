@@ -1,5 +1,7 @@
 """A field that cannot be written costs no more than itself: the stage is still written."""
 
+from dataclasses import replace
+
 from connector.commands import practice
 from connector.pipeline.cycle import run_cycle
 from connector.wiring import load_mapping
@@ -31,3 +33,22 @@ def test_a_read_only_field_leaves_the_stage_written_and_is_told(site, tmp_path):
         pipeline.store.retry_set_aside()
         assert run_cycle(pipeline).exit_code == 0
         assert (site.stages()[ada], pipeline.store.set_aside(None)) == ("Suspect", [])
+
+
+def test_a_field_that_is_hidden_from_the_user_leaves_the_stage_written_and_is_told_once(site, tmp_path):
+    mapping = tmp_path / "mapping.yaml"
+    mapping.write_text(MAPPING)
+    practice.add_fields(site.org, load_mapping(site.settings(mapping=str(mapping))))
+    [ada] = site.contacts(1)
+
+    def hide(what, _done, _total):
+        if what == "deciding":  # everything was read, and described
+            site.org.set_field_access("Contact", "Tags__c", visible=False)
+
+    with site.pipeline(mapping=str(mapping)) as pipeline:
+        report = run_cycle(replace(pipeline, progress=hide))
+        assert site.stages()[ada] == "Suspect"
+        assert (report.written, report.exit_code) == (1, 3)
+        assert dict(report.set_aside) == {"INVALID_FIELD": 1}
+        results = {each["track"]: each["result"] for each in pipeline.store.history(ada)}
+        assert results == {"stage": "applied", "tags": "set_aside"}

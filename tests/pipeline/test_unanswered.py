@@ -1,5 +1,8 @@
 """What was sent and never answered is found out, is in the log once, and is nobody's edit."""
 
+from contextlib import suppress
+from dataclasses import replace
+
 import pytest
 
 from connector.base.errors import Transient
@@ -106,3 +109,30 @@ def test_a_cycle_after_answered_writes_asks_nothing_more(forever):
     world.cycle()
     world.cycle()
     assert world.cycle().api_calls["total"] == 1
+
+
+def test_what_was_refused_of_a_row_that_was_taken_is_not_logged_as_written(world):
+    world.mapping = """
+fields:
+  stage: {Contact: Lifecycle_Stage__c, Lead: Lifecycle_Stage__c}
+  status: {Contact: Lead_Status__c, Lead: Status}
+stages: [{name: Suspect, when: {email: present}}]
+statuses: [{name: New, when: {email: present}}]
+"""
+    ada = world.contact()
+    update = world.org.update
+
+    def takes_the_stage_alone(changes):
+        """The status is refused, the row sent again without it, and the process killed before the answer."""
+        [change] = changes
+        stage = tuple(each for each in change.changes if each.track == "stage")
+        for outcomes in update([replace(change, changes=stage)]):
+            yield killed(outcomes)
+
+    world.org.update = takes_the_stage_alone
+    with suppress(Killed):
+        world.cycle()
+    world.org.update = update
+    world.cycle()
+    log = [(each["track"], each["new"], each["result"], each["cycle_id"]) for each in world.store.history(ada)]
+    assert sorted(log) == [("stage", "Suspect", "applied", 1), ("status", "New", "applied", 2)]

@@ -195,6 +195,76 @@ def test_a_transaction_that_runs_too_long_makes_the_pack_smaller(clock: FrozenCl
     assert {outcome.result for outcome in run(long, [change(i) for i in range(900)], clock)} == {Result.APPLIED}
 
 
+HIDDEN = "No such column '{}' on sobject of type {}"
+
+
+def several(number: int, *fields: str, **more: Any) -> RecordChange:
+    changes = tuple(Change(name, name, None, "x") for name in fields)
+    return RecordChange(f"p{number}", "Contact", f"id{number:05}", changes, **more)
+
+
+class Refusing:
+    """Refuses rows with one of these fields: field -> what is said of it. ``whole``: of the whole collection."""
+
+    def __init__(self, says: dict[str, dict[str, Any]], *, whole: bool = False) -> None:
+        self.says, self.whole = says, whole
+        self.sent: list[list[tuple[str, ...]]] = []
+
+    def __call__(self, collections: Sequence[Sequence[RecordChange]]) -> Sequence[Answer]:
+        self.sent.append([tuple(row.values()) for rows in collections for row in rows])
+        return [self._answer(rows) for rows in collections]
+
+    def _answer(self, rows: Sequence[RecordChange]) -> Answer:
+        said = [next((self.says[name] for name in row.values() if name in self.says), None) for row in rows]
+        if self.whole and any(said):
+            [error] = next(each for each in said if each)["errors"]
+            return Answer(400, [{"errorCode": error["statusCode"], "message": error["message"]}])
+        return Answer(200, [each or {"success": True, "errors": []} for each in said])
+
+
+def told(outcomes: Sequence[Outcome]) -> set[tuple[str, tuple[str, ...], str, str]]:
+    return {(each.change.id, tuple(each.change.values()), each.result.value, each.code) for each in outcomes}
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_field_that_is_hidden_is_left_out_and_rows_without_it_are_not_blamed(clock: FrozenClock, whole: bool) -> None:
+    org = Refusing({"Status__c": refused("INVALID_FIELD", HIDDEN.format("Status__c", "Contact"))}, whole=whole)
+    outcomes = run(org, [several(1, "Stage__c", "Status__c"), several(2, "Stage__c")], clock)
+    assert told(outcomes) == {
+        ("id00001", ("Status__c",), "set_aside", "INVALID_FIELD"),
+        ("id00001", ("Stage__c",), "applied", ""),
+        ("id00002", ("Stage__c",), "applied", ""),
+    }
+
+
+def test_a_hidden_field_of_a_person_account_is_known_by_the_name_that_was_sent(clock: FrozenClock) -> None:
+    org = Refusing({"Status__pc": refused("INVALID_FIELD", HIDDEN.format("Status__pc", "Account"))})
+    ada = several(1, "Stage__c", "Status__c", "OwnerId", account_id="001", is_person_account=True)
+    assert ("id00001", ("Stage__c", "OwnerId"), "applied", "") in told(run(org, [ada], clock))
+
+
+def test_a_hidden_field_that_is_all_there_is_ends_as_refused(clock: FrozenClock) -> None:
+    org = Refusing({"Stage__c": refused("INVALID_FIELD", HIDDEN.format("Stage__c", "Contact"))}, whole=True)
+    outcomes = run(org, [several(1, "Stage__c"), several(2, "Title")], clock)
+    assert told(outcomes) == {
+        ("id00001", ("Stage__c",), "set_aside", "INVALID_FIELD"),
+        ("id00002", ("Title",), "applied", ""),
+    }
+    assert len(org.sent) == 2
+
+
+def test_whatever_is_refused_of_a_row_is_told(clock: FrozenClock) -> None:
+    too_long = {"success": False, "errors": [{"statusCode": "STRING_TOO_LONG", "message": "long", "fields": ["Tags"]}]}
+    hidden = refused("INVALID_FIELD", HIDDEN.format("Status__c", "Contact"))
+    outcomes = run(
+        Refusing({"Tags": too_long, "Status__c": hidden}), [several(1, "Stage__c", "Tags", "Status__c")], clock
+    )
+    [aside] = [each for each in outcomes if each.result is Result.SET_ASIDE]
+    assert set(aside.change.values()) == {"Tags", "Status__c"}
+    assert "long" in aside.message
+    assert "Status__c" in aside.message
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 60), st.sampled_from(["Contact", "Lead"])), max_size=80),
     st.integers(1, 50),
