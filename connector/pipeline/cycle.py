@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -35,6 +36,7 @@ from connector.pipeline.decisions import Decisions, adopt
 from connector.pipeline.forgetting import InFiles, forget_due, no_files
 from connector.pipeline.object_reader import Polled
 from connector.pipeline.optional_fields import with_optional_fields
+from connector.pipeline.overtaken import overtaken
 from connector.pipeline.owners import find_owners
 from connector.pipeline.patience import Patience
 from connector.pipeline.planned import Listing, Planned
@@ -231,6 +233,7 @@ def write_plan(
         mapping_version=pipeline.mapping.version,
         now=decisions.now,
         settling=settling,
+        overtaken=partial(overtaken, pipeline.salesforce, pipeline.store),
     )
     for batch in plan_dirty(pipeline, decisions, only, SETTLING):
         writer.add(batch)

@@ -8,18 +8,20 @@ transaction is open while a request is under way; what is sent is in the journal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from connector.base.facts import Outcome, RecordChange
+from connector.base.facts import Outcome, RecordChange, Result
 from connector.base.ports import Salesforce
+from connector.pipeline.overtaken import OVERTAKEN
 from connector.pipeline.planned import Planned
 from connector.store import Intent, KeptCursor, Settled, Store
 
 
 class Writer:
     """Collects what is planned, writes it in packs, settles what came of it. ``settling`` is told of everything before
-    it is settled, and says which cursors move with it and which marks are made."""
+    it is settled, and says which cursors move with it and which marks are made. ``overtaken``: of which rows of a pack
+    somebody else was quicker; they wait."""
 
     def __init__(
         self,
@@ -31,10 +33,11 @@ class Writer:
         mapping_version: str,
         now: datetime,
         settling: Callable[[Sequence[Settled]], tuple[Sequence[KeptCursor], Sequence[str]]],
+        overtaken: Callable[[Sequence[RecordChange]], Collection[str]] = lambda _changes: (),
     ) -> None:
         self._salesforce, self._store = salesforce, store
         self._pack, self._cycle_id, self._version, self._now = pack, cycle_id, mapping_version, now
-        self._settling = settling
+        self._settling, self._overtaken = settling, overtaken
         self._waiting: list[Planned] = []
 
     def add(self, batch: Iterable[Planned]) -> None:
@@ -59,16 +62,19 @@ class Writer:
     def _write(self, planned: list[Planned]) -> None:
         by_id = {each.id: each for each in planned}
         changes = [each.change for each in planned if each.change is not None]
-        self._store.intend([self._intent(each, each.change) for each in planned if each.change is not None])
-        for outcomes in self._salesforce.update(changes):
-            settled = []
-            said: dict[str, list[Outcome]] = {}
-            for outcome in outcomes:
-                said.setdefault(outcome.change.person_id, []).append(outcome)
-            for person_id, told in said.items():
-                of = by_id[person_id]
-                settled.append(Settled(of.id, of.mark, of.decision, tuple(told)))
-            self._settle(settled)
+        late = self._overtaken(changes)
+        self._take(by_id, [Outcome(each, Result.WAITING, "", OVERTAKEN) for each in changes if each.id in late])
+        changes = [each for each in changes if each.id not in late]
+        self._store.intend([self._intent(by_id[each.person_id], each) for each in changes])
+        for outcomes in self._salesforce.update(changes) if changes else ():
+            self._take(by_id, outcomes)
+
+    def _take(self, by_id: Mapping[str, Planned], outcomes: Sequence[Outcome]) -> None:
+        said: dict[str, list[Outcome]] = {}
+        for outcome in outcomes:
+            said.setdefault(outcome.change.person_id, []).append(outcome)
+        of = {person_id: by_id[person_id] for person_id in said}
+        self._settle([Settled(each.id, each.mark, each.decision, tuple(said[key])) for key, each in of.items()])
 
     def _intent(self, planned: Planned, change: RecordChange) -> Intent:
         return Intent(change, planned.decision, planned.mark, self._cycle_id, self._version, self._now)

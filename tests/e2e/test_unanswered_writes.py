@@ -13,14 +13,17 @@ def test_a_change_whose_answer_was_lost_every_time_is_in_the_log_and_ours(site):
     ada = site.contacts(1)[0]
     faults = site.org.faults
 
-    def cut(what, _done, _total):
-        if what == "deciding":  # everything was read; from here on answers are cut off
-            faults.on("cut_off")
-
     with site.pipeline() as pipeline:
         nobody_waits = FrozenClock(pipeline.clock.now())
         with closing(open_salesforce(site.settings(), nobody_waits)) as salesforce, suppress(ConnectorError):
-            run_cycle(replace(pipeline, salesforce=salesforce, progress=cut))
+            update = salesforce.update
+
+            def cut(changes):
+                faults.on("cut_off")  # everything was read; from here on answers are cut off
+                return update(changes)
+
+            salesforce.update = cut  # type: ignore[method-assign]
+            run_cycle(replace(pipeline, salesforce=salesforce))
         faults.off("cut_off")
         assert site.stages()[ada] == "Suspect"
         assert pipeline.store.history(ada) == []

@@ -1,0 +1,67 @@
+"""Rows that somebody changed between our read and our write: they wait a cycle, and are decided anew.
+
+Before a pack is sent, its records are read once more, 1,500 in one call. What stands in a field that is about to be
+written must be what it was when it was decided, or what is to be written. What differs is recorded at once, so that
+the next cycle decides from it. What is left open is the second or two that this read and the write take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from connector.base.facts import RecordChange, Row
+from connector.base.ports import Read, Salesforce
+from connector.base.soql import among, select
+from connector.lifecycle.written import same
+from connector.pipeline.object_cursor import ObjectCursor
+from connector.pipeline.object_reader import IDS_PER_QUERY, chunks, columns, rows_from
+from connector.store import Store
+
+log = structlog.get_logger(__name__)
+
+OVERTAKEN = "changed since it was read"
+
+
+def overtaken(salesforce: Salesforce, store: Store, changes: Sequence[RecordChange]) -> frozenset[str]:
+    """Ids of the records that are not as they were decided. Objects that Salesforce does not show as they were read
+    are written unseen: the write itself says what is wrong."""
+    planned = {each.id: each for each in changes}
+    moved: set[str] = set()
+    for name, rows in _now(salesforce, store, changes).items():
+        others = [row for row in rows if _differs(planned[row["Id"]], row)]
+        if others:
+            store.record_rows(name, others)
+            moved.update(row["Id"] for row in others)
+    if moved:
+        log.info("changed since they were read, decided anew in the next cycle", rows=len(moved))
+    return frozenset(moved)
+
+
+def _now(salesforce: Salesforce, store: Store, changes: Sequence[RecordChange]) -> dict[str, list[Row]]:
+    reads: dict[str, Read] = {}
+    for name in sorted({each.object for each in changes}):
+        cursor = store.cursor(name)
+        if cursor is None:
+            continue
+        asked = columns(ObjectCursor.of(cursor).fields)
+        ids = sorted({each.id for each in changes if each.object == name})
+        for number, part in enumerate(chunks(ids, IDS_PER_QUERY)):
+            reads[f"{name}:{number}"] = Read(f"{name}:{number}", select(name, asked, among("Id", part)), alone=True)
+    if not reads:
+        return {}
+    found: dict[str, list[Row]] = {}
+    answers = salesforce.read(list(reads.values()))
+    for key, page in answers.pages.items():
+        found.setdefault(key.partition(":")[0], []).extend(rows_from(salesforce, reads[key], page))
+    for key, error in answers.refused.items():
+        log.warning("written without a second look", object=key.partition(":")[0], code=error.code)
+    return found
+
+
+def _differs(change: RecordChange, row: Row) -> bool:
+    return any(
+        each.field in row and not same(row[each.field], each.old) and not same(row[each.field], each.new)
+        for each in change.changes
+    )

@@ -1,0 +1,50 @@
+"""Somebody is quicker than we are: what they set between our read and our write stays, and is decided from."""
+
+from dataclasses import replace
+
+from connector.pipeline.cycle import run_cycle
+
+SOMEBODY = "005000000000002AAA"
+
+
+def test_what_a_person_set_after_we_read_is_not_overwritten_and_is_theirs(site):
+    ada, bob = site.contacts(2)
+
+    def set_by_hand(what, _done, _total):
+        if what == "deciding" and site.stages()[ada] is None:
+            us, site.org.user_id = site.org.user_id, SOMEBODY
+            site.org.update("Contact", [{"Id": ada, "Lifecycle_Stage__c": "Sales Qualified"}])
+            site.org.user_id = us
+
+    with site.pipeline() as pipeline:
+        report = run_cycle(replace(pipeline, progress=set_by_hand))
+        assert site.stages() == {ada: "Sales Qualified", bob: "Suspect"}
+        assert (report.written, report.waiting, report.exit_code) == (1, 1, 0)
+        assert pipeline.store.history(ada) == []
+        assert run_cycle(pipeline).waiting == 0
+        assert site.stages() == {ada: "Sales Qualified", bob: "Suspect"}
+        assert pipeline.store.intents() == []
+
+
+def test_who_set_the_same_as_we_would_is_waited_for_by_nobody(site):
+    [ada] = site.contacts(1)
+
+    def set_the_same(what, _done, _total):
+        if what == "deciding":
+            site.org.update("Contact", [{"Id": ada, "Lifecycle_Stage__c": "Suspect"}])
+
+    with site.pipeline() as pipeline:
+        report = run_cycle(replace(pipeline, progress=set_the_same))
+        assert (site.stages()[ada], report.waiting) == ("Suspect", 0)
+
+
+def test_a_record_that_is_gone_by_then_is_told_as_ever(site):
+    [ada] = site.contacts(1)
+
+    def delete(what, _done, _total):
+        if what == "deciding":
+            site.org.delete("Contact", [ada])
+
+    with site.pipeline() as pipeline:
+        report = run_cycle(replace(pipeline, progress=delete))
+        assert dict(report.set_aside) == {"ENTITY_IS_DELETED": 1}
