@@ -325,8 +325,8 @@ def sweep_source(connection: Connection, name: str, beginnings: Sequence[str], g
 
 
 def _begins(name: str, beginnings: Sequence[str]) -> ColumnElement[bool]:
-    """By the primary key."""
-    places = [ref(name, each) for each in beginnings]
+    """By the primary key; "" is the beginning of every id."""
+    places = [ref(name, each) if each else name for each in beginnings]
     return or_(*(and_(ACTIVITY.c.ref > f"{each}:", ACTIVITY.c.ref < f"{each};") for each in places))
 
 
