@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,6 +60,40 @@ def cut(url: URL | str) -> None:
     """Ends all other sessions of a database."""
     others = "datname = current_database() AND pid <> pg_backend_pid()"
     run(url, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+
+
+@dataclass(frozen=True)
+class OwnServer:
+    """One that a test may stop and start again."""
+
+    process: subprocess.Popen[str]
+    address: str
+
+    def stop(self) -> None:
+        self._do("stop")
+
+    def start(self) -> None:
+        self._do("start")
+
+    def _do(self, what: str) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print(what, file=self.process.stdin, flush=True)
+        assert self.process.stdout.readline() == "done\n"
+
+
+@contextmanager
+def own_server() -> Iterator[OwnServer]:
+    root = Path(__file__).parent.parent
+    command = ["timeout", "120", "bash", str(root / "tools" / "postgres.sh")]
+    process = subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        _, _, address = shlex.split(process.stdout.readline())[0].partition("=")
+        yield OwnServer(process, address)
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
 
 
 def server() -> Server:

@@ -4,7 +4,8 @@
 #
 #   tools/postgres.sh COMMAND...   runs COMMAND with the server's address in TEST_POSTGRES. Where no server can
 #                                  be had it says so and runs COMMAND without: the tests that need one are skipped.
-#   tools/postgres.sh              prints the address, and serves until it is interrupted.
+#   tools/postgres.sh              prints the address, and serves until it is interrupted. Of the lines it reads, "stop"
+#                                  stops the server and "start" starts it again; it prints "done" after each.
 #   POSTGRES_FROM=debian ...       does not look for the wheel.
 #   POSTGRES_MISSING=fails ...     ends with 1 where no server can be had.
 #
@@ -98,7 +99,12 @@ stop_server() {
   if [ -n "${SERVER:-}" ]; then
     kill -INT "$SERVER" 2>/dev/null || true # "fast": sessions are ended
     wait "$SERVER" 2>/dev/null || true
+    SERVER=
   fi
+}
+
+remove() {
+  stop_server
   [ -z "${FOLDER:-}" ] || rm -rf "$FOLDER"
 }
 
@@ -106,7 +112,7 @@ serve() { # sets ADDRESS
   [ -n "$(programs)" ] || install_server || return 1
   BIN=$(programs)
   FOLDER=$(mktemp -d /tmp/connector-postgres.XXXXXX)
-  trap stop_server EXIT
+  trap remove EXIT
   if ! within_reach || ! make_cluster || ! start_server; then
     say "the server does not start; its log ends with:"
     tail -n 5 "$FOLDER/log" >&2
@@ -120,7 +126,15 @@ if [ $# = 0 ]; then
   trap 'exit 0' INT TERM
   serve
   echo "TEST_POSTGRES='$ADDRESS'"
-  wait "$SERVER"
+  while read -r line; do
+    case $line in
+    stop) stop_server ;;
+    start) start_server ;;
+    *) continue ;;
+    esac
+    echo "done"
+  done
+  wait ${SERVER:+"$SERVER"}
 elif serve; then
   TEST_POSTGRES="$ADDRESS" "$@"
 elif [ "${POSTGRES_MISSING:-}" = fails ]; then

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -16,6 +16,7 @@ from connector.store.rows import dumps, iso, read_json
 from connector.store.schema import CALLS, CURSOR, CYCLE, MAPPING, SETTING
 
 CYCLES_KEPT = 10_000  # a week of one a minute; the decision log is what is kept for ever
+CALLS_KEPT = timedelta(days=400)
 
 MAPPING_SINCE = "mapping_since"  # since when the mapping in force is
 # What around a person a mapping may look at: of their account the opportunities without any contact role, all of them,
@@ -130,6 +131,7 @@ def begin_cycle(connection: Connection, kind: str, now: datetime) -> int:
 def end_cycle(connection: Connection, cycle_id: int, now: datetime, report: JsonMap) -> None:
     connection.execute(update(CYCLE).where(CYCLE.c.id == cycle_id).values(ended_at=iso(now), report=dumps(report)))
     connection.execute(delete(CYCLE).where(CYCLE.c.id <= cycle_id - CYCLES_KEPT))
+    connection.execute(delete(CALLS).where(CALLS.c.day < (now - CALLS_KEPT).date().isoformat()))
 
 
 def cycles(connection: Connection, limit: int) -> list[JsonObject]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -14,7 +15,9 @@ from connector.pipeline.backfill import Scope, run_backfill
 from connector.pipeline.daemon import Daemon
 from connector.store import open_store
 from connector.wiring import open_pipeline
-from tests.postgres import cut, needs_server
+from tests.e2e.test_daemon_process import lines_until, ran
+from tests.e2e.test_practice_command import started
+from tests.postgres import cut, needs_server, own_server
 
 pytestmark = needs_server
 
@@ -64,3 +67,25 @@ def test_a_daemon_outlives_its_database(site, tmp_path, monkeypatch, capsys):
         assert daemon.fatal is None
         assert sum(each["report"].get("written", 0) for each in pipeline.store.cycles(5)) == 1
     assert (tmp_path / "state" / "connector.heartbeat").is_file()
+
+
+def test_a_daemon_waits_for_a_server_that_is_stopped_and_goes_on_when_it_is_back(site, tmp_path):
+    """Its own server, because the others of this run need theirs: that takes seconds to make."""
+    with own_server() as postgres:
+        known = site.practice.environment() | {"CONNECTOR_STATE": postgres.address, "CONNECTOR_INTERVAL": "1"}
+        site.contacts(1)
+        with started("run", folder=tmp_path, **known) as daemon:
+            assert lines_until(daemon, "cycle done")[-1]["written"] == 1
+            postgres.stop()
+            failed = lines_until(daemon, "cycle failed")[-1]
+            assert "did not answer" in failed["error"]
+            site.contacts(1)
+            lines_until(daemon, "cycle failed")
+            code, text = ran("status", folder=tmp_path, known=known)
+            assert (code, "Traceback" in text) == (4, False), "asked later, it may answer"
+            postgres.start()
+            assert lines_until(daemon, "cycle done")[-1]["written"] == 1
+            daemon.send_signal(signal.SIGTERM)
+            daemon.communicate(timeout=30)
+            assert daemon.returncode == 0
+    assert set(site.stages().values()) == {"Suspect"}
