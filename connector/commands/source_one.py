@@ -11,7 +11,7 @@ from connector.base.settings import Settings
 from connector.commands.cycle_text import swept_said
 from connector.commands.screen import grid, out, print_json, shown
 from connector.commands.status import load_mapping_or_none, read_sources, unknown_types
-from connector.pipeline.source_health import HEALTH
+from connector.pipeline.source_health import HEALTH, not_understood
 from connector.pipeline.source_sweep import SWEEP
 from connector.sources import SOURCES, switched_on
 from connector.sources.allowances import ALLOWANCES
@@ -32,11 +32,10 @@ def read_source(settings: Settings, name: str, *, all_of_them: bool = False) -> 
         told = store.told_by(name, 1_000_000 if all_of_them else WHO)
         place, store_sweep = store.cursor(name), store.cursor(f"{SWEEP}{name}")
         calls = sum(store.calls_on(clock.now().date()).get(name, {}).values())
+        bad = not_understood(store.cursors()).get(name, {})
         types = [each for each in unknown_types(store, mapping) if each["source"] == name]
     newest, good = told.pop("newest"), health.get("good")
     usual, whose = ALLOWANCES.get(name, (None, ""))
-    files = (place or {}).get("files", {}) if name == "files" else {}
-    bad = sum(each.get("bad", 0) for each in files.values()) if name == "files" else health.get("bad", 0)
     return {
         "source": name,
         "read": name in read_sources(settings, mapping),
@@ -50,7 +49,7 @@ def read_source(settings: Settings, name: str, *, all_of_them: bool = False) -> 
         "last_sweep": (store_sweep or {}).get("last"),
         **told,
         "unknown_types": {each["type"]: each["count"] for each in types},
-        "not_understood": bad,
+        "not_understood": sum(bad.values()),
         "calls": {
             "today": calls,
             "account_used": health.get("used"),

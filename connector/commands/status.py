@@ -10,7 +10,6 @@ from connector.base.errors import ConfigurationError
 from connector.base.facts import PEOPLE
 from connector.base.json import JsonMap, JsonObject
 from connector.base.settings import Settings
-from connector.lifecycle.sources import TAP
 from connector.lifecycle.values import show_duration
 from connector.mapping import CompiledMapping
 from connector.pipeline.alerts import ALERTS
@@ -26,7 +25,7 @@ from connector.pipeline.object_reader import POLL_PAGE
 from connector.pipeline.optional_fields import OPTIONAL_FIELDS as OPTIONAL
 from connector.pipeline.owners import OWNERS
 from connector.pipeline.reconcile import RECONCILE
-from connector.pipeline.source_health import HEALTH, failing_sources
+from connector.pipeline.source_health import HEALTH, failing_sources, not_understood
 from connector.pipeline.source_sweep import SWEEP
 from connector.reports.advice import advice
 from connector.sources import switched_on
@@ -70,7 +69,9 @@ def read_status(settings: Settings) -> JsonObject:
             "api_daily_budget": settings.api_daily_budget,
             "cursors": {name: value for name, value in store.cursors().items() if not is_internal(name)},
             "unknown_types": unknown_types(store, mapping),
-            "not_understood": _not_understood(store.cursors()),
+            "not_understood": {
+                what: bad for each in not_understood(store.cursors()).values() for what, bad in each.items()
+            },
             "failing_sources": failing_sources(store.cursor(HEALTH), read_sources(settings, mapping)),
             "reconcile": _reconcile(store.cursor(RECONCILE) or {}),
             "refresh": _refresh(mapping, store.cursors()),
@@ -92,13 +93,6 @@ def unknown_types(store: Store, mapping: CompiledMapping | None) -> list[JsonObj
     """Recorded activities of types of which neither we nor the mapping know what they are; with their source."""
     declared = mapping.types_known if mapping else frozenset()
     return store.types_beside(frozenset(KINDS) | declared)
-
-
-def _not_understood(cursors: JsonMap) -> dict[str, int]:
-    """File or tap -> lines of it that are in quarantine."""
-    files = (cursors.get("files") or {}).get("files", {})
-    taps = {name: cursor for name, cursor in cursors.items() if name.startswith(TAP)}
-    return {name: place["bad"] for name, place in {**files, **taps}.items() if place.get("bad")}
 
 
 def _reconcile(kept: JsonMap) -> JsonObject:

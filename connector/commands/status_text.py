@@ -119,8 +119,8 @@ def _what_is_hidden(console: Console, report: JsonMap) -> None:
     show_unknown_types(console, report["unknown_types"])
     if bad := report["not_understood"]:
         which = ", ".join(f"{shown(name)} {number:,}" for name, number in bad.items())
-        said = f"{which} (quarantine/<file>.jsonl in the folder says which and why)"
-        console.print(f"[red]lines not understood, and not taken:[/red] {said}", soft_wrap=True)
+        said = f"{which} (of files, quarantine/<file>.jsonl in the folder says which and why; of others, the log)"
+        console.print(f"[red]rows not understood, and not taken:[/red] {said}", soft_wrap=True)
 
 
 def _compared(console: Console, last: JsonMap | None) -> None:

@@ -16,6 +16,7 @@ from connector.base.ports import Metered, Source
 from connector.store import Store
 
 HEALTH = "health of sources"  # where it is kept
+FILES = "files"
 
 
 class SourceHealth:
@@ -59,6 +60,15 @@ class SourceHealth:
         if at := self._newest.get(name):
             known["newest"] = max(at.isoformat(), str(known.get("newest", "")))
         return known
+
+
+def not_understood(cursors: JsonMap) -> dict[str, dict[str, int]]:
+    """Source -> which of it -> rows that were not understood: of files by file, those that are in quarantine now; of
+    every other source all that ever came, under its own name."""
+    files = (cursors.get(FILES) or {}).get("files", {})
+    others = {name: {name: int(each.get("bad", 0))} for name, each in (cursors.get(HEALTH) or {}).items()}
+    found = {**others, FILES: {name: int(place.get("bad", 0)) for name, place in files.items()}}
+    return {name: {which: bad for which, bad in each.items() if bad} for name, each in found.items()}
 
 
 def failing_sources(known: JsonMap | None, names: Mapping[str, object] | list[str]) -> dict[str, JsonObject]:
