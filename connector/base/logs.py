@@ -21,6 +21,11 @@ def _hide_secrets(_logger: object, _method: str, event: MutableMapping[str, Any]
     return event
 
 
+def is_json() -> bool:
+    """Whether machines read the lines."""
+    return isinstance(structlog.get_config()["processors"][-1], structlog.processors.JSONRenderer)
+
+
 def configure(log_format: Literal["console", "json"], level: str) -> None:
     """Sets up structlog for the process; the last call wins."""
     shared: list[structlog.typing.Processor] = [

@@ -45,6 +45,8 @@ def err() -> Console:
 
 
 def error(problem: ConnectorError) -> None:
+    if _is_a_line(problem.what, problem.hint, problem.exit_code):
+        return
     console = err()
     console.print(f"[red]error:[/red] {shown(problem.what)}", soft_wrap=True)
     if problem.hint:
@@ -53,8 +55,23 @@ def error(problem: ConnectorError) -> None:
 
 def unexpected(problem: Exception) -> None:
     why = f": {problem.strerror}" if isinstance(problem, OSError) and problem.strerror else ""
-    err().print(f"[red]error:[/red] unexpected {type(problem).__name__}{why}", soft_wrap=True)
-    err().print("  try: the same command with --debug shows the traceback", soft_wrap=True)
+    said, hint = f"unexpected {type(problem).__name__}{why}", "the same command with --debug shows the traceback"
+    if not _is_a_line(said, hint, 1):
+        err().print(f"[red]error:[/red] {said}", soft_wrap=True)
+        err().print(f"  try: {hint}", soft_wrap=True)
+
+
+def _is_a_line(what: str, hint: str, exit_code: int) -> bool:
+    """Where the logs are JSON, so is an error; whether they are. Nothing has been logged before structlog is loaded."""
+    if "structlog" not in sys.modules:
+        return False
+    import structlog
+
+    from connector.base import logs
+
+    if logs.is_json():
+        structlog.get_logger().error("command failed", error=what, hint=hint, exit_code=exit_code)
+    return logs.is_json()
 
 
 def note(text: str) -> None:

@@ -112,7 +112,8 @@ def run_cycle(
     cycle_id = None
     try:
         cycle_id = store.begin_cycle(kind, report.started_at)
-        store.bind_org(pipeline.salesforce.identity())
+        report.org = pipeline.salesforce.identity()
+        store.bind_org(report.org)
         store.set_cursor(ADDRESS, {"of": pipeline.salesforce.address()})
         forget_due(store, pipeline.mapping, pipeline.forget_after, pipeline.in_files, clock.now())
         polled = poll(pipeline)
@@ -251,7 +252,7 @@ def finish(pipeline: Pipeline, cycle_id: int | None, report: CycleReport, before
     salesforce_calls = made.pop(SALESFORCE_CALLS)  # counted in the store as they were made, for the daily budget
     report.finish(now, salesforce_calls, made)
     log_it = {"failed": log.error, "held": log.warning, "interrupted": log.warning}.get(report.result, log.info)
-    log_it(f"cycle {report.result}", **report.summary())
+    log_it(f"cycle {report.result}", cycle=cycle_id, org=report.org, mapping=report.mapping, **report.summary())
     if cycle_id is not None:
         for name, calls in made.items():
             pipeline.store.add_calls(now.date(), calls, source=name)

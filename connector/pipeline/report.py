@@ -25,6 +25,7 @@ class CycleReport:
     dry_run: bool
     started_at: datetime
     mapping: str  # version
+    org: str = ""  # its id, once it has told it
     read: dict[str, int] = field(default_factory=dict)
     facts_changed: dict[str, int] = field(default_factory=dict)
     unknown_types: dict[str, int] = field(default_factory=dict)
@@ -156,6 +157,7 @@ class CycleReport:
             "started_at": self.started_at.isoformat(),
             "duration": self.duration,
             "mapping": self.mapping,
+            "org": self.org,
             "read": self.read,
             "facts_changed": self.facts_changed,
             "unknown_types": self.unknown_types,

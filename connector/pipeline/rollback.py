@@ -106,7 +106,8 @@ def run_rollback(pipeline: Pipeline, wanted: ToUndo) -> tuple[CycleReport, Undoi
     calls = calls_of(pipeline)
     cycle_id = store.begin_cycle(ROLLBACK, now)
     try:
-        store.bind_org(pipeline.salesforce.identity())
+        report.org = pipeline.salesforce.identity()
+        store.bind_org(report.org)
         undoing = plan_rollback(pipeline.salesforce, store, pipeline.mapping, wanted, now)
         report.plan(undoing.planned)
         if pipeline.max_changes is not None and report.to_change > pipeline.max_changes:

@@ -362,8 +362,19 @@ def test_the_demo_needs_no_settings_and_works_beside_wrong_ones(shell):
     assert Path(told["state"]).exists()
 
 
-def test_json_logs_are_json_on_stderr(connected):
+def test_json_logs_are_json_on_stderr(connected, served):
     done = connected("sync", "--json", CONNECTOR_LOG_FORMAT="json")
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert [line["event"] for line in lines] == ["cycle done"]
     assert only_document(done)["written"] == 2
+    status = only_document(connected("status", "--json"))
+    [org] = served.org.rows("SELECT Id FROM Organization")
+    assert (lines[0]["cycle"], lines[0]["org"], lines[0]["mapping"]) == (1, org["Id"], status["mapping"])
+
+
+def test_an_error_is_one_json_line_where_the_logs_are(connected):
+    done = connected("sync", CONNECTOR_LOG_FORMAT="json", CONNECTOR_SALESFORCE_USERNAME="nobody@example.com")
+    *_, last = [json.loads(line) for line in done.stderr.splitlines()]
+    assert (done.returncode, last["event"], last["level"], last["exit_code"]) == (4, "command failed", "error", 4)
+    assert "user hasn't approved" in last["error"]
+    assert last["hint"]
