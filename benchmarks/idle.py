@@ -6,21 +6,30 @@ process (what is resident now, not at its peak), and the milliseconds and calls 
 
 from __future__ import annotations
 
+import json
 import os
 import resource
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-from cycle import org_calls, served  # type: ignore[import-not-found]  # beside this file
+from cycle import org_calls  # type: ignore[import-not-found]  # beside this file
 
+from connector import cli
 from connector.base import heartbeat, logs, settings
 from connector.base.clock import FrozenClock, SystemClock
 from connector.pipeline.backfill import Scope, run_backfill
 from connector.pipeline.daemon import Daemon
 from connector.wiring import open_pipeline
+from practice_org.salesforce.core import OrgCore
+
+SERVE = "--serve"
 
 
 def resident() -> float:
@@ -31,10 +40,37 @@ def resident() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def serve() -> None:
+    """The practice company, in a process of its own, with calls enough for all these cycles within one real day."""
+    begin = OrgCore.__init__
+
+    def with_calls(self: OrgCore, *words: Any, **named: Any) -> None:
+        begin(self, *words, **named)
+        self.daily_limit = 10**9
+
+    OrgCore.__init__ = with_calls  # type: ignore[method-assign]
+    sys.argv = ["connector", "practice", "--sample", "small"]
+    cli.main()
+
+
+@contextmanager
+def served() -> Iterator[dict[str, str]]:
+    command = [sys.executable, __file__, SERVE]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())
+    finally:
+        process.terminate()
+        process.wait()
+
+
 def main() -> None:
+    if SERVE in sys.argv:
+        return serve()
     wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     logs.configure("json", "ERROR")
-    with served("small") as given, tempfile.TemporaryDirectory() as folder:
+    with served() as given, tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "state.sqlite3"
         chosen = settings.explicit(
             state=str(path),
@@ -57,6 +93,7 @@ def main() -> None:
                 sizes = [Path(f"{path}{end}").stat().st_size // 1024 for end in ("", "-wal")]
                 print(f"{step * wanted // 10:>8,}{sizes[0]:>10,}{sizes[1]:>8,}{resident():>8.1f}", end="")
                 print(f"{each * 1000:>9.1f}{made / (wanted // 10):>12.2f}", flush=True)
+    return None
 
 
 if __name__ == "__main__":
