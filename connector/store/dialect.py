@@ -31,6 +31,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from connector.base.json import JsonMap
 
 BUSY_SECONDS = 15
+WAL_KEPT = 16 * 2**20  # bytes of the file beside the state that stay once what was in it is in the state
 _IDS = "ids"  # parameter of statements that are asked for thousands of ids
 ROWS = "rows_as_json"  # parameter of PostgreSQL's upserts
 WRITES = "connector_writes"  # execution option of connections whose transaction will write
@@ -39,6 +40,7 @@ PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}",
+    f"PRAGMA journal_size_limit={WAL_KEPT}",
     "PRAGMA cache_size=-65536",  # KiB, negative by SQLite's convention
     "PRAGMA temp_store=MEMORY",
 )

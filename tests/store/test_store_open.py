@@ -17,7 +17,7 @@ from sqlalchemy import make_url
 from connector.base.clock import FrozenClock
 from connector.base.errors import StateError, Transient
 from connector.store import Store, open_store
-from connector.store.dialect import make_engine
+from connector.store.dialect import WAL_KEPT, make_engine
 from tests.postgres import run
 from tests.store.store_facts import row
 
@@ -176,6 +176,17 @@ def test_what_was_committed_is_there_after_a_power_cut(tmp_path: Path) -> None:
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2, "FULL: every commit waits for the disk"
     engine.dispose()
+
+
+def test_the_journal_beside_the_state_is_short_again_after_much_was_written(path: Path, clock: FrozenClock) -> None:
+    rows = [row(f"003{n:015d}", Name="x" * 2000) for n in range(6_000)]
+    with open_store(str(path), clock=clock) as store:
+        store.record_rows("Contact", rows)
+        journal = path.with_name(path.name + "-wal")
+        assert journal.stat().st_size > WAL_KEPT
+        for at in range(2):
+            store.set_cursor("Contact", {"at": at})
+        assert journal.stat().st_size <= WAL_KEPT
 
 
 def test_only_the_owner_may_read_a_new_state(path: Path, clock: FrozenClock) -> None:
