@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from connector.base.errors import Refused, StateError
 from connector.base.json import JsonMap, JsonObject
@@ -24,9 +24,12 @@ MAPPING_SINCE = "mapping_since"  # since when the mapping in force is
 AROUND = ("roleless", "account_deals", "colleagues", "domains", "records")
 ROLELESS, ACCOUNT_DEALS, COLLEAGUES, DOMAINS, LINKED = AROUND
 
+_SETTING = select(SETTING.c.value).where(SETTING.c.name == bindparam("name"))
+_CURSOR = select(CURSOR.c.value).where(CURSOR.c.name == bindparam("name"))
+
 
 def setting(connection: Connection, name: str) -> str | None:
-    value = connection.execute(select(SETTING.c.value).where(SETTING.c.name == name)).scalar()
+    value = connection.execute(_SETTING, {"name": name}).scalar()
     return None if value is None else str(value)
 
 
@@ -93,7 +96,7 @@ def bind_source(connection: Connection, name: str, account: str) -> None:
 
 
 def cursor(connection: Connection, name: str) -> JsonObject | None:
-    value = connection.execute(select(CURSOR.c.value).where(CURSOR.c.name == name)).scalar()
+    value = connection.execute(_CURSOR, {"name": name}).scalar()
     return None if value is None else dict(read_json(value))
 
 

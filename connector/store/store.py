@@ -203,6 +203,8 @@ class Store(Forgetting):
         """People whose time to be looked at again has come; returns how many."""
         with self._write() as connection:
             is_due = SETTLED.c.review_at <= iso(now)
+            if connection.execute(select(SETTLED.c.review_at).where(is_due).limit(1)).first() is None:
+                return 0  # as in most cycles
             due = select(SETTLED.c.person_id).where(is_due, links.exists_now(SETTLED.c.person_id))
             count = links.mark_select(connection, due)
             connection.execute(update(SETTLED).where(is_due).values(review_at=None))
