@@ -66,6 +66,7 @@ def open_pipeline(
             clock=clock,
             overlap=timedelta(seconds=settings.overlap),
             pack=settings.write_pack,
+            rounds=settings.contested_rounds,
             max_changes=settings.max_changes,
             rhythm=_rhythm(settings),
             sweep_every=timedelta(days=settings.sweep_days) if settings.sweep_days else None,

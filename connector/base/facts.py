@@ -229,6 +229,9 @@ class Result(StrEnum):
     WAITING = "waiting"  # a passing fault outlived its retries, or the cycle stopped: tried again next cycle
 
 
+CONTESTED = "CONTESTED"  # our own code, of a field that somebody else sets back again and again
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What Salesforce said of one :class:`RecordChange`."""

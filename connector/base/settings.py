@@ -150,6 +150,9 @@ class Settings(BaseModel):
     alert_webhook_secret: SecretStr | None = Field(
         None, description="Standard Webhooks secret that signs these notices: whsec_ and base64."
     )
+    contested_rounds: int = Field(
+        3, ge=0, description="How often in a week somebody sets a value back before it is left to them; 0: never."
+    )
     alert_refused: int = Field(50, ge=1, description="Refused records at once from which on there is a notice.")
     ping_url: SecretStr | None = Field(
         None, description="Address that is asked after each good cycle, for a service that misses it when none comes."

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from connector.base import heartbeat
 from connector.base.errors import SIGN_IN, ConnectorError
+from connector.base.facts import CONTESTED
 from connector.base.json import JsonMap, JsonObject
 from connector.base.text import count
 from connector.pipeline.cycle import Pipeline, calls_spent
@@ -110,9 +111,13 @@ class Watch:
         yield from self._of_disk()
 
     def _of_refusals(self, report: JsonMap, before: JsonMap) -> Iterator[Trouble]:
-        if not report.get("refused") and "refused" not in before:
+        if not report.get("refused") and before.keys().isdisjoint({"refused", "contested"}):
             return  # nothing can have changed
-        number = len(self._pipeline.store.set_aside(None))
+        aside = self._pipeline.store.set_aside(None)
+        number = len(aside)
+        if fought := [each for each in aside if each["code"] == CONTESTED]:
+            what = f"somebody sets back what we write to {count(len(fought), 'record')}: {fought[0]['message']}"
+            yield Trouble("contested", what, "connector failures list says of whom; those fields are left alone")
         if number >= self._refused:
             what = f"Salesforce refuses {count(number, 'record')}"
             yield Trouble("refused", what, "connector failures list says why; connector failures retry tries again")

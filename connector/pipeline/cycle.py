@@ -21,7 +21,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 
 import structlog
 
@@ -36,7 +35,6 @@ from connector.pipeline.decisions import Decisions, adopt
 from connector.pipeline.forgetting import InFiles, forget_due, no_files
 from connector.pipeline.object_reader import Polled
 from connector.pipeline.optional_fields import with_optional_fields
-from connector.pipeline.overtaken import overtaken
 from connector.pipeline.owners import find_owners
 from connector.pipeline.patience import Patience
 from connector.pipeline.planned import Listing, Planned
@@ -82,6 +80,7 @@ class Pipeline:
     clock: Clock
     overlap: timedelta
     pack: int
+    rounds: int = 3  # how often somebody must set a field back before it is left to them; 0: it is never
     max_changes: int | None = None
     rhythm: Rhythm | None = None  # of the reconcile
     sweep_every: timedelta | None = None
@@ -234,7 +233,7 @@ def write_plan(
         mapping_version=pipeline.mapping.version,
         now=decisions.now,
         settling=settling,
-        overtaken=partial(overtaken, pipeline.salesforce, pipeline.store),
+        rounds=pipeline.rounds,
     )
     for batch in plan_dirty(pipeline, decisions, only, SETTLING):
         writer.add(batch)

@@ -7,7 +7,8 @@ the next cycle decides from it. What is left open is the second or two that this
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import structlog
 
@@ -22,21 +23,31 @@ from connector.store import Store
 log = structlog.get_logger(__name__)
 
 OVERTAKEN = "changed since it was read"
+_WHO = ("LastModifiedBy.Name", "LastModifiedById")
 
 
-def overtaken(salesforce: Salesforce, store: Store, changes: Sequence[RecordChange]) -> frozenset[str]:
-    """Ids of the records that are not as they were decided. Objects that Salesforce does not show as they were read
-    are written unseen: the write itself says what is wrong."""
+class Look(NamedTuple):
+    """``overtaken``: records that are not as they were decided. ``who``: record -> who changed it last."""
+
+    overtaken: frozenset[str]
+    who: Mapping[str, str]
+
+
+def second_look(salesforce: Salesforce, store: Store, changes: Sequence[RecordChange]) -> Look:
+    """Objects that Salesforce does not show as they were read are written unseen: the write itself says what is
+    wrong."""
     planned = {each.id: each for each in changes}
     moved: set[str] = set()
+    who: dict[str, str] = {}
     for name, rows in _now(salesforce, store, changes).items():
-        others = [row for row in rows if _differs(planned[row["Id"]], row)]
+        who |= {row["Id"]: _whose(row) for row in rows}
+        others = [_as_read(row) for row in rows if _differs(planned[row["Id"]], row)]
         if others:
             store.record_rows(name, others)
             moved.update(row["Id"] for row in others)
     if moved:
         log.info("changed since they were read, decided anew in the next cycle", rows=len(moved))
-    return frozenset(moved)
+    return Look(frozenset(moved), who)
 
 
 def _now(salesforce: Salesforce, store: Store, changes: Sequence[RecordChange]) -> dict[str, list[Row]]:
@@ -45,7 +56,7 @@ def _now(salesforce: Salesforce, store: Store, changes: Sequence[RecordChange]) 
         cursor = store.cursor(name)
         if cursor is None:
             continue
-        asked = columns(ObjectCursor.of(cursor).fields)
+        asked = list(dict.fromkeys([*columns(ObjectCursor.of(cursor).fields), *_WHO]))
         ids = sorted({each.id for each in changes if each.object == name})
         for number, part in enumerate(chunks(ids, IDS_PER_QUERY)):
             reads[f"{name}:{number}"] = Read(f"{name}:{number}", select(name, asked, among("Id", part)), alone=True)
@@ -58,6 +69,15 @@ def _now(salesforce: Salesforce, store: Store, changes: Sequence[RecordChange]) 
     for key, error in answers.refused.items():
         log.warning("written without a second look", object=key.partition(":")[0], code=error.code)
     return found
+
+
+def _whose(row: Row) -> str:
+    name, user = (row.get(each) for each in _WHO)
+    return f"{name} ({user})" if name else str(user or "")
+
+
+def _as_read(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name not in _WHO and name != _WHO[0].partition(".")[0]}
 
 
 def _differs(change: RecordChange, row: Row) -> bool:

@@ -8,20 +8,22 @@ transaction is open while a request is under way; what is sent is in the journal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from connector.base.facts import Outcome, RecordChange, Result
 from connector.base.ports import Salesforce
-from connector.pipeline.overtaken import OVERTAKEN
+from connector.pipeline.contested import contested
+from connector.pipeline.overtaken import OVERTAKEN, second_look
 from connector.pipeline.planned import Planned
 from connector.store import Intent, KeptCursor, Settled, Store
 
 
 class Writer:
     """Collects what is planned, writes it in packs, settles what came of it. ``settling`` is told of everything before
-    it is settled, and says which cursors move with it and which marks are made. ``overtaken``: of which rows of a pack
-    somebody else was quicker; they wait."""
+    it is settled, and says which cursors move with it and which marks are made. ``rounds``: how often a field must have
+    been set back to be left alone; None: what is written is not looked at once more."""
 
     def __init__(
         self,
@@ -33,11 +35,11 @@ class Writer:
         mapping_version: str,
         now: datetime,
         settling: Callable[[Sequence[Settled]], tuple[Sequence[KeptCursor], Sequence[str]]],
-        overtaken: Callable[[Sequence[RecordChange]], Collection[str]] = lambda _changes: (),
+        rounds: int | None = None,
     ) -> None:
         self._salesforce, self._store = salesforce, store
         self._pack, self._cycle_id, self._version, self._now = pack, cycle_id, mapping_version, now
-        self._settling, self._overtaken = settling, overtaken
+        self._settling, self._rounds = settling, rounds
         self._waiting: list[Planned] = []
 
     def add(self, batch: Iterable[Planned]) -> None:
@@ -62,12 +64,26 @@ class Writer:
     def _write(self, planned: list[Planned]) -> None:
         by_id = {each.id: each for each in planned}
         changes = [each.change for each in planned if each.change is not None]
-        late = self._overtaken(changes)
-        self._take(by_id, [Outcome(each, Result.WAITING, "", OVERTAKEN) for each in changes if each.id in late])
-        changes = [each for each in changes if each.id not in late]
+        apart: dict[str, Outcome] = {}
+        if self._rounds is not None:
+            changes, apart = self._look(by_id, changes, self._rounds)
         self._store.intend([self._intent(by_id[each.person_id], each) for each in changes])
         for outcomes in self._salesforce.update(changes) if changes else ():
-            self._take(by_id, outcomes)
+            said = {each.change.id for each in outcomes}
+            self._take(by_id, [*outcomes, *(apart[each] for each in said if each in apart)])
+
+    def _look(
+        self, by_id: Mapping[str, Planned], changes: Sequence[RecordChange], rounds: int
+    ) -> tuple[list[RecordChange], dict[str, Outcome]]:
+        """What is left to be written, and what is set aside of it, by record. Whoever was quicker waits; what is
+        fought over and nothing else is settled at once."""
+        look = second_look(self._salesforce, self._store, changes)
+        self._take(by_id, [_late(each) for each in changes if each.id in look.overtaken])
+        changes = [each for each in changes if each.id not in look.overtaken]
+        apart = {each.change.id: each for each in contested(self._store, changes, rounds, self._now, look.who)}
+        left = [_without(each, apart[each.id]) if each.id in apart else each for each in changes]
+        self._take(by_id, [apart[each.id] for each in left if not each.changes])
+        return [each for each in left if each.changes], apart
 
     def _take(self, by_id: Mapping[str, Planned], outcomes: Sequence[Outcome]) -> None:
         said: dict[str, list[Outcome]] = {}
@@ -90,3 +106,11 @@ class Writer:
                 cursors=cursors,
                 marks=marks,
             )
+
+
+def _late(change: RecordChange) -> Outcome:
+    return Outcome(change, Result.WAITING, "", OVERTAKEN)
+
+
+def _without(change: RecordChange, apart: Outcome) -> RecordChange:
+    return replace(change, changes=tuple(each for each in change.changes if each not in apart.change.changes))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from connector.base.facts import CONTESTED
+
 OTHERWISE = "read Salesforce's message, mend what it names, then let it be tried again"
 ADVICE = {
+    CONTESTED: "another tool or a person sets the value back each time: stop that, or leave the field out of the"
+    " mapping; then let it be tried again",
     "FIELD_CUSTOM_VALIDATION_EXCEPTION": "fill in what the validation rule asks of the record, or let the rule pass the"
     " connector's user",
     "FIELD_FILTER_VALIDATION_EXCEPTION": "the value does not pass the lookup's filter: choose another one in the"

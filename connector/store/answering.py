@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from connector.base.json import JsonMap, JsonObject
 from connector.lifecycle.model import RecordLink
-from connector.store import accounts, books, links, reading, roleless, undoing
+from connector.store import accounts, books, contesting, links, reading, roleless, undoing
 from connector.store.history import fields_since
 from connector.store.past import people_at
 from connector.store.reporting import Reporting
@@ -89,8 +90,19 @@ class Answering(Reporting):
         how many."""
         with self._write() as connection:
             found = reading.refused_ids(connection, ids)
+            contesting.let_go(connection, found)
             links.mark(connection, found)
             return len(found)
+
+    def wrote_lately(self, people: Sequence[str], since: datetime) -> dict[tuple[str, str], list[tuple[Any, Any]]]:
+        """(record, field) of these people -> (from, to) of what was written, in order, since it was last contested."""
+        with self._read() as connection:
+            return contesting.lately(connection, people, since)
+
+    def contested(self, people: Sequence[str]) -> set[tuple[str, str]]:
+        """(record, field) of these people that is set aside as contested."""
+        with self._read() as connection:
+            return contesting.standing(connection, people)
 
     def written(
         self, run: int | None = None, since: datetime | None = None, people: Sequence[str] | None = None

@@ -250,7 +250,8 @@ def _changes_json(outcome: Outcome) -> str:
 def _store_aside(
     connection: Connection, settled: Sequence[Settled], aside: Mapping[tuple[str, str], Any], books: Books
 ) -> None:
-    rows, kept = [], set()
+    rows: dict[tuple[str, str], JsonObject] = {}
+    kept = set()
     for each in settled:
         for outcome in each.outcomes:
             key = (each.person_id, outcome.change.id)
@@ -258,10 +259,10 @@ def _store_aside(
                 kept.add(key)
             if outcome.result is Result.SET_ASIDE:
                 kept.add(key)
-                rows.append(_aside_row(key, outcome, aside.get(key), books))
+                rows[key] = _aside_row(key, outcome, aside.get(key), books)
     over = [{"person": person_id, "record": record_id} for person_id, record_id in aside.keys() - kept]
     run_many(connection, _CLEAR_ASIDE, over)
-    upsert(connection, SET_ASIDE, rows, keep=frozenset())
+    upsert(connection, SET_ASIDE, list(rows.values()), keep=frozenset())
 
 
 def _aside_row(key: tuple[str, str], outcome: Outcome, known: Any, books: Books) -> JsonObject:

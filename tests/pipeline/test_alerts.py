@@ -115,6 +115,24 @@ def test_refused_records_are_told_from_the_limit_on(site):
     assert site.ticks(2) == [("refused", False)]
 
 
+def test_who_sets_back_what_we_write_is_told_until_somebody_asks_for_it_again(site):
+    world = site.world
+    world.mapping = """
+fields: {tags: {Contact: Tags__c}, stage: {Contact: Lifecycle_Stage__c}}
+stages: [{name: Suspect, when: {email: present}}]
+tags: [{name: warm, when: {email: present}}]
+"""
+    ada = world.contact()
+    site.restart()
+    told = []
+    for _ in range(5):
+        told += site.ticks()
+        world.org.put("Contact", {"Id": ada, "Tags__c": None})
+    assert told == [("contested", True)]
+    world.store.retry_set_aside()
+    assert site.ticks(2) == [("contested", False)]
+
+
 def test_a_day_that_will_cost_more_than_the_budget_is_told_in_time(site):
     clock, store = site.world.clock, site.world.store
     clock.at = clock.at.replace(hour=1)

@@ -1,0 +1,53 @@
+"""What was written to a field lately, and which fields are set aside as contested."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, or_, select
+
+from connector.base.facts import CONTESTED, Result
+from connector.store.links import IDS, rows_in
+from connector.store.rows import iso, read_json
+from connector.store.schema import LOG, SET_ASIDE
+
+Field = tuple[str, str]  # record, field
+Wrote = tuple[Any, Any]  # from, to
+
+_LATELY = (
+    select(LOG.c.id, LOG.c.record_id, LOG.c.changes, LOG.c.code)
+    .where(LOG.c.person_id.in_(IDS))
+    .where(or_(LOG.c.result == Result.APPLIED.value, LOG.c.code == CONTESTED))
+)
+_STANDING = select(SET_ASIDE.c.record_id, SET_ASIDE.c.changes).where(
+    SET_ASIDE.c.person_id.in_(IDS), SET_ASIDE.c.code == CONTESTED
+)
+
+
+def lately(connection: Connection, people: Sequence[str], since: datetime) -> dict[Field, list[Wrote]]:
+    """What was written to each field of these people's records, the oldest first, since it was last contested."""
+    found: dict[Field, list[Wrote]] = {}
+    rows = rows_in(connection, _LATELY.where(LOG.c.at >= iso(since)), people)
+    for _, record, changes, code in sorted(tuple(row) for row in rows):
+        for each in json.loads(changes):
+            key = (record, each["field"])
+            if code == CONTESTED:
+                found.pop(key, None)
+            else:
+                found.setdefault(key, []).append((each["old"], each["new"]))
+    return found
+
+
+def standing(connection: Connection, people: Sequence[str]) -> set[Field]:
+    """Fields of these people's records that are set aside as contested."""
+    rows = rows_in(connection, _STANDING, people)
+    return {(record, change["field"]) for record, changes in rows for change in read_json(changes)}
+
+
+def let_go(connection: Connection, people: Sequence[str]) -> None:
+    """They are written again, until somebody sets them back as often as before."""
+    for person in people:
+        connection.execute(delete(SET_ASIDE).where(SET_ASIDE.c.person_id == person, SET_ASIDE.c.code == CONTESTED))
