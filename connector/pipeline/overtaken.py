@@ -23,11 +23,11 @@ from connector.store import Store
 log = structlog.get_logger(__name__)
 
 OVERTAKEN = "changed since it was read"
-_WHO = ("LastModifiedBy.Name", "LastModifiedById")
+_WHO = "LastModifiedById"  # every object has it, and every user sees it; names of users are another right
 
 
 class Look(NamedTuple):
-    """``overtaken``: records that are not as they were decided. ``who``: record -> who changed it last."""
+    """``overtaken``: records that are not as they were decided. ``who``: record -> id of who changed it last."""
 
     overtaken: frozenset[str]
     who: Mapping[str, str]
@@ -40,10 +40,10 @@ def second_look(salesforce: Salesforce, store: Store, changes: Sequence[RecordCh
     moved: set[str] = set()
     who: dict[str, str] = {}
     for name, rows in _now(salesforce, store, changes).items():
-        who |= {row["Id"]: _whose(row) for row in rows}
-        others = [_as_read(row) for row in rows if _differs(planned[row["Id"]], row)]
+        who |= {row["Id"]: str(row.get(_WHO) or "") for row in rows}
+        others = [row for row in rows if _differs(planned[row["Id"]], row)]
         if others:
-            store.record_rows(name, others)
+            store.record_rows(name, [{key: row[key] for key in row if key != _WHO} for row in others])
             moved.update(row["Id"] for row in others)
     if moved:
         log.info("changed since they were read, decided anew in the next cycle", rows=len(moved))
@@ -56,7 +56,7 @@ def _now(salesforce: Salesforce, store: Store, changes: Sequence[RecordChange]) 
         cursor = store.cursor(name)
         if cursor is None:
             continue
-        asked = list(dict.fromkeys([*columns(ObjectCursor.of(cursor).fields), *_WHO]))
+        asked = list(dict.fromkeys([*columns(ObjectCursor.of(cursor).fields), _WHO]))
         ids = sorted({each.id for each in changes if each.object == name})
         for number, part in enumerate(chunks(ids, IDS_PER_QUERY)):
             reads[f"{name}:{number}"] = Read(f"{name}:{number}", select(name, asked, among("Id", part)), alone=True)
@@ -69,15 +69,6 @@ def _now(salesforce: Salesforce, store: Store, changes: Sequence[RecordChange]) 
     for key, error in answers.refused.items():
         log.warning("written without a second look", object=key.partition(":")[0], code=error.code)
     return found
-
-
-def _whose(row: Row) -> str:
-    name, user = (row.get(each) for each in _WHO)
-    return f"{name} ({user})" if name else str(user or "")
-
-
-def _as_read(row: Row) -> Row:
-    return {name: value for name, value in row.items() if name not in _WHO and name != _WHO[0].partition(".")[0]}
 
 
 def _differs(change: RecordChange, row: Row) -> bool:
