@@ -68,7 +68,8 @@ class SourcePage:
     table does not know (they are kept, as kind "other"). ``gone``: ids of prospects that the source has deleted and
     says nothing more of: those that are known become ``deleted`` and stay who they were. ``bad``: rows that could not
     be understood, and were not taken. ``whole``: beginnings of ids ("calls:12") of which this page has every activity:
-    others that were known under them are taken back.
+    others that were known under them are taken back. ``once``: ids of activities that happen once: with
+    other words at another time one is another fact, and both stay.
     """
 
     cursor: JsonMap
@@ -79,6 +80,7 @@ class SourcePage:
     gone: tuple[str, ...] = ()
     bad: int = 0
     whole: tuple[str, ...] = ()
+    once: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

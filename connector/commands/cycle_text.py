@@ -20,6 +20,7 @@ from connector.pipeline.report import CycleReport
 UNMAPPED = "say what they are with activities: {types: {...}} in the mapping; connector status lists them until then"
 NOT_UNDERSTOOD = {"files": "quarantine/<file>.jsonl in the folder says which and why"}
 LOGGED = "the log says which and why"
+BOTH_STAY = "other words, another time: both are kept"
 
 
 def cycle(report: CycleReport, *, as_json: bool) -> None:
@@ -60,6 +61,9 @@ def cycle(report: CycleReport, *, as_json: bool) -> None:
             f"{shown(name)}: {count(number, 'row')} not understood, and not taken; {NOT_UNDERSTOOD.get(name, LOGGED)}"
         )
         console.print(f"[red]not taken:[/red] {said}", soft_wrap=True)
+    for name, number in sorted(report.same_ids.items()):
+        said = f"{shown(name)}: {count(number, 'activity', 'activities')} with an id that another has; {BOTH_STAY}"
+        console.print(f"[yellow]same id:[/yellow] {said}", soft_wrap=True)
     for name, found in sorted(report.swept.items()):
         console.print(f"source {shown(name)} compared: {swept_said(found)}", soft_wrap=True)
     _what_is_hidden(console, report)

@@ -8,10 +8,10 @@ from connector.base.clock import SystemClock
 from connector.base.errors import ConfigurationError
 from connector.base.json import JsonMap, JsonObject
 from connector.base.settings import Settings
-from connector.commands.cycle_text import swept_said
+from connector.commands.cycle_text import BOTH_STAY, swept_said
 from connector.commands.screen import grid, out, print_json, shown
 from connector.commands.status import load_mapping_or_none, read_sources, unknown_types
-from connector.pipeline.source_health import HEALTH, not_understood
+from connector.pipeline.source_health import HEALTH, not_understood, same_ids
 from connector.pipeline.source_sweep import SWEEP
 from connector.sources import SOURCES, switched_on
 from connector.sources.allowances import ALLOWANCES
@@ -33,6 +33,7 @@ def read_source(settings: Settings, name: str, *, all_of_them: bool = False) -> 
         place, store_sweep = store.cursor(name), store.cursor(f"{SWEEP}{name}")
         calls = sum(store.calls_on(clock.now().date()).get(name, {}).values())
         bad = not_understood(store.cursors()).get(name, {})
+        same = same_ids(store, name)
         types = [each for each in unknown_types(store, mapping) if each["source"] == name]
     newest, good = told.pop("newest"), health.get("good")
     usual, whose = ALLOWANCES.get(name, (None, ""))
@@ -50,6 +51,7 @@ def read_source(settings: Settings, name: str, *, all_of_them: bool = False) -> 
         **told,
         "unknown_types": {each["type"]: each["count"] for each in types},
         "not_understood": sum(bad.values()),
+        "same_ids": same,
         "calls": {
             "today": calls,
             "account_used": health.get("used"),
@@ -109,6 +111,8 @@ def _lines(told: JsonMap) -> list[str]:
         lines.append(f"[yellow]unknown types:[/yellow] {types}")
     if told["not_understood"]:
         lines.append(f"[red]rows not understood, and not taken:[/red] {told['not_understood']:,}")
+    if told["same_ids"]:
+        lines.append(f"[yellow]activities with an id that another has:[/yellow] {told['same_ids']:,}; {BOTH_STAY}")
     lines.append(_calls(told["calls"]))
     return lines
 

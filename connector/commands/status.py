@@ -31,6 +31,7 @@ from connector.reports.advice import advice
 from connector.sources import switched_on
 from connector.sources.kinds import KINDS
 from connector.store import Store
+from connector.store.apart import SAME_IDS
 from connector.wiring import load_mapping, open_state
 
 CYCLES_SHOWN = 5
@@ -38,7 +39,7 @@ DROPPED_SHOWN = 5
 RECORD_ID = re.compile(r"\b[a-zA-Z0-9]{5}0[a-zA-Z0-9]{9}(?:[A-Z0-5]{3})?\b")
 # Kept beside the cursors of objects and sources
 _OF_CYCLES = {ADDRESS, ALERTS, APPROVED, BACKFILL, HEALTH, HELD, OWNERS, PROMISED, TURNS}
-INTERNAL = frozenset(_OF_CYCLES | {BLIND, CURRENCIES, FORGETTING, HIDDEN_FIELDS, OPTIONAL, RECONCILE})
+INTERNAL = frozenset(_OF_CYCLES | {BLIND, CURRENCIES, FORGETTING, HIDDEN_FIELDS, OPTIONAL, RECONCILE, SAME_IDS})
 
 
 def read_status(settings: Settings) -> JsonObject:
@@ -72,6 +73,7 @@ def read_status(settings: Settings) -> JsonObject:
             "not_understood": {
                 what: bad for each in not_understood(store.cursors()).values() for what, bad in each.items()
             },
+            "same_ids": {name: int(number) for name, number in (store.cursor(SAME_IDS) or {}).items()},
             "failing_sources": failing_sources(store.cursor(HEALTH), read_sources(settings, mapping)),
             "reconcile": _reconcile(store.cursor(RECONCILE) or {}),
             "refresh": _refresh(mapping, store.cursors()),

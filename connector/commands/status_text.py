@@ -8,6 +8,7 @@ from rich.console import Console
 
 from connector.base.json import JsonMap, JsonObject
 from connector.base.text import count
+from connector.commands.cycle_text import BOTH_STAY
 from connector.commands.screen import NONE, grid, out, print_json, shown
 from connector.pipeline.reconcile import drift_text
 
@@ -121,6 +122,9 @@ def _what_is_hidden(console: Console, report: JsonMap) -> None:
         which = ", ".join(f"{shown(name)} {number:,}" for name, number in bad.items())
         said = f"{which} (of files, quarantine/<file>.jsonl in the folder says which and why; of others, the log)"
         console.print(f"[red]rows not understood, and not taken:[/red] {said}", soft_wrap=True)
+    if same := report["same_ids"]:
+        which = ", ".join(f"{shown(name)} {number:,}" for name, number in same.items())
+        console.print(f"[yellow]activities with an id that another has:[/yellow] {which}; {BOTH_STAY}", soft_wrap=True)
 
 
 def _compared(console: Console, last: JsonMap | None) -> None:

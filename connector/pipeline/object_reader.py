@@ -54,6 +54,7 @@ class Polled:
     unknown_types: dict[str, int] = field(default_factory=dict)
     unmapped: int = 0  # activities of types that senders of files, hooks and warehouses call so, and nobody else
     bad: dict[str, int] = field(default_factory=dict)  # source -> rows that could not be understood
+    same_ids: dict[str, int] = field(default_factory=dict)  # source -> facts that came with the id of another
     unread: dict[str, Refused] = field(default_factory=dict)  # objects that stayed as they were, and why
     unseen: dict[str, int] = field(default_factory=dict)  # rows that are hidden, it seems, by object
     hidden: dict[str, list[str]] = field(default_factory=dict)  # fields that are, by object

@@ -43,7 +43,7 @@ from connector.pipeline.object_reader import ROLES, Polled, Reader, is_slow
 from connector.pipeline.patience import Patience, StillRefused
 from connector.pipeline.reconcile import DELETE_LOG, Rhythm, compare_with_org
 from connector.pipeline.sight import end_full_read
-from connector.pipeline.source_health import SourceHealth
+from connector.pipeline.source_health import SourceHealth, same_ids
 from connector.pipeline.source_sweep import SourceSweep
 from connector.pipeline.waiting import waiting, windows
 from connector.store import Store
@@ -157,6 +157,7 @@ def _poll_source(
     if (account := source.account()) is not None:
         store.bind_source(source.name, account)
     sweep.begin()
+    known = same_ids(store, source.name)
     for page in source.poll(store.cursor(source.name), now):
         changed = store.record_page(source.name, page, generation=sweep.number)
         health.read(source.name, page)
@@ -166,6 +167,10 @@ def _poll_source(
             polled.unmapped += count if source.name in FEEDS else 0
         if page.bad:
             polled.bad[source.name] = polled.bad.get(source.name, 0) + page.bad
+        if more := same_ids(store, source.name) - known:
+            if more != polled.same_ids.get(source.name):
+                log.warning("activities with an id that another has, both are kept", source=source.name, count=more)
+            polled.same_ids[source.name] = more
         progress(source.name, polled.read[source.name], None)
         if stop():
             return False

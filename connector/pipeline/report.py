@@ -31,6 +31,7 @@ class CycleReport:
     unknown_types: dict[str, int] = field(default_factory=dict)
     unmapped: int = 0  # activities of senders whose type neither we nor the mapping know
     not_understood: dict[str, int] = field(default_factory=dict)  # source -> rows that were not taken
+    same_ids: dict[str, int] = field(default_factory=dict)  # source -> facts that came with the id of another
     sources_failed: dict[str, str] = field(default_factory=dict)
     swept: dict[str, JsonObject] = field(default_factory=dict)  # source -> what a sweep found that came to its end
     unread: dict[str, str] = field(default_factory=dict)  # object -> why it could not be read
@@ -63,6 +64,7 @@ class CycleReport:
         self.facts_changed = dict(polled.changed)
         self.unknown_types = dict(polled.unknown_types)
         self.unmapped, self.not_understood = polled.unmapped, dict(polled.bad)
+        self.same_ids = dict(polled.same_ids)
         self.unseen, self.drift = dict(polled.unseen), dict(polled.drift)
         self.hidden, self.blind = dict(polled.hidden), list(polled.blind)
         self.unread = {name: _advised(error) for name, error in polled.unread.items()}
@@ -162,6 +164,7 @@ class CycleReport:
             "facts_changed": self.facts_changed,
             "unknown_types": self.unknown_types,
             "not_understood": self.not_understood,
+            "same_ids": self.same_ids,
             "sources_failed": self.sources_failed,
             "swept": self.swept,
             "unseen": self.unseen,

@@ -14,6 +14,7 @@ from connector.base.facts import SourcePage
 from connector.base.json import JsonMap, JsonObject
 from connector.base.ports import Metered, Source
 from connector.store import Store
+from connector.store.apart import SAME_IDS
 
 HEALTH = "health of sources"  # where it is kept
 FILES = "files"
@@ -69,6 +70,11 @@ def not_understood(cursors: JsonMap) -> dict[str, dict[str, int]]:
     others = {name: {name: int(each.get("bad", 0))} for name, each in (cursors.get(HEALTH) or {}).items()}
     found = {**others, FILES: {name: int(place.get("bad", 0)) for name, place in files.items()}}
     return {name: {which: bad for which, bad in each.items() if bad} for name, each in found.items()}
+
+
+def same_ids(store: Store, name: str) -> int:
+    """How many facts of the source ever came with the id of another, and were kept beside it."""
+    return int((store.cursor(SAME_IDS) or {}).get(name, 0))
 
 
 def failing_sources(known: JsonMap | None, names: Mapping[str, object] | list[str]) -> dict[str, JsonObject]:

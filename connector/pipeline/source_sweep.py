@@ -67,7 +67,9 @@ class SourceSweep:
             self._kept["place"] = dict(page.cursor)
             self._kept["uncertain"] += page.bad
             self._kept["rows"] += len(page.activities) + len(page.prospects)
-            yield SourcePage(self._kept, page.activities, page.prospects, page.removed, whole=page.whole)
+            yield SourcePage(
+                self._kept, page.activities, page.prospects, page.removed, whole=page.whole, once=page.once
+            )
 
     def _end(self, source: Sweepable) -> JsonObject:
         store, kept = self._store, self._kept

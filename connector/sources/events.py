@@ -141,6 +141,11 @@ def activity_of_event(source: str, record: JsonMap, zone: ZoneInfo | None) -> Ac
     )
 
 
+def happened_once(activities: Iterable[Activity]) -> frozenset[str]:
+    """Ids of those that are told as they happen, and not of deals, of which later news are no other deal."""
+    return frozenset(each.id for each in activities if each.kind != _DEAL)
+
+
 def deal_state(attributes: JsonMap) -> str:
     """ "open", "won" or "lost", from whichever of state, is_won, is_closed and stage a deal has."""
     said = str(attributes.get("state") or attributes.get("stage") or "").lower()

@@ -31,7 +31,7 @@ from connector.base.json import JsonMap, JsonObject
 from connector.base.ports import Glimpse
 from connector.base.private import open_private, private_folder
 from connector.sources.columns import Columns
-from connector.sources.events import Bad, read_event, unknown_type, visitors
+from connector.sources.events import Bad, happened_once, read_event, unknown_type, visitors
 from connector.sources.lines import Record, as_utf8, records_of_lines
 
 log = structlog.get_logger(__name__)
@@ -247,7 +247,8 @@ def _page(batch: _Batch, places: Mapping[str, _Place], quarantine: Path) -> Sour
         log.warning("lines quarantined", file=quarantine.name, lines=len(batch.bad))
     cursor = {"files": {name: place.as_json() for name, place in places.items()}}
     people = (*batch.prospects, *visitors(batch.activities))
-    return SourcePage(cursor, tuple(batch.activities), people, unknown=batch.unknown, bad=len(batch.bad))
+    found, once = tuple(batch.activities), happened_once(batch.activities)
+    return SourcePage(cursor, found, people, unknown=batch.unknown, bad=len(batch.bad), once=once)
 
 
 def _keep_before(quarantine: Path, line: int) -> None:

@@ -156,7 +156,7 @@ class PardotSource:
             read = readable(visitor_activity, rows, unknown, "activity (unreadable)")
             found = tuple(each for each in read if each is not None)
             unknown.update(_unknown(each) for each in found if each.kind == OTHER)
-            yield SourcePage(_copy(places), found, unknown=unknown)
+            yield SourcePage(_copy(places), found, unknown=unknown, once=frozenset(each.id for each in found))
 
     def _gone(self, places: dict[str, JsonObject]) -> Iterator[SourcePage]:
         """Activities that were deleted since it was last asked."""

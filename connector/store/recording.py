@@ -16,7 +16,7 @@ from sqlalchemy.sql import ColumnElement
 
 from connector.base.facts import PEOPLE, Row, SourcePage
 from connector.base.json import JsonObject
-from connector.store import addresses, books, domains, forgetting, history, linked, links, related
+from connector.store import addresses, apart, books, domains, forgetting, history, linked, links, related
 from connector.store.dialect import run_many, upsert
 from connector.store.links import IDS, rows_in
 from connector.store.marking import ChangedRow, mark_changed, with_colleagues
@@ -131,7 +131,7 @@ def record_page(connection: Connection, name: str, page: SourcePage, generation:
     if feed == "EmailMessage" and page.activities:
         related.note_relations(connection)
     prospects = _record_prospects(connection, page, [ref(name, each) for each in page.gone], now)
-    activities = _record_activities(connection, page, feed, generation)
+    activities = _record_activities(connection, name, page, feed, generation)
     removed = {ref(OF_SALESFORCE if feed else name, each) for each in page.removed}
     told = {*dropped, *(ref(each.source, each.id) for each in page.activities)}
     removed |= _under(connection, name, page.whole) - told
@@ -186,15 +186,18 @@ def _record_prospects(connection: Connection, page: SourcePage, gone: Sequence[s
     return len(changed)
 
 
-def _record_activities(connection: Connection, page: SourcePage, feed: str | None, generation: int | None) -> int:
-    new = {row["ref"]: row for row in (activity_row(each, feed, generation or 0) for each in page.activities)}
+def _record_activities(
+    connection: Connection, name: str, page: SourcePage, feed: str | None, generation: int | None
+) -> int:
+    rows = (activity_row(each, feed, generation or 0) for each in page.activities)
+    new = apart.told_apart(connection, name, page.activities, rows, page.once)
     old = {row.ref: row for row in rows_in(connection, _ACTIVITIES, new)}
     columns = tuple(column.name for column in ACTIVITY.columns if column.name not in {"ref", "generation"})
     changed, seen = [], {}
-    for name, row in new.items():
-        before = old.get(name)
+    for row_ref, row in new.items():
+        before = old.get(row_ref)
         if before is not None and not _differs(before, row, columns):
-            seen[name] = before.generation
+            seen[row_ref] = before.generation
             continue
         if before is not None and generation is None:
             row["generation"] = before.generation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,9 @@ import pytest
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import ConfigurationError
+from connector.base.facts import SourcePage
+from connector.commands.source_one import read_source
+from connector.commands.status import read_status
 from connector.pipeline.backfill import Scope, run_backfill
 from connector.sources.marketo.source import MarketoSource
 from connector.wiring import open_pipeline
@@ -133,3 +136,85 @@ def test_a_backfill_reads_files_again_and_counts_no_line_twice(site: Site) -> No
     assert (again, known) == (0, {"files": 1})
     kept = (site.state.parent / "drop" / "quarantine" / "a.jsonl.jsonl").read_text()
     assert len(kept.splitlines()) == 1
+
+
+FORM = {"type": "form_submit", "event_id": "1", "occurred_at": AT, "email": "ann@example.com", "name": "Demo"}
+OTHER_FORM = {**FORM, "occurred_at": "2026-02-01T10:00:00Z", "name": "Pricing"}
+
+
+@pytest.mark.parametrize("files", [1, 2])
+def test_an_id_that_comes_back_as_something_else_loses_neither_and_is_told(site: Site, files: int) -> None:
+    for number, lines in enumerate([[FORM, OTHER_FORM]] if files == 1 else [[FORM], [OTHER_FORM]]):
+        report, known = site.cycle(**drop(site, f"{number}.jsonl", *lines))
+    assert (known, report.same_ids, report.as_dict()["same_ids"]) == ({"files": 2}, {"files": 1}, {"files": 1})
+    told = site.practice.settings(state=str(site.state))
+    assert read_status(told)["same_ids"] == {"files": 1}
+    assert read_source(told, "files")["same_ids"] == 1
+    report, known = site.cycle(**drop(site, "again.jsonl", OTHER_FORM, FORM))
+    assert (known, report.same_ids) == ({"files": 2}, {}), "whatever comes again is known"
+    assert read_source(told, "files")["same_ids"] == 1
+
+
+@pytest.mark.parametrize("edit", [{"occurred_at": OTHER_FORM["occurred_at"]}, {"name": "Demo 2"}])
+def test_a_corrected_time_or_a_better_name_is_an_edit(site: Site, edit: dict[str, Any]) -> None:
+    site.cycle(**drop(site, "a.jsonl", FORM))
+    report, known = site.cycle(**drop(site, "b.jsonl", {**FORM, **edit}))
+    assert (known, report.same_ids) == ({"files": 1}, {})
+
+
+def test_later_news_of_a_deal_are_an_edit(site: Site) -> None:
+    told = deals(site, {"state": "won", "email": "ann@example.com", "amount": 5})
+    site.cycle(**told)
+    again = {"state": "won", "email": "ann@example.com", "amount": 7, "occurred_at": OTHER_FORM["occurred_at"]}
+    assert site.cycle(**{**told, **deals(site, again, again)})[0].same_ids == {}
+
+
+def test_an_activity_of_account_engagement_that_is_another_kind_now_is_kept_beside_the_first(site: Site) -> None:
+    [form] = site.pardot.add_activities([{"type": 4, "typeName": "Form", "prospectId": site.prospect}])
+    site.cycle()
+    site.pardot._change("visitor-activities", [{"id": form, "type": 1, "typeName": "Email"}])
+    report, known = site.cycle()
+    assert (known, report.same_ids) == ({"pardot": 2}, {"pardot": 1})
+
+
+class Killed(BaseException):
+    pass
+
+
+def killed_at(boundary: int) -> Callable[[], bool]:
+    """The process ends when it comes to a boundary for the nth time."""
+    left = iter(range(boundary))
+
+    def stop() -> bool:
+        if next(left, None) is None:
+            raise Killed
+        return False
+
+    return stop
+
+
+def test_a_backfill_reads_every_source_again_also_when_it_is_killed(site: Site) -> None:
+    """What is known of each is lost, and nothing tells of it; it is killed three times on its way."""
+    files = drop(site, "forms.jsonl", FORM)
+    for name in ("pardot", "marketo", "hubspot"):
+        site.act(name)
+    everything = {"files": 1, "pardot": 1, "marketo": 1, "hubspot": 1}
+    assert site.cycle(**files)[1] == everything
+    for _ in range(2):  # beyond what every poll looks back
+        site.clock.sleep(6 * 3600)
+        site.cycle(**files)
+    with open_pipeline(site.practice.settings(state=str(site.state), **files), clock=site.clock) as pipeline:
+        store = pipeline.store
+        [ann] = store.facts_of([site.ann])
+        for each in ann.activities:
+            store.record_page(each.source, SourcePage(store.cursor(each.source) or {}, removed=(each.id,)))
+    assert site.cycle(**files)[1] == {}, "an ordinary cycle looks at what is new"
+    for boundary in (1, 3, 5):
+        settings = site.practice.settings(state=str(site.state), **files)
+        with (
+            pytest.raises(Killed),
+            open_pipeline(settings, clock=site.clock, stop=killed_at(boundary)) as pipeline,
+        ):
+            run_backfill(pipeline, Scope())
+    backfill(site, **files)
+    assert site.cycle(**files)[1] == everything

@@ -332,7 +332,8 @@ class HubSpotSource:
             read = readable(lambda row: email_event(row, self._declared), rows, unknown, "email_events (unreadable)")
             found = [each for each in read if each]
             unknown.update(str(each.attributes["type"]) for each in found if each.kind == OTHER)
-            yield SourcePage(_copy(places), tuple(found), unknown=unknown)
+            once = frozenset(each.id for each in found)
+            yield SourcePage(_copy(places), tuple(found), unknown=unknown, once=once)
             if place["offset"] is None:
                 return
 

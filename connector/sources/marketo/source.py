@@ -175,7 +175,8 @@ class MarketoSource:
     def _sourced(self, batch: Batch, places: Places) -> SourcePage:
         prospects = tuple(self._prospects(batch))
         gone = tuple(batch.deleted)
-        return SourcePage(copy.deepcopy(places), tuple(batch.activities), prospects, unknown=batch.unknown, gone=gone)
+        found, once = tuple(batch.activities), frozenset(each.id for each in batch.activities)
+        return SourcePage(copy.deepcopy(places), found, prospects, unknown=batch.unknown, gone=gone, once=once)
 
     def _with_token(self, chain: Chain) -> Chain:
         if chain["token"]:

@@ -61,7 +61,8 @@ class WebhookSource:
                 people = tuple(each for each in found if isinstance(each, Prospect))
                 unknown = Counter(kind for each in good if (kind := unknown_type(each, self._declared)) is not None)
                 people += events.visitors(good)
-                yield SourcePage({"inbox": identity, "seq": seq, "refused": refused}, good, people, unknown=unknown)
+                cursor, once = {"inbox": identity, "seq": seq, "refused": refused}, events.happened_once(good)
+                yield SourcePage(cursor, good, people, unknown=unknown, once=once)
             refused_since = self._inbox.refusals(refused)
             if refused_since:
                 last = refused_since[-1]
