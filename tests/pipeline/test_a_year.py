@@ -113,7 +113,7 @@ def fails(company: Company, daemon: Daemon) -> None:
     elif kind == 3:
         org._locators.clear()
     elif kind == 4:
-        org.refuse[company.one("Contact")] = "UNABLE_TO_LOCK_ROW"
+        org.refuse[company.one("Contact")] = "FIELD_CUSTOM_VALIDATION_EXCEPTION"
     daemon.tick(at_once=True)
     org.fail, source.fail = (lambda _kind: False), False
     org.hidden.clear()
@@ -168,6 +168,7 @@ def year(folder: Path, seed: int) -> None:
                     fails(company, daemon)
                 daemon.tick(at_once=True)
                 world.wait(EVERY.total_seconds())
+            store.retry_set_aside()  # as somebody does who mended what refused them
             for _ in range(2):
                 daemon.tick(at_once=True)
                 world.wait(600)
