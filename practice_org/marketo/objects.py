@@ -40,6 +40,7 @@ _TYPES = {
     29: ("Delete Lead from SFDC", "Lead ID", "Campaign"),  # its number as in real rows, its name as we remember it
     32: ("Merge Leads", "Lead ID", "Master Updated, Merge IDs, Merge Source, Merged in Sales"),
     34: ("Add to Opportunity", "Opportunity ID", "Is Primary, Role"),
+    35: ("Remove from Opportunity", "Opportunity ID", "Is Primary, Role"),
     36: ("Update Opportunity", "Opportunity ID", "Data Value Changes"),
     37: ("Delete Lead", "Lead ID", "Remove from CRM"),
     38: ("Send Alert", "Mailing ID", "Send To List, Send To Owner"),
