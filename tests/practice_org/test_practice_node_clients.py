@@ -88,6 +88,7 @@ def sf(tmp_path: Path) -> Cli:
     return Cli(tmp_path)
 
 
+@pytest.mark.timeout(900)  # 36 processes of a second or two each, more where others use the machine
 def test_salesforces_own_cli_does_what_it_does_in_an_org(org: PracticeOrg, sf: Cli) -> None:
     with Server(org) as server:
         signs_in(sf, server)
