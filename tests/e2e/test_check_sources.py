@@ -121,4 +121,4 @@ def test_a_call_with_more_contacts_than_a_page_of_ties_reaches_all(site):
     hub = site.practice.hubspot
     many = hub.add_contacts([{"email": f"m{n}@example.com"} for n in range(TIES_A_PAGE * 2 + 5)])
     hub.add_engagements("calls", [{"contacts": many}])
-    assert site.sync().read["hubspot"] == len(many) * 2
+    assert site.sync(marketo_extracts=False).read["hubspot"] == len(many) * 2
