@@ -75,7 +75,7 @@ peers: $(patsubst requirements/%.lock,.venv-%/.done,$(wildcard requirements/peer
 	  || { rm -rf .venv-$*/bin; echo "They do not install here; their tests will be skipped."; }
 	@touch $@
 
-node-peers: .venv-node/.done  ## clients from npm: Salesforce's own CLI, jsforce, HubSpot's; for their tests
+node-peers: .venv-node/.done  ## clients from npm: Salesforce's own CLI, for its tests
 
 .venv-node/.done: requirements/node/package-lock.json
 	@echo "Installing clients from npm into .venv-node ..."

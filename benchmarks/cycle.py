@@ -27,15 +27,29 @@ from connector.pipeline.cycle import run_cycle
 from connector.wiring import open_pipeline
 
 
-@contextmanager
 def served(sample: str):
-    command = [sys.executable, "-m", "connector", "practice", "--sample", sample]
+    return started([sys.executable, "-m", "connector", "practice", "--sample", sample])
+
+
+@contextmanager
+def started(command: list[str]):
+    """A practice org that a command serves: what it says of itself."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         yield json.loads(process.stdout.readline())
     finally:
         process.terminate()
         process.wait()
+
+
+def settings_for(given, state: Path | str) -> settings.Settings:
+    return settings.explicit(
+        state=str(state),
+        salesforce_instance_url=given["url"],
+        salesforce_access_token=given["access_token"],
+        pardot_url=given["url"],
+        pardot_business_unit_id=given["pardot_business_unit_id"],
+    )
 
 
 def org_calls(given) -> int:
@@ -48,14 +62,7 @@ def line(what: str, seconds: float, rows: int, calls: int, note: str = "") -> No
 
 
 def connector_cycles(given, folder: str) -> list[PolledObject]:
-    chosen = settings.explicit(
-        state=str(Path(folder) / "state.sqlite3"),
-        salesforce_instance_url=given["url"],
-        salesforce_access_token=given["access_token"],
-        pardot_url=given["url"],
-        pardot_business_unit_id=given["pardot_business_unit_id"],
-    )
-    with open_pipeline(chosen) as pipeline:
+    with open_pipeline(settings_for(given, Path(folder) / "state.sqlite3")) as pipeline:
         for what in ("backfill", "cycle: our writes come back", "idle cycle", "second backfill"):
             before, start = org_calls(given), time.perf_counter()
             report = run_backfill(pipeline, Scope()) if "backfill" in what else run_cycle(pipeline)

@@ -6,23 +6,19 @@ process (what is resident now, not at its peak), and the milliseconds and calls 
 
 from __future__ import annotations
 
-import json
 import os
 import resource
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from cycle import org_calls  # type: ignore[import-not-found]  # beside this file
+from cycle import org_calls, settings_for, started  # type: ignore[import-not-found]  # beside this file
 
 from connector import cli
-from connector.base import heartbeat, logs, settings
+from connector.base import heartbeat, logs
 from connector.base.clock import FrozenClock, SystemClock
 from connector.pipeline.backfill import Scope, run_backfill
 from connector.pipeline.daemon import Daemon
@@ -53,34 +49,15 @@ def serve() -> None:
     cli.main()
 
 
-@contextmanager
-def served() -> Iterator[dict[str, str]]:
-    command = [sys.executable, __file__, SERVE]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    try:
-        assert process.stdout is not None
-        yield json.loads(process.stdout.readline())
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def main() -> None:
     if SERVE in sys.argv:
         return serve()
     wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     logs.configure("json", "ERROR")
-    with served() as given, tempfile.TemporaryDirectory() as folder:
+    with started([sys.executable, __file__, SERVE]) as given, tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "state.sqlite3"
-        chosen = settings.explicit(
-            state=str(path),
-            salesforce_instance_url=given["url"],
-            salesforce_access_token=given["access_token"],
-            pardot_url=given["url"],
-            pardot_business_unit_id=given["pardot_business_unit_id"],
-        )
         clock = FrozenClock(SystemClock().now())
-        with open_pipeline(chosen, clock=clock) as pipeline:
+        with open_pipeline(settings_for(given, path), clock=clock) as pipeline:
             run_backfill(pipeline, Scope())
             daemon = Daemon(pipeline, beats=heartbeat.beside(str(path)))
             print(f"{'cycles':>8}{'state KB':>10}{'WAL KB':>8}{'MiB':>8}{'ms each':>9}{'calls each':>12}")

@@ -25,8 +25,9 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from cycle import org_calls, settings_for  # type: ignore[import-not-found]  # beside this file
 
-from connector.base import logs, settings
+from connector.base import logs
 from connector.cli import main as connector
 from connector.pipeline.backfill import Scope, run_backfill
 from connector.pipeline.cycle import run_cycle
@@ -42,10 +43,6 @@ PACK = 200
 
 def headers(given: dict[str, str]) -> dict[str, str]:
     return {"Authorization": f"Bearer {given['access_token']}"}
-
-
-def org_calls(given: dict[str, str]) -> int:
-    return int(requests.get(f"{given['url']}/practice/calls", headers=headers(given), timeout=10).json()["total"])
 
 
 def send(given: dict[str, str], method: str, records: list[dict[str, Any]]) -> None:
@@ -87,28 +84,23 @@ def phase(given: dict[str, str], name: str, times: int = 1) -> Iterator[None]:
 def measure(given: dict[str, str], idle: int) -> None:
     """In a process whose ``connector`` is one of the two."""
     logs.configure("json", "ERROR")
-    with tempfile.TemporaryDirectory() as folder:
-        chosen = settings.explicit(
-            state=str(Path(folder) / "state.sqlite3"),
-            salesforce_instance_url=given["url"],
-            salesforce_access_token=given["access_token"],
-            pardot_url=given["url"],
-            pardot_business_unit_id=given["pardot_business_unit_id"],
-        )
-        with open_pipeline(chosen) as pipeline:
-            with phase(given, "backfill"):
-                run_backfill(pipeline, Scope())
-            time.sleep(1.1)  # so that the stamps of what follows are later ones
-            with phase(given, "its echo"):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open_pipeline(settings_for(given, Path(folder) / "state.sqlite3")) as pipeline,
+    ):
+        with phase(given, "backfill"):
+            run_backfill(pipeline, Scope())
+        time.sleep(1.1)  # so that the stamps of what follows are later ones
+        with phase(given, "its echo"):
+            run_cycle(pipeline)
+        with phase(given, "idle cycle", idle):
+            for _ in range(idle):
                 run_cycle(pipeline)
-            with phase(given, "idle cycle", idle):
-                for _ in range(idle):
-                    run_cycle(pipeline)
-            for turn in range(BUSY):
-                live(given, turn)
-                time.sleep(1.1)
-                with phase(given, "busy cycle"):
-                    run_cycle(pipeline)
+        for turn in range(BUSY):
+            live(given, turn)
+            time.sleep(1.1)
+            with phase(given, "busy cycle"):
+                run_cycle(pipeline)
 
 
 def serve(people: int) -> None:

@@ -13,10 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cycle import served  # type: ignore[import-not-found]  # beside this file
+from cycle import served, settings_for  # type: ignore[import-not-found]  # beside this file
 from sqlalchemy import Connection, create_engine, inspect, text
 
-from connector.base import settings
 from connector.pipeline.backfill import Scope, run_backfill
 from connector.pipeline.cycle import run_cycle
 from connector.store.opening import parse_url
@@ -70,17 +69,9 @@ def show(connection: Connection) -> None:
 
 
 def fill(sample: str, state: str) -> None:
-    with served(sample) as given:
-        chosen = settings.explicit(
-            state=state,
-            salesforce_instance_url=given["url"],
-            salesforce_access_token=given["access_token"],
-            pardot_url=given["url"],
-            pardot_business_unit_id=given["pardot_business_unit_id"],
-        )
-        with open_pipeline(chosen) as pipeline:
-            run_backfill(pipeline, Scope())
-            run_cycle(pipeline)
+    with served(sample) as given, open_pipeline(settings_for(given, state)) as pipeline:
+        run_backfill(pipeline, Scope())
+        run_cycle(pipeline)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Clients from npm, as they come, on the practice org: Salesforce's own CLI, jsforce and HubSpot's client.
+"""Clients from npm, as they come, on the practice org: Salesforce's own CLI.
 
 ``make node-peers`` sets them in an environment of their own. A command of the CLI takes a second or two, so that all of
 them go one behind another in one test.
