@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+INVALID_FIELD = "INVALID_FIELD"  # Salesforce's code of a field that is hidden, or is not there
 SIGN_IN = "Salesforce sign-in"  # how what is said of a sign-in begins
 
 

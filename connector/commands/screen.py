@@ -69,9 +69,9 @@ def _is_a_line(what: str, hint: str, exit_code: int) -> bool:
 
     from connector.base import logs
 
-    if logs.is_json():
+    if is_json := logs.is_json():
         structlog.get_logger().error("command failed", error=what, hint=hint, exit_code=exit_code)
-    return logs.is_json()
+    return is_json
 
 
 def note(text: str) -> None:

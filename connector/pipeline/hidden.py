@@ -25,7 +25,6 @@ log = structlog.get_logger(__name__)
 
 # Where it is kept: object -> field -> since when, when last refused, whether it was ever read.
 HIDDEN_FIELDS = "hidden fields"
-INVALID_FIELD = "INVALID_FIELD"
 _LOOK_AGAIN = timedelta(days=1)
 _Hidden = Mapping[str, Mapping[str, JsonMap]]
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from connector.base.errors import ConnectorError, Refused, Transient
+from connector.base.errors import INVALID_FIELD, ConnectorError, Refused, Transient
 from connector.base.facts import PEOPLE, Row, SourcePage
 from connector.base.json import JsonObject
 from connector.base.ports import (
@@ -22,7 +22,7 @@ from connector.base.ports import (
     Salesforce,
 )
 from connector.base.soql import among, keyset, literal, select
-from connector.pipeline.hidden import INVALID_FIELD, as_known, hidden_fields, named_in, note_hidden
+from connector.pipeline.hidden import as_known, hidden_fields, named_in, note_hidden
 from connector.pipeline.object_cursor import ObjectCursor, prepare_cursor
 from connector.pipeline.optional_fields import unseen_fields
 from connector.pipeline.waiting import stays_quiet
@@ -329,14 +329,21 @@ def rows_from(salesforce: Salesforce, read: Read, page: Page) -> list[Row]:
     raise Transient(f"Salesforce did not come to the end of {read.name}", "it is tried again in the next cycle")
 
 
+def reads_by_ids(
+    object_name: str, names: Sequence[str], ids: Sequence[str], *, all_rows: bool = False, alone: bool = False
+) -> list[Read]:
+    """What asks for these columns of these records."""
+    return [
+        Read(f"{object_name}:{number}", select(object_name, names, among("Id", part)), all_rows=all_rows, alone=alone)
+        for number, part in enumerate(chunks(ids, IDS_PER_QUERY))
+    ]
+
+
 def rows_by_ids(
     salesforce: Salesforce, object_name: str, fields: Sequence[str], ids: Sequence[str], *, all_rows: bool = False
 ) -> list[Row]:
     """These records as they are now; ``all_rows``: those that were deleted, too."""
-    reads = [
-        Read(f"{object_name}:{number}", select(object_name, columns(fields), among("Id", part)), all_rows=all_rows)
-        for number, part in enumerate(chunks(ids, IDS_PER_QUERY))
-    ]
+    reads = reads_by_ids(object_name, columns(fields), ids, all_rows=all_rows)
     pages = salesforce.read(reads).pages
     return [row for read in reads for row in rows_from(salesforce, read, pages[read.name])]
 

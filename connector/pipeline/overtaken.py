@@ -14,10 +14,9 @@ import structlog
 
 from connector.base.facts import RecordChange, Row
 from connector.base.ports import Read, Salesforce
-from connector.base.soql import among, select
 from connector.lifecycle.written import same
 from connector.pipeline.object_cursor import ObjectCursor
-from connector.pipeline.object_reader import IDS_PER_QUERY, chunks, columns, rows_from
+from connector.pipeline.object_reader import columns, reads_by_ids, rows_from
 from connector.store import Store
 
 log = structlog.get_logger(__name__)
@@ -51,21 +50,21 @@ def second_look(salesforce: Salesforce, store: Store, changes: Sequence[RecordCh
 
 
 def _now(salesforce: Salesforce, store: Store, changes: Sequence[RecordChange]) -> dict[str, list[Row]]:
-    reads: dict[str, Read] = {}
+    reads: list[Read] = []
     for name in sorted({each.object for each in changes}):
         cursor = store.cursor(name)
         if cursor is None:
             continue
         asked = list(dict.fromkeys([*columns(ObjectCursor.of(cursor).fields), _WHO]))
         ids = sorted({each.id for each in changes if each.object == name})
-        for number, part in enumerate(chunks(ids, IDS_PER_QUERY)):
-            reads[f"{name}:{number}"] = Read(f"{name}:{number}", select(name, asked, among("Id", part)), alone=True)
+        reads += reads_by_ids(name, asked, ids, alone=True)
     if not reads:
         return {}
     found: dict[str, list[Row]] = {}
-    answers = salesforce.read(list(reads.values()))
-    for key, page in answers.pages.items():
-        found.setdefault(key.partition(":")[0], []).extend(rows_from(salesforce, reads[key], page))
+    answers = salesforce.read(reads)
+    for read in reads:
+        if page := answers.pages.get(read.name):
+            found.setdefault(read.name.partition(":")[0], []).extend(rows_from(salesforce, read, page))
     for key, error in answers.refused.items():
         log.warning("written without a second look", object=key.partition(":")[0], code=error.code)
     return found

@@ -14,7 +14,7 @@ import structlog
 
 from connector.base.answers import reading
 from connector.base.clock import Clock
-from connector.base.errors import Refused, Transient
+from connector.base.errors import INVALID_FIELD, Refused, Transient
 from connector.base.facts import Change, Outcome, RecordChange, Result
 from connector.base.http import TimedOut
 from connector.base.json import JsonObject
@@ -31,8 +31,7 @@ TIMEOUTS = 3  # in a row, before the rest is left for the next cycle
 # Codes that speak of single fields: not to be edited, too short, or hidden. What else the row says is written. That a
 # field is hidden is told in words alone, "No such column 'X__c' on sobject of type Contact", and may be told of a whole
 # collection for the sake of one of its rows.
-HIDDEN_FIELD = "INVALID_FIELD"
-FIELD_CODES = frozenset({"INVALID_FIELD_FOR_INSERT_UPDATE", "STRING_TOO_LONG", HIDDEN_FIELD})
+FIELD_CODES = frozenset({"INVALID_FIELD_FOR_INSERT_UPDATE", "STRING_TOO_LONG", INVALID_FIELD})
 GROWS_AFTER = 5  # successful requests in a row
 
 Send = Callable[[Sequence[Sequence[RecordChange]]], Sequence[Answer]]
@@ -165,7 +164,7 @@ def _without_refused(job: _Job, row: RowAnswer) -> _Job | None:
 
 def _named(job: _Job, row: RowAnswer) -> list[Change]:
     """The changes of which Salesforce speaks."""
-    names = set(quoted_in(row.message) if row.code == HIDDEN_FIELD else row.fields)
+    names = set(quoted_in(row.message) if row.code == INVALID_FIELD else row.fields)
     sent = zip(job.change.changes, job.row.changes, strict=True)  # of a person account, the names that are sent differ
     return [each for each, as_sent in sent if names & {each.field, as_sent.field}]
 
@@ -223,7 +222,7 @@ def _take(jobs: Sequence[_Job], rows: Sequence[RowAnswer], queue: deque[_Job], p
     """Outcomes of the rows that are done; the others go back into the queue: locked ones to its end, those that were
     too many at once to its front."""
     outcomes, governed = [], []
-    hidden = [row.of_all and row.code == HIDDEN_FIELD for row in rows]
+    hidden = [row.of_all and row.code == INVALID_FIELD for row in rows]
     is_known = any(said and _named(job, row) for said, job, row in zip(hidden, jobs, rows, strict=True))
     for job, row, is_hidden in zip(jobs, rows, hidden, strict=True):
         if not row.code:

@@ -31,6 +31,11 @@ from connector.sources.parking import Parking
 _API = "Account Engagement"
 _PAGE = 1000  # the most that v5 gives
 _DELETED, _DELETED_EVERY = "deleted visitor-activities", timedelta(hours=1)
+_READS = {  # what is read -> the object, and which of its rows
+    "prospects": ("prospects", "all"),
+    "visitor-activities": ("visitor-activities", "false"),
+    _DELETED: ("visitor-activities", "true"),
+}
 _OVERLAP = timedelta(minutes=10)  # behind a sweep's beginning; reads may be 60 seconds old
 
 PROSPECT_ATTRIBUTES = (
@@ -212,15 +217,14 @@ class PardotSource:
 
     def _page(self, name: str, fields: Sequence[str], place: JsonMap) -> tuple[list[Any], bool, datetime]:
         """Rows, whether there are more behind them, and the service's time."""
-        kind, name = name, name.removeprefix("deleted ")
-        deleted = "true" if kind == _DELETED else "all" if name == "prospects" else "false"
+        of, deleted = _READS[name]
         params: JsonObject = {"fields": ",".join(fields), "orderBy": "id asc", "limit": _PAGE, "deleted": deleted}
         if place["id"]:
             params["idGreaterThan"] = place["id"]
         if place["since"]:
             params["updatedAtAfterOrEqualTo"] = place["since"]
         response = self._session.request(
-            "GET", f"{self._url}/api/v5/objects/{name}", params=params, kind=kind.replace("-", "_").replace(" ", "_")
+            "GET", f"{self._url}/api/v5/objects/{of}", params=params, kind=name.replace("-", "_").replace(" ", "_")
         )
         body = envelope(response, _API)
         rows = listed(body, "values", _API)

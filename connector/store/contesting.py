@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, or_, select
+from sqlalchemy import Connection, bindparam, delete, or_, select
 
 from connector.base.facts import CONTESTED, Result
+from connector.store.dialect import run_many
 from connector.store.links import IDS, rows_in
 from connector.store.rows import iso, read_json
 from connector.store.schema import LOG, SET_ASIDE
@@ -24,6 +25,10 @@ _LATELY = (
 )
 _STANDING = select(SET_ASIDE.c.record_id, SET_ASIDE.c.changes).where(
     SET_ASIDE.c.person_id.in_(IDS), SET_ASIDE.c.code == CONTESTED
+)
+
+_LET_GO = delete(SET_ASIDE).where(
+    SET_ASIDE.c.person_id == bindparam("person"), SET_ASIDE.c.code == bindparam("contested")
 )
 
 
@@ -49,5 +54,4 @@ def standing(connection: Connection, people: Sequence[str]) -> set[Field]:
 
 def let_go(connection: Connection, people: Sequence[str]) -> None:
     """They are written again, until somebody sets them back as often as before."""
-    for person in people:
-        connection.execute(delete(SET_ASIDE).where(SET_ASIDE.c.person_id == person, SET_ASIDE.c.code == CONTESTED))
+    run_many(connection, _LET_GO, [{"person": each, "contested": CONTESTED} for each in people])

@@ -123,8 +123,6 @@ def test_lead_liaison(place, shell, set_up):
         for query, form in sent:
             url = f"http://127.0.0.1:{port}{address[1]}{TOKEN}{query}"
             assert http.post(url, data=form, timeout=10).status_code == 202
-        while not lines_until(daemon, "cycle done")[-1]["written"]:
-            pass
         while place.stages() != {ann: "Engaged", bob: "Customer"}:
             lines_until(daemon, "cycle done")
         daemon.send_signal(signal.SIGTERM)
