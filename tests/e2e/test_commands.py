@@ -357,7 +357,8 @@ def test_the_demo_needs_no_settings_and_works_beside_wrong_ones(shell):
     heard_by = {each["source"] for each in told["heard_of_everywhere"]["timeline"]}
     assert heard_by == {"pardot", "marketo", "hubspot"}
     funnel = told["funnel"]
-    assert funnel["after_cycles"]["Customer"] > funnel["after_backfill"]["Customer"] > 0
+    assert funnel["after_backfill"]["Customer"] > 0
+    assert told["changes"]["stage"]["Opportunity -> Customer"] > 0  # whatever else the day brings
     assert sum(told["changes"]["stage"].values()) > 300
     assert Path(told["state"]).exists()
 
