@@ -73,7 +73,7 @@ _MENTIONS: tuple[tuple[Table, str, tuple[str, ...]], ...] = (
     (HISTORY, "id", ("said",)),
     (LOG, "id", ("old", "new", "rule", "reason", "evidence", "changes", "message")),
     (SET_ASIDE, "record_id", ("changes", "message")),
-    (INTENT, "record_id", ("changes", "decision")),
+    (INTENT, "id", ("changes", "decision")),
     (CYCLE, "id", ("report",)),
     (SETTING, "name", ("value",)),
     (CURSOR, "name", ("value",)),

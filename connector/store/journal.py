@@ -1,7 +1,8 @@
 """The journal of intents: what is about to be written is on disk before it is sent.
 
 Whatever happens after the request left, a kill, a lost answer, one that is no JSON, the next cycle knows what it may
-find in the record, and that it was no person who put it there. An answer that is settled takes its intent away.
+find in the record, and that it was no person who put it there. An answer that is settled takes its own intent away, and
+those that say nothing else; an older one stays, because it may still commit.
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from connector.base.facts import Change, Decision, Evidence, Outcome, RecordChange, Result, TrackDecision
 from connector.base.json import JsonMap, JsonObject
-from connector.store.dialect import run_many, upsert
+from connector.store.dialect import run_many
+from connector.store.links import IDS, rows_in
 from connector.store.rows import dumps, iso, read_json
 from connector.store.schema import INTENT
 from connector.store.settling import Settled
 
-_FORGET = delete(INTENT).where(INTENT.c.record_id == bindparam("record"))
+_INTEND = insert(INTENT).values({each.name: bindparam(each.name) for each in INTENT.columns if each.name != "id"})
+_OF_RECORDS = select(INTENT).where(INTENT.c.record_id.in_(IDS)).order_by(INTENT.c.id)
+_FORGET = delete(INTENT).where(INTENT.c.id == bindparam("which"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Intent:
     cycle_id: int
     mapping_version: str
     at: datetime
+    id: int | None = None  # None: not on disk yet
 
     def taken(self, changes: Sequence[Change]) -> Settled:
         """As if Salesforce had answered that it took these of its changes."""
@@ -41,21 +46,35 @@ class Intent:
 
 
 def intend(connection: Connection, intents: Sequence[Intent]) -> None:
-    upsert(connection, INTENT, [_row(each) for each in intents], keep=frozenset())
+    run_many(connection, _INTEND, [_row(each) for each in intents])
 
 
 def intents(connection: Connection) -> list[Intent]:
-    return [_intent(dict(row._mapping)) for row in connection.execute(select(INTENT).order_by(INTENT.c.record_id))]
+    """In the order in which they were sent."""
+    return [_intent(dict(row._mapping)) for row in connection.execute(select(INTENT).order_by(INTENT.c.id))]
 
 
-def answered(connection: Connection, settled: Sequence[Settled]) -> None:
+def answered(connection: Connection, settled: Sequence[Settled], cycle_id: int) -> None:
     """Forgets what Salesforce answered, whatever it said. Without a word of it nobody knows what it did."""
-    outcomes = [outcome for each in settled for outcome in each.outcomes]
-    forget(connection, [each.change.id for each in outcomes if each.result is not Result.WAITING or each.code])
+    answers = {outcome.change.id: (each.seq, outcome) for each in settled for outcome in each.outcomes}
+    said = {key: each for key, each in answers.items() if each[1].result is not Result.WAITING or each[1].code}
+    over = []
+    for row in rows_in(connection, _OF_RECORDS, said):
+        seq, outcome = said[row.record_id]
+        is_own = (row.cycle_id, row.seq) == (cycle_id, seq)
+        if is_own or (outcome.result is Result.APPLIED and _says_nothing_else(read_json(row.changes), outcome)):
+            over.append(row.id)
+    forget(connection, over)
 
 
-def forget(connection: Connection, record_ids: Sequence[str]) -> None:
-    run_many(connection, _FORGET, [{"record": each} for each in record_ids])
+def _says_nothing_else(changes: Sequence[JsonMap], outcome: Outcome) -> bool:
+    """Should it commit now, nobody sees a difference."""
+    written = {(each.field, each.new) for each in outcome.change.changes}
+    return all((each["field"], each["new"]) in written for each in changes)
+
+
+def forget(connection: Connection, ids: Sequence[int]) -> None:
+    run_many(connection, _FORGET, [{"which": each} for each in ids])
 
 
 def _row(each: Intent) -> JsonObject:
@@ -95,6 +114,7 @@ def _intent(row: JsonMap) -> Intent:
         row["cycle_id"],
         row["mapping_version"],
         datetime.fromisoformat(row["at"]),
+        row["id"],
     )
 
 

@@ -13,7 +13,7 @@ from sqlmodel import Field, SQLModel
 from connector.base.json import JsonObject
 from connector.store.dialect import Plain
 
-HEAD = "0015"  # the newest migration; a file with another one unknown to us is newer than this program
+HEAD = "0016"  # the newest migration; a file with another one unknown to us is newer than this program
 
 
 def _where(column: str) -> JsonObject:
@@ -224,11 +224,14 @@ class PutAside(SQLModel, table=True):
 
 
 class Intended(SQLModel, table=True):
-    """What was about to be written to a record, from before it was sent until the answer was settled."""
+    """What was about to be written to a record, from before it was sent until the answer was settled. One that was
+    never answered may commit after the next one, so that a record can have several."""
 
     __tablename__ = "intent"
+    __table_args__ = (Index("intent_record", "record_id"),)
 
-    record_id: str = Field(sa_type=Plain, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True)
+    record_id: str = Field(sa_type=Plain)
     object: str = Field(sa_type=Plain)
     person_id: str = Field(sa_type=Plain)
     seq: int  # the dirty mark that the decision answers

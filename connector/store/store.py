@@ -274,13 +274,13 @@ class Store(Forgetting):
             journal.intend(connection, intents)
 
     def intents(self) -> list[Intent]:
-        """What was sent, or was about to be, and never answered."""
+        """What was sent, or was about to be, and never answered, in that order."""
         with self._read() as connection:
             return journal.intents(connection)
 
-    def forget_intents(self, record_ids: Sequence[str]) -> None:
+    def forget_intents(self, ids: Sequence[int]) -> None:
         with self._write() as connection:
-            journal.forget(connection, record_ids)
+            journal.forget(connection, ids)
 
     # -- settle ----------------------------------------------------------------------------------------------------
 
@@ -298,7 +298,7 @@ class Store(Forgetting):
         people with a WAITING outcome stay dirty. ``cursors`` move with it, and ``marks`` are made: accounts."""
         with uncollected(), self._write() as connection:
             settling.settle(connection, settled, cycle_id=cycle_id, mapping_version=mapping_version, now=now)
-            journal.answered(connection, settled)
+            journal.answered(connection, settled, cycle_id)
             links.mark(connection, marks)
             for each in cursors:
                 books.set_cursor(connection, *each)

@@ -12,6 +12,7 @@ import requests
 
 ROOT = Path(__file__).parent.parent.parent
 LINES = {"daemon started", "cycle done", "stopping", "daemon stopped"}
+QUICKER = "changed since they were read, decided anew in the next cycle"  # the company lives between look and write
 
 
 @contextmanager
@@ -63,7 +64,7 @@ def test_the_daemon_keeps_up_with_a_living_company_and_stops_when_told(tmp_path)
             daemon.send_signal(signal.SIGTERM)
             lines += [json.loads(line) for line in daemon.communicate(timeout=30)[1].splitlines()]
         assert daemon.returncode == 0
-        assert {line["event"] for line in lines} == LINES
+        assert LINES <= {line["event"] for line in lines} <= LINES | {QUICKER}
         practice.send_signal(signal.SIGINT)
         practice.wait(timeout=30)
         assert practice.returncode == 0

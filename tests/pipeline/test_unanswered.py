@@ -100,7 +100,10 @@ def test_what_a_person_set_after_an_unanswered_write_is_by_hand(forever, state):
         world.cycle()
     assert world.stage(ada) == "Customer"
     (stage,) = world.store.latest(ada)
-    assert (stage["verdict"], world.store.intents()) == ("held", [])
+    assert stage["verdict"] == "held"
+    world.wait(3600)
+    world.cycle()
+    assert (world.stage(ada), world.store.intents()) == ("Customer", [])
 
 
 def test_a_cycle_after_answered_writes_asks_nothing_more(forever):
@@ -136,3 +139,67 @@ statuses: [{name: New, when: {email: present}}]
     world.cycle()
     log = [(each["track"], each["new"], each["result"], each["cycle_id"]) for each in world.store.history(ada)]
     assert sorted(log) == [("stage", "Suspect", "applied", 1), ("status", "New", "applied", 2)]
+
+
+def timed_out(world):
+    """A cycle whose write is never answered, and which Salesforce has not taken yet; what may still commit."""
+    update = world.org.update
+    world.org.update = lambda changes: iter([lost([Outcome(each, Result.WAITING) for each in changes])])
+    try:
+        world.cycle()
+    finally:
+        world.org.update = update
+    return [each.change for each in world.store.intents()]
+
+
+def test_a_write_that_commits_after_the_next_one_is_nobodys_hand(forever, state):
+    world = forever
+    ada = world.contact()
+    late = timed_out(world)
+    world.click("ada@example.com")
+    world.cycle()
+    assert world.stage(ada) == "Engaged"
+    list(world.org.update(late))
+    assert world.stage(ada) == "Suspect"
+    world.restart(state)
+    world.cycle()
+    world.cycle()
+    assert world.stage(ada) == "Engaged"
+    said = [(each["old"], each["new"]) for each in reversed(world.store.history(ada))]
+    assert said == [(None, "Engaged"), ("Engaged", "Suspect"), ("Suspect", "Engaged")]
+
+
+def test_several_writes_that_timed_out_are_each_open(forever):
+    world = forever
+    ada = world.contact()
+    first = timed_out(world)
+    world.click("ada@example.com")
+    second = timed_out(world)[-1:]
+    assert [each.changes[0].new for each in (*first, *second)] == ["Suspect", "Engaged"]
+    list(world.org.update(second))
+    list(world.org.update(first))
+    for _ in range(2):
+        world.cycle()
+    assert world.stage(ada) == "Engaged"
+    assert {each["new"] for each in world.store.history(ada)} <= {"Suspect", "Engaged"}
+    assert world.store.latest(ada)[0]["verdict"] != "held"
+
+
+def test_the_same_write_sent_again_and_taken_leaves_nothing_open(forever):
+    world = forever
+    ada = world.contact()
+    assert timed_out(world)
+    world.cycle()
+    assert (len(world.store.history(ada)), world.store.intents()) == (1, [])
+
+
+def test_what_may_still_commit_is_not_looked_for_when_the_overlap_is_over(forever):
+    world = forever
+    world.contact()
+    assert timed_out(world)
+    world.click("ada@example.com")
+    world.cycle()
+    assert len(world.store.intents()) == 1
+    world.wait(3600)
+    world.cycle()
+    assert world.store.intents() == []
