@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 # A file that make would remove because it is only a step: keep it.
 .SECONDARY:
-.PHONY: help demo install test lint types contract pytest long coverage mutants torture docs peers node-peers wheel pictures lock clean
+.PHONY: help demo install test lint types contract pytest long coverage mutants torture fuzz docs peers node-peers wheel pictures lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -56,6 +56,9 @@ mutants: .coverage.tests  ## breaks the code in a sample of places and prints wh
 
 torture: $(VENV)/.dev    ## kills commands at their boundaries and looks what is lost; SEED=1 COUNT=1000 ONLY=sync:sqlite:17
 	@tools/postgres.sh $(BIN)/python tools/torture.py --seed $(or $(SEED),1) --count $(or $(COUNT),1000) --only "$(ONLY)"
+
+fuzz: $(VENV)/.dev       ## asks the practice org a million queries, many of them wrong; SEED=1 COUNT=1000000
+	@$(BIN)/python -m tests.practice_org.soql_queries --seed $(or $(SEED),1) --count $(or $(COUNT),1000000)
 
 .coverage.tests: $(shell find connector practice_org tests -name '*.py') | $(VENV)/.dev peers
 	@echo "Looking which test runs which line ..."

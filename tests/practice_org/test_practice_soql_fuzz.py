@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import random
-import re
 from collections.abc import Iterator
 
 import pytest
@@ -12,144 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from practice_org.salesforce.org import PracticeOrg
-from practice_org.salesforce.rest.calls import Call
-from practice_org.salesforce.rest.resources import ROUTER
 from tests.cases import cases
+from tests.practice_org.soql_queries import Maker, answer, small_org
 
-QUERIES = 10  # of one seed; `make long` tries ten times as many seeds
-FIELDS = {  # by object and by what they are compared with
-    "Contact": {"text": ("Name", "LastName", "Email", "Title", "Account.Name", "Account.Owner.Name", "toLabel(Title)"),
-                "time": ("CreatedDate", "SystemModstamp", "Account.CreatedDate"), "day": ("DAY_ONLY(CreatedDate)",),
-                "id": ("Id", "AccountId", "OwnerId"), "flag": ("IsDeleted",),
-                "number": ("DAY_IN_WEEK(CreatedDate)", "CALENDAR_YEAR(CreatedDate)", "Account.AnnualRevenue")},
-    "Opportunity": {"text": ("Name", "StageName", "Account.Name", "Type"), "day": ("CloseDate",),
-                    "time": ("CreatedDate",), "id": ("Id", "AccountId"), "flag": ("IsWon",),
-                    "number": ("Amount", "Account.AnnualRevenue", "WEEK_IN_YEAR(CloseDate)", "FISCAL_YEAR(CloseDate)")},
-    "Task": {"text": ("Subject", "Who.Name", "What.Name", "What.Type", "Owner.Name"), "day": ("ActivityDate",),
-             "time": ("CreatedDate",), "id": ("Id", "WhoId", "WhatId"), "flag": ("IsClosed",),
-             "number": ("DAY_IN_YEAR(CreatedDate)", "HOUR_IN_DAY(CreatedDate)")},
-    "Account": {"text": ("Name", "Owner.Name", "Parent.Name"), "day": ("DAY_ONLY(CreatedDate)",),
-                "time": ("CreatedDate",), "id": ("Id", "OwnerId"), "flag": ("IsDeleted",),
-                "number": ("AnnualRevenue", "WEEK_IN_MONTH(CreatedDate)")},
-}  # fmt: skip
-LITERALS = {
-    "text": ("'a'", "''", "'a\\'b'", "'%_'", "null"), "flag": ("true", "FALSE"),
-    "time": ("2026-01-31T23:01:01Z", "TODAY", "LAST_N_DAYS:30", "NEXT_WEEK", "N_DAYS_AGO : 3"),
-    "day": ("2026-01-31", "YESTERDAY", "LAST_N_MONTHS:3", "null"), "id": ("'003000000000001AAA'", "null", "''"),
-    "number": ("5", "-1.5", "USD500", "99999999999999999999", "null"),
-}  # fmt: skip
-WILD = (
-    "Nope", "Nope__c", "Description", "MailingAddress", "Account", "c.Id", "What.Account.Name", "Who.Type", "'\\uD800'",
-    "1e5", "2026-13-41", "0000-00-00T00:00:00Z", "9999-12-31", "NEXT_N_YEARS : 99999999", "LAST_N_FOO:1", ":x",
-    "COUNT(Id)", "COUNT()", "SUM(Name)", "MAX(COUNT(Id))", "ROLLUP(Name)", "DISTANCE(a, b, 'mi')", "==",
-    "HAVING", "WHERE", "AND", "(", ")", ",", "'", "\x00", "\ud800", "/*", "LIKE", "TYPEOF What WHEN Lead THEN Id END",
-    "ALL ROWS", "FORMAT(MailingAddress)", "FIELDS(ALL)", ";",
-)  # fmt: skip
-CLAUSES = (
-    "HAVING COUNT(Id) > 1", "ORDER BY COUNT(Id)", "GROUP BY Name", "WHERE COUNT(Id) > 1", "LIMIT -1", "OFFSET -5",
-    "LIMIT 1.5", "OFFSET 2001", "ORDER BY MailingAddress", "GROUP BY MailingAddress, Id", "HAVING Name = 'a'",
-)  # fmt: skip
-ORDERED = ("=", "!=", "<>", "<", "<=", ">", ">=")
-
-
-class Maker:
-    """Queries of a seed: made by the grammar, and four in ten spoiled afterwards."""
-
-    def __init__(self, dice: random.Random) -> None:
-        self.dice = dice
-
-    def one(self) -> str:
-        text = self.query(2)
-        return self.spoiled(text) if self.dice.random() < 0.4 else text
-
-    def query(self, depth: int, name: str = "", *, plain: bool = False) -> str:
-        chance, pick = self.dice.random, self.dice.choice
-        name = name or pick(tuple(FIELDS))
-        grouped = not plain and chance() < 0.25
-        if grouped:
-            group = pick([field for field in self.fields(name) if "(" not in field])
-            parts = [f"SELECT {group}, COUNT(Id) n, MAX(CreatedDate) FROM {name}"]
-        else:
-            parts = [f"SELECT {', '.join(self.selected(name, depth))} FROM {name}"]
-        if chance() < 0.7:
-            parts.append(f"WHERE {self.condition(name, depth)}")
-        if grouped:
-            parts.append(f"GROUP BY {group} HAVING COUNT(Id) {pick(ORDERED)} {pick(('0', '1'))}")
-        if chance() < 0.4:
-            order = pick((group, "n", "COUNT(Id)")) if grouped else pick(self.fields(name))
-            parts.append(f"ORDER BY {order} {pick(('', 'ASC', 'DESC'))} {pick(('', 'NULLS LAST'))}")
-        parts += [pick(("", "LIMIT 1", "LIMIT 0")), pick(("", "OFFSET 1"))]
-        return " ".join(part for part in parts if part)
-
-    def fields(self, name: str) -> list[str]:
-        return [field for group in FIELDS[name].values() for field in group]
-
-    def selected(self, name: str, depth: int) -> list[str]:
-        plain = sorted({field for field in self.fields(name) if "(" not in field})
-        found = self.dice.sample(plain, self.dice.randint(1, 3))
-        if depth and name == "Account" and self.dice.random() < 0.4:
-            child = self.dice.choice(("Contact", "Opportunity"))
-            inner = self.query(0, child, plain=True).replace(f"FROM {child}", f"FROM {child}s".replace("ys", "ies"))
-            found.append(f"({inner})")
-        if name == "Task" and self.dice.random() < 0.3:
-            found = ["TYPEOF What WHEN Account THEN Name, Owner.Name WHEN Opportunity THEN Amount ELSE Name END"]
-        return found
-
-    def condition(self, name: str, depth: int) -> str:
-        kind = self.dice.random()
-        if kind < 0.25:
-            return f"({self.condition(name, depth)}) {self.dice.choice(('AND', 'OR'))} {self.condition(name, depth)}"
-        if kind < 0.33:
-            return f"(NOT {self.condition(name, depth)})"
-        of = self.dice.choice(tuple(FIELDS[name]))
-        left, values = self.dice.choice(FIELDS[name][of]), self.dice.choices(LITERALS[of], k=self.dice.randint(1, 3))
-        if depth and of == "id" and kind < 0.6:
-            inner = f"SELECT Id FROM {self.dice.choice(tuple(FIELDS))} WHERE {self.condition(name, 0)}"
-            return f"{left} {self.dice.choice(('IN', 'NOT IN'))} ({inner})"
-        if kind < 0.7:
-            return f"{left} {self.dice.choice(('IN', 'NOT IN', 'not  in'))} ({', '.join(values)})"
-        operator = self.dice.choice(("=", "!=") if of in ("flag", "id") else ORDERED)
-        return f"{left} LIKE 'a%'" if of == "text" and kind < 0.8 else f"{left} {operator} {values[0]}"
-
-    def spoiled(self, text: str) -> str:
-        """By clauses as often as by words: a whole clause too many, or one that is missing."""
-        if self.dice.random() < 0.5:
-            clauses = re.split(r" (?=WHERE|GROUP|HAVING|ORDER|LIMIT|OFFSET)", text)
-            at = self.dice.randrange(len(clauses))
-            if self.dice.random() < 0.5:
-                del clauses[at]
-            else:
-                clauses.insert(at + 1, self.dice.choice(CLAUSES))
-            return " ".join(clauses) or " "
-        words = text.split(" ")
-        for _ in range(self.dice.randint(1, 3)):
-            at, other = self.dice.randrange(len(words)), self.dice.randrange(len(words))
-            what = self.dice.randrange(6)
-            if what == 0 and len(words) > 1:
-                del words[at]
-            elif what == 1:
-                words.insert(at, words[other])
-            elif what == 2:
-                words[at], words[other] = words[other], words[at]
-            elif what == 4:
-                words.append(self.dice.choice(WILD))
-            elif what == 3:
-                words[at] = words[at][: self.dice.randint(0, len(words[at]))]
-            else:
-                words[at] = self.dice.choice(WILD)
-        return " ".join(words) or " "
+QUERIES = 10  # of one seed; `make long` tries ten times as many seeds, `make fuzz` a million queries
 
 
 @pytest.fixture(scope="module")
 def asked() -> Iterator[PracticeOrg]:
-    org = PracticeOrg()
-    [account] = org.create("Account", [{"Name": "Acme", "BillingCity": "Bern", "AnnualRevenue": 5}])
-    [contact] = org.create("Contact", [{"LastName": "Ada", "Email": "ada@practice.example", "AccountId": account}])
-    org.create("Lead", [{"LastName": "Bo", "Company": "B"}])
-    org.create(
-        "Opportunity", [{"Name": "O", "StageName": "Closed Won", "CloseDate": "2026-05-05", "AccountId": account}]
-    )
-    org.create("Task", [{"Subject": "s", "WhoId": contact, "WhatId": account}])
+    org = small_org()
     yield org
     org.close()
 
@@ -158,16 +27,20 @@ def asked() -> Iterator[PracticeOrg]:
 @given(seed=st.integers(0, 1 << 40))
 def test_any_query_is_answered_or_refused(asked: PracticeOrg, seed: int) -> None:
     maker = Maker(random.Random(seed))  # noqa: S311
+    searched = maker.searched()
+    status = answer(asked, searched, "search")
+    assert status == 200 or 400 <= status < 500, searched
     for _ in range(QUERIES):
         text = maker.one()
         for resource in ("query", "queryAll"):
-            reply = ROUTER.dispatch(asked, Call("GET", "67.0", resource, {"q": text}))
-            assert reply.status == 200 or 400 <= reply.status < 500, text
-            assert json.dumps(reply.body)
+            status = answer(asked, text, resource)
+            assert status == 200 or 400 <= status < 500, text
 
 
 def test_the_queries_that_are_made_are_worth_asking(asked: PracticeOrg) -> None:
     maker = Maker(random.Random(7))  # noqa: S311
     texts = [maker.one() for _ in range(600)]
-    answered = [ROUTER.dispatch(asked, Call("GET", "67.0", "query", {"q": text})).status == 200 for text in texts]
+    answered = [answer(asked, text) == 200 for text in texts]
     assert sum(answered) > len(texts) // 4
+    found = [answer(asked, maker.searched(), "search") == 200 for _ in range(200)]
+    assert sum(found) > len(found) // 4
