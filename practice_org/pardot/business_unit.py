@@ -16,7 +16,12 @@ from practice_org.salesforce.org import PracticeOrg
 from practice_org.serving.gate import Gate
 
 BUSINESS_UNIT = ids.generate("0Uv", 1)
-FIRST_IDS = {"visitor-activities": 1_500_000_001, "prospects": 390_000_001, "campaigns": 70_001, "lifecycle-stages": 1}
+FIRST_IDS = {
+    **dict.fromkeys(OBJECTS, 1),
+    "visitor-activities": 1_500_000_001,
+    "prospects": 390_000_001,
+    "campaigns": 70_001,
+}
 
 Row = Mapping[str, Any]
 
@@ -50,9 +55,23 @@ class BusinessUnit:
     def add_campaigns(self, rows: Sequence[Row]) -> list[int]:
         return self._add("campaigns", rows)
 
+    def add(self, name: str, rows: Sequence[Row]) -> list[int]:
+        """New records of any object of ``practice_org.pardot.objects``, "lists" for one."""
+        return self._add(name, rows)
+
     def update_prospects(self, rows: Sequence[Row]) -> None:
-        """Changes the given fields of prospects by ``id``; ``updatedAt`` moves."""
-        self._change("prospects", rows)
+        """Changes the given fields of prospects by ``id``; ``updatedAt`` moves, and another lifecycle stage leaves an
+        entry in their history."""
+        db, now = self.org.db, self.epoch()
+        with db.transaction():
+            before = pardot_rows.many(db.connection, "prospects", [row["id"] for row in rows], now)
+            self._change("prospects", rows)
+            moves = [
+                _move(before[row["id"]], row["lifecycleStageId"], now)
+                for row in rows
+                if row.get("lifecycleStageId", stage := before[row["id"]].get("lifecycleStageId")) != stage
+            ]
+            self._add("lifecycle-histories", moves)
 
     def delete_prospects(self, prospect_ids: Iterable[int]) -> None:
         self._change("prospects", [{"id": each, "isDeleted": True} for each in prospect_ids])
@@ -105,6 +124,15 @@ def _body(name: str, row: Row, now: int) -> dict[str, Any]:
         body["salesforceId"] = body.get("salesforceContactId") or body.get("salesforceLeadId")
         body.setdefault("score", 0)
     return body
+
+
+def _move(before: Row, stage: int | None, now: int) -> Row:
+    return {
+        "prospectId": before["id"],
+        "previousStageId": before.get("lifecycleStageId"),
+        "nextStageId": stage,
+        "secondsElapsed": now - before["updatedAt"],  # UNCONFIRMED: since when it counts
+    }
 
 
 def _seconds(value: Any) -> int | None:

@@ -1,7 +1,8 @@
 """What Account Engagement's v5 objects hold: fields, what can be filtered and ordered, and the activity types.
 
-From the vendor's object pages (visitor activity, prospect, lifecycle stage); types 1-34 as listed by clients, 35-37 as
-seen in data. A campaign is given here with the few fields a related ``campaign.name`` needs.
+From the vendor's object pages (visitor activity, prospect, lifecycle stage and history); the other objects have the
+fields that clients ask for. Types 1-34 as listed by clients, 35-37 as seen in data. That activities can be ordered by
+``updatedAt``, as clients do, is UNCONFIRMED: the vendor's page names ``id`` and ``createdAt``.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ from typing import Literal
 RANGE_FIELDS: dict[str, Literal["time", "number"]] = {"createdAt": "time", "updatedAt": "time", "id": "number"}
 
 TIME_FIELDS = frozenset(
-    {"createdAt", "updatedAt", "lastActivityAt", "firstActivityAt", "convertedAt", "salesforceLastSync"}
-)
+    {
+        "createdAt", "updatedAt", "lastActivityAt", "firstActivityAt", "convertedAt", "salesforceLastSync",
+        "firstAssignedAt", "emailBouncedAt", "firstVisitorPageViewAt", "lastVisitorPageViewAt",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ VISITOR_ACTIVITIES = ObjectType(
         " emailTemplateId fileId formId formHandlerId landingPageId listEmailId multivariateTestVariationId"
         " opportunityId paidSearchAdId siteSearchQueryId createdAt updatedAt"
     ),
-    orders=_words("id createdAt"),
+    orders=_words("id createdAt updatedAt"),
     equals=_words("type prospectId campaignId"),
     related=(("campaign", "campaigns", "campaignId"), ("prospect", "prospects", "prospectId")),
 )
@@ -51,10 +55,23 @@ PROSPECTS = ObjectType(
         " salesforceLeadId salesforceContactId salesforceAccountId salesforceOwnerId salesforceUrl salesforceLastSync"
         " lastActivityAt firstActivityAt isDoNotEmail isDoNotCall optedOut isEmailHardBounced isDeleted"
         " lifecycleStageId campaignId prospectAccountId assignedToId convertedAt createdAt updatedAt"
+        " isReviewed isStarred doNotSell profileId userId recentInteraction salutation emailBouncedAt"
+        " emailBouncedReason sourceParameter campaignParameter mediumParameter contentParameter termParameter"
+        " firstAssignedAt firstReferrerQuery firstReferrerType firstReferrerUrl salesforceCampaignId"
+        " convertedFromObjectName convertedFromObjectType fax addressOne addressTwo zip annualRevenue website industry"
+        " department yearsInBusiness employees territory comments notes createdById updatedById"
     ),
     orders=_words("id createdAt updatedAt"),
     equals=_words("campaignId"),
     related=(("campaign", "campaigns", "campaignId"),),
+)
+LIFECYCLE_HISTORIES = ObjectType(
+    "lifecycle-histories",
+    _words("id prospectId previousStageId nextStageId secondsElapsed createdAt"),
+    orders=_words("id createdAt"),
+    equals=_words("prospectId"),
+    ranges=_words("id createdAt"),
+    related=(("prospect", "prospects", "prospectId"),),
 )
 LIFECYCLE_STAGES = ObjectType(
     "lifecycle-stages",
@@ -63,12 +80,49 @@ LIFECYCLE_STAGES = ObjectType(
 )
 CAMPAIGNS = ObjectType(
     "campaigns",
-    _words("id name cost salesforceId isDeleted createdAt updatedAt"),
+    _words("id name cost salesforceId folderId parentCampaignId isDeleted createdById updatedById createdAt updatedAt"),
     orders=_words("id createdAt updatedAt"),
 )
-OBJECTS = {each.name: each for each in (VISITOR_ACTIVITIES, PROSPECTS, LIFECYCLE_STAGES, CAMPAIGNS)}
+_BY = " isDeleted createdById updatedById createdAt updatedAt"
+_ORDERS = _words("id createdAt updatedAt")
+_OTHERS = (  # what clients ask for beside it, by object
+    ("lists", "id name title description isPublic folderId campaignId isDynamic" + _BY),
+    ("list-memberships", "id listId prospectId optedOut" + _BY),
+    (
+        "prospect-accounts",
+        "id name salesforceId annualRevenue billingAddressOne billingAddressTwo billingCity billingCountry billingState"
+        " billingZip description employees fax industry number ownership phone rating shippingAddressOne"
+        " shippingAddressTwo shippingCity shippingCountry shippingState shippingZip sic site tickerSymbol type website"
+        " assignedToId" + _BY,
+    ),
+    ("users", "id email username firstName lastName jobTitle role roleName salesforceId tagReplacementLanguage" + _BY),
+    (
+        "visitors",
+        "id prospectId pageViewCount isIdentified doNotSell hostname ipAddress campaignId sourceParameter"
+        " campaignParameter mediumParameter contentParameter termParameter isDeleted createdAt updatedAt",
+    ),
+    (
+        "visits",
+        "id visitorId prospectId visitorPageViewCount firstVisitorPageViewAt lastVisitorPageViewAt durationInSeconds"
+        " sourceParameter campaignParameter mediumParameter contentParameter termParameter createdAt updatedAt",
+    ),
+)
+OBJECTS = {
+    each.name: each
+    for each in (
+        VISITOR_ACTIVITIES,
+        PROSPECTS,
+        LIFECYCLE_STAGES,
+        LIFECYCLE_HISTORIES,
+        CAMPAIGNS,
+        *(ObjectType(name, _words(fields), orders=_ORDERS) for name, fields in _OTHERS),
+    )
+}
 
-BOOLEANS = _words("isDoNotEmail isDoNotCall optedOut isEmailHardBounced isDeleted isLocked")  # false when not given
+BOOLEANS = _words(  # false when not given
+    "isDoNotEmail isDoNotCall optedOut isEmailHardBounced isDeleted isLocked isReviewed isStarred doNotSell isPublic"
+    " isDynamic isIdentified"
+)
 
 DEFAULT_STAGES = ("Visitor", "Prospect", "MQL", "SQL", "Won")
 

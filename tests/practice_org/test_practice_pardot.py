@@ -378,3 +378,39 @@ def test_a_kept_org_keeps_its_prospects(tmp_path: Path) -> None:
         pardot.add_prospects([{"email": "a@practice.example"}])
         assert pardot.count("lifecycle-stages") == 5
         org.close()
+
+
+ASKED = {  # what a reader in the field asks of each object; every name must be known here
+    "campaigns": "id,name,isDeleted,folderId,cost,parentCampaignId,createdById,updatedById,salesforceId",
+    "lists": "id,name,title,description,isPublic,folderId,campaignId,isDynamic,createdById",
+    "list-memberships": "id,listId,prospectId,optedOut,createdAt,updatedAt,createdById,updatedById",
+    "prospect-accounts": "id,name,salesforceId,annualRevenue,billingCity,employees,industry,website,assignedToId",
+    "prospects": "id,salutation,isReviewed,doNotSell,website,industry,employees,notes,createdById,updatedById,userId",
+    "users": "id,email,username,isDeleted,firstName,jobTitle,role,roleName,salesforceId",
+    "visitor-activities": "id,visitId,prospectId,visitorId,emailId,type,typeName,details,campaignId",
+    "visitors": "id,prospectId,pageViewCount,isIdentified,doNotSell,hostname,ipAddress,campaignId",
+    "visits": "id,visitorId,prospectId,visitorPageViewCount,firstVisitorPageViewAt,durationInSeconds",
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_every_object_reads_by_when_it_changed(service: Service, name: str) -> None:
+    rows = [{"type": 4} if name == "visitor-activities" else {} for _ in range(3)]
+    made = service.pardot.add(name, rows)
+    since = (NOW - timedelta(hours=1)).isoformat()
+    asked = {"deleted": "all", "orderBy": "updatedAt ASC", "updatedAtAfterOrEqualTo": since}
+    shown = service.values(name, **{**asked, "fields": ASKED[name]})
+    assert [row["id"] for row in shown] == made
+    assert all(list(row) == ASKED[name].split(",") for row in shown)
+
+
+def test_a_prospect_that_changes_its_stage_has_a_history(service: Service) -> None:
+    [ada, bo] = service.pardot.add_prospects([{"email": "a@practice.example", "lifecycleStageId": 2}, {}])
+    service.wait(minutes=10)
+    service.pardot.update_prospects([{"id": ada, "lifecycleStageId": 3}, {"id": bo, "score": 5}])
+    service.pardot.update_prospects([{"id": ada, "lifecycleStageId": 3}])
+    fields = "prospectId,previousStageId,nextStageId,secondsElapsed,createdAt"
+    shown = service.values("lifecycle-histories", fields=fields, prospectId=ada)
+    moved = {"prospectId": ada, "previousStageId": 2, "nextStageId": 3, "secondsElapsed": 600}
+    assert shown == [{**moved, "createdAt": "2026-05-01T07:10:00-05:00"}]
+    assert service.ids("lifecycle-histories", prospectId=bo) == []
