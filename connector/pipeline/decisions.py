@@ -15,6 +15,7 @@ from connector.lifecycle.amounts import with_amounts
 from connector.mapping import CompiledMapping
 from connector.pipeline.blind import Forward
 from connector.pipeline.currencies import known_currencies
+from connector.pipeline.late import after_late, before_late
 from connector.pipeline.object_reader import chunks
 from connector.pipeline.planned import Planned
 from connector.pipeline.rollup import RollUp
@@ -55,15 +56,16 @@ class Decisions:
     def batch(self, ids: Sequence[str], marks: Mapping[str, int]) -> list[Planned]:
         """These people, in this order, with the number of each one's dirty mark (0: without one)."""
         people = self.facts(ids)
-        decided = [(each, self._held(each, self._decide(without_undone(each)))) for each in people]
+        decided = [(each, self._held(each, self._decide(each))) for each in people]
         self.rollup.note(decided)
         return [self._planned(person, decision, marks.get(person.id, 0)) for person, decision in decided]
 
     def _held(self, person: Person, decision: Decision) -> Decision:
-        return keep_undone(person, self._forward.hold(person, decision), self.mapping.version)
+        held = keep_undone(person, self._forward.hold(person, decision), self.mapping.version)
+        return after_late(person, held, self.mapping)
 
     def _decide(self, person: Person) -> Decision:
-        return decide(person, self.mapping, self.now, self.assigner)
+        return decide(before_late(without_undone(person), self.mapping), self.mapping, self.now, self.assigner)
 
     def _planned(self, person: Person, decision: Decision, mark: int) -> Planned:
         name = str(person.fields.get("Name") or person.fields.get("Email") or "")

@@ -3,7 +3,8 @@
 The process was killed, the answer was lost, or was nothing that could be read: the journal of intents says what was
 about to be written, and the records, read by their ids, say whether Salesforce took it. What it took is settled as if
 the answer had come, so that it is in the log, and no person is blamed for it. What it did not take is planned anew;
-its intent is kept for the overlap, because a request that timed out may still commit, also after the next one.
+its intent is kept for the overlap, because a request that timed out may still commit. Where it does so after something
+newer was written, it is logged, and what it replaced is put back (``connector.pipeline.late``).
 """
 
 from __future__ import annotations
@@ -16,18 +17,17 @@ from typing import Any
 
 import structlog
 
-from connector.base.facts import Change, Row, TrackDecision
-from connector.base.json import JsonMap
+from connector.base.facts import Change, Row
 from connector.base.ports import Salesforce
 from connector.lifecycle.written import same
 from connector.pipeline.decisions import Decisions
 from connector.pipeline.object_cursor import ObjectCursor
 from connector.pipeline.object_reader import rows_by_ids
-from connector.store import Intent, Settled, Store
+from connector.store import Intent, Store
 
 log = structlog.get_logger(__name__)
 
-_Fields = Mapping[str, Any]  # field -> what we know Salesforce to have taken last, in the intent's cycle or since
+_Taken = tuple[Intent, list[Change]]
 
 
 def settle_unanswered(salesforce: Salesforce, store: Store, decisions: Decisions, overlap: timedelta) -> int:
@@ -36,28 +36,26 @@ def settle_unanswered(salesforce: Salesforce, store: Store, decisions: Decisions
     if not intents:
         return 0
     rows = _read_again(salesforce, store, intents)
-    taken = 0
-    for (cycle_id, version, at), group in groupby(intents, _cycle):  # in the order in which they were sent
-        mine = list(group)
-        written = _written_since(store, cycle_id, [each.change.person_id for each in mine])
-        settled = [
-            _settled(store, each, changes, written.get(each.change.id, {}))
-            for each in mine
-            if (changes := _standing(each, rows.get(each.change.id, {}), written.get(each.change.id, {})))
-        ]
+    journal = _Journal(store, intents, rows)
+    in_time, late = journal.taken()
+    for (cycle_id, version, at), group in groupby(sorted(in_time, key=_cycle), _cycle):
+        settled = [each.taken(changes) for each, changes in group]
         cursors, marks = decisions.settle(settled)
-        accounts = {rows[each.person_id].get("AccountId") for each in settled} if decisions.rollup.is_wanted else set()
+        accounts = {rows[each.change.id].get("AccountId") for each, _ in in_time} if decisions.rollup.is_wanted else ()
         marks = sorted({*marks, *(account for account in accounts if account)})
         store.settle(settled, cycle_id=cycle_id, mapping_version=version, now=at, cursors=cursors, marks=marks)
-        taken += len(settled)
-    over = [each.id for each in intents if each.change.id not in rows or decisions.now - each.at > overlap]
-    store.forget_intents([each for each in over if each is not None])
-    log.warning("writes that were never answered", rows=len(intents), taken=taken)
-    return taken
+    for each, changes in late:
+        store.came_late(each, changes, decisions.now)
+    done = {each.number for each, _ in (*in_time, *late)}
+    _keep_waiting(store, [each for each in intents if each.number not in done], rows, decisions.now, overlap)
+    if done or any(each.until is None for each in intents):
+        log.warning("writes that were never answered", rows=len(intents), taken=len(done), late=len(late))
+    return len(done)
 
 
 def _read_again(salesforce: Salesforce, store: Store, intents: Sequence[Intent]) -> dict[str, Row]:
-    """These records as they are now, which are recorded, too: our own write may be the last thing that changed them."""
+    """These records as they are now, deleted ones too, which are recorded: our own write may be the last thing that
+    changed them."""
     found: dict[str, Row] = {}
     for name in sorted({each.change.object for each in intents}):
         cursor = store.cursor(name)
@@ -66,50 +64,69 @@ def _read_again(salesforce: Salesforce, store: Store, intents: Sequence[Intent])
         ids = sorted({each.change.id for each in intents if each.change.object == name})
         rows = rows_by_ids(salesforce, name, ObjectCursor.of(cursor).fields, ids, all_rows=True)
         store.record_rows(name, rows)
-        found.update((row["Id"], row) for row in rows if not row["IsDeleted"])
+        found.update((row["Id"], row) for row in rows)
     return found
 
 
-def _cycle(intent: Intent) -> tuple[int, str, datetime]:
-    return intent.cycle_id, intent.mapping_version, intent.at
+class _Journal:
+    """What came of the intents: the newest first, since what stands was written last."""
+
+    def __init__(self, store: Store, intents: Sequence[Intent], rows: Mapping[str, Row]) -> None:
+        people = sorted({each.change.person_id for each in intents})
+        self._intents, self._rows = intents, rows
+        self._known = store.known(people)
+        wrote = store.wrote_lately(people, min(each.at for each in intents))
+        self._last: dict[tuple[str, str], Any] = {key: values[-1][1] for key, values in wrote.items() if values}
+        self._found: dict[tuple[str, str], Any] = {}
+
+    def taken(self) -> tuple[list[_Taken], list[_Taken]]:
+        """What Salesforce took in time, and after something newer was settled, each with what it took of it."""
+        in_time, late = [], []
+        for each in reversed(self._intents):
+            row = self._rows.get(each.change.id)
+            news = self._news(each, row) if row is not None else []
+            if not news:
+                continue
+            known = self._known.get(each.change.person_id)
+            if known is not None and known.cycle_id > each.cycle_id:
+                late.append((each, [replace(one, old=self._stood(each, one)) for one in news]))
+            else:
+                in_time.append((each, news))
+            self._found.update({(each.change.id, one.field): one.new for one in news})
+        return in_time, late
+
+    def _news(self, intent: Intent, row: Row) -> list[Change]:
+        """What stands there as it was sent, and was not known to: fields that Salesforce refused were left out when
+        the row was sent again, and what a later answer told is no news."""
+        return [
+            each
+            for each in intent.change.changes
+            if same(row.get(each.field), each.new) and not same(self._stood(intent, each), each.new)
+        ]
+
+    def _stood(self, intent: Intent, change: Change) -> Any:
+        """What we know to have stood there last."""
+        place, known = (intent.change.id, change.field), self._known.get(intent.change.person_id)
+        if place in self._found:
+            return self._found[place]
+        if known is not None and change.track in known.stood:
+            return known.stood[change.track] or None
+        return self._last.get(place, change.old)
 
 
-def _written_since(store: Store, cycle_id: int, people: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Record -> field -> what the log says was taken last, in this cycle or a later one."""
-    written: dict[str, dict[str, Any]] = {}
-    for entry in store.written(people=people):
-        if entry["cycle_id"] >= cycle_id:
-            fields = written.setdefault(entry["record_id"], {})
-            fields.update((each["field"], each["new"]) for each in entry["changes"])
-    return written
+def _keep_waiting(
+    store: Store, intents: Sequence[Intent], rows: Mapping[str, Row], now: datetime, overlap: timedelta
+) -> None:
+    over, new = [], []
+    for each in intents:
+        row = rows.get(each.change.id)
+        if row is None or row["IsDeleted"] or (each.until is not None and each.until <= now):
+            over.append(each.number)
+        elif each.until is None:
+            new.append(each.number)
+    if over or new:
+        store.forget_intents(over, wait=new, until=now + overlap)
 
 
-def _standing(intent: Intent, row: Row, written: _Fields) -> list[Change]:
-    """What Salesforce took and the log does not have: fields that it refused were left out of the row when it was sent
-    again. What was written since is what it replaced."""
-    return [
-        replace(each, old=written.get(each.field, each.old))
-        for each in intent.change.changes
-        if each.field in row and same(row[each.field], each.new)
-        if not (each.field in written and same(written[each.field], each.new))
-    ]
-
-
-def _settled(store: Store, intent: Intent, changes: Sequence[Change], written: _Fields) -> Settled:
-    """As if the answer had come. Where a later decision was settled, that one is remembered, and what it wrote is what
-    this one replaced."""
-    settled = intent.taken(changes)
-    if not written:
-        return settled
-    replaced = {each.track: each.old for each in changes}
-    tracks = [
-        track._replace(current=replaced[track.track], memory=_remembered(store, intent.change.person_id, track))
-        for track in intent.decision.tracks
-        if track.track in replaced
-    ]
-    return replace(settled, decision=intent.decision._replace(tracks=tuple(tracks)))
-
-
-def _remembered(store: Store, person_id: str, track: TrackDecision) -> JsonMap:
-    memory = store.memories([person_id], track.track).get(person_id, track.memory)
-    return {**memory, "written": track.value} if "written" in memory else memory
+def _cycle(taken: _Taken) -> tuple[int, str, datetime]:
+    return taken[0].cycle_id, taken[0].mapping_version, taken[0].at

@@ -11,6 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from random import SystemRandom
 from typing import Any
@@ -227,10 +228,12 @@ class SalesforceClient:
 
     def _send_collections(self, parts: Sequence[Sequence[RecordChange]]) -> Sequence[composite.Answer]:
         request = composite.write_request(parts, self._base(), WRITE_HEADERS)
+        before = self._calls["collections"]
         body, _ = self._call(
             "collections", "composite", "POST", json=request, headers=WRITE_HEADERS, once_timed_out=True
         )
-        return _complete(body, len(parts))
+        again = self._calls["collections"] > before + 1
+        return [replace(each, again=again) for each in _complete(body, len(parts))]
 
     def _call(self, kind: str, path: str, method: str = "GET", **kwargs: Any) -> tuple[JsonObject, requests.Response]:
         seen: list[requests.Response] = []

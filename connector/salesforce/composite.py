@@ -31,10 +31,11 @@ Item = Read | Window
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one subrequest answered."""
+    """What one subrequest answered. ``again``: it was sent before, and not answered."""
 
     status: int
     body: Json
+    again: bool = False
 
 
 def groups(reads: Sequence[Read], windows: Sequence[Window]) -> list[list[Item]]:

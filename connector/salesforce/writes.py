@@ -65,6 +65,7 @@ class _Job:
     by_account: bool = False  # a person account is written through its Account
     refused: tuple[RowAnswer, ...] = ()  # what Salesforce said of fields that are left out since
     left_out: tuple[Change, ...] = ()
+    again: bool = False  # it was sent, and nobody answered
 
     @property
     def row(self) -> RecordChange:
@@ -74,12 +75,14 @@ class _Job:
 
 @dataclass(frozen=True, slots=True)
 class RowAnswer:
-    """What Salesforce said of one row; ``code`` is "" when it was written. ``of_all``: said of a whole collection."""
+    """What Salesforce said of one row; ``code`` is "" when it was written. ``of_all``: said of a whole collection.
+    ``again``: of a row that was sent before, and not answered."""
 
     code: str = ""
     message: str = ""
     fields: tuple[str, ...] = ()
     of_all: bool = False
+    again: bool = False
 
 
 def write_rows(
@@ -102,7 +105,7 @@ def write_rows(
             timeouts += 1
             pack.shrink(len(jobs))
             if timeouts < TIMEOUTS:
-                queue.extendleft(reversed(jobs))
+                queue.extendleft(replace(job, again=True) for job in reversed(jobs))
                 continue
         except Transient as error:
             log.warning("write failed", error=error.what)
@@ -133,10 +136,10 @@ def row_answers(answer: Answer, count: int) -> list[RowAnswer] | None:
     speaks for each of its rows; None when the answer does not fit the question."""
     if refused := problem(answer):
         code, what, _hint = refused
-        return [RowAnswer(code or "REFUSED", what, of_all=True)] * count
+        return [RowAnswer(code or "REFUSED", what, of_all=True, again=answer.again)] * count
     if not isinstance(answer.body, list) or len(answer.body) != count:
         return None
-    return [_row(each) for each in answer.body]
+    return [replace(_row(each), again=answer.again) if answer.again else _row(each) for each in answer.body]
 
 
 def _goes_by_account(change: RecordChange, pack: Pack) -> bool:
@@ -171,16 +174,16 @@ def _named(job: _Job, row: RowAnswer) -> list[Change]:
 
 def _written(job: _Job) -> list[Outcome]:
     """The row, and the fields that were left out of it."""
-    done = Outcome(job.change, Result.APPLIED)
+    done = Outcome(job.change, Result.APPLIED, again=job.again)
     if not job.left_out:
         return [done]
     apart = replace(job.change, changes=job.left_out)
-    return [Outcome(apart, Result.SET_ASIDE, job.refused[0].code, _words(job.refused)), done]
+    return [Outcome(apart, Result.SET_ASIDE, job.refused[0].code, _words(job.refused), job.again), done]
 
 
 def _open(job: _Job, result: Result, row: RowAnswer) -> Outcome:
     whole = replace(job.change, changes=(*job.change.changes, *job.left_out))
-    return Outcome(whole if job.left_out else job.change, result, row.code, _words((row, *job.refused)))
+    return Outcome(whole if job.left_out else job.change, result, row.code, _words((row, *job.refused)), job.again)
 
 
 def _words(said: Sequence[RowAnswer]) -> str:
@@ -222,6 +225,7 @@ def _take(jobs: Sequence[_Job], rows: Sequence[RowAnswer], queue: deque[_Job], p
     """Outcomes of the rows that are done; the others go back into the queue: locked ones to its end, those that were
     too many at once to its front."""
     outcomes, governed = [], []
+    jobs = [replace(job, again=True) if row.again else job for job, row in zip(jobs, rows, strict=True)]
     hidden = [row.of_all and row.code == INVALID_FIELD for row in rows]
     is_known = any(said and _named(job, row) for said, job, row in zip(hidden, jobs, rows, strict=True))
     for job, row, is_hidden in zip(jobs, rows, hidden, strict=True):

@@ -17,7 +17,7 @@ forgetting  a person leaves                 redacting   what is left of a row th
 from connector.store.accounts import own_stage
 from connector.store.copying import copy_state
 from connector.store.forgetting import Footprint
-from connector.store.journal import Intent
+from connector.store.journal import CAME_LATE, Intent
 from connector.store.opening import Upgrade, open_past, open_store
 from connector.store.redacting import Redactor
 from connector.store.settling import Settled
@@ -25,6 +25,7 @@ from connector.store.store import KeptCursor, Store
 from connector.store.undoing import UNDONE
 
 __all__ = [
+    "CAME_LATE",
     "UNDONE",
     "Footprint",
     "Intent",

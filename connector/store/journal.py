@@ -1,8 +1,8 @@
 """The journal of intents: what is about to be written is on disk before it is sent.
 
 Whatever happens after the request left, a kill, a lost answer, one that is no JSON, the next cycle knows what it may
-find in the record, and that it was no person who put it there. An answer that is settled takes its own intent away, and
-those that say nothing else; an older one stays, because it may still commit.
+find in the record, and that it was no person who put it there. An answer that is settled takes its own intent away.
+One without an answer stays beside those that are sent later, as long as it may still come.
 """
 
 from __future__ import annotations
@@ -12,24 +12,34 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from connector.base.facts import Change, Decision, Evidence, Outcome, RecordChange, Result, TrackDecision
 from connector.base.json import JsonMap, JsonObject
 from connector.store.dialect import run_many
 from connector.store.links import IDS, rows_in
-from connector.store.rows import dumps, iso, read_json
-from connector.store.schema import INTENT
-from connector.store.settling import Settled
+from connector.store.rows import dumps, iso, read_json, storable
+from connector.store.schema import INTENT, SETTLED, TRACK
+from connector.store.settling import Books, Settled, log_outcome
 
+CAME_LATE = "late"  # in a track's memory: a value of ours that came after a newer one, and what it replaced
 _INTEND = insert(INTENT).values({each.name: bindparam(each.name) for each in INTENT.columns if each.name != "id"})
-_OF_RECORDS = select(INTENT).where(INTENT.c.record_id.in_(IDS)).order_by(INTENT.c.id)
-_FORGET = delete(INTENT).where(INTENT.c.id == bindparam("which"))
+_ANSWERED = delete(INTENT).where(INTENT.c.record_id == bindparam("record"), INTENT.c.cycle_id == bindparam("cycle"))
+_FORGET = delete(INTENT).where(INTENT.c.id == bindparam("number"))
+_WAIT = update(INTENT).where(INTENT.c.id == bindparam("number")).values(until=bindparam("end"))
+_SETTLED_IN = select(SETTLED.c.person_id, SETTLED.c.cycle_id).where(SETTLED.c.person_id.in_(IDS))
+_STANDS = select(TRACK.c.person_id, TRACK.c.track, TRACK.c.stands, TRACK.c.memory).where(TRACK.c.person_id.in_(IDS))
+_REMEMBER = (
+    update(TRACK)
+    .where(TRACK.c.person_id == bindparam("person"), TRACK.c.track == bindparam("name"))
+    .values(memory=bindparam("text"))
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """One row that is sent, with the decision it follows from."""
+    """One row that is sent, with the decision it follows from. ``until``: when Salesforce can no longer take it; None:
+    nobody looked for it yet. ``number`` is the state's."""
 
     change: RecordChange
     decision: Decision
@@ -37,7 +47,8 @@ class Intent:
     cycle_id: int
     mapping_version: str
     at: datetime
-    id: int | None = None  # None: not on disk yet
+    until: datetime | None = None
+    number: int = 0
 
     def taken(self, changes: Sequence[Change]) -> Settled:
         """As if Salesforce had answered that it took these of its changes."""
@@ -45,36 +56,64 @@ class Intent:
         return Settled(self.change.person_id, self.seq, self.decision, (Outcome(change, Result.APPLIED),))
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """How a person was settled last: in which cycle, and what stood then, by track."""
+
+    cycle_id: int
+    stood: JsonMap
+
+
 def intend(connection: Connection, intents: Sequence[Intent]) -> None:
     run_many(connection, _INTEND, [_row(each) for each in intents])
 
 
 def intents(connection: Connection) -> list[Intent]:
-    """In the order in which they were sent."""
+    """The oldest first."""
     return [_intent(dict(row._mapping)) for row in connection.execute(select(INTENT).order_by(INTENT.c.id))]
 
 
 def answered(connection: Connection, settled: Sequence[Settled], cycle_id: int) -> None:
-    """Forgets what Salesforce answered, whatever it said. Without a word of it nobody knows what it did."""
-    answers = {outcome.change.id: (each.seq, outcome) for each in settled for outcome in each.outcomes}
-    said = {key: each for key, each in answers.items() if each[1].result is not Result.WAITING or each[1].code}
-    over = []
-    for row in rows_in(connection, _OF_RECORDS, said):
-        seq, outcome = said[row.record_id]
-        is_own = (row.cycle_id, row.seq) == (cycle_id, seq)
-        if is_own or (outcome.result is Result.APPLIED and _says_nothing_else(read_json(row.changes), outcome)):
-            over.append(row.id)
-    forget(connection, over)
+    """Forgets what Salesforce answered in this cycle, whatever it said. Without a word of it nobody knows what it did,
+    and what was sent twice may come twice."""
+    outcomes = [outcome for each in settled for outcome in each.outcomes]
+    over = {each.change.id for each in outcomes if each.result is not Result.WAITING or each.code}
+    over -= {each.change.id for each in outcomes if each.again}
+    run_many(connection, _ANSWERED, [{"record": each, "cycle": cycle_id} for each in sorted(over)])
 
 
-def _says_nothing_else(changes: Sequence[JsonMap], outcome: Outcome) -> bool:
-    """Should it commit now, nobody sees a difference."""
-    written = {(each.field, each.new) for each in outcome.change.changes}
-    return all((each["field"], each["new"]) in written for each in changes)
+def forget(connection: Connection, numbers: Sequence[int]) -> None:
+    run_many(connection, _FORGET, [{"number": each} for each in numbers])
 
 
-def forget(connection: Connection, ids: Sequence[int]) -> None:
-    run_many(connection, _FORGET, [{"which": each} for each in ids])
+def wait(connection: Connection, numbers: Sequence[int], until: datetime) -> None:
+    """They may come until then."""
+    run_many(connection, _WAIT, [{"number": each, "end": iso(until)} for each in numbers])
+
+
+def known(connection: Connection, people: Sequence[str]) -> dict[str, Known]:
+    found = {person: Known(cycle_id, {}) for person, cycle_id in rows_in(connection, _SETTLED_IN, people)}
+    for person, track, stands, _ in rows_in(connection, _STANDS, list(found)):
+        found[person] = Known(found[person].cycle_id, {**found[person].stood, track: stands})
+    return found
+
+
+def came_late(connection: Connection, intent: Intent, changes: Sequence[Change], now: datetime) -> None:
+    """Salesforce took these of its changes (``old``: what they replaced) after something newer was settled: they are
+    logged, and each track remembers what stood before."""
+    person = intent.change.person_id
+    replaced = {each.track: None if each.old is None else storable(str(each.old)) for each in changes}
+    tracks = [each._replace(current=replaced.get(each.track, each.current)) for each in intent.decision.tracks]
+    outcome = Outcome(replace(intent.change, changes=tuple(changes)), Result.APPLIED)
+    books = Books(intent.cycle_id, intent.mapping_version, iso(now))
+    log_outcome(connection, outcome, intent.decision._replace(tracks=tuple(tracks)), books)
+    values = {each.track: each.new for each in changes}
+    rows = []
+    for _, track, stands, memory in rows_in(connection, _STANDS, [person]):
+        if track in values:
+            late = {"value": values[track], "stood": stands or None}
+            rows.append({"person": person, "name": track, "text": dumps({**read_json(memory), CAME_LATE: late})})
+    run_many(connection, _REMEMBER, rows)
 
 
 def _row(each: Intent) -> JsonObject:
@@ -88,6 +127,7 @@ def _row(each: Intent) -> JsonObject:
         "cycle_id": each.cycle_id,
         "mapping_version": each.mapping_version,
         "at": iso(each.at),
+        "until": iso(each.until) if each.until else None,
     }
 
 
@@ -114,6 +154,7 @@ def _intent(row: JsonMap) -> Intent:
         row["cycle_id"],
         row["mapping_version"],
         datetime.fromisoformat(row["at"]),
+        _time(row["until"]),
         row["id"],
     )
 

@@ -13,7 +13,7 @@ from sqlmodel import Field, SQLModel
 from connector.base.json import JsonObject
 from connector.store.dialect import Plain
 
-HEAD = "0016"  # the newest migration; a file with another one unknown to us is newer than this program
+HEAD = "0017"  # the newest migration; a file with another one unknown to us is newer than this program
 
 
 def _where(column: str) -> JsonObject:
@@ -224,8 +224,8 @@ class PutAside(SQLModel, table=True):
 
 
 class Intended(SQLModel, table=True):
-    """What was about to be written to a record, from before it was sent until the answer was settled. One that was
-    never answered may commit after the next one, so that a record can have several."""
+    """What was about to be written to a record, from before it was sent until the answer was settled; where none came,
+    until Salesforce can no longer take it. Of one record there may be several."""
 
     __tablename__ = "intent"
     __table_args__ = (Index("intent_record", "record_id"),)
@@ -240,6 +240,7 @@ class Intended(SQLModel, table=True):
     cycle_id: int
     mapping_version: str = Field(sa_type=Plain)
     at: str = Field(sa_type=Plain)
+    until: str | None = Field(sa_type=Plain)  # when it can no longer come; None: it was not looked for yet
 
 
 class UnreadRoles(SQLModel, table=True):

@@ -202,6 +202,16 @@ def _log(
     run_many(connection, _LOG, entries)
 
 
+def log_outcome(connection: Connection, outcome: Outcome, decision: Decision, books: Books) -> None:
+    """Logs it, and stores nothing of the decision."""
+    person = decision.person_id
+    tracks = {
+        (person, each.track): _track_row(person, each, "", _evidence(each.evidence), "{}", books)
+        for each in decision.tracks
+    }
+    run_many(connection, _LOG, list(_entries(person, outcome, tracks, books)))
+
+
 def _is_known(outcome: Outcome, aside: Mapping[tuple[str, str], Any]) -> bool:
     """Whether Salesforce refused the same for the same reason the last time."""
     known = aside.get((outcome.change.person_id, outcome.change.id))

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from sqlalchemy import and_, func, not_, select, update
 
-from connector.base.facts import Activity, Person, Row, SourcePage
+from connector.base.facts import Activity, Change, Person, Row, SourcePage
 from connector.base.json import JsonMap, JsonObject
 from connector.lifecycle.model import Identity, RecordLink
 from connector.store import (
@@ -274,13 +274,26 @@ class Store(Forgetting):
             journal.intend(connection, intents)
 
     def intents(self) -> list[Intent]:
-        """What was sent, or was about to be, and never answered, in that order."""
+        """What was sent, or was about to be, and never answered, or not for the first time; the oldest first."""
         with self._read() as connection:
             return journal.intents(connection)
 
-    def forget_intents(self, ids: Sequence[int]) -> None:
+    def forget_intents(self, numbers: Sequence[int], *, wait: Sequence[int] = (), until: datetime) -> None:
+        """``wait``: those that may come until then."""
         with self._write() as connection:
-            journal.forget(connection, ids)
+            journal.forget(connection, numbers)
+            journal.wait(connection, wait, until)
+
+    def known(self, people: Sequence[str]) -> dict[str, journal.Known]:
+        """How these people were settled last."""
+        with self._read() as connection:
+            return journal.known(connection, people)
+
+    def came_late(self, intent: Intent, changes: Sequence[Change], now: datetime) -> None:
+        """Salesforce took this after something newer was settled; see ``journal.py``."""
+        with self._write() as connection:
+            journal.came_late(connection, intent, changes, now)
+            journal.forget(connection, [intent.number])
 
     # -- settle ----------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from connector.base.errors import Transient
-from connector.base.facts import Outcome, Result
+from connector.base.facts import Outcome, RecordChange, Result
 
 MAPPING = """
 gate:
@@ -85,7 +85,11 @@ def test_what_the_org_did_not_take_is_written_by_the_next_cycle(forever, state):
     world.org.fail = lambda _kind: False
     world.restart(state)
     world.cycle()
-    assert (world.stage(ada), len(world.store.history(ada)), world.store.intents()) == ("Suspect", 1, [])
+    assert (world.stage(ada), len(world.store.history(ada)), len(world.store.intents())) == ("Suspect", 1, 1)
+    for _ in range(12):
+        world.cycle()
+    assert (len(world.store.history(ada)), world.store.intents()) == (1, [])
+    assert world.cycle().api_calls["total"] == 1, "once it can no longer come, nobody looks for it"
 
 
 def test_what_a_person_set_after_an_unanswered_write_is_by_hand(forever, state):
@@ -101,9 +105,136 @@ def test_what_a_person_set_after_an_unanswered_write_is_by_hand(forever, state):
     assert world.stage(ada) == "Customer"
     (stage,) = world.store.latest(ada)
     assert stage["verdict"] == "held"
-    world.wait(3600)
+
+
+def by_hand(world):
+    return [stay for stay in world.store.stays("stage") if stay.by == "person"]
+
+
+def timed_out(world):
+    """A write of the next cycle that the org takes later, if at all."""
+    world.org.fail = lambda kind: kind == "collections"
     world.cycle()
+    world.org.fail = lambda _kind: False
+    return world.store.intents()[-1].change
+
+
+def test_a_write_that_commits_after_a_newer_one_is_no_hands_and_is_put_right(forever, state):
+    world = forever
+    ada = world.contact()
+    kept = timed_out(world)
+    world.click("ada@example.com")
+    world.cycle()
+    assert world.stage(ada) == "Engaged"
+    list(world.org.update([kept]))
+    assert world.stage(ada) == "Suspect"
+    world.restart(state)
+    for _ in range(2):
+        world.cycle()
+    assert world.stage(ada) == "Engaged"
+    written = [(each["old"], each["new"], each["cycle_id"]) for each in reversed(world.store.history(ada))]
+    assert written == [(None, "Engaged", 2), ("Engaged", "Suspect", 1), ("Suspect", "Engaged", 3)]
+    assert by_hand(world) == []
+    world.set_by_hand(ada, "Customer")
+    for _ in range(12):
+        world.cycle()
     assert (world.stage(ada), world.store.intents()) == ("Customer", [])
+
+
+def test_a_write_that_commits_after_a_hand_does_not_undo_it(forever):
+    world = forever
+    ada = world.contact()
+    world.cycle()
+    world.click("ada@example.com")
+    kept = timed_out(world)
+    world.set_by_hand(ada, "Customer")
+    world.cycle()
+    list(world.org.update([kept]))
+    for _ in range(3):
+        world.cycle()
+    assert world.stage(ada) == "Customer"
+    (stage,) = world.store.latest(ada)
+    assert stage["memory"]["hold"]["by"] == "person"
+    written = [(each["old"], each["new"]) for each in reversed(world.store.history(ada))]
+    assert written == [(None, "Suspect"), ("Customer", "Engaged"), ("Engaged", "Customer")]
+
+
+def test_what_comes_twice_is_logged_once(forever):
+    """Sent again with the same value, taken, and then the first one comes, too."""
+    world = forever
+    ada = world.contact()
+    kept = timed_out(world)
+    world.cycle()
+    list(world.org.update([kept]))
+    for _ in range(2):
+        world.cycle()
+    assert (world.stage(ada), len(world.store.history(ada))) == ("Suspect", 1)
+
+
+def test_of_two_writes_without_an_answer_the_last_is_settled_and_the_first_is_no_hands(forever):
+    world = forever
+    ada = world.contact()
+    first = timed_out(world)
+    world.click("ada@example.com")
+    second = timed_out(world)
+    list(world.org.update([second]))
+    world.cycle()
+    assert (world.stage(ada), [each["new"] for each in world.store.history(ada)]) == ("Engaged", ["Engaged"])
+    list(world.org.update([first]))
+    for _ in range(2):
+        world.cycle()
+    assert (world.stage(ada), by_hand(world)) == ("Engaged", [])
+
+
+def test_two_writes_that_come_in_the_wrong_order_are_ours_both(forever):
+    world = forever
+    ada = world.contact()
+    first = timed_out(world)
+    world.click("ada@example.com")
+    second = timed_out(world)
+    list(world.org.update([second]))
+    list(world.org.update([first]))
+    for _ in range(2):
+        world.cycle()
+    assert (world.stage(ada), by_hand(world)) == ("Engaged", [])
+    assert world.store.latest(ada)[0]["verdict"] != "held"
+
+
+def test_a_write_that_was_sent_twice_may_come_after_the_third(forever):
+    """The same value was sent again and taken: should the first one come later still, it is ours."""
+    world = forever
+    ada = world.contact()
+    kept = timed_out(world)
+    world.cycle()
+    world.click("ada@example.com")
+    world.cycle()
+    list(world.org.update([kept]))
+    for _ in range(2):
+        world.cycle()
+    assert (world.stage(ada), by_hand(world)) == ("Engaged", [])
+
+
+def test_what_was_sent_again_after_a_time_out_may_come_twice(forever):
+    """Within one cycle: the second sending was answered, and the first comes after the next write."""
+    world = forever
+    ada = world.contact()
+    update = world.org.update
+    kept: list[RecordChange] = []
+
+    def twice(changes):
+        for outcomes in update(changes):
+            kept.extend(each.change for each in outcomes)
+            yield [replace(each, again=True) for each in outcomes]
+
+    world.org.update = twice
+    world.cycle()
+    world.org.update = update
+    world.click("ada@example.com")
+    world.cycle()
+    list(update(kept))
+    for _ in range(2):
+        world.cycle()
+    assert (world.stage(ada), by_hand(world)) == ("Engaged", [])
 
 
 def test_a_cycle_after_answered_writes_asks_nothing_more(forever):
@@ -112,6 +243,21 @@ def test_a_cycle_after_answered_writes_asks_nothing_more(forever):
     world.cycle()
     world.cycle()
     assert world.cycle().api_calls["total"] == 1
+
+
+@pytest.mark.parametrize("what", [killed, lost])
+def test_what_the_org_took_of_a_record_that_is_deleted_since_is_in_the_log(forever, state, what):
+    world = forever
+    ada = world.contact()
+    unanswered(world, what)
+    world.org.remove("Contact", ada)
+    world.restart(state)
+    for _ in range(2):
+        world.cycle()
+    (entry,) = world.store.history(ada)
+    assert (entry["old"], entry["new"], entry["result"], entry["cycle_id"]) == (None, "Suspect", "applied", 1)
+    assert world.store.intents() == []
+    assert world.store.people_in() == []
 
 
 def test_what_was_refused_of_a_row_that_was_taken_is_not_logged_as_written(world):
@@ -139,67 +285,3 @@ statuses: [{name: New, when: {email: present}}]
     world.cycle()
     log = [(each["track"], each["new"], each["result"], each["cycle_id"]) for each in world.store.history(ada)]
     assert sorted(log) == [("stage", "Suspect", "applied", 1), ("status", "New", "applied", 2)]
-
-
-def timed_out(world):
-    """A cycle whose write is never answered, and which Salesforce has not taken yet; what may still commit."""
-    update = world.org.update
-    world.org.update = lambda changes: iter([lost([Outcome(each, Result.WAITING) for each in changes])])
-    try:
-        world.cycle()
-    finally:
-        world.org.update = update
-    return [each.change for each in world.store.intents()]
-
-
-def test_a_write_that_commits_after_the_next_one_is_nobodys_hand(forever, state):
-    world = forever
-    ada = world.contact()
-    late = timed_out(world)
-    world.click("ada@example.com")
-    world.cycle()
-    assert world.stage(ada) == "Engaged"
-    list(world.org.update(late))
-    assert world.stage(ada) == "Suspect"
-    world.restart(state)
-    world.cycle()
-    world.cycle()
-    assert world.stage(ada) == "Engaged"
-    said = [(each["old"], each["new"]) for each in reversed(world.store.history(ada))]
-    assert said == [(None, "Engaged"), ("Engaged", "Suspect"), ("Suspect", "Engaged")]
-
-
-def test_several_writes_that_timed_out_are_each_open(forever):
-    world = forever
-    ada = world.contact()
-    first = timed_out(world)
-    world.click("ada@example.com")
-    second = timed_out(world)[-1:]
-    assert [each.changes[0].new for each in (*first, *second)] == ["Suspect", "Engaged"]
-    list(world.org.update(second))
-    list(world.org.update(first))
-    for _ in range(2):
-        world.cycle()
-    assert world.stage(ada) == "Engaged"
-    assert {each["new"] for each in world.store.history(ada)} <= {"Suspect", "Engaged"}
-    assert world.store.latest(ada)[0]["verdict"] != "held"
-
-
-def test_the_same_write_sent_again_and_taken_leaves_nothing_open(forever):
-    world = forever
-    ada = world.contact()
-    assert timed_out(world)
-    world.cycle()
-    assert (len(world.store.history(ada)), world.store.intents()) == (1, [])
-
-
-def test_what_may_still_commit_is_not_looked_for_when_the_overlap_is_over(forever):
-    world = forever
-    world.contact()
-    assert timed_out(world)
-    world.click("ada@example.com")
-    world.cycle()
-    assert len(world.store.intents()) == 1
-    world.wait(3600)
-    world.cycle()
-    assert world.store.intents() == []

@@ -198,6 +198,17 @@ def test_a_fault_that_passes_changes_nothing(
     assert set(stages(org).values()) == {"Engaged"}
 
 
+def test_a_write_whose_answer_was_lost_once_says_that_it_may_come_twice(
+    client: SalesforceClient, org: PracticeOrg
+) -> None:
+    one, other = leads(org, 2)
+    client.read(READ)
+    org.faults.on("cut_off", times=1)
+    [[lost]] = client.update([change(one, "Engaged")])
+    [[at_once]] = client.update([change(other, "Engaged")])
+    assert (lost.result, lost.again, at_once.again) == (Result.APPLIED, True, False)
+
+
 def test_an_ended_session_is_renewed_while_pages_are_read(client: SalesforceClient, org: PracticeOrg) -> None:
     leads(org, 2001)
     page = client.read(READ).pages["Lead"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -143,6 +143,14 @@ def test_an_answer_that_takes_too_long_makes_the_pack_smaller(clock: FrozenClock
     assert len(outcomes) == 1000
     assert {outcome.result for outcome in outcomes} == {Result.APPLIED}
     assert max(map(len, org.sent)) == 250
+    assert {outcome.again for outcome in outcomes} == {True}, "what timed out may still come"
+
+
+def test_what_was_answered_at_once_comes_once_and_what_was_sent_twice_is_told(clock: FrozenClock) -> None:
+    org = Org({"id00001": ["UNABLE_TO_LOCK_ROW"]})
+    assert not any(outcome.again for outcome in run(org, [change(i) for i in range(3)], clock))
+    outcomes = run(lambda parts: [replace(each, again=True) for each in org(parts)], [change(0)], clock)
+    assert [outcome.again for outcome in outcomes] == [True]
 
 
 @pytest.mark.parametrize("fault", [TimedOut("no answer in time"), Transient("down")])
