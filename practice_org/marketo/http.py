@@ -19,8 +19,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from practice_org.marketo import bulk, reads, writes
-from practice_org.marketo.gate import admitted, authorise, strike
+from practice_org.marketo import bulk, deals, lists, reads, writes
+from practice_org.marketo.gate import CENTRAL, admitted, authorise, strike
 from practice_org.marketo.instance import Instance
 from practice_org.marketo.query import Ask, MarketoError
 from practice_org.serving.gate import changed
@@ -29,6 +29,7 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 LONGEST_URI, LARGEST_BODY = 8192, 1024 * 1024
 
 Answer = Callable[..., dict[str, Any] | Response]  # the handle, the request, and what the path's groups hold
+_DEALS = r"/rest/v1/opportunities(?:/roles)?"
 _EXPORT = r"/bulk/v1/(activities|leads)/export"
 RESOURCES: list[tuple[str, re.Pattern[str], Answer]] = [
     (method, re.compile(path), answer)
@@ -47,8 +48,20 @@ RESOURCES: list[tuple[str, re.Pattern[str], Answer]] = [
         ("GET", r"/rest/v1/leads/describe\.json", reads.describe),
         ("GET", r"/rest/v1/leads/describe2\.json", reads.describe2),
         ("GET", r"/rest/v1/lead/(\d+)\.json", reads.one_lead),
-        ("GET", r"/rest/v1/stats/usage\.json", reads.usage),
-        ("GET", r"/rest/v1/(?:lists|campaigns)\.json", reads.none_at_all),
+        ("GET", r"/rest/v1/stats/usage(?:/last7days)?\.json", reads.usage),
+        ("GET", r"/rest/v1/stats/errors(?:/last7days)?\.json", reads.errors),
+        ("GET", r"/rest/v1/leads/partitions\.json", lists.partitions),
+        ("GET", r"/rest/v1/lists\.json", lists.lists),
+        ("GET", r"/rest/v1/lists/(\d+)\.json", lists.one_list),
+        ("GET", r"/rest/v1/lists?/(\d+)/leads\.json", lists.members),
+        ("POST", r"/rest/v1/lists/(\d+)/leads\.json", lists.add_members),
+        ("DELETE", r"/rest/v1/lists/(\d+)/leads\.json", lists.remove_members),
+        ("GET", r"/rest/v1/lists/(\d+)/leads/ismember\.json", lists.is_member),
+        ("GET", rf"{_DEALS}/describe\.json", deals.describe),
+        ("GET", rf"{_DEALS}\.json", deals.read),
+        ("POST", rf"{_DEALS}\.json", deals.sync),
+        ("POST", rf"{_DEALS}/delete\.json", deals.remove),
+        ("GET", r"/rest/v1/campaigns\.json", reads.none_at_all),
         ("GET", r"/rest/asset/v1/(?:programs|emails|segmentation)\.json", reads.no_assets),
         ("GET", rf"{_EXPORT}\.json", bulk.listing),
         ("POST", rf"{_EXPORT}/create\.json", bulk.create),
@@ -98,6 +111,7 @@ def _guarded(marketo: Instance, request: Request, body: bytes, number: int) -> R
             strike(marketo.org, marketo.switches, ask.path)
             found = _find(ask)(marketo, ask, *_groups(ask))
     except MarketoError as error:
+        marketo.refused[now.astimezone(CENTRAL).date().isoformat(), error.code] += 1
         found = _refused(error, request_id)
     if isinstance(found, dict):
         found = JSONResponse({"requestId": request_id, "success": True, **found}, media_type=_JSON)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -34,6 +35,7 @@ class Instance:
         self.gate = Gate()
         self.tokens = Tokens()
         self.exports = Exports()
+        self.refused: Counter[tuple[str, str]] = Counter()  # (day, code) -> how often
         with org.db.lock:
             rows_of.create(org.db.connection)
             own = rows_of.own(org.db.connection, "type")

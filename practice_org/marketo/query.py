@@ -118,6 +118,16 @@ def batch_size(params: Mapping[str, str]) -> int:
     return min(max(asked, 1), MAX_BATCH)
 
 
+def rows_given(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a body's ``input``. Raises 1002 and 1003."""
+    rows = content.get("input")
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise MarketoError("1002", "Missing value for the required parameter 'input'")
+    if len(rows) > MAX_BATCH:
+        raise MarketoError("1003", f"Invalid data: at most {MAX_BATCH} rows are allowed")
+    return rows
+
+
 def moment(name: str, text: str) -> int:
     """Epoch seconds of an ISO 8601 time; without an offset it is UTC."""
     try:

@@ -34,13 +34,13 @@ def activities(marketo: Instance, ask: Ask) -> Body:
     wanted = set(query.numbers(ask.params, "activityTypeIds", query.MAX_TYPES))
     if not wanted <= marketo.types.keys():
         raise MarketoError("1003", f"Invalid data: activityTypeIds {sorted(wanted - marketo.types.keys())}")
-    leads = set(query.numbers(ask.params, "leadIds", query.MAX_LEADS))
+    leads = _leads_asked(marketo, ask)
     assets = set(query.numbers(ask.params, "assetIds", query.MAX_LEADS))
 
     def asked(body: Body) -> bool:
         return (
             body["activityTypeId"] in wanted
-            and (not leads or body["leadId"] in leads)
+            and (leads is None or body["leadId"] in leads)
             and (not assets or body.get("primaryAttributeValueId") in assets)
         )
 
@@ -50,12 +50,12 @@ def activities(marketo: Instance, ask: Ask) -> Body:
 def lead_changes(marketo: Instance, ask: Ask) -> Body:
     """New leads, and changed values of the asked fields."""
     fields = set(query.known_fields(query.required(ask.params, "fields"), marketo.fields, ()))
-    leads = set(query.numbers(ask.params, "leadIds", query.MAX_LEADS))
+    leads = _leads_asked(marketo, ask)
 
     def asked(body: Body) -> bool:
         kind = body["activityTypeId"]
         changed = kind == NEW_LEAD or (kind == CHANGE_VALUE and body.get("changed") in fields)
-        return changed and (not leads or body["leadId"] in leads)
+        return changed and (leads is None or body["leadId"] in leads)
 
     def render(body: Body) -> Body:
         values = dict(body.get("attributes") or {})
@@ -69,6 +69,29 @@ def lead_changes(marketo: Instance, ask: Ask) -> Body:
     return _log(marketo, ask, asked, render)
 
 
+def _leads_asked(marketo: Instance, ask: Ask) -> set[int] | None:
+    """By their ids, or those of a list; None for everybody."""
+    if ask.params.get("listId"):
+        found = list_with(marketo, query.number("listId", ask.params["listId"]))
+        with marketo.org.db.lock:
+            return {each["id"] for each in rows_of.own(marketo.org.db.connection, members_of(found["id"]))}
+    return set(query.numbers(ask.params, "leadIds", query.MAX_LEADS)) or None
+
+
+def members_of(list_id: int) -> str:
+    """Where it is kept who is in a list."""
+    return f"member of {list_id}"
+
+
+def list_with(marketo: Instance, list_id: int) -> Body:
+    """A static list as it is kept. Raises 1013."""
+    with marketo.org.db.lock:
+        found = rows_of.own(marketo.org.db.connection, "list", [list_id])
+    if not found:
+        raise MarketoError("1013", f"Object not found: list {list_id}")
+    return found[0]
+
+
 def deleted_leads(marketo: Instance, ask: Ask) -> Body:
     return _log(marketo, ask, lambda body: bool(body["activityTypeId"] == DELETE), activity)
 
@@ -77,8 +100,6 @@ def _log(
     marketo: Instance, ask: Ask, asked: Callable[[Body], bool], render: Callable[[Body], Mapping[str, Any]]
 ) -> Body:
     """One page of the log. It may hold few rows or none though more follow; ``result`` is missing then."""
-    if "listId" in ask.params:
-        raise MarketoError("1013", "Object not found: there are no lists here")
     org, now = marketo.org, marketo.epoch()
     place = query.read_place(ask.params, org.clock.now(), marketo.switches.page_token_seconds)
     if org.faults.take("locator_expired", ask.path):
@@ -199,8 +220,15 @@ def usage(marketo: Instance, ask: Ask) -> Body:
 USER = "api.user@practice.example"
 
 
+def errors(marketo: Instance, ask: Ask) -> Body:
+    """The refusals of this day, by code."""
+    day = marketo.org.clock.now().astimezone(CENTRAL).date().isoformat()
+    found = [{"errorCode": code, "count": n} for (at, code), n in sorted(marketo.refused.items()) if at == day]
+    return {"result": [{"date": day, "total": sum(each["count"] for each in found), "errors": found}]}
+
+
 def none_at_all(marketo: Instance, ask: Ask) -> Body:
-    """Lists and campaigns, of which there are none."""
+    """Campaigns, of which there are none."""
     return {"result": []}
 
 

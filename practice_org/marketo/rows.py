@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS marketo_activity (
     body TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS marketo_activity_at ON marketo_activity (at, id);
-CREATE TABLE IF NOT EXISTS marketo_own (    -- activity types and lead fields that are not standard
+CREATE TABLE IF NOT EXISTS marketo_own (    -- types and fields that are not standard, lists, opportunities
     kind TEXT NOT NULL,
     id INTEGER NOT NULL,
     body TEXT NOT NULL,
@@ -137,7 +137,12 @@ def put_own(db: sqlite3.Connection, kind: str, bodies: Iterable[Body]) -> None:
     )
 
 
-def own(db: sqlite3.Connection, kind: str) -> list[Body]:
-    """What an instance added: "type" or "field"."""
-    rows = db.execute("SELECT body FROM marketo_own WHERE kind = ? ORDER BY id", (kind,))
-    return [json.loads(body) for (body,) in rows]
+def own(db: sqlite3.Connection, kind: str, ids: Sequence[int] | None = None) -> list[Body]:
+    """What an instance added, "type" or "field" or "list" for one, by id; all, or those with these ids."""
+    only = "" if ids is None else " AND id IN (SELECT value FROM json_each(:ids))"
+    query = f"SELECT body FROM marketo_own WHERE kind = :kind{only} ORDER BY id"
+    return [json.loads(body) for (body,) in db.execute(query, {"kind": kind, "ids": json.dumps(list(ids or ()))})]
+
+
+def drop_own(db: sqlite3.Connection, kind: str, ids: Sequence[int]) -> None:
+    db.executemany("DELETE FROM marketo_own WHERE kind = ? AND id = ?", ((kind, each) for each in ids))

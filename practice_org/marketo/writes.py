@@ -27,7 +27,7 @@ def sync_leads(marketo: Instance, ask: Ask) -> Body:
     field = marketo.fields.get(lookup)
     if field is None or not field.searchable:
         raise MarketoError("1011", f"Field '{lookup}' not supported")
-    return {"result": [_tried(_sync, marketo, row, action, lookup) for row in _input(content)]}
+    return {"result": [_tried(_sync, marketo, row, action, lookup) for row in query.rows_given(content)]}
 
 
 def _sync(marketo: Instance, row: Mapping[str, Any], action: str, lookup: str) -> Body:
@@ -57,7 +57,7 @@ def _sync(marketo: Instance, row: Mapping[str, Any], action: str, lookup: str) -
 
 
 def delete_leads(marketo: Instance, ask: Ask) -> Body:
-    return {"result": [_tried(_delete, marketo, row) for row in _input(ask.content())]}
+    return {"result": [_tried(_delete, marketo, row) for row in query.rows_given(ask.content())]}
 
 
 def _delete(marketo: Instance, row: Mapping[str, Any]) -> Body:
@@ -76,7 +76,7 @@ def merge_leads(marketo: Instance, ask: Ask, winner: str) -> Body:
 
 def add_activities(marketo: Instance, ask: Ask) -> Body:
     """Activities of custom types only."""
-    return {"result": [_tried(_activity, marketo, row) for row in _input(ask.content())]}
+    return {"result": [_tried(_activity, marketo, row) for row in query.rows_given(ask.content())]}
 
 
 def _activity(marketo: Instance, row: Mapping[str, Any]) -> Body:
@@ -98,15 +98,6 @@ def _existing(marketo: Instance, lead_id: Any) -> int:
     if not isinstance(lead_id, int) or not rows_of.leads_by(marketo.org.db.connection, "id", [lead_id], 0, 1):
         raise MarketoError("1004", f"Lead '{lead_id}' not found")
     return lead_id
-
-
-def _input(content: Mapping[str, Any]) -> list[dict[str, Any]]:
-    rows = content.get("input")
-    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-        raise MarketoError("1002", "Missing value for the required parameter 'input'")
-    if len(rows) > query.MAX_BATCH:
-        raise MarketoError("1003", f"Invalid data: at most {query.MAX_BATCH} rows are allowed")
-    return rows
 
 
 def _tried(work: Any, marketo: Instance, row: Mapping[str, Any], *others: str) -> Body:
