@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from practice_org.hubspot import crm as hubspot_crm
 from practice_org.hubspot import side as hubspot_side
+from practice_org.hubspot import ties as hubspot_ties
 from practice_org.hubspot.crm import Call
 from practice_org.hubspot.gate import HubSpotError, authorise, check_scopes, invalid, strike
 from practice_org.hubspot.portal import Portal
@@ -29,6 +30,8 @@ VERSION = r"{version}"  # of the dated paths
 OBJECTS = ("/crm/v3/objects", f"/crm/objects/{VERSION}")
 PROPERTIES = ("/crm/v3/properties", f"/crm/properties/{VERSION}")
 ASSOCIATIONS = ("/crm/v4/associations", f"/crm/associations/{VERSION}")
+TIES = ("/crm/v4/objects", f"/crm/objects/{VERSION}")
+PIPELINES = ("/crm/v3/pipelines", f"/crm/pipelines/{VERSION}")
 OWNERS = ("/crm/v3/owners", f"/crm/owners/{VERSION}")
 
 # (method, bases, rest of the path, handler); the first that fits answers
@@ -46,8 +49,12 @@ TABLE: tuple[tuple[str, tuple[str, ...], str, Handler], ...] = (
     ("DELETE", OBJECTS, "/{object}/{id}", hubspot_crm.archive),
     ("GET", PROPERTIES, "/{object}", hubspot_side.properties),
     ("GET", PROPERTIES, "/{object}/{name}", hubspot_side.one_property),
-    ("POST", ASSOCIATIONS, "/{from}/{to}/batch/read", hubspot_side.associations),
-    ("POST", ("/crm/v3/associations",), "/{from}/{to}/batch/read", hubspot_side.associations_v3),
+    ("POST", ASSOCIATIONS, "/{from}/{to}/batch/read", hubspot_ties.associations),
+    ("POST", ("/crm/v3/associations",), "/{from}/{to}/batch/read", hubspot_ties.associations_v3),
+    ("GET", TIES, "/{from}/{id}/associations/{to}", hubspot_ties.of_record),
+    ("PUT", TIES, "/{from}/{id}/associations/default/{to}/{other}", hubspot_ties.tie),
+    ("DELETE", TIES, "/{from}/{id}/associations/{to}/{other}", hubspot_ties.untie),
+    ("GET", PIPELINES, "/{object}", hubspot_ties.pipelines),
     ("GET", ("/account-info/v3/details",), "", hubspot_side.account),
     ("GET", OWNERS, "", hubspot_side.owners),
     ("GET", OWNERS, "/", hubspot_side.owners),

@@ -139,6 +139,13 @@ def link(db: sqlite3.Connection, pairs: Iterable[tuple[str, int, str, int]]) -> 
     db.executemany("INSERT OR IGNORE INTO hubspot_link VALUES (?, ?, ?, ?)", pairs)
 
 
+def unlink(db: sqlite3.Connection, name: str, one: int, other: str, another: int) -> None:
+    """Whichever side the tie was made from."""
+    where = "from_object = ? AND from_id = ? AND to_object = ? AND to_id = ?"
+    pairs = [(name, one, other, another), (other, another, name, one)]
+    db.executemany(f"DELETE FROM hubspot_link WHERE {where}", pairs)
+
+
 def move_links(db: sqlite3.Connection, name: str, loser: int, winner: int) -> None:
     """What was tied to a merged record is tied to the one it became."""
     for side in ("from", "to"):

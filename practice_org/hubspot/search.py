@@ -163,9 +163,17 @@ def _order(sorts: Sequence[Any], kind: ObjectType) -> str:
         raise invalid("Only one sort may be given")
     if not sorts:
         return "created_at, id"
-    given = {"propertyName": sorts[0]} if isinstance(sorts[0], str) else sorts[0]
+    given = _worded(sorts[0]) if isinstance(sorts[0], str) else sorts[0]
+    if not isinstance(given, dict):
+        raise invalid("A sort is a property's name, or an object with propertyName and direction")
     name = str(given.get("propertyName"))
     if name not in kind.properties:
         raise invalid(f"property {name} of {kind.name} does not exist")
     sign = "DESC" if given.get("direction") == "DESCENDING" else "ASC"
     return f"{_value(kind, name)} {sign}, id {sign}"
+
+
+def _worded(text: str) -> dict[str, str]:
+    """A sort given as text: the property's name, with a minus before it for the other way round."""
+    name = text.removeprefix("-")
+    return {"propertyName": name, "direction": "ASCENDING" if name == text else "DESCENDING"}

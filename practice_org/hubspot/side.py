@@ -1,4 +1,4 @@
-"""Answers beside the objects: properties, associations, owners, and the marketing e-mail events of the old v1 API."""
+"""Answers beside the objects: properties, owners, and the marketing e-mail events of the old v1 API."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ import json
 from typing import Any
 
 from practice_org.hubspot import rows as hubspot_rows
-from practice_org.hubspot.crm import Answer, Call, batch, iso, object_type
+from practice_org.hubspot.crm import Answer, Call, iso, object_type
 from practice_org.hubspot.gate import HubSpotError, invalid
-from practice_org.hubspot.objects import ObjectType, Property
+from practice_org.hubspot.objects import Property
 from practice_org.hubspot.portal import Portal
 from practice_org.hubspot.search import milliseconds
 
 MOST_EVENTS = 1000
-MOST_ASSOCIATIONS = 1000
-TIES_A_PAGE = 100  # UNCONFIRMED: 100 or 500
 _FIELD_TYPES = {"enumeration": "select", "datetime": "date", "number": "number", "bool": "booleancheckbox"}
 
 
@@ -71,60 +69,6 @@ def owners(hub: Portal, call: Call) -> Answer:
     made = iso(0)
     stamps = {"createdAt": made, "updatedAt": made, "archived": False, "type": "PERSON"}
     return 200, {"results": [{**stamps, **owner} for owner in hub.owners]}
-
-
-def associations(hub: Portal, call: Call) -> Answer:
-    """v4 and dated: ids with the types of the tie."""
-    start, end = _ends(hub, call)
-    return _associations(hub, call, lambda each: {"toObjectId": str(each), "associationTypes": [_tie(start, end)]})
-
-
-def associations_v3(hub: Portal, call: Call) -> Answer:
-    start, end = _ends(hub, call)
-    label = f"{start.singular}_to_{end.singular}".lower()
-    return _associations(hub, call, lambda each: {"id": str(each), "type": label})
-
-
-def _ends(hub: Portal, call: Call) -> tuple[ObjectType, ObjectType]:
-    return object_type(hub, call.names["from"]), object_type(hub, call.names["to"])
-
-
-def _tied(one: int, others: list[int], start: int, shown: Any) -> dict[str, Any]:
-    """One page of a record's ties; ``after`` goes on behind it."""
-    end = start + TIES_A_PAGE
-    body: dict[str, Any] = {"from": {"id": str(one)}, "to": [shown(each) for each in others[start:end]]}
-    return {**body, "paging": {"next": {"after": str(end)}}} if end < len(others) else body
-
-
-def _tie(start: ObjectType, end: ObjectType) -> dict[str, Any]:
-    """UNCONFIRMED: the type of the way back is taken to be the one before."""
-    number = start.to_contact if end.name == "contacts" else end.to_contact - 1
-    return {"category": "HUBSPOT_DEFINED", "typeId": number, "label": None}
-
-
-def _associations(hub: Portal, call: Call, shown: Any) -> Answer:
-    start, end = _ends(hub, call)
-    inputs = call.body.get("inputs")
-    if not isinstance(inputs, list) or not 0 < len(inputs) <= MOST_ASSOCIATIONS:
-        raise invalid(f"1 to {MOST_ASSOCIATIONS} inputs are needed")
-    ids = [str(each.get("id")) if isinstance(each, dict) else "" for each in inputs]
-    if not all(one.isascii() and one.isdigit() for one in ids):
-        raise invalid("each input has an id")
-    linked = hubspot_rows.linked(hub.org.db.connection, start.name, [int(one) for one in ids], end.name)
-    starts = {str(each["id"]): int(each.get("after") or 0) for each in inputs}
-    results = [_tied(one, others, starts.get(str(one), 0), shown) for one, others in linked.items()]
-    errors = [
-        {
-            "status": "error",
-            "category": "OBJECT_NOT_FOUND",
-            "subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND",
-            "message": f"No {end.singular.lower()} is associated with {start.singular.lower()} {one}.",
-            "context": {"fromObjectId": [one], "fromObjectType": [start.type_id], "toObjectType": [end.type_id]},
-        }
-        for one in ids
-        if int(one) not in linked
-    ]
-    return batch(hub, results, errors)
 
 
 def email_events(hub: Portal, call: Call) -> Answer:

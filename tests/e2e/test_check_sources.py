@@ -6,7 +6,7 @@ import os
 import pytest
 
 from connector.commands import practice
-from practice_org.hubspot.side import TIES_A_PAGE
+from practice_org.hubspot.ties import TIES_A_PAGE
 from tests.e2e.conftest import serving
 
 

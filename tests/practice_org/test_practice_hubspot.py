@@ -424,3 +424,53 @@ def test_a_kept_org_keeps_its_contacts_and_its_key(tmp_path: Any, clock: FrozenC
         keys.add(hub.token)
         org.close()
     assert len(keys) == 1
+
+
+def test_a_sort_may_be_a_name_with_a_minus_before_it(client: Client) -> None:
+    made = client.hub.add_contacts([{"email": f"{name}@example.com"} for name in "bac"])
+    by_address = [made[1], made[0], made[2]]
+    assert ids(client.search(sorts=["email"])) == by_address
+    assert ids(client.search(sorts=["-email"])) == by_address[::-1]
+    client.refused(400, "POST", f"{CONTACTS}/search", {"sorts": [["email"]]})
+
+
+def test_ties_of_a_record_are_read_page_by_page(client: Client) -> None:
+    people = client.hub.add_contacts([{"email": f"{name}@example.com"} for name in "abcde"])
+    [deal] = client.hub.add_deals([{"dealname": "Pilot", "contacts": people}])
+    path = f"/crm/v4/objects/deals/{deal}/associations/contacts"
+    first = client.ok("GET", path, limit=3)
+    rest = client.ok("GET", path, limit=3, after=first["paging"]["next"]["after"])
+    assert [int(each["toObjectId"]) for each in (*first["results"], *rest["results"])] == people
+    assert (rest.get("paging"), first["results"][0]["associationTypes"][0]["typeId"]) == (None, 3)
+    client.refused(404, "GET", "/crm/v4/objects/deals/7/associations/contacts")
+
+
+def test_a_tie_is_made_and_taken_away(client: Client) -> None:
+    [ada] = client.hub.add_contacts([{"email": "ada@example.com"}])
+    [deal] = client.hub.add_deals([{"dealname": "Pilot"}])
+    made = client.ok("PUT", f"/crm/v4/objects/deals/{deal}/associations/default/contacts/{ada}")
+    assert [(each["from"]["id"], each["to"]["id"]) for each in made["results"]] == [
+        (str(deal), str(ada)), (str(ada), str(deal)),
+    ]  # fmt: skip
+    back = f"/crm/v4/objects/contacts/{ada}/associations/deals"
+    assert [each["toObjectId"] for each in client.ok("GET", back)["results"]] == [str(deal)]
+    client.ok("DELETE", f"{back}/{deal}", status=204)
+    assert client.ok("GET", back)["results"] == []
+
+
+def test_deals_have_a_pipeline_whose_stages_say_what_is_closed(client: Client) -> None:
+    [sales] = client.ok("GET", "/crm/v3/pipelines/deals")["results"]
+    closed = {each["id"] for each in sales["stages"] if each["metadata"]["isClosed"] == "true"}
+    assert (sales["id"], closed, len(sales["stages"])) == ("default", {"closedwon", "closedlost"}, 7)
+    assert client.ok("GET", "/crm/v3/pipelines/contacts")["results"] == []
+
+
+@pytest.mark.parametrize("name", ["contacts", "deals", "calls", "meetings", "emails", "notes", "tasks"])
+def test_every_object_lists_what_was_archived(client: Client, name: str) -> None:
+    if name == "contacts":
+        made = client.hub.add_contacts([{"email": "a@example.com"}, {"email": "b@example.com"}])
+    else:
+        made = client.hub.add_deals([{}, {}]) if name == "deals" else client.hub.add_engagements(name, [{}, {}])
+    client.hub.archive(made[:1], name)
+    path = f"/crm/v3/objects/{name}"
+    assert (ids(client.ok("GET", path)), ids(client.ok("GET", path, archived="true"))) == (made[1:], made[:1])
