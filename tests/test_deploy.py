@@ -33,7 +33,7 @@ def test_the_alerts_ask_for_metrics_that_there_are():
     page = (DEPLOY.parent / "docs" / "operations.md").read_text()
     code = (DEPLOY.parent / "connector" / "pipeline" / "metrics.py").read_text()
     rules = documents("alerts.yaml")[0]["groups"][0]["rules"]
-    assert len({each["alert"] for each in rules}) == len(rules) == 8
+    assert len({each["alert"] for each in rules}) == len(rules) == 10
     for metric in {name for each in rules for name in re.findall(r"\bconnector_\w+", each["expr"])}:
         assert f'"{metric.removeprefix("connector_").removesuffix("_total")}"' in code, metric
         assert metric in page, metric

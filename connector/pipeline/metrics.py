@@ -8,9 +8,11 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Counter, Gauge, Info, ProcessCollector
 
 from connector import __version__
+from connector.base.facts import CONTESTED
 from connector.base.json import JsonMap
 from connector.pipeline.approval import held_back
 from connector.pipeline.cycle import SALESFORCE_CALLS, Pipeline, calls_spent
+from connector.pipeline.reconcile import DRIFTS
 
 _PREFIX = "connector"
 _WENT_WELL = {"done", "held"}
@@ -45,6 +47,7 @@ class Metrics:
         self._written = counter("records_written", "Records that Salesforce took.")
         self._refusals = counter("records_refused", "Records that Salesforce refused, by its code.", "code")
         self._refused = gauge("refused_records", "Records that are set aside now.")
+        self._contested = gauge("contested_records", "Records to which somebody sets back what is written.")
         self._waiting = gauge("waiting_people", "People who wait to be decided and written.")
         self._held = gauge("held_back_changes", "Changes of the plan that is held back; 0 where none is.")
         self._people = gauge("people", "People by the value that stands.", "track", "value")
@@ -55,6 +58,9 @@ class Metrics:
         self._up = gauge("source_up", "Whether the last read of a source went well.", "source")
         self._source_good = gauge("source_last_good_timestamp_seconds", "When it last went well.", "source")
         self._size = gauge("state_size_bytes", "Size of the state, where it is a file.")
+        for each in pipeline.objects:
+            for how in DRIFTS:
+                self._drift.labels(each.name, how)  # 0 until then: an alert sees the first one grow
 
     def take(self, pipeline: Pipeline) -> None:
         """That of the same state, with another mapping."""
@@ -120,7 +126,9 @@ class Metrics:
 
     def _count_people(self) -> None:
         store = self._pipeline.store
-        self._refused.set(len(store.set_aside(None)))
+        aside = store.set_aside(None)
+        self._refused.set(len(aside))
+        self._contested.set(sum(each["code"] == CONTESTED for each in aside))
         self._people.clear()
         for track in sorted({each.name for each in self._pipeline.mapping.model.tracks}):
             for value, people in store.people_by(track).items():

@@ -51,6 +51,7 @@ WHOLE_WALK = 30  # runs in which every id is compared
 DELETE_LOG = timedelta(days=14)  # getDeleted reaches 15 days back; a day is left for clocks and long polls
 _SECOND = timedelta(seconds=1)  # Salesforce tells whole ones
 _AFTER_ALL = "zzzzzzzzzzzzzzzzzz"
+DRIFTS = ("different", "gone")  # how rows were repaired
 _MONTH, _HOUR = 7, 13  # characters of a stamp
 _MONTHS = "CALENDAR_YEAR(SystemModstamp) y, CALENDAR_MONTH(SystemModstamp) m"
 _HOURS = "DAY_ONLY(SystemModstamp) d, HOUR_IN_DAY(SystemModstamp) h"
@@ -253,7 +254,7 @@ class _Work:
     def _take(self, each: PolledObject, rows: Sequence[Row]) -> None:
         whole = as_known(self.store, each, rows, self.reader.polled.hidden.get(each.name, ()))
         if changed := store_page(self.store, each, whole, self.cursors[each.name], rereads=True):
-            self._tell(each.name, "different", changed)
+            self._tell(each.name, DRIFTS[0], changed)
 
     def _tell(self, object_name: str, how: str, number: int) -> None:
         for drift in (self.kept.drift, self.reader.polled.drift):
@@ -277,7 +278,7 @@ class _Work:
         if not is_told and believed_gone(len(rest), self.store.unseen(each.name, 0)[1]):
             gone, rest = unseen, set()
         if removed := self.store.remove_rows(each.name, sorted(gone)):
-            self._tell(each.name, "gone", removed)
+            self._tell(each.name, DRIFTS[1], removed)
         if rest:
             cursor = self.cursors[each.name]
             cursor.unseen, cursor.unseen_since = max(cursor.unseen, len(rest)), cursor.unseen_since or self.now

@@ -76,7 +76,7 @@ class _Journal:
         self._intents, self._rows = intents, rows
         self._known = store.known(people)
         wrote = store.wrote_lately(people, min(each.at for each in intents))
-        self._last: dict[tuple[str, str], Any] = {key: values[-1][1] for key, values in wrote.items() if values}
+        self._last: dict[tuple[str, str], Any] = {key: values[-1][2] for key, values in wrote.items() if values}
         self._found: dict[tuple[str, str], Any] = {}
 
     def taken(self) -> tuple[list[_Taken], list[_Taken]]:

@@ -80,7 +80,9 @@ class Writer:
         look = second_look(self._salesforce, self._store, changes)
         self._take(by_id, [_late(each) for each in changes if each.id in look.overtaken])
         changes = [each for each in changes if each.id not in look.overtaken]
-        apart = {each.change.id: each for each in contested(self._store, changes, rounds, self._now, look.who)}
+        ours = self._salesforce.user
+        fought = contested(self._store, changes, rounds, self._now, look.who, ours)
+        apart = {each.change.id: each for each in fought}
         left = [_without(each, apart[each.id]) if each.id in apart else each for each in changes]
         self._take(by_id, [apart[each.id] for each in left if not each.changes])
         return [each for each in left if each.changes], apart

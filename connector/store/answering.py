@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from connector.base.json import JsonMap, JsonObject
 from connector.lifecycle.model import RecordLink
@@ -94,13 +93,13 @@ class Answering(Reporting):
             links.mark(connection, found)
             return len(found)
 
-    def wrote_lately(self, people: Sequence[str], since: datetime) -> dict[tuple[str, str], list[tuple[Any, Any]]]:
-        """(record, field) of these people -> (from, to) of what was written, in order, since it was last contested."""
+    def wrote_lately(self, people: Sequence[str], since: datetime) -> dict[tuple[str, str], list[contesting.Wrote]]:
+        """(record, field) of these people -> (when, from, to) of what was written, in order, since it was contested."""
         with self._read() as connection:
             return contesting.lately(connection, people, since)
 
-    def contested(self, people: Sequence[str]) -> set[tuple[str, str]]:
-        """(record, field) of these people that is set aside as contested."""
+    def contested(self, people: Sequence[str]) -> dict[tuple[str, str], str]:
+        """(record, field) of these people that is set aside as contested -> what was said of it."""
         with self._read() as connection:
             return contesting.standing(connection, people)
 

@@ -16,14 +16,14 @@ from connector.store.rows import iso, read_json
 from connector.store.schema import LOG, SET_ASIDE
 
 Field = tuple[str, str]  # record, field
-Wrote = tuple[Any, Any]  # from, to
+Wrote = tuple[str, Any, Any]  # when, from, to
 
 _LATELY = (
-    select(LOG.c.id, LOG.c.record_id, LOG.c.changes, LOG.c.code)
+    select(LOG.c.id, LOG.c.record_id, LOG.c.changes, LOG.c.code, LOG.c.at)
     .where(LOG.c.person_id.in_(IDS))
     .where(or_(LOG.c.result == Result.APPLIED.value, LOG.c.code == CONTESTED))
 )
-_STANDING = select(SET_ASIDE.c.record_id, SET_ASIDE.c.changes).where(
+_STANDING = select(SET_ASIDE.c.record_id, SET_ASIDE.c.changes, SET_ASIDE.c.message).where(
     SET_ASIDE.c.person_id.in_(IDS), SET_ASIDE.c.code == CONTESTED
 )
 
@@ -36,20 +36,20 @@ def lately(connection: Connection, people: Sequence[str], since: datetime) -> di
     """What was written to each field of these people's records, the oldest first, since it was last contested."""
     found: dict[Field, list[Wrote]] = {}
     rows = rows_in(connection, _LATELY.where(LOG.c.at >= iso(since)), people)
-    for _, record, changes, code in sorted(tuple(row) for row in rows):
+    for _, record, changes, code, at in sorted(tuple(row) for row in rows):
         for each in json.loads(changes):
             key = (record, each["field"])
             if code == CONTESTED:
                 found.pop(key, None)
             else:
-                found.setdefault(key, []).append((each["old"], each["new"]))
+                found.setdefault(key, []).append((at, each["old"], each["new"]))
     return found
 
 
-def standing(connection: Connection, people: Sequence[str]) -> set[Field]:
-    """Fields of these people's records that are set aside as contested."""
+def standing(connection: Connection, people: Sequence[str]) -> dict[Field, str]:
+    """Fields of these people's records that are set aside as contested, and what was said of them."""
     rows = rows_in(connection, _STANDING, people)
-    return {(record, change["field"]) for record, changes in rows for change in read_json(changes)}
+    return {(record, change["field"]): said for record, changes, said in rows for change in read_json(changes)}
 
 
 def let_go(connection: Connection, people: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from connector.base.facts import Change, Decision, Evidence, Outcome, Result, TrackDecision
+from connector.base.facts import CONTESTED, Change, Decision, Evidence, Outcome, Result, TrackDecision
 from connector.base.json import JsonObject
 from connector.store.dialect import run_many, upsert
 from connector.store.history import keep_memories
@@ -213,13 +213,14 @@ def log_outcome(connection: Connection, outcome: Outcome, decision: Decision, bo
 
 
 def _is_known(outcome: Outcome, aside: Mapping[tuple[str, str], Any]) -> bool:
-    """Whether Salesforce refused the same for the same reason the last time."""
+    """Whether Salesforce refused the same for the same reason the last time. What stands in a contested field is
+    another value each time, perhaps, and still the same contest."""
     known = aside.get((outcome.change.person_id, outcome.change.id))
-    return known is not None and (known.code, known.message, known.changes) == (
-        outcome.code,
-        storable(outcome.message),
-        _changes_json(outcome),
-    )
+    if known is None or (known.code, known.message) != (outcome.code, storable(outcome.message)):
+        return False
+    if outcome.code == CONTESTED:
+        return {each["field"] for each in read_json(known.changes)} >= {each.field for each in outcome.change.changes}
+    return bool(known.changes == _changes_json(outcome))
 
 
 def _entries(person_id: str, outcome: Outcome, tracks: Tracks, books: Books) -> Iterator[JsonObject]:
@@ -285,5 +286,5 @@ def _aside_row(key: tuple[str, str], outcome: Outcome, known: Any, books: Books)
         "message": storable(outcome.message),
         "since": known.since if known is not None else books.at,
         "last_at": books.at,
-        "attempts": known.attempts + 1 if known is not None else 1,
+        "attempts": known.attempts + (outcome.code != CONTESTED) if known is not None else 1,
     }

@@ -1,7 +1,9 @@
 """Another tool that sets back what we write is recognised, told and left alone; over real HTTP."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count, repeat
 from typing import Any
 
 import pytest
@@ -27,6 +29,8 @@ class Fought:
     site: Any
     mapping: str
     ada: str
+    sets: Iterator[str | None] = field(default_factory=lambda: repeat(None))
+    tool: str | None = TOOL  # who does it; None: somebody who signs in as we do, or a flow of the org
 
     def __call__(self, *, undone=True, **more):
         """What the cycle did."""
@@ -34,10 +38,17 @@ class Fought:
         with self.site.pipeline(mapping=self.mapping, **more) as pipeline:
             report = run_cycle(pipeline)
         if undone and tags(self.site) is not None:
-            us, org.user_id = org.user_id, TOOL
-            org.update("Contact", [{"Id": self.ada, "Tags__c": None}])
+            us, org.user_id = org.user_id, self.tool or org.user_id
+            org.update("Contact", [{"Id": self.ada, "Tags__c": next(self.sets)}])
             org.user_id = us
         return report
+
+    def aside(self):
+        """What is set aside of her, and how often the log tells of it."""
+        with self.site.pipeline(mapping=self.mapping) as pipeline:
+            [aside] = pipeline.store.set_aside(None)
+            told = [each for each in pipeline.store.history(self.ada) if each["code"] == "CONTESTED"]
+        return aside, len(told)
 
 
 @pytest.fixture
@@ -62,12 +73,10 @@ def test_a_value_that_is_set_back_three_times_is_left_alone_and_told(site, fough
     for _ in range(3):
         fought()
     assert site.org.calls["collections"] == before, "it is not written again"
-    with site.pipeline(mapping=fought.mapping) as pipeline:
-        [aside] = pipeline.store.set_aside(None)
-        told = [each for each in pipeline.store.history(fought.ada) if each["code"] == "CONTESTED"]
+    aside, told = fought.aside()
     assert TOOL in aside["message"]
-    assert "3 times" in aside["message"]
-    assert len(told) == 1
+    assert "Tags__c was set back 3 times since 20" in aside["message"]
+    assert (told, aside["attempts"]) == (1, 1)
     shell.env = site.practice.environment() | {
         "CONNECTOR_STATE": str(site.state),
         "CONNECTOR_MAPPING": fought.mapping,
@@ -75,6 +84,32 @@ def test_a_value_that_is_set_back_three_times_is_left_alone_and_told(site, fough
     assert "CONTESTED" in shell("status").stdout
     assert TOOL in shell("failures", "list").stdout
     assert json.loads(shell("failures", "list", "--json").stdout)
+
+
+def test_a_tool_that_sets_another_value_each_time_is_recognised_and_told_once(site, fought):
+    fought.sets = (f"tool {number}" for number in count(1))
+    assert [fought().written for _ in range(3)] == [1, 1, 1]
+    for _ in range(5):
+        assert fought().written == 0
+        site.org.update("Contact", [{"Id": fought.ada, "Tags__c": f"more {next(fought.sets)}"}])
+    aside, told = fought.aside()
+    assert ("set back 3 times" in aside["message"], told) == (True, 1)
+
+
+def test_how_often_is_a_count_and_not_the_setting(site, fought):
+    assert [fought(contested_rounds=9).written for _ in range(5)] == [1] * 5
+    fought(contested_rounds=2)
+    aside, _ = fought.aside()
+    assert "set back 5 times since " in aside["message"]
+
+
+def test_what_the_org_itself_sets_back_is_not_said_to_be_us(site, fought):
+    fought.tool = None
+    for _ in range(4):
+        fought()
+    aside, _ = fought.aside()
+    assert site.org.user_id not in aside["message"]
+    assert "a flow, a trigger" in aside["message"]
 
 
 def test_the_rest_of_the_row_is_still_written(site, fought):

@@ -65,6 +65,18 @@ def test_a_cycle_is_counted_once_with_what_it_wrote_and_who_stands_where(world, 
     assert left == 100 - sum(world.store.calls_on(world.clock.now().date()).get("salesforce", {}).values())
 
 
+def test_alerts_see_the_first_row_that_differed_and_a_contest_that_begins(world, daemon, metrics):
+    assert value(metrics, "drift_rows_total", object="Contact", how="different") == 0
+    ada = world.contact()
+    daemon.tick()
+    assert value(metrics, "contested_records") == 0
+    for _ in range(3):
+        world.wait(60)
+        world.set_by_hand(ada, None)
+        daemon.tick()
+    assert value(metrics, "contested_records") == 1
+
+
 def test_a_cycle_that_fails_moves_no_time_of_a_good_one(world, daemon, metrics):
     daemon.tick()
     good = world.clock.now().timestamp()
