@@ -19,11 +19,27 @@ class Open:
 
 
 @dataclass(slots=True)
-class Job:
-    """One job. ``result`` belongs to a query, ``content`` and the three files to an ingest."""
+class Batch:
+    """One batch of a job of Bulk API 1.0: what was sent and what came of it; ``part`` is the id of a query's result."""
 
     id: str
-    kind: str  # query | ingest
+    created: str
+    content: bytes
+    state: str = "Queued"
+    message: str = ""
+    result: str = ""
+    part: str = ""
+    processed: int = 0
+    failed: int = 0
+
+
+@dataclass(slots=True)
+class Job:
+    """One job. ``result`` belongs to a query, ``content`` and the three files to an ingest, ``batches`` to one of Bulk
+    API 1.0."""
+
+    id: str
+    kind: str  # query | ingest | bulk 1
     version: str
     created: str
     settings: dict[str, Any]
@@ -34,3 +50,4 @@ class Job:
     failed: str = ""
     unprocessed: str = ""
     counts: dict[str, Any] = field(default_factory=dict)
+    batches: list[Batch] = field(default_factory=list)

@@ -8,8 +8,9 @@ import json
 import re
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from email.utils import format_datetime
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote
@@ -24,7 +25,7 @@ from starlette.types import Receive, Scope, Send
 
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.problems import Problem, not_found
-from practice_org.salesforce.rest import absent, oauth
+from practice_org.salesforce.rest import absent, bulk_1, oauth
 from practice_org.salesforce.rest import calls as rest
 from practice_org.salesforce.rest.calls import Call, Reply
 from practice_org.salesforce.rest.resources import ROUTER
@@ -33,7 +34,7 @@ from practice_org.serving.tls import Certificates
 
 log = structlog.get_logger(__name__)
 _ALL = ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"]
-_VERSION = re.compile(r"/services/data/v([^/]+)(?:/(.*))?\Z", re.DOTALL)
+_VERSION = re.compile(r"/services/(?:data/v|async/)([^/]+)(?:/(.*))?\Z", re.DOTALL)
 
 
 class PracticeApp(Starlette):
@@ -69,6 +70,11 @@ def app(org: PracticeOrg, *, extra_routes: Sequence[BaseRoute] = (), url: str = 
         call = await _call(request, url)
         return _respond(org, request, answer(org, call, request.url.path))
 
+    async def bulk(request: Request) -> Response:
+        call = bulk_1.signed(await _call(request, url))
+        refuse = partial(bulk_1.refusal, call)
+        return _respond(org, request, answer(org, call, request.url.path, bulk_1.dispatch, refuse))
+
     async def token(request: Request) -> Response:
         form = dict(parse_qsl((await _body(request)).decode("utf-8", "replace"), keep_blank_values=True))
         form = {**request.query_params, **form}
@@ -90,7 +96,7 @@ def app(org: PracticeOrg, *, extra_routes: Sequence[BaseRoute] = (), url: str = 
         return _respond(org, request, reply)
 
     async def beside(request: Request) -> Response:
-        return _respond(org, request, absent.outside(request.url.path, request.headers.get("accept", "")))
+        return _respond(org, request, absent.outside(request.url.path))
 
     async def userinfo(request: Request) -> Response:
         if not org.accepts(_bearer(request)):
@@ -120,6 +126,7 @@ def app(org: PracticeOrg, *, extra_routes: Sequence[BaseRoute] = (), url: str = 
         Route("/practice/{rest:path}", practice, methods=_ALL),
         Route("/health", health),
         Route("/services/data{rest:path}", data, methods=_ALL),
+        Route("/services/async/{rest:path}", bulk, methods=_ALL),
         Route("/services/{kind}/{rest:path}", beside, methods=_ALL),
     ]
     return PracticeApp(org, routes, url)
@@ -180,11 +187,17 @@ def normalised(scope: Scope) -> Scope:
     return {**scope, "raw_path": path.encode("latin-1"), "path": unquote(path)}
 
 
-def answer(org: PracticeOrg, call: Call, path: str) -> Reply:
+def answer(
+    org: PracticeOrg,
+    call: Call,
+    path: str,
+    dispatch: Callable[[PracticeOrg, Call], Reply] = ROUTER.dispatch,
+    refuse: Callable[[Problem], Reply] = rest.refusal,
+) -> Reply:
     """One authenticated, counted request, with the faults that are on."""
     org.faults.path = path
     if not call.version:
-        return Reply(body=rest.versions()) if path.strip("/") == "services/data" else rest.refusal(not_found())
+        return Reply(body=rest.versions()) if path.strip("/") == "services/data" else refuse(not_found())
     try:
         if (
             sum(len(k) + len(v) + 4 for k, v in call.headers.items())
@@ -202,13 +215,13 @@ def answer(org: PracticeOrg, call: Call, path: str) -> Reply:
         wire.authenticate(org, call)
         org.count(rest.resource(call.path))
         edge = wire.refusing(org)
-        reply = edge if edge is not None else ROUTER.dispatch(org, call)
+        reply = edge if edge is not None else dispatch(org, call)
     except Problem as problem:
-        reply = rest.refusal(problem)
+        reply = refuse(problem)
     except Exception:  # a mistake of the practice org's own: the client gets Salesforce's words, the log the rest
         log.exception("practice_org_failed", path=path)
         text = "An unexpected error occurred. Please include this ErrorId if you contact support"
-        reply = rest.refusal(Problem(500, "UNKNOWN_EXCEPTION", text))
+        reply = refuse(Problem(500, "UNKNOWN_EXCEPTION", text))
     finally:
         org.faults.path = ""
     reply.headers["Sforce-Limit-Info"] = org.limit_info()

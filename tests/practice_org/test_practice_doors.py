@@ -130,9 +130,6 @@ def test_what_is_not_offered_says_so_by_its_name(api: Api) -> None:
 
 
 def test_what_stands_beside_the_rest_api_says_so_too(api: Api) -> None:
-    bulk = api.call("POST", "/services/async/67.0/job", headers={"Accept": "application/json"}, json={})
-    assert (bulk.status_code, bulk.json()["exceptionMessage"]) == (400, "Async API not enabled")
-    assert "<exceptionMessage>Async API not enabled<" in api.call("POST", "/services/async/67.0/job").text
     soap = api.call("POST", "/services/Soap/u/67.0")
     assert (soap.status_code, "SOAP API login() is disabled" in soap.text) == (500, True)
     apex = api.get("/services/apexrest/anything")

@@ -73,13 +73,14 @@ def written(path: Path, content: object) -> str:
 
 
 @pytest.mark.skipif(not TAP.exists(), reason="no .venv-peers: `make peers` installs tap-salesforce there")
+@pytest.mark.parametrize("api_type", ["REST", "BULK"])
 def test_tap_salesforce_reads_everything_then_what_changed(
-    org: PracticeOrg, surroundings: dict[str, str], tmp_path: Path
+    org: PracticeOrg, surroundings: dict[str, str], tmp_path: Path, api_type: str
 ) -> None:
     credentials = org.credentials
     credentials.rotate_refresh_tokens = True  # the tap writes the new one into its configuration
     config = written(tmp_path / "config.json", {
-        "client_id": credentials.client_id, "client_secret": credentials.client_secret, "api_type": "REST",
+        "client_id": credentials.client_id, "client_secret": credentials.client_secret, "api_type": api_type,
         "refresh_token": credentials.refresh_token, "start_date": "2020-01-01T00:00:00Z",
         "select_fields_by_default": "true",
     })  # fmt: skip

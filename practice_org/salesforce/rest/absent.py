@@ -11,10 +11,6 @@ from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.problems import Problem, not_found
 from practice_org.salesforce.rest.calls import Call, Handler, Reply, Router
 
-_BULK_1 = (
-    '<?xml version="1.0" encoding="UTF-8"?><error xmlns="http://www.force.com/2009/06/asyncapi/dataload">'
-    "<exceptionCode>FeatureNotEnabled</exceptionCode><exceptionMessage>Async API not enabled</exceptionMessage></error>"
-)
 _SOAP_FAULT = (
     '<?xml version="1.0" encoding="UTF-8"?>'
     '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" '
@@ -75,14 +71,9 @@ def _refusing(one: Absent) -> Handler:
     return refuse
 
 
-def outside(path: str, accept: str) -> Reply:
-    """The answer to what stands beside ``/services/data``: Bulk API 1.0, SOAP and Apex REST."""
+def outside(path: str) -> Reply:
+    """The answer to what stands beside ``/services/data``: SOAP and Apex REST."""
     kind = path.split("/")[2].lower()
-    if kind == "async":
-        if "json" in accept:
-            body = {"exceptionCode": "FeatureNotEnabled", "exceptionMessage": "Async API not enabled"}
-            return Reply(400, body)
-        return Reply(400, _BULK_1, content_type="application/xml")
     if kind == "soap":
         return Reply(500, _SOAP_FAULT, content_type="text/xml")
     return Reply(404, [Problem(404, "NOT_FOUND", f"Could not find a match for URL {path}").as_error()])

@@ -43,14 +43,15 @@ def page(
     columns = list(flat(result.plan.root))
     cells = [(slot.at, slot.spec.type) for _, slot in columns]
     rows = soql_run.raw(org, result, start, most)
-    shown = ([_cell(row[at], kind) for at, kind in cells] for row in rows)
+    shown = ([cell(row[at], kind) for at, kind in cells] for row in rows)
     return write([[name for name, _ in columns], *shown], settings), len(rows)
 
 
-def _cell(value: Any, kind: str) -> str:
+def cell(value: Any, kind: str = "") -> str:
+    """A value as text; ``kind`` is a field's type."""
     if value is None:
         return ""
-    if kind == "boolean":
+    if kind == "boolean" or isinstance(value, bool):
         return "true" if value else "false"
     if kind == "datetime":
         return str(value).replace("+0000", "Z")

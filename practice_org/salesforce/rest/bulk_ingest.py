@@ -20,7 +20,7 @@ _NULL = "#N/A"  # clears a field; an empty cell leaves it as it is
 _BATCH = 200
 
 
-class _Invalid(Exception):
+class InvalidFile(Exception):
     """The whole file cannot be read; the text is the job's errorMessage."""
 
 
@@ -29,20 +29,18 @@ def work(org: PracticeOrg, job: Job) -> None:
     try:
         spec = org.schema.get(job.settings["object"])
         header, rows = _parse(job, spec)
-    except _Invalid as invalid:
+    except InvalidFile as invalid:
         job.state, job.counts = "Failed", {"errorMessage": str(invalid)}
         job.unprocessed = (job.content or b"").decode("utf-8", "replace")
         return
-    results: list[RowResult] = []
-    for start in range(0, len(rows), _BATCH):
-        results += _batch(org, job, spec, [_row(header, row) for row in rows[start : start + _BATCH]])
+    results = in_batches(org, job, [row(header, cells) for cells in rows])
     good: list[Sequence[Any]] = [("sf__Id", "sf__Created", *header)]
     bad: list[Sequence[Any]] = [("sf__Id", "sf__Error", *header)]
-    for row, result in zip(rows, results, strict=True):
+    for cells, result in zip(rows, results, strict=True):
         if result.success:
-            good.append((result.id, "true" if result.created else "false", *row))
+            good.append((result.id, bulk_csv.cell(bool(result.created)), *cells))
         else:
-            bad.append((result.id or "", _error(result.problems[0]), *row))
+            bad.append((result.id or "", error(result.problems[0]), *cells))
     job.successful, job.failed = bulk_csv.write(good, job.settings), bulk_csv.write(bad, job.settings)
     job.unprocessed = bulk_csv.write([header], job.settings)
     job.state = "JobComplete"
@@ -50,7 +48,16 @@ def work(org: PracticeOrg, job: Job) -> None:
                   "totalProcessingTime": 1 + len(rows) // 10}  # fmt: skip
 
 
-def _error(problem: Problem) -> str:
+def in_batches(org: PracticeOrg, job: Job, rows: Sequence[Mapping[str, Any]]) -> list[RowResult]:
+    """What came of each row; 200 are written at a time."""
+    spec = org.schema.get(job.settings["object"])
+    results: list[RowResult] = []
+    for start in range(0, len(rows), _BATCH):
+        results += _batch(org, job, spec, rows[start : start + _BATCH])
+    return results
+
+
+def error(problem: Problem) -> str:
     return f"{problem.code}:{problem.message}:{', '.join(problem.fields or ())} --"
 
 
@@ -58,27 +65,28 @@ def _parse(job: Job, spec: ObjectSpec) -> tuple[list[str], list[list[str]]]:
     text = (job.content or b"").decode("utf-8-sig", "replace")
     first = text.partition("\n")[0]
     if first.endswith("\r") != (job.settings["lineEnding"] == "CRLF") and "\n" in text:
-        raise _Invalid("InvalidBatch : LineEnding is invalid on user data. Current LineEnding setting is "
+        raise InvalidFile("InvalidBatch : LineEnding is invalid on user data. Current LineEnding setting is "
                        f"{job.settings['lineEnding']}")  # fmt: skip
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=bulk_csv.DELIMITERS[job.settings["columnDelimiter"]])
     header, *rows = [row for row in reader if row] or [[]]  # a file with nothing in it is a job of no rows
     for name in header:
         stem = name.partition(".")[0]
         if spec.find(name) is None and not ("." in name and spec.by_relationship(stem)):
-            raise _Invalid(f"InvalidBatch : Field name not found : {name}")
+            raise InvalidFile(f"InvalidBatch : Field name not found : {name}")
     if any(len(row) != len(header) for row in rows):
-        raise _Invalid("InvalidBatch : The 'number of columns' in a row does not match that of the header")
+        raise InvalidFile("InvalidBatch : The 'number of columns' in a row does not match that of the header")
     return header, rows
 
 
-def _row(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
-    row: dict[str, Any] = {}
+def row(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
+    """What a line says; an empty cell says nothing."""
+    found: dict[str, Any] = {}
     for name, cell in zip(header, cells, strict=True):
         if cell == "":
             continue
         relationship, _, field = name.partition(".")
-        row[relationship if field else name] = {field: cell} if field else None if cell == _NULL else cell
-    return row
+        found[relationship if field else name] = {field: cell} if field else None if cell == _NULL else cell
+    return found
 
 
 def _batch(org: PracticeOrg, job: Job, spec: ObjectSpec, rows: Sequence[Mapping[str, Any]]) -> list[RowResult]:

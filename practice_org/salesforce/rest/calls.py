@@ -125,16 +125,20 @@ class Router:
     def dispatch(self, org: PracticeOrg, call: Call) -> Reply:
         """The answer; problems become refusals."""
         try:
-            for pattern, handlers in self.routes:
-                match = pattern.match(call.path)
-                if match:
-                    handler = handlers.get("GET" if call.method == "HEAD" else call.method)
-                    if handler is None:
-                        raise _not_allowed(call.method, handlers)
-                    return handler(org, call, **{key: unquote(text) for key, text in match.groupdict().items()})
-            raise not_found()
+            return self.find(org, call)
         except Problem as problem:
             return refusal(problem)
+
+    def find(self, org: PracticeOrg, call: Call) -> Reply:
+        """The answer, or a problem."""
+        for pattern, handlers in self.routes:
+            match = pattern.match(call.path)
+            if match:
+                handler = handlers.get("GET" if call.method == "HEAD" else call.method)
+                if handler is None:
+                    raise _not_allowed(call.method, handlers)
+                return handler(org, call, **{key: unquote(text) for key, text in match.groupdict().items()})
+        raise not_found()
 
 
 def _not_allowed(method: str, handlers: Mapping[str, Handler]) -> Problem:
