@@ -208,3 +208,44 @@ def test_what_setup_writes_is_a_package_to_salesforces_own_library(sf: Cli, tmp_
     sf.run("project", "convert", "source", "-d", "packed", where=tmp_path / "org")
     assert sf.failed == {}
     assert (tmp_path / "org/packed/package.xml").exists()
+
+
+BULK = """
+const { Connection } = require('@jsforce/jsforce-node')
+const connection = new Connection({ instanceUrl: process.argv[2], accessToken: process.argv[3], version: '60.0' })
+const rows = ['Ada', 'Bo', ''].map((LastName) => ({ FirstName: 'F', LastName }))
+const success = (results) => results.map((each) => each.success)
+async function main() {
+  const found = {}
+  const { bulk, bulk2 } = connection
+  bulk.pollInterval = bulk2.pollInterval = 50
+  const made = await bulk.load('Contact', 'insert', rows)
+  found.inserted = success(made)
+  const ids = made.filter((each) => each.success).map((each) => each.id)
+  found.updated = success(await bulk.load('Contact', 'update', ids.map((Id) => ({ Id, Title: 'CEO' }))))
+  const stream = await bulk.query("SELECT LastName, Title FROM Contact WHERE Title = 'CEO' ORDER BY LastName")
+  found.read = await stream.toArray()
+  found.deleted = success(await bulk.load('Contact', 'delete', ids.map((Id) => ({ Id }))))
+  const done = await bulk2.loadAndWaitForResults({ object: 'Contact', operation: 'insert', input: rows.slice(0, 2) })
+  found.second = done.successfulResults.length
+  console.log(JSON.stringify(found))
+}
+main().catch((error) => { console.error(error); process.exit(1) })
+"""
+
+
+def test_jsforce_loads_by_both_bulk_apis(org: PracticeOrg, tmp_path: Path) -> None:
+    (tmp_path / "bulk.js").write_text(BULK)
+    with Server(org) as server:
+        command = [str(NODE), str(tmp_path / "bulk.js"), server.url, org.credentials.access_token]
+        env = {"NODE_PATH": str(ROOT / ".venv-node/node_modules"), "HOME": str(tmp_path)}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "inserted": [True, True, False],
+        "updated": [True, True],
+        "read": [{"LastName": "Ada", "Title": "CEO"}, {"LastName": "Bo", "Title": "CEO"}],
+        "deleted": [True, True],
+        "second": 2,
+    }
+    assert len(org.rows("SELECT Id FROM Contact WHERE LastName IN ('Ada', 'Bo')")) == 2
