@@ -26,7 +26,7 @@ from connector.pipeline.optional_fields import NOTHING_OF_IT, UNSEEN, missing_fi
 from connector.pipeline.owners import look_up_owners
 from connector.salesforce import SalesforceClient
 from connector.salesforce.activities import BOUNCE_FIELDS
-from connector.salesforce.objects import polled_objects
+from connector.salesforce.objects import FOR_REPORTS, polled_objects
 from connector.salesforce.persons import IS_PERSON
 from connector.sources import SOURCES, switched_on
 from connector.wiring import load_mapping, open_client, open_state
@@ -99,6 +99,7 @@ def run_check(settings: Settings) -> CheckReport:
                 [seen] = with_codes([with_optional(each, missing)], currencies)
                 report.reads[each.name] = list(seen.fields)
                 report.warnings += _no_bounces(each, missing)
+                report.warnings += _lost_by_reports(each, missing)
     return report
 
 
@@ -201,6 +202,15 @@ def _no_bounces(each: PolledObject, missing: Sequence[str]) -> Iterator[str]:
             f"the mapping names email_bounce, and the org has no {' and no '.join(gone)} on {each.name}: turn on bounce"
             f" management, or give the permission set access; until then Salesforce tells no bounces of a {each.name}"
         )
+
+
+def _lost_by_reports(each: PolledObject, missing: Sequence[str]) -> Iterator[str]:
+    for name, lost in FOR_REPORTS.get(each.name, {}).items():
+        if name in missing:
+            yield (
+                f"hidden from the integration user: {each.name}.{name}; {lost}; give the permission set Read on it"
+                " (connector setup makes one)"
+            )
 
 
 def _person_accounts(mapping: CompiledMapping, described: Mapping[str, JsonMap | None]) -> Iterator[str]:

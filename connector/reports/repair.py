@@ -76,7 +76,7 @@ def _owners(deals: Sequence[JsonMap]) -> Table:
     for each in deals:
         groups[str(each.get("owner") or "(not read)")].append(each)
     table = Table("deals_by_owner", "Opportunities without contact roles, by owner", ("owner", "deals", "amount"))
-    table.note = "amounts as they stand in the records, whatever the currency; 0 where Amount is not read"
+    table.note = "amounts as they stand in the records, whatever the currency; 0 where Amount is hidden"
     for owner, theirs in sorted(groups.items(), key=lambda each: (-len(each[1]), each[0])):
         table.add(owner, Figure(len(theirs), "number"), Figure(sum(map(_amount, theirs)), "number"))
     return table

@@ -9,6 +9,7 @@ from connector.base.ports import PolledObject
 from connector.lifecycle.mapping import CompiledMapping
 from connector.lifecycle.needs import NeededField
 from connector.salesforce.metadata import Access
+from connector.salesforce.objects import FOR_REPORTS
 from connector.salesforce.persons import IS_PERSON
 
 Describes = Mapping[str, JsonMap | None]
@@ -67,7 +68,8 @@ def access_of(
 
 def _read(each: PolledObject, described: Describes) -> Iterator[tuple[str, str]]:
     known = {field["name"]: field for field in (described.get(each.name) or {}).get("fields", ())}
-    for name in (*each.fields, *(name for name in each.optional if name in known)):
+    optional = (name for name in each.optional if name in known or name in FOR_REPORTS.get(each.name, ()))
+    for name in (*each.fields, *optional):
         relation, is_path, rest = name.partition(".")
         if not is_path:
             yield each.name, name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -58,7 +58,19 @@ _RELATED_FIELDS = {
     MAIL: EMAIL_FIELDS,
     MAIL_RELATION: ("EmailMessageId", "RelationType", *_WHO),
 }
-OPTIONAL = {"Task": TASK_OPTIONAL_FIELDS, "Event": EVENT_OPTIONAL_FIELDS}
+# What reports need whatever the mapping looks at: object -> field -> what they lose where the org hides it.
+_SOURCES_OF_WINS = "sources of wins and --by 'lead source' know no lead source of theirs"
+_BY_OWNER = "figures by owner do not know whose they are"
+FOR_REPORTS: Mapping[str, Mapping[str, str]] = {
+    "Contact": {"LeadSource": _SOURCES_OF_WINS, "OwnerId": _BY_OWNER},
+    "Lead": {"LeadSource": _SOURCES_OF_WINS, "OwnerId": _BY_OWNER},
+    "Opportunity": {"Amount": "opportunities without roles are listed without an amount", "OwnerId": _BY_OWNER},
+}
+_OPTIONAL = {
+    "Task": TASK_OPTIONAL_FIELDS,
+    "Event": EVENT_OPTIONAL_FIELDS,
+    **{name: tuple(fields) for name, fields in FOR_REPORTS.items()},
+}
 # Read only when the mapping asks: accounts when a rule looks at their fields, bounces when one names their kind, and
 # members when one names theirs, or means all inbound activity; then only where the org shows them.
 CAMPAIGN_RESPONSE, EMAIL_BOUNCE = "campaign_response", "email_bounce"
@@ -91,12 +103,14 @@ def polled_objects(mapping: CompiledMapping) -> list[PolledObject]:
     for name in (each for each in _OBJECTS if each not in needless):
         asked = mapping.reads.get(name, frozenset())
         always, to_activity = _ACTIVITIES.get(name, (_IDENTITY.get(name, ()), None))
-        optional = OPTIONAL.get(name, ())
+        optional = tuple(each for each in _OPTIONAL.get(name, ()) if each not in asked)
         may_lack = name == "CampaignMember" and CAMPAIGN_RESPONSE not in named
         fields = tuple(sorted({*always, *asked}))
         refresh = mapping.model.refresh.get(name)
         made = PolledObject(name, fields, to_activity, optional, may_lack=may_lack, refresh=refresh)
-        objects.append(replace(made, optional=(IS_PERSON,), along=PERSON_PATHS) if name == "Contact" else made)
+        objects.append(
+            replace(made, optional=(*optional, IS_PERSON), along=PERSON_PATHS) if name == "Contact" else made
+        )
     if not is_off:
         objects = [*_with_invitees(objects, related := _related(mapping, named)), *related]
     for name in (each for each in mapping.model.records if each in mapping.reads):

@@ -27,8 +27,8 @@ def test_a_thousand_changed_people_cost_two_calls(site):
         report = run_cycle(pipeline)
     assert report.written == 1000
     assert report.api_calls["collections"] == 1
-    # Two to read, one for a second look, one to write, and eight describes that hold for a day.
-    assert site.org.calls["total"] == 12
+    # Two to read, one for a second look, one to write, and ten describes that hold for a day.
+    assert site.org.calls["total"] == 14
     assert set(site.stages().values()) == {"Suspect"}
 
 

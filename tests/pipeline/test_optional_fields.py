@@ -70,10 +70,12 @@ def test_one_that_it_has_not_is_left_out_and_nothing_fails(world, org):
 def test_the_org_is_asked_once_a_day(world, org):
     world.cycle()
     world.cycle()
-    assert sorted(org.described) == sorted(["CampaignMember", "Contact", "Event", "Task", *RELATED])
+    assert sorted(org.described) == sorted(
+        ["CampaignMember", "Contact", "Event", "Lead", "Opportunity", "Task", *RELATED]
+    )
     world.wait(timedelta(days=1).total_seconds())
     world.cycle()
-    assert len(org.described) == 16
+    assert len(org.described) == 20
 
 
 def test_a_field_that_comes_later_is_read_of_old_rows_too(world, org):
