@@ -20,7 +20,7 @@ from connector.commands.status import read_sources, unknown_types
 from connector.lifecycle.amounts import bounds_told
 from connector.lifecycle.ladder import UNKNOWN, Ladder
 from connector.lifecycle.sources import TAP
-from connector.mapping import CompiledMapping, MappingInvalid, Mistake, check_org, load, unseen_changes
+from connector.mapping import CompiledMapping, MappingInvalid, Mistake, check_org, load, long_tags, unseen_changes
 from connector.pipeline.currencies import currencies_of, said_of_unknown, unknown_currencies, with_codes
 from connector.pipeline.optional_fields import NOTHING_OF_IT, UNSEEN, missing_fields, with_optional
 from connector.pipeline.owners import look_up_owners
@@ -85,7 +85,7 @@ def run_check(settings: Settings) -> CheckReport:
             report.warnings += _clock(salesforce)
             report.mistakes = check_org(mapping, described) + _owners(mapping, salesforce)
             currencies = _amounts(mapping, salesforce, report)
-            report.warnings += unseen_changes(mapping, described)
+            report.warnings += [*unseen_changes(mapping, described), *long_tags(mapping, described)]
             report.warnings += _in_use(mapping, salesforce) if not report.mistakes else ()
             report.notes += _person_accounts(mapping, described)
             for each in objects:

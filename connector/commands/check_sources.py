@@ -4,13 +4,13 @@ thing that is read with the person whom it reaches. Writes nothing, moves no cur
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import islice
 
 from connector.base.clock import SystemClock
-from connector.base.errors import ConnectorError
+from connector.base.errors import ConfigurationError, ConnectorError, Refused, StateError
 from connector.base.facts import PEOPLE, Activity, Prospect, SourcePage
 from connector.base.ids import PERSON_PREFIXES
 from connector.base.json import JsonObject
@@ -21,7 +21,7 @@ from connector.commands.screen import out, print_json, shown
 from connector.mapping import CompiledMapping
 from connector.salesforce import SalesforceClient
 from connector.sources import open_sources
-from connector.wiring import load_mapping, open_client
+from connector.wiring import load_mapping, open_client, open_state
 
 FIRST_PAGES = 5  # of a source that cannot look at itself: until one has a row
 Whose = Callable[[Activity | Prospect, Prospect | None], str]
@@ -50,7 +50,20 @@ def check_sources(settings: Settings) -> list[SourceChecked]:
     settings.sign_in()
     with open_client(settings, clock) as salesforce:
         found = open_sources(settings, salesforce.auth, clock, mapping.types_known, mapping.off)
-        return [_look(each, mapping, _whose(salesforce, mapping)) for each in found]
+        looked = [_look(each, mapping, _whose(salesforce, mapping)) for each in found]
+    for checked in looked:
+        _compare(checked, settings)
+    return looked
+
+
+def _compare(checked: SourceChecked, settings: Settings) -> None:
+    """Whether it is the account of which the state knows already, as far as there is a state."""
+    with suppress(ConfigurationError, StateError), open_state(settings) as store:
+        try:
+            if checked.account is not None:
+                store.check_source(checked.name, checked.account)
+        except Refused as error:
+            checked.problems.append((error.what, error.hint))
 
 
 def _look(source: Source, mapping: CompiledMapping, whose: Whose) -> SourceChecked:

@@ -21,6 +21,11 @@ class Tag:
     line: int = 0
 
 
+def joiner(separator: str) -> str:
+    """What is between two tags: values of a multi-select picklist have no space between them."""
+    return separator if separator == ";" else f"{separator} "
+
+
 CompiledTag = tuple[Tag, str, Test | None]  # tag, folded name, test (None: cannot hold)
 
 
@@ -64,12 +69,11 @@ class Labeller:
             return TrackDecision(
                 "tags", current or None, current or None, "", "stays", "tags as they are", memory=memory
             )
-        joiner = self.separator if self.separator == ";" else f"{self.separator} "
         evidence: tuple[Evidence, ...] = ()
         for tag in added:
             evidence += tag.when.why(view)
         said = [f"adds {tag.name}" for tag in added] + [f"removes {name}" for name in removed]
-        written = joiner.join(there.values())
+        written = joiner(self.separator).join(there.values())
         return TrackDecision(
             track="tags",
             value=written,

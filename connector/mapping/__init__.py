@@ -11,7 +11,7 @@ from connector.lifecycle.mapping import CompiledMapping
 from connector.mapping.edits import MappingFiles
 from connector.mapping.load import load, loads
 from connector.mapping.mistakes import MappingInvalid, Mistake
-from connector.mapping.org import check_org, unseen_changes
+from connector.mapping.org import check_org, long_tags, unseen_changes
 
 __all__ = [
     "CompiledMapping",
@@ -21,5 +21,6 @@ __all__ = [
     "check_org",
     "load",
     "loads",
+    "long_tags",
     "unseen_changes",
 ]

@@ -8,6 +8,7 @@ from connector.base.facts import PEOPLE
 from connector.base.json import JsonMap
 from connector.lifecycle.amounts import currencies_in
 from connector.lifecycle.mapping import CompiledMapping
+from connector.lifecycle.tags import joiner
 from connector.lifecycle.written import CLEARED, COUNT_KINDS, Written
 from connector.mapping.mistakes import Mistake, did_you_mean
 from connector.mapping.records import REFRESHED
@@ -50,6 +51,21 @@ def unseen_changes(mapping: CompiledMapping, describes: Mapping[str, Describe | 
             yield (
                 f"{name}: {', '.join(found)} can change without the {name}, and is then seen the next time that is"
                 f" edited; to read all of it again now and then write refresh: {{{name}: 6h}}"
+            )
+
+
+def long_tags(mapping: CompiledMapping, describes: Mapping[str, Describe | None]) -> Iterator[str]:
+    """Texts that hold each tag, and not all of them together."""
+    model = mapping.model
+    longest = len(joiner(model.tag_separator).join(tag.name for tag in model.tags))
+    for name, field in model.tag_fields.items():
+        fields = {each["name"]: each for each in (describes.get(name) or {}).get("fields", ())}
+        described = fields.get(field, {})
+        length = described.get("length") or 0
+        if described.get("type") in _TEXTS and length < longest:
+            yield (
+                f"{name}.{field} (tags) holds {length} characters, and all tags together have {longest}: whoever gets"
+                " too many is refused them, and gets the rest; make the field longer, or a multi-select picklist"
             )
 
 

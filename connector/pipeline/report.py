@@ -69,7 +69,7 @@ class CycleReport:
         self.hidden, self.blind = dict(polled.hidden), list(polled.blind)
         self.unread = {name: _advised(error) for name, error in polled.unread.items()}
         self.swept = dict(polled.swept)
-        self.sources_failed = {name: error.what for name, error in polled.failed.items()}
+        self.sources_failed = {name: _advised(error) for name, error in polled.failed.items()}
 
     def plan(self, batch: Sequence[Planned]) -> None:
         """Counts what would be written, by track and from -> to."""

@@ -32,6 +32,7 @@ from connector.lifecycle.values import kind_of
 from connector.sources.kinds import KINDS, OTHER
 
 _DEAL, PERSON = "deal", "person"
+_OF_DEALS = frozenset({"state", "stage", "is_won", "is_closed", "amount", "currency", "close_date"})
 _TABLE = "warehouse"  # its rows are what is so now, and replace what they said before
 _NOBODY = "says nobody: give email, crm_id, sf_contact_id, sf_lead_id or prospect_id"
 # What senders write for nothing
@@ -110,6 +111,7 @@ def activity_of_event(source: str, record: JsonMap, zone: ZoneInfo | None) -> Ac
     except ValueError as error:
         return Bad(str(error))
     if kind == _DEAL:
+        attributes = {**_deal_words(attributes), **attributes}
         attributes = {**attributes, "state": deal_state(attributes)}
     prospect = _own_id(values.get("prospect_id"), attributes)
     who = crm_id or email or prospect
@@ -144,6 +146,11 @@ def activity_of_event(source: str, record: JsonMap, zone: ZoneInfo | None) -> Ac
 def happened_once(activities: Iterable[Activity]) -> frozenset[str]:
     """Ids of those that are told as they happen, and not of deals, of which later news are no other deal."""
     return frozenset(each.id for each in activities if each.kind != _DEAL)
+
+
+def _deal_words(attributes: JsonMap) -> JsonObject:
+    """What a deal says in our words, whatever their case, spaces and underscores are in the record."""
+    return {word: value for name, value in attributes.items() if (word := kind_of(name)) in _OF_DEALS}
 
 
 def deal_state(attributes: JsonMap) -> str:

@@ -87,8 +87,14 @@ def bind_org(connection: Connection, org_id: str) -> None:
 
 def bind_source(connection: Connection, name: str, account: str) -> None:
     """Raises Refused when what this source told before was of another account: its numbers mean other people."""
-    known = _kept(connection, f"account {name}", account)
-    if known != account:
+    check_source(connection, name, account)
+    _kept(connection, f"account {name}", account)
+
+
+def check_source(connection: Connection, name: str, account: str) -> None:
+    """As :func:`bind_source`, remembering nothing."""
+    known = setting(connection, f"account {name}")
+    if known not in {None, account}:
         raise Refused(
             f"{name} is the account {account} now, and this state holds what the account {known} told",
             f"sign in to {known} again, or begin a new state (CONNECTOR_STATE) for {account}",

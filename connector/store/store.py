@@ -57,6 +57,11 @@ class Store(Forgetting):
         with self._write() as connection:
             books.bind_source(connection, name, account)
 
+    def check_source(self, name: str, account: str) -> None:
+        """As :meth:`bind_source`, remembering nothing."""
+        with self._read() as connection:
+            books.check_source(connection, name, account)
+
     # -- facts: rows, marks and cursor in one transaction ----------------------------------------------------------
 
     def record_rows(

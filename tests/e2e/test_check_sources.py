@@ -59,6 +59,7 @@ def test_each_source_shows_a_row_of_each_thing_with_the_person_it_reaches(site, 
     assert f"Contact {ann} P0" in told["marketo"]["rows"]["activities"]
 
 
+@pytest.mark.situation(23)
 def test_a_wrong_token_and_a_wrong_secret_are_told_of_their_sources_alone(site, check):
     told = check(CONNECTOR_HUBSPOT_TOKEN="pat-wrong", CONNECTOR_MARKETO_CLIENT_SECRET="wrong")
     [hubspot], [marketo] = problems(told, "hubspot"), problems(told, "marketo")
@@ -69,6 +70,7 @@ def test_a_wrong_token_and_a_wrong_secret_are_told_of_their_sources_alone(site, 
     assert told["pardot"]["problems"] == []
 
 
+@pytest.mark.situation(23)
 def test_a_misspelt_property_is_told_with_the_one_that_was_meant(check):
     [score, more] = problems(
         check(CONNECTOR_HUBSPOT_SCORE="hubspotscroe", CONNECTOR_HUBSPOT_PROPERTIES="phoen_number_x"), "hubspot"

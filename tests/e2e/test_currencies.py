@@ -46,6 +46,7 @@ def deal(site, contact, amount, code=None, closes="2030-01-01"):
     return made
 
 
+@pytest.mark.situation(11)
 def test_fifty_thousand_yen_are_no_ten_thousand_euros(several, mine):
     ann, ben, cat = several.contacts(3)
     deal(several, ann, 50_000, "JPY")
@@ -55,6 +56,7 @@ def test_fifty_thousand_yen_are_no_ten_thousand_euros(several, mine):
     assert several.stages() == {ann: "Suspect", ben: "Opportunity", cat: "Opportunity"}
 
 
+@pytest.mark.situation(11)
 def test_check_and_explain_show_the_amount_as_it_is_and_converted(several, mine):
     [ann] = several.contacts(1)
     yen = deal(several, ann, 50_000, "JPY")

@@ -73,6 +73,7 @@ def numbers(shell: Shell, until: str) -> dict[str, object]:
     return {**report, "counts": {name: counts[name] for name in ("activities", "logged_changes", "prospects")}}
 
 
+@pytest.mark.situation(13)
 def test_names_addresses_and_texts_are_gone_from_every_byte_and_every_number_stays(known, site, tmp_path):
     state, (zoraida, ann, deal) = tmp_path / "state", site.people
     assert bytes_with(state)
@@ -125,6 +126,7 @@ def test_a_running_connector_forgets_in_its_next_cycle(known, site, tmp_path):
     assert bytes_with(state) == []
 
 
+@pytest.mark.situation(13)
 @pytest.mark.parametrize(("days", "gone"), [("0", True), ("20", False), ("", False)])
 def test_who_was_deleted_is_forgotten_by_itself_where_the_setting_says_so(known, site, tmp_path, days, gone):
     state, (zoraida, _, deal) = tmp_path / "state", site.people

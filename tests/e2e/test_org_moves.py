@@ -5,6 +5,7 @@ import pytest
 from connector.pipeline.cycle import run_cycle
 
 
+@pytest.mark.situation(4)
 @pytest.mark.parametrize("status", [302, 307, 401])
 def test_a_move_costs_one_sign_in_and_no_cycle(site, status):
     ada = site.contacts(1)[0]

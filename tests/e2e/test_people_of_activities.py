@@ -69,6 +69,7 @@ def timeline(place, person):
     return [(each["kind"], each["direction"], each["id"]) for each in told["timeline"]]
 
 
+@pytest.mark.situation(10)
 def test_a_call_with_two_contacts_reaches_both(place):
     place.org.share_activities()
     ann, bob, *_ = place.people
@@ -116,6 +117,7 @@ def test_a_deleted_call_is_nobodys_any_more(place):
     assert sync(place) == [CALLED, CALLED, CALLED, SUSPECT]
 
 
+@pytest.mark.situation(10)
 @pytest.mark.parametrize("is_shared", [False, True])
 def test_a_meeting_is_of_everybody_invited_but_of_who_declined(place, is_shared):
     place.org.share_activities(on=is_shared)
@@ -152,6 +154,7 @@ def test_a_meeting_that_is_moved_or_deleted_is_so_for_all_who_are_invited(place)
     assert sync(place) == [SUSPECT] * 4
 
 
+@pytest.mark.situation(10)
 def test_a_mail_that_came_in_is_inbound_for_its_writer_alone(place):
     ann, bob, *_ = place.people
     message = mail(place, ann, cc=[bob], incoming=True, FromAddress="p0@example.com")

@@ -74,6 +74,7 @@ def read(site, **mine):
     return set(site.stages().values())
 
 
+@pytest.mark.situation(25)
 @SYSTEMS
 def test_six_clicks_on_all_links_within_a_second_of_the_send_are_no_engagement_and_are_told_apart(
     site, mine, act, capsys

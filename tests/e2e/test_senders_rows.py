@@ -58,6 +58,7 @@ def lead_liaison(site, mine):
         yield send
 
 
+@pytest.mark.situation(18)
 def test_a_form_by_an_address_that_salesforce_lacks_reaches_the_record_that_the_sender_named(site, mine, lead_liaison):
     ann, bob = site.contacts(2)
     assert lead_liaison("?type=person", f"event_id=17&email=ann@private.example&sf_contact_id={ann}&score=40") == 202
@@ -66,6 +67,7 @@ def test_a_form_by_an_address_that_salesforce_lacks_reaches_the_record_that_the_
     assert site.stages() == {ann: "Engaged", bob: "Suspect"}
 
 
+@pytest.mark.situation(19)
 @pytest.mark.parametrize("gate", ["", BOTH])
 def test_a_won_deal_of_two_people_makes_both_customers(site, mine, lead_liaison, gate):
     ann, bob, eve = site.contacts(3)
@@ -76,6 +78,7 @@ def test_a_won_deal_of_two_people_makes_both_customers(site, mine, lead_liaison,
         assert site.stages() == {ann: "Customer", bob: "Customer", eve: "Suspect"}
 
 
+@pytest.mark.situation(20)
 @pytest.mark.parametrize("cycles", [1, 2])
 def test_created_that_comes_after_won_takes_nobody_back(site, mine, lead_liaison, cycles):
     [ann] = site.contacts(1)
@@ -89,6 +92,7 @@ def test_created_that_comes_after_won_takes_nobody_back(site, mine, lead_liaison
         assert site.stages() == {ann: "Customer"}
 
 
+@pytest.mark.situation(21)
 def test_two_exports_that_count_from_one_and_a_webinar_with_one_id_destroy_nothing(site, mine, tmp_path):
     people = site.contacts(5)
     folder = tmp_path / "inbound"
@@ -114,6 +118,7 @@ def test_two_exports_that_count_from_one_and_a_webinar_with_one_id_destroy_nothi
     )
 
 
+@pytest.mark.situation(27)
 def test_forms_are_understood_or_refused_counted_and_told(site, mine, lead_liaison):
     [ann] = site.org.create("Contact", [{"LastName": "Ännchen", "Email": "ann+crm@x.example"}])
     [bob] = site.contacts(1)
@@ -134,6 +139,7 @@ def test_forms_are_understood_or_refused_counted_and_told(site, mine, lead_liais
     assert names == ["Gespräch"]
 
 
+@pytest.mark.situation(28)
 def test_a_warehouse_that_its_load_job_has_locked_is_told_and_nothing_is_lost(site, mine, tmp_path):
     duckdb = pytest.importorskip("duckdb")
     [ann] = site.contacts(1)

@@ -40,6 +40,7 @@ def test_a_field_that_is_hidden_while_the_daemon_runs_is_found_out(site):
     assert (site.stages()[ada], site.stages()[ben]) == ("Opportunity", "Suspect")
 
 
+@pytest.mark.situation(6)
 def test_tasks_that_always_take_too_long_are_told_and_everything_else_goes_on(site):
     ada = person(site)
     site.org.create("Task", [{"Subject": str(n), "WhoId": ada} for n in range(5)])
@@ -50,6 +51,7 @@ def test_tasks_that_always_take_too_long_are_told_and_everything_else_goes_on(si
     assert "QUERY_TIMEOUT" in report.unread["Task"]
 
 
+@pytest.mark.situation(6)
 def test_tasks_that_take_too_long_at_once_are_read_in_windows(site):
     ada = person(site)
     site.org.create("Task", [{"Subject": str(n), "WhoId": ada, "TaskSubtype": "Call"} for n in range(5)])
@@ -58,6 +60,7 @@ def test_tasks_that_take_too_long_at_once_are_read_in_windows(site):
     assert (report.unread, report.exit_code, report.read["Task"]) == ({}, 0, 5)
 
 
+@pytest.mark.situation(7)
 def test_too_much_sharing_to_count_is_told_with_what_to_grant(site):
     ada = person(site)
     site.org.faults.on("too_large", object="Task")

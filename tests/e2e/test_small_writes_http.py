@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from connector.commands import practice
 from connector.pipeline.cycle import run_cycle
 from connector.wiring import load_mapping
@@ -15,6 +17,7 @@ tags: [{name: warm, when: {email: present}}]
 """
 
 
+@pytest.mark.situation(9)
 def test_a_read_only_field_leaves_the_stage_written_and_is_told(site, tmp_path):
     mapping = tmp_path / "mapping.yaml"
     mapping.write_text(MAPPING)
@@ -35,6 +38,7 @@ def test_a_read_only_field_leaves_the_stage_written_and_is_told(site, tmp_path):
         assert (site.stages()[ada], pipeline.store.set_aside(None)) == ("Suspect", [])
 
 
+@pytest.mark.situation(9)
 def test_a_field_that_is_hidden_from_the_user_leaves_the_stage_written_and_is_told_once(site, tmp_path):
     mapping = tmp_path / "mapping.yaml"
     mapping.write_text(MAPPING)

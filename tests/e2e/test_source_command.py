@@ -25,6 +25,7 @@ def told(site, shell):
     return shell
 
 
+@pytest.mark.situation(23)
 def test_a_source_that_fails_is_told_by_status_with_since_when_and_why(site, told):
     assert site.sync().exit_code == 0
     assert told("status").returncode == 0

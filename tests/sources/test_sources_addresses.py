@@ -34,6 +34,7 @@ def drop(site: Site, name: str, *lines: Mapping[str, Any]) -> dict[str, Any]:
     return {"activity_folder": folder}
 
 
+@pytest.mark.situation(17)
 def test_a_click_on_the_address_that_only_hubspot_knows_reaches_the_contact_it_is_tied_to(site: Site) -> None:
     site.hubspot.add_contacts([{"email": "ann@private.example", "salesforcecontactid": site.ann}])
     site.hubspot.add_email_events([CLICK])
@@ -41,6 +42,7 @@ def test_a_click_on_the_address_that_only_hubspot_knows_reaches_the_contact_it_i
     assert site.stage() == "Engaged"
 
 
+@pytest.mark.situation(3)
 def test_a_contact_is_found_by_the_second_address_that_hubspot_knows(site: Site) -> None:
     [known] = site.hubspot.add_contacts(
         [{"email": "ann@private.example", "hs_additional_emails": "old@x.example;ann@work.example"}]
@@ -50,6 +52,7 @@ def test_a_contact_is_found_by_the_second_address_that_hubspot_knows(site: Site)
     assert site.stage() == "Engaged"
 
 
+@pytest.mark.situation(3)
 def test_a_merge_in_hubspot_that_keeps_the_other_address_takes_nothing_away(site: Site) -> None:
     work, private = site.hubspot.add_contacts([WORK, {"email": "ann@private.example"}])
     site.hubspot.add_engagements("calls", [{"hs_call_direction": "INBOUND", "contacts": [work]}])
@@ -63,6 +66,7 @@ def test_a_merge_in_hubspot_that_keeps_the_other_address_takes_nothing_away(site
     assert site.stage() == "Engaged"
 
 
+@pytest.mark.situation(14)
 def test_a_form_sent_from_another_address_field_is_found_where_the_mapping_names_the_field(site: Site) -> None:
     for name in ("Contact", "Lead"):
         site.org.define(name, [FieldSpec("Work_Email__c", "email")])

@@ -56,6 +56,7 @@ def site(tmp_path: Path, clock: FrozenClock) -> Iterator[DealsSite]:
     made.close()
 
 
+@pytest.mark.situation(1)
 def test_a_call_and_a_deal_that_get_their_contact_late_count_after_the_next_sync(site: DealsSite) -> None:
     [call] = site.hubspot.add_engagements("calls", [{"hs_call_direction": "INBOUND"}])
     [deal] = site.hubspot.add_deals([{"dealname": "Big", "dealstage": "appointmentscheduled"}])
@@ -66,6 +67,7 @@ def test_a_call_and_a_deal_that_get_their_contact_late_count_after_the_next_sync
     assert site.stage_after(DAY) == "Opportunity"
 
 
+@pytest.mark.situation(2)
 def test_a_won_deal_and_a_call_that_are_deleted_count_no_longer(site: DealsSite) -> None:
     [call] = site.hubspot.add_engagements("calls", [{"hs_call_direction": "INBOUND", "contacts": [site.contact]}])
     [deal] = site.hubspot.add_deals([{"dealstage": "closedwon", "contacts": [site.contact]}])
@@ -134,6 +136,7 @@ def test_a_long_list_of_archived_rows_is_read_seldom(hubspot: HubSpotBench) -> N
     assert listed == [91, 1, 0, 90], "90 pages are read again after 90 minutes"
 
 
+@pytest.mark.situation(1)
 def test_a_sweep_finds_ties_and_deletions_that_nothing_told_of_and_tells_them(site: DealsSite) -> None:
     [bob] = site.hubspot.add_contacts([{"email": "bob@example.com"}])
     calls = [{"hs_call_direction": "INBOUND", "contacts": [bob]}] * 2

@@ -56,6 +56,7 @@ def test_an_activity_that_is_deleted_counts_no_longer(place: Place) -> None:
     assert (told["old"], told["new"]) == ("Engaged", "Suspect")
 
 
+@pytest.mark.situation(15)
 def test_a_prospect_that_is_deleted_keeps_what_they_did(place: Place) -> None:
     place.pardot.add_activities([{**FORM, "prospectId": place.prospect}])
     assert place.stage_after(HOUR) == "Engaged"

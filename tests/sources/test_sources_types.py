@@ -44,6 +44,7 @@ def warnings(site: Site, files: dict[str, Any]) -> list[str]:
     return [each for each in found if "Website" in each]
 
 
+@pytest.mark.situation(24)
 def test_a_word_of_the_senders_is_told_until_it_is_mapped_and_counts_from_then_on(site: Site) -> None:
     files = {
         **drop(site, "export.jsonl", FORM, FORM | {"occurred_at": "2026-01-02T10:00:00Z"}),

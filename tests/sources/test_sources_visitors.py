@@ -61,6 +61,7 @@ def somebody(site: Site, query: str) -> dict[str, Any]:
     return {"id": person.id, "stage": stage, "did": [each.kind for each in person.activities]}
 
 
+@pytest.mark.situation(26)
 def test_a_visitor_is_anonymous_and_engaged_with_both_on_the_timeline_once_they_give_an_address(site: Site) -> None:
     with hooks(site) as (settings, post):
         post("web", VIEW)
