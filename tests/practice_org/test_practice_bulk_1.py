@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -92,7 +93,9 @@ def test_simple_salesforce_writes_and_reads_in_bulk(org: PracticeOrg, bulk: Any)
     changed = bulk.upsert([{"Ext__c": "1", "LastName": "Bo"}, {"Ext__c": "2", "LastName": "Cy"}], "Ext__c")
     assert [(each["success"], each["created"]) for each in changed] == [(True, False), (True, True)]
     bulk.update([{"Id": made[0]["id"], "Title": "CEO"}])
-    found = bulk.query("SELECT Id, LastName, Title FROM Contact ORDER BY LastName")
+    found = bulk.query("SELECT Id, LastName, Title, CreatedDate FROM Contact ORDER BY LastName")
+    [at] = {row["CreatedDate"] for row in org.rows("SELECT CreatedDate FROM Contact WHERE LastName = 'Bo'")}
+    assert found[0]["CreatedDate"] == datetime.fromisoformat(at).timestamp() * 1000
     assert [(each["LastName"], each["Title"]) for each in found] == [("Bo", "CEO"), ("Cy", None)]
     bulk.delete([{"Id": made[0]["id"]}])
     assert [row["LastName"] for row in org.rows("SELECT LastName FROM Contact")] == ["Cy"]
