@@ -16,6 +16,12 @@ CODE = "CurrencyIsoCode"  # the field of a record that names its currency
 _PLACES = 2  # where the org does not say
 
 
+def code_field(name: str) -> str:
+    """The field that names the currency of an amount: of a parent's amount, the parent's."""
+    parent, dot, _ = name.rpartition(".")
+    return f"{parent}{dot}{CODE}"
+
+
 @dataclass(frozen=True)
 class Currencies:
     """``rates``: code -> rate; none in an org with one currency, which is ``only`` as far as it tells. ``dated``: code

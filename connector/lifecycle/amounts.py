@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from connector.base.facts import PEOPLE, Activity, OpportunityRole, Person, Row
-from connector.base.money import CODE, Currencies, Money, MoneySum, shown_number
+from connector.base.money import CODE, Currencies, Money, MoneySum, code_field, shown_number
 from connector.lifecycle.compare import ORDERS, Against, Check, Comparison, OneOf, Order
 from connector.lifecycle.values import number_of, show
 
@@ -55,7 +55,7 @@ def currencies_in(compare: Comparison) -> list[str]:
 
 def may_be_amount(name: str, compare: Comparison) -> bool:
     """Whether a field is compared as one with an amount would be."""
-    if "." in name or name in _COUNTS:
+    if name.rpartition(".")[2] in _COUNTS:
         return False
     return any(
         isinstance(each, Priced | Order | Against)
@@ -109,8 +109,13 @@ def with_amounts(person: Person, currencies: Currencies) -> Person:
 
 
 def _row(row: Row, names: Iterable[str], currencies: Currencies, day: str = "") -> Row:
-    code = str(row.get(CODE) or currencies.corporate)
-    found = {name: currencies.amount(row[name], code, day) for name in names if type(row.get(name)) in (int, float)}
+    """``day``: by whose rate the row's own amounts are converted, where that is not today's."""
+    found = {}
+    for name in names:
+        value = row.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool | Money):
+            code = str(row.get(code_field(name)) or currencies.corporate)
+            found[name] = currencies.amount(value, code, "" if "." in name else day)
     return {**row, **found} if found else row
 
 

@@ -14,7 +14,7 @@ import structlog
 
 from connector.base.errors import ConfigurationError, Refused
 from connector.base.json import JsonMap, JsonObject
-from connector.base.money import CODE, Currencies
+from connector.base.money import CODE, Currencies, code_field
 from connector.base.ports import PolledObject, Read, Salesforce
 from connector.mapping import CompiledMapping
 from connector.pipeline.object_reader import rows_from
@@ -27,7 +27,6 @@ CURRENCIES = "currencies"  # where they are kept
 _KEPT, _KEPT_ONE = timedelta(hours=1), timedelta(days=1)
 _TYPES = "SELECT IsoCode, ConversionRate, DecimalPlaces, IsCorporate FROM CurrencyType"
 _DATED = "SELECT IsoCode, StartDate, ConversionRate FROM DatedConversionRate ORDER BY IsoCode, StartDate"
-_NO_SUCH_FIELD = frozenset[str]()
 
 
 def find_currencies(mapping: CompiledMapping, salesforce: Salesforce, store: Store, now: datetime) -> Currencies:
@@ -56,9 +55,11 @@ def known_currencies(store: Store, mapping: CompiledMapping) -> Currencies:
 
 
 def with_codes(objects: Sequence[PolledObject], currencies: Currencies) -> Sequence[PolledObject]:
-    """The objects that have amounts, with the field that names the currency."""
+    """The objects that have amounts, with the fields that name the currencies."""
     return [
-        replace(each, fields=tuple(sorted({*each.fields, CODE}))) if each.name in currencies.fields else each
+        replace(each, fields=tuple(sorted({*each.fields, *map(code_field, currencies.fields[each.name])})))
+        if each.name in currencies.fields
+        else each
         for each in objects
     ]
 
@@ -87,7 +88,7 @@ def read_currencies(salesforce: Salesforce, amounts: Mapping[str, frozenset[str]
         "fields": {
             name: found
             for name, fields in sorted(amounts.items())
-            if (found := sorted(fields & _currency_fields(salesforce, name)))
+            if (found := sorted(each for each in fields if _is_amount(salesforce, name, each)))
         },
     }
 
@@ -150,15 +151,25 @@ def _of_one(salesforce: Salesforce, refused: Refused | None) -> JsonObject:
     return {"only": only, "corporate": "", "rates": {}, "places": {}, "dated": {}, "fields": {}}
 
 
-def _currency_fields(salesforce: Salesforce, name: str) -> frozenset[str]:
+def _is_amount(salesforce: Salesforce, name: str, path: str) -> bool:
+    """Whether it is a currency field, of the object or of the parent that the path leads to."""
+    first, is_path, rest = path.partition(".")
+    fields = _fields_of(salesforce, name)
+    if not is_path:
+        kinds = {each["name"]: each.get("type") for each in fields}
+        return CODE in kinds and kinds.get(path) == "currency"
+    parents = [to for each in fields if each.get("relationshipName") == first for to in each.get("referenceTo") or ()]
+    return any(_is_amount(salesforce, parent, rest) for parent in parents)
+
+
+def _fields_of(salesforce: Salesforce, name: str) -> Sequence[JsonMap]:
     try:
-        fields = salesforce.describe(name)["fields"]
+        fields: Sequence[JsonMap] = salesforce.describe(name)["fields"]
     except Refused as error:
         if error.code not in UNSEEN:
             raise
-        return _NO_SUCH_FIELD
-    has_code = any(each["name"] == CODE for each in fields)
-    return frozenset(each["name"] for each in fields if has_code and each.get("type") == "currency")
+        return ()
+    return fields
 
 
 def _moved(kept: JsonMap, found: JsonMap) -> list[str]:

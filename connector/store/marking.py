@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from connector.base.facts import PEOPLE
-from connector.base.json import JsonObject
+from connector.base.json import JsonMap, JsonObject
 from connector.base.money import CODE
 from connector.store import accounts, books, domains, identity, linked, links, related, roleless
 from connector.store.links import IDS
@@ -71,11 +71,16 @@ def mark_amounts(connection: Connection, objects: Sequence[str], codes: Sequence
     count, after = 0, ""
     while page := connection.execute(_PAGES_OF, {"objects": objects, "after": after}).all():
         after = page[-1].id
-        rows = [row for row in page if not codes or read_json(row.fields).get(CODE) in codes]
+        rows = [row for row in page if not codes or _names(read_json(row.fields), codes)]
         count += len(rows)
         for name in objects:
             mark_changed(connection, name, [ChangedRow(row, dict(row._mapping)) for row in rows if row.object == name])
     return count
+
+
+def _names(row: JsonMap, codes: Sequence[str]) -> bool:
+    """Whether it, or a parent of it, is in one of these currencies."""
+    return any(row[name] in codes for name in row if name == CODE or name.endswith(f".{CODE}"))
 
 
 def _accounts_of(connection: Connection, changed: Sequence[ChangedRow]) -> set[str]:

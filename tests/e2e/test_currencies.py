@@ -13,6 +13,7 @@ from connector.commands.check import run_check
 from connector.commands.explain import explain_people
 from connector.commands.status import read_status
 from connector.pipeline.cycle import run_cycle
+from connector.pipeline.daemon import Daemon
 from connector.wiring import open_pipeline
 
 MAPPING = """
@@ -152,3 +153,74 @@ def test_status_lists_objects_and_sources_and_not_the_rates(several, mine):
     known = read_status(several.settings(**mine()))["cursors"]
     assert "Opportunity" in known
     assert "currencies" not in known
+
+
+OF_PARENTS = """
+fields: {stage: {Contact: Lifecycle_Stage__c}}
+attributes: {revenue: {Contact: Account.AnnualRevenue}}
+stages: [{name: Suspect, when: {email: present}}, {name: Engaged, when: RULE}]
+"""
+OF_ACCOUNTS = [
+    "{revenue: '>= 10000'}",
+    "{revenue: '>= 10k EUR'}",
+    "{opportunity: {where: {Account.AnnualRevenue: '>= 10000'}}}",
+    "{account: {Parent.AnnualRevenue: '>= 10k EUR'}}",
+]
+
+
+@pytest.mark.parametrize("rule", OF_ACCOUNTS)
+def test_amounts_of_parents_are_converted_by_the_parents_currency(several, mine, rule):
+    """Contacts and deals are in euros, their accounts and the parents of these in yen."""
+    ann, ben = several.contacts(2)
+    for contact, amount in ((ann, 1_600_000), (ben, 50_000)):
+        yen = {"Name": "A", "AnnualRevenue": amount, "CurrencyIsoCode": "JPY"}
+        [parent] = several.org.create("Account", [yen])
+        [account] = several.org.create("Account", [yen | {"ParentId": parent}])
+        several.org.update("Contact", [{"Id": contact, "AccountId": account}])
+        several.org.update("Opportunity", [{"Id": deal(several, contact, 1), "AccountId": account}])
+    settings = mine(OF_PARENTS.replace("RULE", rule))
+    found = run_check(several.settings(**settings))
+    assert found.mistakes == []
+    assert any(each.endswith("AnnualRevenue >= 10000 EUR = 1600000 JPY") for each in found.amounts)
+    several.sync(**settings)
+    assert several.stages() == {ann: "Engaged", ben: "Suspect"}
+    for person, shown in ((ann, "1600000 JPY = 10000 EUR"), (ben, "50000 JPY = 312.5 EUR")):
+        [told] = explain_people(several.settings(**settings), person)
+        assert shown in json.dumps(told)
+
+
+def test_a_changed_rate_decides_again_whose_parents_are_in_that_currency(several, mine):
+    [ann] = several.contacts(1)
+    [account] = several.org.create("Account", [{"Name": "A", "AnnualRevenue": 1_000_000, "CurrencyIsoCode": "JPY"}])
+    several.org.update("Contact", [{"Id": ann, "AccountId": account}])
+    settings = several.settings(**mine(OF_PARENTS.replace("RULE", OF_ACCOUNTS[0])))
+    clock = FrozenClock(several.org.clock.now())
+    with open_pipeline(settings, clock=clock) as pipeline:
+        run_cycle(pipeline)
+        assert several.stages() == {ann: "Suspect"}
+        several.org.use_currencies({"JPY": 100})
+        clock.sleep(3660)
+        run_cycle(pipeline)
+    assert several.stages() == {ann: "Engaged"}
+
+
+def test_an_org_with_several_currencies_is_set_up_from_check_to_the_daemon(several, mine, shell):
+    several.org.use_currencies({"EUR": 1, "JPY": 160}, {"JPY": {"2026-01-01": 100}})
+    old, new, later = several.contacts(3)
+    deal(several, old, 1_000_000, "JPY", closes="2025-12-31")
+    deal(several, new, 1_000_000, "JPY", closes="2026-01-01")
+    settings = mine(IN_EUROS)
+    shell.env = several.practice.environment() | {
+        "CONNECTOR_STATE": str(several.state), "CONNECTOR_MAPPING": settings["mapping"],
+    }  # fmt: skip
+    done = shell("check")
+    assert (done.returncode, "compared: Opportunity.Amount >= 10000 EUR = 1600000 JPY" in done.stdout) == (0, True)
+    assert shell("backfill").returncode == 0
+    assert several.stages() == {old: "Suspect", new: "Opportunity", later: "Suspect"}
+    deal(several, later, 1_000_000, "JPY", closes="2026-02-01")
+    with several.pipeline(**settings) as pipeline:
+        Daemon(pipeline, beats=several.state.parent / "beats").tick()
+    assert several.stages()[later] == "Opportunity"
+    said = {each: " ".join(shell("explain", each).stdout.split()) for each in (old, later)}
+    assert "Amount 1000000 JPY = 6250 EUR" in said[old]
+    assert "Amount 1000000 JPY = 10000 EUR" in said[later]
