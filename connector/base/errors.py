@@ -17,6 +17,7 @@ from __future__ import annotations
 from datetime import datetime
 
 INVALID_FIELD = "INVALID_FIELD"  # Salesforce's code of a field that is hidden, or is not there
+INVALID_FIELD_FOR_WRITE = "INVALID_FIELD_FOR_INSERT_UPDATE"  # of one that may not be edited
 SIGN_IN = "Salesforce sign-in"  # how what is said of a sign-in begins
 
 

@@ -42,6 +42,7 @@ from connector.pipeline.poll import poll_salesforce, poll_sources
 from connector.pipeline.reconcile import Rhythm
 from connector.pipeline.report import CycleReport
 from connector.pipeline.unanswered import settle_unanswered
+from connector.pipeline.unwritable import look_again
 from connector.pipeline.writeback import Writer
 from connector.store import KeptCursor, Settled, Store
 
@@ -118,6 +119,7 @@ def run_cycle(
         polled = poll(pipeline)
         report.read_from(polled)
         now = polled.server_time or clock.now()
+        look_again(pipeline.salesforce, store, now)
         notice(pipeline, now)
         owners = find_owners(pipeline.mapping, pipeline.salesforce, store, now)
         settle_unanswered(pipeline.salesforce, store, Decisions(pipeline.mapping, store, owners, now), pipeline.overlap)

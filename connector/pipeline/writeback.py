@@ -17,6 +17,7 @@ from connector.base.ports import Salesforce
 from connector.pipeline.contested import contested
 from connector.pipeline.overtaken import OVERTAKEN, second_look
 from connector.pipeline.planned import Planned
+from connector.pipeline.unwritable import note_unwritable, without_unwritable
 from connector.store import Intent, KeptCursor, Settled, Store
 
 
@@ -64,27 +65,32 @@ class Writer:
     def _write(self, planned: list[Planned]) -> None:
         by_id = {each.id: each for each in planned}
         changes = [each.change for each in planned if each.change is not None]
-        apart: dict[str, Outcome] = {}
+        apart: dict[str, list[Outcome]] = {}
         if self._rounds is not None:
             changes, apart = self._look(by_id, changes, self._rounds)
         self._store.intend([self._intent(by_id[each.person_id], each) for each in changes])
         for outcomes in self._salesforce.update(changes) if changes else ():
             said = {each.change.id for each in outcomes}
-            self._take(by_id, [*outcomes, *(apart[each] for each in said if each in apart)])
+            self._take(by_id, [*outcomes, *(one for each in said for one in apart.get(each, ()))])
+            note_unwritable(self._salesforce, self._store, outcomes, self._now)
 
     def _look(
         self, by_id: Mapping[str, Planned], changes: Sequence[RecordChange], rounds: int
-    ) -> tuple[list[RecordChange], dict[str, Outcome]]:
+    ) -> tuple[list[RecordChange], dict[str, list[Outcome]]]:
         """What is left to be written, and what is set aside of it, by record. Whoever was quicker waits; what is
-        fought over and nothing else is settled at once."""
+        fought over, or cannot be edited, and nothing else is settled at once."""
         look = second_look(self._salesforce, self._store, changes)
         self._take(by_id, [_late(each) for each in changes if each.id in look.overtaken])
         changes = [each for each in changes if each.id not in look.overtaken]
-        ours = self._salesforce.user
-        fought = contested(self._store, changes, rounds, self._now, look.who, ours)
-        apart = {each.change.id: each for each in fought}
-        left = [_without(each, apart[each.id]) if each.id in apart else each for each in changes]
-        self._take(by_id, [apart[each.id] for each in left if not each.changes])
+        closed = list(without_unwritable(self._store, changes))
+        open_ = _without(changes, closed)
+        fought = contested(self._store, open_, rounds, self._now, look.who, self._salesforce.user)
+        apart: dict[str, list[Outcome]] = {}
+        for each in (*closed, *fought):
+            apart.setdefault(each.change.id, []).append(each)
+        left = _without(open_, fought)
+        over = [each.id for each in left if not each.changes]
+        self._take(by_id, [one for each in over for one in apart[each]])
         return [each for each in left if each.changes], apart
 
     def _take(self, by_id: Mapping[str, Planned], outcomes: Sequence[Outcome]) -> None:
@@ -114,5 +120,9 @@ def _late(change: RecordChange) -> Outcome:
     return Outcome(change, Result.WAITING, "", OVERTAKEN)
 
 
-def _without(change: RecordChange, apart: Outcome) -> RecordChange:
-    return replace(change, changes=tuple(each for each in change.changes if each not in apart.change.changes))
+def _without(changes: Sequence[RecordChange], apart: Sequence[Outcome]) -> list[RecordChange]:
+    gone = {(each.change.id, one.field) for each in apart for one in each.change.changes}
+    return [
+        replace(each, changes=tuple(one for one in each.changes if (each.id, one.field) not in gone))
+        for each in changes
+    ]

@@ -14,7 +14,7 @@ import structlog
 
 from connector.base.answers import reading
 from connector.base.clock import Clock
-from connector.base.errors import INVALID_FIELD, Refused, Transient
+from connector.base.errors import INVALID_FIELD, INVALID_FIELD_FOR_WRITE, Refused, Transient
 from connector.base.facts import Change, Outcome, RecordChange, Result
 from connector.base.http import TimedOut
 from connector.base.json import JsonObject
@@ -31,7 +31,7 @@ TIMEOUTS = 3  # in a row, before the rest is left for the next cycle
 # Codes that speak of single fields: not to be edited, too short, or hidden. What else the row says is written. That a
 # field is hidden is told in words alone, "No such column 'X__c' on sobject of type Contact", and may be told of a whole
 # collection for the sake of one of its rows.
-FIELD_CODES = frozenset({"INVALID_FIELD_FOR_INSERT_UPDATE", "STRING_TOO_LONG", INVALID_FIELD})
+FIELD_CODES = frozenset({INVALID_FIELD_FOR_WRITE, "STRING_TOO_LONG", INVALID_FIELD})
 GROWS_AFTER = 5  # successful requests in a row
 
 Send = Callable[[Sequence[Sequence[RecordChange]]], Sequence[Answer]]

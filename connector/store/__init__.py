@@ -15,6 +15,7 @@ forgetting  a person leaves                 redacting   what is left of a row th
 """
 
 from connector.store.accounts import own_stage
+from connector.store.contesting import UNWRITABLE
 from connector.store.copying import copy_state
 from connector.store.forgetting import Footprint
 from connector.store.journal import CAME_LATE, Intent
@@ -27,6 +28,7 @@ from connector.store.undoing import UNDONE
 __all__ = [
     "CAME_LATE",
     "UNDONE",
+    "UNWRITABLE",
     "Footprint",
     "Intent",
     "KeptCursor",

@@ -10,11 +10,13 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, or_, select
 
 from connector.base.facts import CONTESTED, Result
+from connector.store import books
 from connector.store.dialect import run_many
 from connector.store.links import IDS, rows_in
 from connector.store.rows import iso, read_json
 from connector.store.schema import LOG, SET_ASIDE
 
+UNWRITABLE = "unwritable fields"  # where ``connector.pipeline.unwritable`` keeps them
 Field = tuple[str, str]  # record, field
 Wrote = tuple[str, Any, Any]  # when, from, to
 
@@ -53,5 +55,6 @@ def standing(connection: Connection, people: Sequence[str]) -> dict[Field, str]:
 
 
 def let_go(connection: Connection, people: Sequence[str]) -> None:
-    """They are written again, until somebody sets them back as often as before."""
+    """They are written again, until somebody sets them back as often; fields that could not be edited, too."""
+    books.set_cursor(connection, UNWRITABLE, None)
     run_many(connection, _LET_GO, [{"person": each, "contested": CONTESTED} for each in people])

@@ -1,11 +1,13 @@
 """A field that cannot be written costs no more than itself: the stage is still written."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from connector.commands import practice
 from connector.pipeline.cycle import run_cycle
+from connector.store import UNWRITABLE
 from connector.wiring import load_mapping
 
 MAPPING = """
@@ -36,6 +38,43 @@ def test_a_read_only_field_leaves_the_stage_written_and_is_told(site, tmp_path):
         pipeline.store.retry_set_aside()
         assert run_cycle(pipeline).exit_code == 0
         assert (site.stages()[ada], pipeline.store.set_aside(None)) == ("Suspect", [])
+
+
+@pytest.mark.parametrize("how", [{"updateable": False}, {"visible": False}])
+def test_a_field_that_cannot_be_edited_is_sent_once_and_again_when_it_can(site, tmp_path, how):
+    mapping = tmp_path / "mapping.yaml"
+    mapping.write_text(MAPPING)
+    practice.add_fields(site.org, load_mapping(site.settings(mapping=str(mapping))))
+    [ada] = site.contacts(1)
+    site.org.set_field_access("Contact", "Tags__c", **how)
+
+    def cycle(*, days_later=0):
+        with site.pipeline(mapping=str(mapping)) as pipeline:
+            if days_later:
+                pipeline.store.set_cursor(UNWRITABLE, asked_before(pipeline.store.cursor(UNWRITABLE), days_later))
+            report = run_cycle(pipeline)
+            return report, pipeline.store.set_aside(None), pipeline.store.history(ada)
+
+    cycle()
+    for number in range(3):
+        site.org.update("Contact", [{"Id": ada, "Email": f"ada{number}@example.com"}])
+        report, aside, history = cycle()
+        assert (report.written, report.exit_code, len(aside)) == (0, 3, 1)
+        assert "collections" not in report.api_calls, "it is not sent again"
+    assert [each["result"] for each in history if each["track"] == "tags"] == ["set_aside"]
+    site.org.set_field_access("Contact", "Tags__c")
+    report, aside, _ = cycle()
+    assert (report.written, len(aside)) == (0, 1), "it is not asked for in every cycle"
+    report, aside, _ = cycle(days_later=2)
+    assert (report.written, aside) == (1, [])
+    assert site.org.rows("SELECT Tags__c FROM Contact")[0]["Tags__c"] == "warm"
+
+
+def asked_before(known, days):
+    """What is known of fields that cannot be edited, as if it had been asked for that long ago."""
+    for each in (each for fields in known.values() for each in fields.values()):
+        each["asked"] = (datetime.fromisoformat(each["asked"]) - timedelta(days=days)).isoformat()
+    return known
 
 
 @pytest.mark.situation(9)
