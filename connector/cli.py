@@ -58,6 +58,7 @@ def main() -> None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for good
     Options.debug = "--debug" in sys.argv
     sys.argv = [each for each in sys.argv if each != "--debug"]
+    sys.excepthook = screen.traceback  # of --debug, which shows what is raised
     try:
         try:
             app()

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import requests
 
 from connector.base.errors import Transient
+from connector.base.hiding import keep_hidden
 from connector.base.json import Json, JsonObject, strict_loads
 
 MALFORMED = (ArithmeticError, AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
@@ -85,6 +86,7 @@ def token_of(body: JsonObject) -> str:
     token = body["access_token"]
     if not isinstance(token, str) or not token.isascii() or not token.isprintable() or token != token.strip():
         raise ValueError("no token")
+    keep_hidden([token])
     return token
 
 

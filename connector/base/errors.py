@@ -16,20 +16,22 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from connector.base.hiding import hidden
+
 INVALID_FIELD = "INVALID_FIELD"  # Salesforce's code of a field that is hidden, or is not there
 INVALID_FIELD_FOR_WRITE = "INVALID_FIELD_FOR_INSERT_UPDATE"  # of one that may not be edited
 SIGN_IN = "Salesforce sign-in"  # how what is said of a sign-in begins
 
 
 class ConnectorError(Exception):
-    """``what`` happened (and to which thing), and what to ``try``; both are for people, neither holds a secret."""
+    """``what`` happened (and to which thing), and what to ``try``; both are for people, neither holds a secret, also
+    where they repeat what a service said."""
 
     exit_code = 1
 
     def __init__(self, what: str, hint: str = "") -> None:
-        super().__init__(what)
-        self.what = what
-        self.hint = hint
+        self.what, self.hint = hidden(what), hidden(hint)
+        super().__init__(self.what)
 
     def __str__(self) -> str:
         return f"{self.what}\n  try: {self.hint}" if self.hint else self.what
@@ -55,7 +57,7 @@ class Refused(ConnectorError):
 
     def __init__(self, what: str, hint: str = "", *, code: str = "") -> None:
         super().__init__(what, hint)
-        self.code = code
+        self.code = hidden(code)
 
 
 class LimitReached(Refused):

@@ -27,6 +27,7 @@ from connector.base.answers import MALFORMED, body_of, misshapen
 from connector.base.bounded import BoundedAdapter
 from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError, LimitReached, Refused, Transient
+from connector.base.hiding import hidden
 from connector.base.json import JsonMap
 from connector.base.settings import LOOPBACK
 from connector.base.unreached import Unreached, why_unreached
@@ -59,6 +60,11 @@ class Judgement:
     hint: str = ""
     wait: float | None = None
     until: datetime | None = None  # for LIMIT: when to ask again
+
+    def __post_init__(self) -> None:
+        """A service may say back what it was sent."""
+        for name in ("code", "message"):
+            object.__setattr__(self, name, hidden(getattr(self, name)))
 
 
 TAKEN = Judgement(Reaction.TAKE)

@@ -22,10 +22,13 @@ from dotenv.parser import Original, parse_stream
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from connector.base.errors import ConfigurationError
+from connector.base.hiding import keep_hidden, secret_parts
 
 LOOPBACK = {"localhost", "::1"}
 _PREFIX, _ENV_FILE = "CONNECTOR_", ".env"
 _INJECTED = re.compile(r"_SERVICE_(HOST|PORT)(_|$)|_PORT_\d+_(TCP|UDP|SCTP)(_|$)")  # names that Kubernetes makes
+_SHOWN_IN_PART = {"state", "warehouse_url"}  # the address of a database says which one it is
+_OF_OTHERS = re.compile(r"_proxy$|^PGPASSWORD$", re.IGNORECASE)  # variables of libraries that hold secrets
 _INJECTED_PORT = re.compile(r"(tcp|udp|sctp)://")  # and what it says in <SERVICE>_PORT
 TOGETHER = (
     ("pardot_url", "pardot_business_unit_id"),
@@ -236,13 +239,23 @@ def load_settings(**overrides: Any) -> Settings:
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise ConfigurationError("settings are wrong: " + "; ".join(wrong), "see docs/settings.md") from None
-    _check(settings)
-    return settings
+    return _checked(settings)
 
 
 def explicit(**values: Any) -> Settings:
     """Settings from these values and defaults alone, whatever the environment says: for the demo and for tests."""
-    settings = Settings(**values)
+    return _checked(Settings(**values))
+
+
+def _checked(settings: Settings) -> Settings:
+    """From here on nothing shows what is secret in them, or in the addresses of proxies."""
+    for name in secrets():
+        given = getattr(settings, name)
+        text = given.get_secret_value() if isinstance(given, SecretStr) else given or ""
+        keep_hidden(secret_parts(text, is_whole=name not in _SHOWN_IN_PART))
+    for name, text in os.environ.items():  # noqa: TID251 - the one place
+        if _OF_OTHERS.search(name):
+            keep_hidden(secret_parts(text, is_whole="://" not in text))
     _check(settings)
     return settings
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TypeVar
 
 _QUOTED = re.compile(r"'(\w+)'")
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # as a spreadsheet begins one, also full-width
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+_Cell = TypeVar("_Cell", str, str | float | None)
 _UNFIT = ("Cc", "Cf", "Cs", "Zl", "Zp")  # control, invisible and direction marks, surrogates, line separators
 
 
@@ -19,6 +23,14 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(" " if each in "\t\r\n" else each for each in text if each in "\t\r\n" or not _is_unfit(each))
+
+
+def harmless(cell: _Cell) -> _Cell:
+    """A cell that no spreadsheet takes for a formula and no terminal for a command."""
+    if not isinstance(cell, str):
+        return cell
+    text = printable(cell)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
 
 
 def quoted_in(text: str) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 from connector.base.errors import ConfigurationError
 from connector.base.private import private_folder
 from connector.base.settings import Settings
-from connector.commands.report_text import harmless
+from connector.base.text import harmless
 from connector.store.views import VIEW_NUMBERS
 from connector.wiring import open_state
 

@@ -12,11 +12,10 @@ from connector.base.ids import id18
 from connector.base.json import JsonMap, JsonObject
 from connector.base.private import open_private
 from connector.base.settings import Settings
-from connector.base.text import count
+from connector.base.text import count, harmless
 from connector.commands.screen import out, print_json, shown
 from connector.commands.status import grouped
 from connector.pipeline.cycle import ADDRESS
-from connector.pipeline.planned import harmless_cell
 from connector.reports.advice import advice
 from connector.store import Store
 from connector.wiring import open_state
@@ -86,7 +85,7 @@ def export_failures(rows: Sequence[JsonMap], file: Path) -> None:
                 return
             writer = csv.writer(to)
             writer.writerow(FAILURE_COLUMNS)
-            writer.writerows([harmless_cell(str(each[name])) for name in FAILURE_COLUMNS] for each in rows)
+            writer.writerows([harmless(str(each[name])) for name in FAILURE_COLUMNS] for each in rows)
     except FileExistsError:
         raise ConfigurationError(f"{file} is there already; nothing was written", "name a new file") from None
     except OSError as error:

@@ -12,6 +12,7 @@ from rich.console import Console
 from connector.base.errors import ConfigurationError
 from connector.base.json import JsonObject
 from connector.base.private import open_private
+from connector.base.text import harmless
 from connector.commands.screen import grid, out, print_json, shown
 from connector.reports.paths import Asked
 from connector.reports.table import Cell, Figure, Report, Table, plain_value
@@ -114,14 +115,9 @@ def write_csv(reports: Sequence[Report], file: Path) -> list[Path]:
         try:
             with open_private(path) as opened:
                 writer = csv.writer(opened)
-                writer.writerow(table.columns)
+                writer.writerow([harmless(each) for each in table.columns])
                 writer.writerows([harmless(plain_value(cell)) for cell in row] for row in table.rows)
         except OSError as error:
             raise ConfigurationError(f"{path} cannot be written: {error.strerror}", "name another file") from None
         written.append(path)
     return written
-
-
-def harmless(value: str | float | None) -> str | float | None:
-    """A spreadsheet takes a text that begins like this for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value

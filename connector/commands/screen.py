@@ -12,10 +12,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from connector.base.errors import ConnectorError
+from connector.base.hiding import hidden
 from connector.base.ports import Progress
 from connector.base.text import printable
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from rich.console import Console
     from rich.progress import TaskID
     from rich.table import Table
@@ -59,6 +62,14 @@ def unexpected(problem: Exception) -> None:
     if not _is_a_line(said, hint, 1):
         err().print(f"[red]error:[/red] {said}", soft_wrap=True)
         err().print(f"  try: {hint}", soft_wrap=True)
+
+
+def traceback(kind: type[BaseException], problem: BaseException, trace: TracebackType | None) -> None:
+    """What Python would print, without secrets, and with nothing that commands a terminal."""
+    from traceback import format_exception
+
+    lines = hidden("".join(format_exception(kind, problem, trace))).split("\n")
+    sys.stderr.write("\n".join(map(printable, lines)))
 
 
 def _is_a_line(what: str, hint: str, exit_code: int) -> bool:

@@ -9,6 +9,7 @@ import subprocess
 from pydantic import SecretStr
 
 from connector.base.errors import ConfigurationError
+from connector.base.hiding import keep_hidden
 from connector.base.json import JsonMap
 from connector.base.settings import Settings, check_url
 
@@ -25,6 +26,7 @@ def with_session_of(settings: Settings, org: str) -> Settings:
         token = str(_ask(_SHOW_TOKEN, org).get("accessToken") or "")
     if "!" not in token or not address:
         raise ConfigurationError(f"sf shows no access token of {org}", f"sign in again: sf org login web --alias {org}")
+    keep_hidden([token])
     check_url(address, "the instanceUrl that sf shows")
     others = dict.fromkeys(("salesforce_private_key_file", "salesforce_client_secret"))
     session = SecretStr(token)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TextIO
 
 from connector.base.facts import Decision, RecordChange
-from connector.base.text import printable
+from connector.base.text import harmless
 from connector.lifecycle.plan import NUMBERS
 from connector.lifecycle.written import COUNT_KINDS, DATE_KINDS
 
@@ -19,8 +18,6 @@ EMPTY = "(empty)"
 BAND, BANDED = 10, 100  # points of a score that are told as one, from 0 to below 100
 SHOWN = 20  # people named where not all are asked for
 LISTING_COLUMNS = ("id", "object", "name", "track", "from", "to", "verdict", "rule", "reason", "link")
-FORMULA = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning of a formula
-NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 _WORDS = ("stage", "status", "owner", "tags", "highest_stage", "account_stage")  # tracks told value by value
 _TOLD = ("how", "previous_stage", "rule", "band", "first_touch", "last_touch")
 _IN_MEMORY = 1_000_000  # characters of rows, before they go to disk
@@ -139,7 +136,7 @@ class Listing:
             if self._keep is None or number <= self._keep:
                 kept.append(row)
             if self._csv:
-                self._csv.writerow([harmless_cell(row[name]) for name in LISTING_COLUMNS])
+                self._csv.writerow([harmless(row[name]) for name in LISTING_COLUMNS])
 
     def _moved(self, planned: Planned) -> Iterator[ListingRow]:
         tracks = {track.track: track for track in planned.decision.tracks}
@@ -163,9 +160,3 @@ class Listing:
     def _value(self, value: Any) -> str:
         text = EMPTY if value is None or value == "" else str(value)
         return self.owners.get(text, text)
-
-
-def harmless_cell(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula and no terminal for a command."""
-    text = printable(cell)
-    return f"'{text}" if text.lstrip().startswith(FORMULA) and not NUMBER.fullmatch(text) else text

@@ -19,6 +19,7 @@ import structlog
 from connector.base.answers import reading, token_of
 from connector.base.clock import Clock
 from connector.base.errors import SIGN_IN, ConfigurationError, Refused
+from connector.base.hiding import keep_hidden
 from connector.base.http import Session, is_loopback
 from connector.base.ids import id18
 from connector.base.json import JsonObject
@@ -178,6 +179,7 @@ def jwt_form(settings: Settings, login_url: str, now: datetime) -> dict[str, str
         raise ConfigurationError(
             f"the private key {path} is not an RSA key in PEM form without a passphrase", f"check {variable}"
         ) from None
+    keep_hidden([assertion])
     return {"grant_type": JWT_GRANT, "assertion": assertion}
 
 

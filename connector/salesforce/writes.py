@@ -16,6 +16,7 @@ from connector.base.answers import reading
 from connector.base.clock import Clock
 from connector.base.errors import INVALID_FIELD, INVALID_FIELD_FOR_WRITE, Refused, Transient
 from connector.base.facts import Change, Outcome, RecordChange, Result
+from connector.base.hiding import hidden
 from connector.base.http import TimedOut
 from connector.base.json import JsonObject
 from connector.base.text import quoted_in
@@ -150,7 +151,7 @@ def _row(each: JsonObject) -> RowAnswer:
     if each.get("success"):
         return RowAnswer()
     errors = each.get("errors") or [{}]
-    message = "; ".join(str(error.get("message") or "") for error in errors)
+    message = hidden("; ".join(str(error.get("message") or "") for error in errors))
     fields = tuple(str(name) for error in errors for name in error.get("fields") or ())
     return RowAnswer(str(errors[0].get("statusCode") or "UNKNOWN_EXCEPTION"), message, fields)
 
