@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 # A file that make would remove because it is only a step: keep it.
 .SECONDARY:
-.PHONY: help demo install test lint types contract pytest long coverage mutants torture fuzz docs peers node-peers wheel pictures lock clean
+.PHONY: help demo install test lint types contract pytest long coverage mutants torture fuzz docs peers node-peers wheel pictures lock audit sbom clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -101,6 +101,15 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 lock: $(VENV)/.dev      ## renew the lock files; they name no registry, so that a mirror serves as well
 	$(LOCK) pyproject.toml --extra postgresql -o requirements/run.lock
 	$(LOCK) pyproject.toml --all-extras --group dev -c requirements/run.lock -o requirements/dev.lock
+
+audit: $(VENV)/.dev      ## what is publicly known against the locked versions, where that can be asked; MORE="--ignore-vuln ID"
+	@$(BIN)/python tools/audit.py requirements/run.lock $(MORE)
+
+sbom: dist/sbom.json     ## a bill of materials (CycloneDX) of the locked versions
+dist/sbom.json: requirements/run.lock pyproject.toml $(VENV)/.dev
+	@mkdir -p dist
+	@$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON -o $@ requirements/run.lock
+	@echo "wrote $@"
 
 clean:                  ## removes what make made
 	rm -rf $(VENV) .venv-* .coverage* dist build .mypy_cache .ruff_cache .pytest_cache
