@@ -6,6 +6,7 @@ import re
 
 _CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 PERSON_PREFIXES = {"Contact": "003", "Lead": "00Q"}  # how ids of these objects begin
+WRITTEN_PREFIXES = {**PERSON_PREFIXES, "Account": "001"}
 _FIFTEEN = re.compile(r"[A-Za-z0-9]{15}")
 
 

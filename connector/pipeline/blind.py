@@ -2,7 +2,8 @@
 
 An object that could not be read to its end yet, or a field that rules look at and that was hidden from the beginning,
 may hold the very fact that a stage rests on. As long as that is so, people move forward by what is seen, and nobody
-moves back; it is told, and once it is seen everybody is decided again.
+moves back; it is told, and once it is seen everybody is decided again. Whose own record cannot be read, because the
+object is refused, waits: what people set there meanwhile would be overwritten.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from connector.base.facts import Decision, Person, TrackDecision
+from connector.base.ids import WRITTEN_PREFIXES
 from connector.lifecycle.ladder import NOWHERE, UNKNOWN, Ladder
 from connector.mapping import CompiledMapping
 from connector.pipeline.hidden import hidden_fields
@@ -20,7 +22,7 @@ from connector.store import Store
 
 log = structlog.get_logger(__name__)
 
-BLIND = "never seen"  # where it is kept
+BLIND, _WAITING = "never seen", "cannot be read"  # where it is kept
 _LINKING = frozenset({"AccountId", "Email", "ContactId", "OpportunityId", "WhoId", "IsWon", "IsClosed"})
 
 
@@ -45,22 +47,43 @@ def keep_blindness(store: Store, found: Sequence[str]) -> None:
         store.set_cursor(BLIND, {"of": list(found)})
 
 
+def keep_waiting(store: Store, found: Sequence[str]) -> None:
+    """Objects that are written and could not be read now: nobody of them is decided until they can."""
+    if list(found) != waiting_objects(store):
+        store.set_cursor(_WAITING, {"of": list(found)} if found else None)
+
+
+def waiting_objects(store: Store) -> list[str]:
+    found: list[str] = (store.cursor(_WAITING) or {}).get("of", [])
+    return found
+
+
+def waiting_ids(store: Store) -> tuple[str, ...]:
+    """How the ids of those begin who are not decided."""
+    return tuple(WRITTEN_PREFIXES[each] for each in waiting_objects(store))
+
+
 class Forward:
-    """Holds who would go back while something was never seen."""
+    """Holds who would go back while something was never seen, and everybody whose own record cannot be read."""
 
     def __init__(self, mapping: CompiledMapping, store: Store) -> None:
+        self.waiting = waiting_objects(store)
         self.blind: list[str] = (store.cursor(BLIND) or {}).get("of", [])
         self._tracks = {each.name: each for each in mapping.model.tracks}
         self._ladders: dict[tuple[str, str], Ladder] = {}
 
     def hold(self, person: Person, decision: Decision) -> Decision:
+        if person.object in self.waiting:
+            why = f"{person.object} cannot be read now"
+            return decision._replace(tracks=tuple(self._held(person, each, why) for each in decision.tracks))
         if not self.blind:
             return decision
-        tracks = tuple(self._held(person, each) if self._goes_back(person, each) else each for each in decision.tracks)
-        return decision._replace(tracks=tracks)
+        why = f"{', '.join(self.blind)} could not be read yet"
+        tracks = [self._held(person, each, why) if self._goes_back(person, each) else each for each in decision.tracks]
+        return decision._replace(tracks=tuple(tracks))
 
-    def _held(self, person: Person, each: TrackDecision) -> TrackDecision:
-        reason = f"held, because {', '.join(self.blind)} could not be read yet"
+    def _held(self, person: Person, each: TrackDecision, why: str) -> TrackDecision:
+        reason = f"held, because {why}"
         memory = person.memory.get(each.track, {})
         return each._replace(value=each.current, verdict="held", reason=reason, memory=memory)
 

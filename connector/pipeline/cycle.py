@@ -29,7 +29,7 @@ from connector.base.errors import ConfigurationError, ConnectorError
 from connector.base.ports import PolledObject, Progress, Salesforce, Source
 from connector.mapping import CompiledMapping
 from connector.pipeline.approval import hold_back
-from connector.pipeline.blind import keep_blindness, never_seen
+from connector.pipeline.blind import keep_blindness, keep_waiting, never_seen
 from connector.pipeline.currencies import find_currencies, with_codes
 from connector.pipeline.decisions import Decisions, adopt
 from connector.pipeline.forgetting import InFiles, forget_due, no_files
@@ -166,6 +166,7 @@ def poll(pipeline: Pipeline) -> Polled:
     )
     polled.blind = never_seen(pipeline.store, pipeline.mapping, cursors)
     keep_blindness(pipeline.store, polled.blind)
+    keep_waiting(pipeline.store, polled.waiting)
     now = polled.server_time or pipeline.clock.now()
     poll_sources(
         pipeline.sources,

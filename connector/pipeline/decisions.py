@@ -13,7 +13,7 @@ from connector.base.facts import Decision, Person
 from connector.lifecycle import Assigner, Owners, decide, plan
 from connector.lifecycle.amounts import with_amounts
 from connector.mapping import CompiledMapping
-from connector.pipeline.blind import Forward
+from connector.pipeline.blind import Forward, waiting_ids
 from connector.pipeline.currencies import known_currencies
 from connector.pipeline.late import after_late, before_late
 from connector.pipeline.object_reader import chunks
@@ -45,6 +45,7 @@ class Decisions:
         self.currencies = known_currencies(store, mapping)
         self._store = store
         self._forward = Forward(mapping, store)
+        self._waiting = waiting_ids(store)
 
     def facts(self, ids: Sequence[str]) -> Sequence[Person]:
         """What is recorded of these people, and of those around them."""
@@ -76,14 +77,20 @@ class Decisions:
         after = ""
         while marks := self._store.next_dirty(BATCH, after):
             after = marks[-1][0]
-            wanted = {person: mark for person, mark in marks if only is None or person in only}
+            wanted = {person: mark for person, mark in self._decidable(marks) if only is None or person in only}
             yield wanted, self.batch(list(wanted), wanted)
+
+    def _decidable(self, marks: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+        """Without those whose own records cannot be read now."""
+        return [each for each in marks if not each[0].startswith(self._waiting)] if self._waiting else list(marks)
 
     def coming(self) -> list[str]:
         """Whom the next cycle decides, in its order, as far as the facts are read."""
         if self._store.mapping_version() != self.mapping.version:
-            return self._store.people_in()
-        return sorted({*self._store.dirty(), *self._store.due(self.now)})
+            found = self._store.people_in()
+        else:
+            found = sorted({*self._store.dirty(), *self._store.due(self.now)})
+        return [each for each in found if not each.startswith(self._waiting)] if self._waiting else found
 
     def coming_accounts(self) -> list[str]:
         """The accounts it decides after them, beside those of people who move."""

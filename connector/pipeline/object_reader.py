@@ -56,6 +56,7 @@ class Polled:
     bad: dict[str, int] = field(default_factory=dict)  # source -> rows that could not be understood
     same_ids: dict[str, int] = field(default_factory=dict)  # source -> facts that came with the id of another
     unread: dict[str, Refused] = field(default_factory=dict)  # objects that stayed as they were, and why
+    waiting: list[str] = field(default_factory=list)  # of these, those that are written: nobody there is decided
     unseen: dict[str, int] = field(default_factory=dict)  # rows that are hidden, it seems, by object
     hidden: dict[str, list[str]] = field(default_factory=dict)  # fields that are, by object
     blind: list[str] = field(default_factory=list)  # what was never seen, for which nobody is moved back
@@ -146,12 +147,12 @@ class Reader:
 
     def set_apart(self, refused: Mapping[str, Refused], cursors: Mapping[str, ObjectCursor]) -> None:
         """Everything else goes on. But whom we write to must be read first, or what people set there would be
-        overwritten."""
-        for name, error in refused.items():
-            if name.partition(":")[0] in WRITTEN:
-                raise error
-            if name in cursors:
-                self.polled.unread[name] = error
+        overwritten: nobody of such an object is decided."""
+        for name, error in ((asked.partition(":")[0], error) for asked, error in refused.items()):
+            if name in cursors and name not in self.polled.unread:
+                self.polled.unread[name] = _waits(error) if name in WRITTEN else error
+                if name in WRITTEN:
+                    self.polled.waiting.append(name)
                 log.warning("an object cannot be read, and stays as it was", object=name, code=error.code)
 
     def read_in_windows(self, each: PolledObject, cursor: ObjectCursor, now: datetime) -> None:
@@ -273,6 +274,10 @@ class Reader:
                 rows = rows_from(self.salesforce, reads[name], first)
                 rows = [*as_known(self.store, roles, rows, self.polled.hidden.get(ROLES, ()))]
                 self.polled.add(ROLES, len(rows), self.store.replace_roles(asked[name], rows))
+
+
+def _waits(error: Refused) -> Refused:
+    return Refused(f"{error.what}; until it can be, nothing of it is decided or written", error.hint, code=error.code)
 
 
 def _without(each: PolledObject, gone: Sequence[str]) -> PolledObject:

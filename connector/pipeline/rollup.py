@@ -17,6 +17,7 @@ from connector.base.facts import Decision, Person
 from connector.lifecycle.accounts import ACCOUNT_TRACK, Reached, decide_account, roll_up
 from connector.lifecycle.measures import AccountStageIs
 from connector.mapping import CompiledMapping
+from connector.pipeline.blind import waiting_objects
 from connector.pipeline.planned import Planned
 from connector.store import Settled, Store, own_stage
 
@@ -67,7 +68,9 @@ class RollUp:
         return sorted({moved[0] for moved, is_open in known if moved is not None and not is_open})
 
     def dirty(self) -> Iterator[dict[str, int]]:
-        """Accounts to be looked at, with their marks, in batches."""
+        """Accounts to be looked at, with their marks, in batches; none while accounts cannot be read."""
+        if "Account" in waiting_objects(self.store):
+            return
         after = ""
         while marks := self.store.next_dirty(_BATCH, after, of_accounts=True):
             after = marks[-1][0]

@@ -20,6 +20,7 @@ import structlog
 from connector.base.facts import Change, Row
 from connector.base.ports import Salesforce
 from connector.lifecycle.written import same
+from connector.pipeline.blind import waiting_objects
 from connector.pipeline.decisions import Decisions
 from connector.pipeline.object_cursor import ObjectCursor
 from connector.pipeline.object_reader import rows_by_ids
@@ -32,7 +33,8 @@ _Taken = tuple[Intent, list[Change]]
 
 def settle_unanswered(salesforce: Salesforce, store: Store, decisions: Decisions, overlap: timedelta) -> int:
     """Returns how many rows Salesforce had taken. Costs a call only where something was never answered."""
-    intents = store.intents()
+    blocked = waiting_objects(store)
+    intents = [each for each in store.intents() if each.change.object not in blocked]
     if not intents:
         return 0
     rows = _read_again(salesforce, store, intents)

@@ -240,3 +240,19 @@ def test_another_portal_is_refused_with_what_to_do_and_moves_nobody(tmp_path, sh
         hub.add_engagements("calls", [CALL | {"contacts": [here]}])
         assert first.sync().exit_code == 0
         assert first.stages() == {ann: "Engaged", bob: "Suspect"}
+
+
+def test_contacts_that_are_hidden_altogether_wait_and_leads_go_on(site):
+    [ada] = site.contacts(1)
+    site.sync()
+    site.org.set_object_access("Contact", readable=False)
+    on_a_deal(site, [ada])
+    [lead] = site.org.create("Lead", [{"LastName": "Lea", "Company": "L", "Email": "lea@example.com"}])
+    report = site.sync()
+    assert (list(report.unread), report.exit_code) == (["Contact"], 3)
+    assert site.stages()[ada] == "Suspect"
+    [row] = site.org.rows(f"SELECT Lifecycle_Stage__c FROM Lead WHERE Id = '{lead}'")
+    assert row["Lifecycle_Stage__c"] == "Suspect"
+    site.org.set_object_access("Contact", readable=True)
+    assert site.sync().exit_code == 0
+    assert site.stages()[ada] == "Opportunity"

@@ -289,3 +289,18 @@ def test_who_counts_only_for_some_days_stops_to_count_by_itself(world, acme):
     world.wait(86_400 + 60)
     world.cycle()
     assert account_stage(world) is None
+
+
+def test_accounts_that_cannot_be_read_wait_and_their_people_do_not(world, acme):
+    ada, _ = acme
+    world.cycle()
+    world.org.hidden.add("Account")
+    world.role(ada, world.deal())
+    report = world.cycle()
+    assert (list(report.unread), report.exit_code) == (["Account"], 3)
+    assert (world.stage(ada), account_stage(world)) == ("Opportunity", "Suspect")
+    world.org.hidden.clear()
+    assert world.cycle().exit_code == 0
+    assert account_stage(world) == "Opportunity"
+    world.cycle()  # the colleagues
+    assert at_rest(world)

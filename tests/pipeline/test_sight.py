@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from connector.base.errors import Refused
+from connector.lifecycle import Owners
 from connector.pipeline.backfill import Scope, run_backfill
+from connector.pipeline.decisions import Decisions
 
 BOTH_WAYS = """
 gate:
@@ -38,6 +39,10 @@ def hide(world, deals):
     roles = world.org.rows["OpportunityContactRole"].values()
     hidden = [*deals, *(row["Id"] for row in roles if row["OpportunityId"] in deals)]
     world.org.visible_from.update(dict.fromkeys(hidden, far))
+
+
+def after_winning(world):
+    return "Customer" if world.mapping == "lead-liaison" else "Suspect"
 
 
 def stages(world):
@@ -108,10 +113,64 @@ def test_an_object_that_is_hidden_altogether_stops_nobody_else(org, name):
     assert (report.unread, report.exit_code) == ({}, 0)
 
 
-def test_people_who_cannot_be_read_are_not_written_either(org):
+@pytest.mark.parametrize("name", ["Contact", "Lead"])
+def test_people_who_cannot_be_read_wait_and_nobody_else_does(org, name):
+    org.lead("old@example.com")
+    org.cycle()
+    org.click("p0@example.com")
+    org.click("old@example.com")
+    lead, contact = org.lead("new@example.com"), org.contact("other@example.com")
+    org.org.hidden.add(name)
+    before = stages(org)
+    report = org.cycle()
+    assert (list(report.unread), report.exit_code) == ([name], 3)
+    assert "nothing of it is decided or written" in report.unread[name]
+    assert (stages(org) == before, org.stage(contact)) == ((True, None) if name == "Contact" else (True, "Suspect"))
+    assert org.stage(lead) == (None if name == "Lead" else "Suspect")
+    org.org.hidden.clear()
+    report = org.cycle()
+    assert (report.unread, report.exit_code) == ({}, 0)
+    assert (org.stage(lead), org.stage(contact)) == ("Suspect", "Suspect")
+
+
+def test_what_was_set_by_hand_while_contacts_could_not_be_read_is_kept(org):
     org.org.hidden.add("Contact")
-    with pytest.raises(Refused):
+    org.win(org.deals[0])
+    org.cycle()
+    org.set_by_hand(org.people[0], "Evangelist")
+    for _ in range(2):
         org.cycle()
+    assert org.stage(org.people[0]) == "Evangelist"
+    org.org.hidden.clear()
+    org.cycle()
+    assert org.stage(org.people[0]) == "Evangelist"
+
+
+def test_who_waits_is_not_in_the_plan_and_explain_says_why(org):
+    org.org.hidden.add("Contact")
+    org.win(org.deals[0])
+    org.cycle()
+    decisions = Decisions(org.pipeline.mapping, org.store, Owners(), org.clock.now())
+    assert decisions.coming() == []
+    [planned] = decisions.batch(org.people[:1], {})
+    assert planned.change is None
+    assert "Contact cannot be read now" in planned.decision.tracks[0].reason
+    org.org.hidden.clear()
+    org.cycle()
+    assert org.stage(org.people[0]) == after_winning(org)
+
+
+def test_an_unanswered_write_to_people_who_cannot_be_read_stays_in_the_journal(org):
+    org.win(org.deals[0])
+    org.org.fail = lambda kind: kind == "collections"
+    org.cycle()
+    org.org.fail = lambda _kind: False
+    org.org.hidden.add("Contact")
+    assert org.cycle().exit_code == 3
+    assert len(org.store.intents()) == 1
+    org.org.hidden.clear()
+    org.cycle()
+    assert org.stage(org.people[0]) == after_winning(org)
 
 
 def test_what_was_never_read_moves_nobody_back_and_stops_nobody_else(org):
