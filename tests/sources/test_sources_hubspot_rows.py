@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from connector.base.facts import Activity, Prospect
 from connector.base.http import Reaction
+from connector.sources.hubspot.api import judge_hubspot
 from connector.sources.hubspot.rows import CALL_OUTCOMES, ENGAGEMENTS, Kept, contact, email_event, engagement
-from connector.sources.hubspot.source import judge_hubspot
 from connector.sources.kinds import KINDS
 from practice_org.hubspot.objects import CALL_DISPOSITIONS, OBJECTS
 

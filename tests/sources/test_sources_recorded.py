@@ -20,7 +20,7 @@ from connector.base.facts import Activity, Prospect
 from connector.base.http import Judgement
 from connector.salesforce.activities import campaign_member_activity, event_activity, task_activity
 from connector.sources import pardot
-from connector.sources.hubspot import source as hubspot
+from connector.sources.hubspot import api as hubspot_api
 from connector.sources.hubspot.rows import ENGAGEMENTS, Kept, contact, email_event, engagement
 from connector.sources.kinds import KINDS
 from connector.sources.marketo import api as marketo_api
@@ -44,7 +44,7 @@ READERS: dict[str, tuple[Callable[[int, Any], Judgement] | None, list[Read]]] = 
     ),
     "pardot": (pardot.judge_pardot, [pardot.pardot_prospect, pardot.visitor_activity]),
     "hubspot": (
-        hubspot.judge_hubspot,
+        hubspot_api.judge_hubspot,
         [lambda row: contact(row, Kept()), email_event, *(partial(_engagement, name) for name in ENGAGEMENTS)],
     ),
     "sf": (None, [task_activity, event_activity, campaign_member_activity]),

@@ -11,22 +11,19 @@ from typing import Any
 from connector.base.answers import listed, readable
 from connector.base.errors import LimitReached, Refused
 from connector.base.facts import Activity, Prospect, SourcePage
-from connector.base.json import JsonObject
 from connector.base.ports import Glimpse
+from connector.sources.hubspot.api import HUBSPOT_API, HubSpotApi
 from connector.sources.hubspot.rows import ENGAGEMENTS, Kept, contact, email_event, engagement
+from connector.sources.hubspot.ties import Ties
 
-_Ask = Callable[..., tuple[JsonObject, Any]]
-_PathOf = Callable[[str, str], str]
-_Ties = Callable[[str, Sequence[str]], tuple[dict[str, list[str]], set[str]]]
 USUALLY_KEPT = Kept()
-_API = "HubSpot"
 
 
 class Inspection:
-    """``ask``, ``path`` and ``ties`` are the source's own."""
+    """``api`` and ``ties`` are the source's own."""
 
-    def __init__(self, ask: _Ask, path: _PathOf, ties: _Ties, kept: Kept, reads: Sequence[str]) -> None:
-        self._ask, self._path, self._ties, self._kept, self._reads = ask, path, ties, kept, reads
+    def __init__(self, api: HubSpotApi, ties: Ties, kept: Kept, reads: Sequence[str]) -> None:
+        self._api, self._ties, self._kept, self._reads = api, ties, kept, reads
 
     def glimpses(self) -> Iterator[Glimpse]:
         """Raises Refused where the token itself is not taken."""
@@ -50,13 +47,13 @@ class Inspection:
     def _properties(self) -> Iterator[Glimpse]:
         """Those that somebody named must be there; of the usual ones a portal may lack some."""
         try:
-            body, _ = self._ask("GET", self._path("properties", "contacts"), "properties")
+            body, _ = self._api.ask("GET", self._api.path("properties", "contacts"), "properties")
         except Refused as error:
             if isinstance(error, LimitReached) or error.code != "MISSING_SCOPES":
                 raise
             yield Glimpse("properties of contacts", problem=error.what, hint=error.hint)
             return
-        there = [str(each.get("name")) for each in listed(body, "results", _API) if isinstance(each, dict)]
+        there = [str(each.get("name")) for each in listed(body, "results", HUBSPOT_API) if isinstance(each, dict)]
         for setting, names, usual in (
             ("CONNECTOR_HUBSPOT_SCORE", (self._kept.score,), (USUALLY_KEPT.score,)),
             ("CONNECTOR_HUBSPOT_CRM_IDS", self._kept.crm_ids, USUALLY_KEPT.crm_ids),
@@ -81,7 +78,7 @@ class Inspection:
 
     def _engagement(self, name: str) -> SourcePage | None:
         rows = self._newest(name, "hs_lastmodifieddate", [each for each in ENGAGEMENTS[name].asked if each])
-        ties = self._ties(name, [str(row["id"]) for row in rows])[0] if rows else {}
+        ties = self._ties.of(name, [str(row["id"]) for row in rows])[0] if rows else {}
         found: list[Activity] = []
         for row in rows:
             found += engagement(name, row, ties.get(str(row["id"]), ()))[0]
@@ -90,8 +87,8 @@ class Inspection:
         return SourcePage({}, (found[0],), self._person(str(found[0].prospect_id)))
 
     def _event(self) -> SourcePage | None:
-        body, _ = self._ask("GET", "/email/public/v1/events", "email_events", params={"limit": 10})
-        found = [each for each in readable(email_event, listed(body, "events", _API), Counter(), "") if each]
+        body, _ = self._api.ask("GET", "/email/public/v1/events", "email_events", params={"limit": 10})
+        found = [each for each in readable(email_event, listed(body, "events", HUBSPOT_API), Counter(), "") if each]
         return SourcePage({}, (found[0],)) if found else None
 
     def _newest(self, name: str, modified: str, properties: Sequence[str]) -> list[Any]:
@@ -101,10 +98,10 @@ class Inspection:
             "properties": list(properties),
             "limit": 10,
         }
-        body, _ = self._ask("POST", self._path("objects", f"{name}/search"), "search", json=asked)
-        return listed(body, "results", _API)
+        body, _ = self._api.ask("POST", self._api.path("objects", f"{name}/search"), "search", json=asked)
+        return listed(body, "results", HUBSPOT_API)
 
     def _person(self, one: str) -> tuple[Prospect, ...]:
         params = {"properties": ",".join(self._kept.asked)}
-        body, _ = self._ask("GET", self._path("objects", f"contacts/{one}"), "contact", params=params)
+        body, _ = self._api.ask("GET", self._api.path("objects", f"contacts/{one}"), "contact", params=params)
         return tuple(contact(body, self._kept)[:1])

@@ -18,14 +18,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
-from connector.base.answers import envelope, listed, readable, unreadable
+from connector.base.answers import listed, readable, unreadable
 from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError, LimitReached, Refused, Transient
 from connector.base.facts import Activity, Prospect, SourcePage
-from connector.base.http import TAKEN, Judgement, Reaction, Session, server_time
-from connector.base.json import Json, JsonMap, JsonObject
+from connector.base.json import JsonMap, JsonObject
 from connector.base.ports import Glimpse
 from connector.base.settings import Settings
+from connector.sources.hubspot.api import ACCOUNT_INFO, HUBSPOT_API, HubSpotApi
 from connector.sources.hubspot.inspecting import Inspection
 from connector.sources.hubspot.rows import ENGAGEMENTS, HUBSPOT, Kept, contact, email_event, engagement, hubspot_time
 from connector.sources.hubspot.ties import (
@@ -40,49 +40,16 @@ from connector.sources.hubspot.ties import (
     ties_are_due,
 )
 from connector.sources.kinds import OTHER
-from connector.sources.pace import Pace
 from connector.sources.parking import Parking
 
-_API = "HubSpot"
 SEARCHED = 200  # rows of a search at most
 _LISTED = 100  # rows of a list at most
 _EVENTS = 1000  # events of a page at most
-SEARCHES = 4  # a second; the account has 5, and others search too
 LOOK_BACK = timedelta(minutes=15)  # the search index lags "a few moments", nobody says how many
 ARCHIVED_EVERY = timedelta(hours=1)
 A_PAGE_OF_ARCHIVED = timedelta(minutes=1)  # between two reads of a long list: so it costs at most a call a minute
 READS = (*ENGAGEMENTS, "email_events")
 USUAL = tuple(each for each in READS if each != "deals")  # these need another scope, and a mapping that looks at them
-
-_KEY = "check CONNECTOR_HUBSPOT_TOKEN: a service key or a private app's token, begins with pat-"
-_ACCOUNT = "/account-info/v3/details"
-SCOPE = "give the key the scope that is missing, or leave out what needs it in CONNECTOR_HUBSPOT_READS"
-_PASSING = frozenset({408, 423, 429, 477})
-
-
-def judge_hubspot(status: int, body: Json) -> Judgement:
-    """By status. A 429 of search comes without Retry-After; its bucket is a second, the other one ten."""
-    if status < 300:
-        return TAKEN
-    body = body if isinstance(body, dict) else {}
-    code, message = str(body.get("category") or ""), " ".join([str(body.get("message") or ""), *_scopes(body)])
-    said = f"{body.get('policyName') or ''} {message}".lower()
-    if status == 429 and "daily" in said:
-        hint = "the account's daily calls are used up; they come back at its midnight"
-        return Judgement(Reaction.LIMIT, code, message, hint)
-    if status == 429:
-        return Judgement(Reaction.AGAIN, code, message, wait=10 if "ten_secondly" in said else 1)
-    if status >= 500 or status in _PASSING:
-        return Judgement(Reaction.AGAIN, code, message, wait=2 if status == 423 else None)
-    hints = {401: _KEY, 403: SCOPE, 404: "check CONNECTOR_HUBSPOT_URL and CONNECTOR_HUBSPOT_API_VERSION"}
-    return Judgement(Reaction.REFUSE, code, message, hints.get(status, "tell whoever looks after the connector"))
-
-
-def _scopes(body: JsonMap) -> list[str]:
-    """The scopes of which a 403 says that one is needed."""
-    contexts = [each.get("context") for each in body.get("errors") or () if isinstance(each, dict)]
-    named = [each.get("requiredGranularScopes") for each in contexts if isinstance(each, dict)]
-    return [str(scope) for scopes in named for scope in scopes or ()]
 
 
 class HubSpotSource:
@@ -108,15 +75,12 @@ class HubSpotSource:
             raise ConfigurationError(
                 f"CONNECTOR_HUBSPOT_READS has no {', '.join(wrong)}", f"it knows {', '.join(READS)}"
             )
-        self._url, self._clock, self._version = url.rstrip("/"), clock, version
+        self._clock = clock
         self._kept, self._reads, self._declared = kept or Kept(), tuple(reads), frozenset(declared_kinds)
-        self._calls: Counter[str] = Counter()
         self._portal: str | None = None  # "": HubSpot does not tell
-        self._allowance: tuple[int, int] | None = None
-        self._searches = Pace(clock, SEARCHES, 1)
-        self._ties = Ties(self._ask, self._path)
-        self._session = Session(_API, judge_hubspot, clock, token=_Key(token), ca_bundle=ca_bundle, before=self._before)
-        self._parking = Parking(self._session.close)
+        self._api = HubSpotApi(url, token, clock, ca_bundle, version)
+        self._ties = Ties(self._api.ask, self._api.path)
+        self._parking = Parking(self._api.close)
 
     @classmethod
     def from_settings(cls, settings: Settings, clock: Clock, declared_kinds: Collection[str] = ()) -> Self:
@@ -167,22 +131,22 @@ class HubSpotSource:
         """The portal. UNCONFIRMED: that every key may ask for it; where it may not, the portal stays unknown."""
         if self._portal is None:
             try:
-                body, _ = self._ask("GET", _ACCOUNT, "account")
+                body, _ = self._api.ask("GET", ACCOUNT_INFO, "account")
             except Refused:
                 body = {}
             self._portal = str(body.get("portalId") or "")
         return self._portal or None
 
     def calls(self) -> Mapping[str, int]:
-        return Counter(self._calls)
+        return Counter(self._api.calls)
 
     def inspect(self, now: datetime) -> Iterator[Glimpse]:
         del now
-        with closing(self._session):
-            yield from Inspection(self._ask, self._path, self._ties.of, self._kept, self._reads).glimpses()
+        with closing(self._api):
+            yield from Inspection(self._api, self._ties, self._kept, self._reads).glimpses()
 
     def allowance(self) -> tuple[int, int] | None:
-        return self._allowance
+        return self._api.allowance
 
     def _contacts(self, places: dict[str, JsonObject]) -> Iterator[SourcePage]:
         """Those that changed, then those that are no more."""
@@ -217,8 +181,8 @@ class HubSpotSource:
                 "properties": [each for each in properties if each],
                 "limit": SEARCHED,
             }
-            body, at = self._ask("POST", self._path("objects", f"{name}/search"), "search", json=asked)
-            rows = listed(body, "results", _API)
+            body, at = self._api.ask("POST", self._api.path("objects", f"{name}/search"), "search", json=asked)
+            rows = listed(body, "results", HUBSPOT_API)
             place["started"] = place["started"] or at.isoformat()
             if not body.get("paging"):
                 since_next = datetime.fromisoformat(place["started"]) - LOOK_BACK
@@ -244,10 +208,12 @@ class HubSpotSource:
         while True:
             params = {"archived": "true", "limit": _LISTED, "properties": ",".join(asked)}
             given = {key: value for key, value in {**params, "after": place["after"]}.items() if value}
-            body, at = self._ask("GET", self._path("objects", name), "archived", params=given)
+            body, at = self._api.ask("GET", self._api.path("objects", name), "archived", params=given)
             place["pages"] = 1 + (place.get("pages", 0) if place["started"] else 0)
             place["started"] = place["started"] or at.isoformat()
-            rows = [row for row in listed(body, "results", _API) if not since or _archived_at(row, since) >= since]
+            rows = [
+                row for row in listed(body, "results", HUBSPOT_API) if not since or _archived_at(row, since) >= since
+            ]
             after = next_page(body)
             if after is not None and after == place["after"]:
                 raise repeated(f"archived {name}")
@@ -295,12 +261,12 @@ class HubSpotSource:
         whose, sure = self._ties.of(name, loose) if loose else ({}, set())
         tied = [each for each in loose if whose.get(each)]
         keep_loose(places, name, tied, whose, self._clock.now())
-        path = self._path("objects", f"{name}/batch/read")
+        path = self._api.path("objects", f"{name}/batch/read")
         for start in range(0, len(tied), _LISTED):
             inputs = [{"id": each} for each in tied[start : start + _LISTED]]
             asked = {"inputs": inputs, "properties": [each for each in ENGAGEMENTS[name].asked if each]}
-            body, _ = self._ask("POST", path, "late_ties", json=asked)
-            yield self._engagements(name, listed(body, "results", _API), whose, sure, places)
+            body, _ = self._api.ask("POST", path, "late_ties", json=asked)
+            yield self._engagements(name, listed(body, "results", HUBSPOT_API), whose, sure, places)
 
     def _email_events(self, places: dict[str, JsonObject], now: datetime) -> Iterator[SourcePage]:
         """One window, the newest event first. ``since`` and ``until`` in milliseconds; ``offset`` is the service's."""
@@ -311,7 +277,7 @@ class HubSpotSource:
             params["startTimestamp"] = place["since"]
             given = {key: value for key, value in params.items() if value is not None}
             try:
-                body, _ = self._ask("GET", "/email/public/v1/events", "email_events", params=given)
+                body, _ = self._api.ask("GET", "/email/public/v1/events", "email_events", params=given)
             except LimitReached:
                 raise
             except Refused as error:
@@ -319,7 +285,7 @@ class HubSpotSource:
                     raise
                 place["offset"] = None  # UNCONFIRMED how long an offset lives: the window from its beginning, then
                 continue
-            rows = listed(body, "events", _API)
+            rows = listed(body, "events", HUBSPOT_API)
             offset = body.get("offset") if body.get("hasMore") else None
             if offset is not None and offset == place["offset"]:
                 raise repeated("e-mail events")
@@ -337,52 +303,17 @@ class HubSpotSource:
             if place["offset"] is None:
                 return
 
-    def _path(self, what: str, rest: str) -> str:
-        if self._version != "v3":
-            return f"/crm/{what}/{self._version}/{rest}"
-        return f"/crm/{'v4' if what == 'associations' else 'v3'}/{what}/{rest}"
-
-    def _ask(self, method: str, path: str, kind: str, **kwargs: Any) -> tuple[JsonObject, datetime]:
-        response = self._session.request(method, self._url + path, kind=kind, **kwargs)
-        self._allowance = _daily(response.headers) or self._allowance
-        return envelope(response, _API), server_time(response.headers, self._clock.now())
-
-    def _before(self, kind: str) -> None:
-        """Counts a request; waits for a search's turn."""
-        self._calls[kind] += 1
-        if kind == "search":
-            self._searches.wait()
-
-
-def _daily(headers: Mapping[str, str]) -> tuple[int, int] | None:
-    """The account's calls of the day, used and allowed."""
-    allowed, left = (headers.get(f"X-HubSpot-RateLimit-Daily{each}", "") for each in ("", "-Remaining"))
-    return (int(allowed) - int(left), int(allowed)) if allowed.isdecimal() and left.isdecimal() else None
-
 
 def _last_id(rows: Sequence[Any]) -> int:
     """Raises Transient when a page of rows cannot be gone on from."""
     ids = [int(row["id"]) for row in rows if isinstance(row, dict) and str(row.get("id")).isdecimal()]
     if not ids:
-        raise unreadable(_API)
+        raise unreadable(HUBSPOT_API)
     return max(ids)
 
 
 def _archived_at(row: Any, default: datetime) -> datetime:
     return (hubspot_time(row.get("archivedAt")) if isinstance(row, dict) else None) or default
-
-
-class _Key:
-    """A token that does not change."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def get(self) -> str:
-        return self._token
-
-    def renew(self, stale: str) -> str:
-        raise Refused("HubSpot no longer takes its service key", _KEY)
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -15,20 +15,20 @@ from typing import Any
 from connector.base.answers import MALFORMED, listed, readable, unreadable
 from connector.base.errors import Transient
 from connector.base.json import JsonMap, JsonObject
+from connector.sources.hubspot.api import HUBSPOT_API
 
-_API = "HubSpot"
 NO_TIES = "crm.associations.NO_ASSOCIATIONS_FOUND"
 ASKED_EVERY = timedelta(minutes=10)
 LOOSE_FOR = timedelta(days=7)
 MOST_LOOSE = 1000  # of each object; so many fit one request
 
-TiesFound = Mapping[str, Sequence[str]]  # row -> its contacts
 _Ask = Callable[..., tuple[JsonObject, Any]]
 _PathOf = Callable[[str, str], str]
+TiesFound = Mapping[str, Sequence[str]]  # row -> its contacts
 
 
 class Ties:
-    """``ask`` and ``path`` are the source's own."""
+    """``ask`` and ``path`` are the API's."""
 
     def __init__(self, ask: _Ask, path: _PathOf) -> None:
         self._ask, self._path = ask, path
@@ -43,7 +43,7 @@ class Ties:
             body, _ = self._ask("POST", path, "associations", json={"inputs": asked})
             sure -= _not_told(body, sure)
             further = []
-            for row in listed(body, "results", _API):
+            for row in listed(body, "results", HUBSPOT_API):
                 for one, whose, after in readable(_tie, [row], Counter(), ""):
                     known = contacts.setdefault(one, [])
                     new = [each for each in whose if each not in known]
@@ -117,7 +117,7 @@ def next_page(body: JsonMap) -> str | None:
     try:
         return str(body["paging"]["next"]["after"]) if body.get("paging") else None
     except MALFORMED:
-        raise unreadable(_API) from None
+        raise unreadable(HUBSPOT_API) from None
 
 
 def _tie(row: JsonMap) -> tuple[str, list[str], str | None]:
