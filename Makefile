@@ -54,8 +54,8 @@ coverage: $(VENV)/.dev peers  ## the suite, with what it does not run: lines and
 mutants: .coverage.tests  ## breaks the code in a sample of places and prints what no test notices; SEED=1 COUNT=40 ONLY=connector
 	@tools/postgres.sh $(BIN)/python tools/mutants.py --tests $< --seed $(or $(SEED),1) --count $(or $(COUNT),40) --only $(or $(ONLY),connector)
 
-torture: $(VENV)/.dev    ## kills commands at their boundaries and looks what is lost; SEED=1 COUNT=1000 ONLY=sync:sqlite:17
-	@tools/postgres.sh $(BIN)/python tools/torture.py --seed $(or $(SEED),1) --count $(or $(COUNT),1000) --only "$(ONLY)"
+torture: $(VENV)/.dev    ## breaks what can be broken and looks what is lost; SEED=1 COUNT=100 ONLY=crash:sync:sqlite:17
+	@tools/postgres.sh $(BIN)/python tools/torture.py --seed $(or $(SEED),1) --count $(or $(COUNT),0) --only "$(ONLY)"
 
 fuzz: $(VENV)/.dev       ## asks the practice org a million queries, many of them wrong; SEED=1 COUNT=1000000
 	@$(BIN)/python -m tests.practice_org.soql_queries --seed $(or $(SEED),1) --count $(or $(COUNT),1000000)

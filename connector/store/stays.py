@@ -142,7 +142,8 @@ def _passed(memory: JsonMap, made: JsonMap, before: Any) -> Iterator[JsonObject]
         for position, (step, (when, how)) in enumerate(memory.get("entered", {}).items())
         if how == INFERRED and step != made["stage"] and when <= made["entered_at"]
     ]
-    if before is not None:  # what was passed earlier was told then
+    was_told = before is not None and not (before.by == FIRST_SIGHT and before.rule == UNDECIDED)
+    if was_told:  # what was passed earlier was told then
         found = [each for each in found if memory["entered"][each[2]][0] >= before.entered_at]
         found = [each for each in found if each[2] != before.stage]
     for when, _, step in sorted(found):
@@ -178,6 +179,8 @@ class _Kept(NamedTuple):
     stage: str
     entered_at: str
     line: str
+    by: str
+    rule: str
 
 
 def replayed(versions: Iterable[Version]) -> list[JsonObject]:
@@ -196,7 +199,7 @@ def replayed(versions: Iterable[Version]) -> list[JsonObject]:
             opened.pop((gone["person_id"], gone["track"]), None)
         for stay in begun:
             if stay["left_at"] is None:
-                kept = (stay[name] for name in ("person_id", "track", "stage", "entered_at", "line"))
+                kept = (stay[name] for name in ("person_id", "track", "stage", "entered_at", "line", "by", "rule"))
                 opened[key] = _Kept(len(made), *kept)
             made.append(stay)
     return made

@@ -245,3 +245,17 @@ def test_reports_are_the_same_whatever_the_mapping_called_a_stage_before(world):
 def test_mappings_with_segments_have_all_their_stages() -> None:
     for name in ("lead-liaison", "hubspot-style", "score-handoff", "states"):
         assert stages_of(mappings.load(name), hidden=True).funnel
+
+
+def test_who_was_refused_at_first_passed_the_stages_that_the_facts_vouch_for(world):
+    ada = world.contact()
+    world.role(ada, world.deal())
+    world.org.refuse[ada] = "FIELD_CUSTOM_VALIDATION_EXCEPTION"
+    world.wait(60)
+    world.cycle()
+    world.org.refuse.clear()
+    world.store.retry_set_aside()
+    world.wait(60)
+    world.cycle()
+    assert [stage for stage, _, _ in stays_of(world, ada)] == ["", "Suspect", "Opportunity"]
+    assert wrong_in(report_of(world, "ledger")) == []

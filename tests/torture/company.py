@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from connector.commands import practice
 from connector.commands.practice import Practice
 from connector.wiring import load_mapping
 from practice_org.company.life import live
+from practice_org.pardot.system import Pardot
+from practice_org.salesforce.org import PracticeOrg
+from practice_org.serving.server import app
+from tests.torture import moments, wire
 from tests.torture.doomed import Ended, command
 
 EMPTY: tuple[str, ...] = ("", "Open - Not Contacted")  # what an org has before anybody said something
@@ -21,26 +25,42 @@ Place = tuple[str, str]  # record, field
 
 @dataclass
 class Company:
+    """``to_come``: what happens between the cycles of ``connector run``, one thing after the other."""
+
     practice: Practice
+    serve: wire.Serve
     folder: Path
     dice: random.Random
     state: str
     by_hand: dict[Place, str] = field(default_factory=dict)  # what others set, or a conversion carried over
+    to_come: list[Callable[[Company], None]] = field(default_factory=list)
     printed: str = ""
 
     @property
     def variables(self) -> dict[str, str]:
         return {**self.practice.environment(), "CONNECTOR_STATE": self.state}
 
-    def run(self, *words: str, dies_at: int | None = None) -> Ended:
-        ended = command(words, self.variables, self.folder, dies_at=dies_at)
+    def run(self, *words: str, dies_at: int | None = None, faults: wire.Faults = wire.no_faults) -> Ended:
+        ended = command(
+            words, self.variables, self.folder, serve=self.serve, between=self.goes_on, dies_at=dies_at, faults=faults
+        )
         self.printed += ended.printed
         return ended
+
+    def goes_on(self) -> None:
+        if self.to_come:
+            self.to_come.pop(0)(self)
+
+    def moves(self, folder: Path, state: str = "") -> None:
+        """Works with a copy of its state from now on: in another folder, or where ``state`` says."""
+        for file in self.folder.glob("state.sqlite3*"):
+            shutil.copy(file, folder)
+        self.folder, self.state = folder, state or str(folder / "state.sqlite3")
 
     def found(self, people: int) -> None:
         """People of every kind, half of them with a past."""
         org = self.practice.org
-        begun = datetime.now(UTC) - timedelta(minutes=5)  # noqa: TID251
+        begun = moments.now() - timedelta(minutes=5)
         rows = [{"LastName": f"P{n}", "Email": f"p{n}@example.com" if n % 4 else None} for n in range(people)]
         contacts = org.create("Contact", rows, at=begun)
         leads = [{"LastName": f"L{n}", "Company": "C", "Email": f"l{n}@example.com"} for n in range(people)]
@@ -60,12 +80,41 @@ class Company:
         """What happens is remembered where it is a stage or status that people set."""
         before = self.values()
         org, pardot = self.practice.org, self.practice.pardot
-        now = datetime.now(UTC).replace(microsecond=0)  # noqa: TID251 - the org's own clock
+        moments.pass_by(events)
+        now = moments.now().replace(microsecond=0)
         for ago in range(events, 0, -1):  # each in a second of its own, so that what changed last is no throw of dice
             live(org, pardot, self.dice, now - timedelta(seconds=ago), events=1)
         for place, value in self.values().items():
             if value not in {before.get(place, ""), *EMPTY}:
                 self.by_hand[place] = value
+
+    def plans(self) -> list[Callable[[Company], None]]:
+        """What will happen later, decided now, so that it is the same whatever becomes of our writes until then."""
+        org = self.practice.org
+        contacts = [row["Id"] for row in org.rows("SELECT Id FROM Contact ORDER BY Id")]
+        deals = [row["Id"] for row in org.rows("SELECT Id FROM Opportunity ORDER BY Id")]
+        roles = [row["Id"] for row in org.rows("SELECT Id FROM OpportunityContactRole ORDER BY Id")]
+        buyer, moved, hand = self.dice.sample(contacts, 3)
+        deal, role = self.dice.choice(deals), self.dice.choice(roles)
+
+        def more(made: Company) -> None:
+            at = moments.now()
+            made.practice.org.create("OpportunityContactRole", [{"ContactId": buyer, "OpportunityId": deal}], at=at)
+            made.practice.org.update("Opportunity", [{"Id": deal, "StageName": "Closed Won"}], at=at)
+            made.sets(hand, "Lifecycle_Stage__c", "Evangelist")
+
+        def less(made: Company) -> None:
+            if made.practice.org.rows(f"SELECT Id FROM OpportunityContactRole WHERE Id = '{role}'"):
+                made.practice.org.delete("OpportunityContactRole", [role])
+            email = f"{moved}@example.com".lower()
+            made.practice.org.update("Contact", [{"Id": moved, "Email": email}], at=moments.now())
+
+        return [more, less]
+
+    def sets(self, record: str, name: str, value: str) -> None:
+        """As a person does, by hand."""
+        self.practice.org.update("Contact", [{"Id": record, name: value}], at=moments.now())
+        self.by_hand[record, name] = value
 
     def values(self) -> dict[Place, str]:
         """Of all living records, in the fields that the mapping writes."""
@@ -80,11 +129,15 @@ class Company:
         return found
 
 
-@contextmanager
-def company(folder: Path, seed: int, *, state: str = "") -> Iterator[Company]:
-    """An empty one, with the fields of the mapping that is shipped."""
-    with practice.serve() as served:
-        dice = random.Random(seed)  # noqa: S311 - the same company again is the point
-        made = Company(served, folder, dice, state or str(folder / "state.sqlite3"))
-        practice.add_fields(served.org, load_mapping(served.settings()))
-        yield made
+def company(folder: Path, seed: int, *, state: str = "") -> Company:
+    """An empty one, with the fields of the mapping that is shipped, in this process; from now on time does not wait."""
+    moments.without_waiting()
+    wire.without_threads()
+    org = PracticeOrg()
+    pardot = Pardot(org)
+    serve = wire.served_by(app(org, extra_routes=pardot.routes, url=wire.HOME))
+    wire.through(serve)  # what is looked at from here
+    dice = random.Random(seed)  # noqa: S311 - the same company again is the point
+    made = Company(Practice(org, pardot, wire.HOME), serve, folder, dice, state or str(folder / "state.sqlite3"))
+    practice.add_fields(org, load_mapping(made.practice.settings()))
+    return made

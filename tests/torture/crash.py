@@ -3,80 +3,157 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+from sqlalchemy.engine import make_url
+
+from connector.base.json import JsonObject
+from practice_org.salesforce.core import Rule
 from tests.postgres import plain, server
 from tests.torture.company import Company, Place, company
 from tests.torture.doomed import HUNG, KILLED, Ended
+from tests.torture.forks import forked
 from tests.torture.invariants import Seen, cursors_of, wrong
 
 PEOPLE, EVENTS = 6, 14
+_FAST = Path("/dev/shm")  # noqa: S108 - a killed process loses nothing of its files, whatever they are on
+
+Words = tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Scenario:
-    """The command that dies, in a company that these dice made. ``settled``: it had been read before, and lived on."""
-
-    words: tuple[str, ...]
-    settled: bool
-    seed: int
-
-    on: str = "sqlite"
-
-    @contextmanager
-    def ready(self) -> Iterator[Company]:
-        with ExitStack() as held:
-            folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="torture-")))
-            state = plain(held.enter_context(server().database())) if self.on == "postgresql" else ""
-            made = held.enter_context(company(folder, self.seed, state=state))
-            made.found(PEOPLE)
-            made.lives(EVENTS)
-            if self.settled:
-                assert made.run("backfill").code == 0, made.printed
-                made.lives(EVENTS)
-            yield made
+def founded(made: Company) -> Sequence[Words]:
+    """Nothing was read yet."""
+    made.found(PEOPLE)
+    made.lives(EVENTS)
+    return [("backfill",)]
 
 
-SCENARIOS = {
-    "backfill": Scenario(("backfill",), settled=False, seed=1),
-    "sync": Scenario(("sync",), settled=True, seed=1),
+def lived_on(made: Company) -> Sequence[Words]:
+    """Everything was read, and then things happened."""
+    founded(made)
+    _done(made, "backfill")
+    made.lives(EVENTS)
+    return [("sync",)]
+
+
+def running(made: Company) -> Sequence[Words]:
+    """The daemon's cycles, between which more happens."""
+    lived_on(made)
+    made.to_come = made.plans()
+    return [("run",)]
+
+
+def to_undo(made: Company) -> Sequence[Words]:
+    """What a cycle wrote is put back, also where others went on since."""
+    lived_on(made)
+    _done(made, "sync")
+    made.lives(EVENTS // 2)
+    return [("rollback", "2", "--apply"), ("sync",)]
+
+
+def refused(made: Company) -> Sequence[Words]:
+    """Salesforce refused some rows, which are tried again now that it does not."""
+    founded(made)
+    for name in ("Contact", "Lead"):
+        made.practice.org.set_validation(
+            name, Rule("not yet", lambda old, new: old is not None and str(new["LastName"])[-1] in "135")
+        )
+    assert made.run("backfill").code == 3, made.printed
+    made.practice.org.rules.clear()
+    return [("failures", "retry"), ("sync",)]
+
+
+def _done(made: Company, *words: str) -> None:
+    ended = made.run(*words)
+    assert ended.code == 0, ended.printed
+
+
+SCENARIOS: Mapping[str, Callable[[Company], Sequence[Words]]] = {
+    "backfill": founded,
+    "sync": lived_on,
+    "run": running,
+    "rollback": to_undo,
+    "retry": refused,
 }
 
 
 @dataclass(frozen=True)
-class Unbroken:
-    """How a scenario ends when nothing breaks, and the boundaries on its way."""
+class Case:
+    """A company at the moment before some commands, and how it ends when nothing breaks: its values, and the
+    boundaries on its way. Whatever is tried with it is tried in a fork of its own."""
 
-    values: dict[Place, str]
-    boundaries: tuple[str, ...]
+    made: Company
+    commands: Sequence[Words]
+    cursors: Sequence[Mapping[str, JsonObject]]
+    values: Mapping[Place, str]
+    boundaries: Sequence[str]
+
+    @contextmanager
+    def copy(self) -> Iterator[Company]:
+        """Only in a fork: the company with a state of its own."""
+        with ExitStack() as held:
+            folder, state = Path(held.enter_context(_folder())), ""
+            if "://" in self.made.state:
+                state = plain(held.enter_context(server().database(make_url(self.made.state).database or "")))
+            self.made.moves(folder, state)
+            yield self.made
+
+    def recovered(self, made: Company, *cursors: Mapping[str, JsonObject]) -> list[str]:
+        """What is wrong after the commands were given again, and nothing breaks any more."""
+        for words in self.commands:
+            if (ended := made.run(*words)).code != 0:
+                return [f"what came afterwards, {words[0]}, {how(ended)}"]
+        seen = [*self.cursors, *cursors, cursors_of(made)]
+        return wrong(Seen(made, self.values, seen))
 
 
-def unbroken(scenario: Scenario) -> Unbroken:
-    with scenario.ready() as made:
-        ended = made.run(*scenario.words)
-        assert ended.code == 0, ended.printed
-        return Unbroken(made.values(), ended.passed)
+@contextmanager
+def case(name: str, seed: int, on: str = "sqlite") -> Iterator[Case]:
+    with ExitStack() as held:
+        folder = Path(held.enter_context(_folder()))
+        state = plain(held.enter_context(server().database())) if on == "postgresql" else ""
+        made = company(folder, seed, state=state)
+        commands = SCENARIOS[name](made)
+        cursors = [] if name == "backfill" else [cursors_of(made)]
+        start = Case(made, commands, cursors, {}, ())
+        values, boundaries = forked(partial(_unbroken, start))
+        yield replace(start, values=values, boundaries=boundaries)
 
 
-def crash(scenario: Scenario, dies_at: int, expected: Unbroken) -> list[str]:
-    """What is wrong after it died there and was run again; empty when all is well."""
-    with scenario.ready() as made:
-        cursors = [cursors_of(made)] if scenario.settled else []
-        died = made.run(*scenario.words, dies_at=dies_at)
-        if died.code != KILLED:
-            return [f"it was to die at boundary {dies_at}, and {_how(died)}"]
-        if scenario.settled:
-            cursors.append(cursors_of(made))
-        recovered = made.run(*scenario.words)
-        if recovered.code != 0:
-            return [f"what came after the crash {_how(recovered)}"]
-        cursors.append(cursors_of(made))
-        return wrong(Seen(made, expected.values, cursors))
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="torture-", dir=_FAST if _FAST.is_dir() else None)
 
 
-def _how(ended: Ended) -> str:
+def _unbroken(start: Case) -> tuple[Mapping[Place, str], Sequence[str]]:
+    boundaries: list[str] = []
+    with start.copy() as made:
+        for words in start.commands:
+            ended = made.run(*words)
+            assert ended.code == 0, f"{words[0]} {how(ended)}"
+            boundaries += ended.passed
+        return made.values(), boundaries
+
+
+def crash(ready: Case, dies_at: int) -> list[str]:
+    """What is wrong after the commands died there (0: nowhere) and were given again; empty when all is well."""
+    with ready.copy() as made:
+        left = dies_at
+        for words in ready.commands:
+            died = made.run(*words, dies_at=left)
+            if died.code == KILLED:
+                break
+            left -= len(died.passed)
+            if died.code != 0:
+                return [f"it was to die at boundary {dies_at}, and {how(died)}"]
+        if dies_at and died.code != KILLED:
+            return [f"it was to die at boundary {dies_at}, and {how(died)}"]
+        return ready.recovered(made, *([cursors_of(made)] if ready.cursors else []))
+
+
+def how(ended: Ended) -> str:
     said = ended.printed[-600:]
     return f"hung: {said}" if ended.code == HUNG else f"ended with {ended.code}: {said}"

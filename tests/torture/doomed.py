@@ -1,33 +1,44 @@
-"""A process that runs a command and is killed on the way: at the N-th boundary, by SIGKILL, so that nothing is tidied.
+"""A command in a fork of this warm process, which may be killed on the way: at the N-th boundary, by SIGKILL, so that
+nothing is tidied.
 
 A boundary is a moment at which the world outside changed or is about to: before and after each commit to the state,
-before each request and after its answer.
+before each request and after its answer. The fork asks this process, which holds the org, so what the org took stands.
 """
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
+import pkgutil
 import signal
 import sys
+import threading
+import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-import requests.adapters
+import psycopg  # noqa: F401 - so that forks have it
 from sqlalchemy.engine.default import DefaultDialect
 
-import connector.commands.options
-import connector.wiring  # noqa: F401
+import connector
+import connector.commands.run
 from connector import cli
+from connector.pipeline.daemon import Daemon, Stop
+from tests.torture import moments, wire
 
 LIMIT = 60.0  # seconds after which a command hangs
 KILLED = -signal.SIGKILL
 HUNG = "hung"
+CYCLES = 3  # of ``connector run``
 
-_context = multiprocessing.get_context("forkserver")  # a warm process without threads, which only forks
-_context.set_forkserver_preload([__name__])
+for each in pkgutil.walk_packages(connector.__path__, "connector."):
+    if "__main__" not in each.name and "migrations." not in each.name:
+        importlib.import_module(each.name)
 
 
 @dataclass(frozen=True)
@@ -39,33 +50,111 @@ class Ended:
     printed: str
 
 
-def command(words: Sequence[str], variables: Mapping[str, str], folder: Path, *, dies_at: int | None = None) -> Ended:
-    """Runs ``connector WORDS`` in a process of its own, which dies at that boundary (None: at none)."""
-    printed, passed = folder / "printed", folder / "passed"
-    for each in (printed, passed):
-        each.write_text("")
-    process = _context.Process(target=_run, args=(list(words), dict(variables), str(folder), dies_at), daemon=True)
-    process.start()
-    process.join(LIMIT)
-    code: int | str = HUNG if process.exitcode is None else process.exitcode
-    process.kill()
-    process.join()
-    process.close()
-    return Ended(code, tuple(passed.read_text().split("\n")[:-1]), printed.read_text(errors="replace"))
+def command(
+    words: Sequence[str],
+    variables: Mapping[str, str],
+    folder: Path,
+    *,
+    serve: wire.Serve,
+    between: Callable[[], None] = lambda: None,
+    dies_at: int | None = None,
+    faults: wire.Faults = wire.no_faults,
+) -> Ended:
+    """Runs ``connector WORDS``. It dies at that boundary (None: at none), and its answers come through ``faults``.
+    ``between`` happens between two cycles of ``connector run``."""
+    printed, boundaries = folder / "printed", folder / "boundaries"
+    for file in (printed, boundaries):
+        file.write_text("")
+    ours, theirs = multiprocessing.Pipe()
+    pid = os.fork()
+    if not pid:
+        ours.close()
+        _run(words, variables, folder, theirs, dies_at, faults)
+    theirs.close()
+    hung = not _attend(ours, {"request": serve, "between": lambda _: between()})
+    if hung:
+        os.kill(pid, signal.SIGKILL)
+    ours.close()
+    _, status = os.waitpid(pid, 0)
+    code: int | str = HUNG if hung else os.waitstatus_to_exitcode(status)
+    return Ended(code, tuple(boundaries.read_text().split("\n")[:-1]), printed.read_text(errors="replace"))
 
 
-def _run(words: list[str], variables: dict[str, str], folder: str, dies_at: int | None) -> None:
-    os.chdir(folder)
-    os.environ.update(variables)  # noqa: TID251 - what the command is to find there
-    out = os.open("printed", os.O_WRONLY)
-    os.dup2(out, 1)
-    os.dup2(out, 2)
-    _watch(os.open("passed", os.O_WRONLY), dies_at)
-    sys.argv = ["connector", *words]
-    cli.main()
+def _attend(line: Connection, does: Mapping[str, Callable[[bytes], Any]]) -> bool:
+    """Until the other end is gone: answers what is asked. False when it takes too long."""
+    end = time.monotonic() + LIMIT
+    while line.poll(max(0.0, end - time.monotonic())):
+        try:
+            kind, payload, passed = line.recv()
+            moments.go_to(passed)
+            line.send((does[kind](payload), moments.passed()))
+        except (EOFError, ConnectionError):
+            return True
+    return False
 
 
-def _watch(passed: int, dies_at: int | None) -> None:
+def _run(
+    words: Sequence[str],
+    variables: Mapping[str, str],
+    folder: Path,
+    line: Connection,
+    dies_at: int | None,
+    faults: wire.Faults,
+) -> NoReturn:
+    code = 1
+    try:
+        os.chdir(folder)
+        for name in [each for each in os.environ if each.startswith("CONNECTOR_")]:  # noqa: TID251 - what it finds
+            del os.environ[name]  # noqa: TID251
+        os.environ.update(variables)  # noqa: TID251
+        out = os.open("printed", os.O_WRONLY | os.O_APPEND)
+        os.dup2(out, 1)
+        os.dup2(out, 2)
+        boundary = _boundaries(dies_at)
+        _around(DefaultDialect, "do_commit", "commit", boundary)
+        asking = threading.Lock()
+
+        def ask(kind: str, payload: bytes = b"") -> Any:
+            with asking:
+                line.send((kind, payload, moments.passed()))
+                answer, passed = line.recv()
+                moments.go_to(passed)
+                return answer
+
+        def serve(request: bytes) -> wire.Answer:
+            boundary("before request")
+            answer = ask("request", request)
+            boundary("after request")
+            return answer
+
+        def cycles(daemon: Daemon, _stop: Stop, interval: float) -> None:
+            """What the scheduler does, without waiting."""
+            for number in range(CYCLES):
+                if number:
+                    moments.pass_by(interval)
+                    ask("between")
+                daemon.tick()
+                if daemon.fatal:
+                    raise daemon.fatal
+
+        run: Any = connector.commands.run
+        run.run_daemon = cycles
+        wire.through(faults(serve))
+        sys.argv = ["connector", *words]
+        cli.main()
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(bool(end.code))
+    except BaseException:  # noqa: BLE001 - told, and this fork ends here whatever it was
+        traceback.print_exc()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code)
+
+
+def _boundaries(dies_at: int | None) -> Callable[[str], None]:
+    passed = os.open("boundaries", os.O_WRONLY)
     count = 0
 
     def boundary(name: str) -> None:
@@ -75,8 +164,7 @@ def _watch(passed: int, dies_at: int | None) -> None:
         if count == dies_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    _around(DefaultDialect, "do_commit", "commit", boundary)
-    _around(requests.adapters.HTTPAdapter, "send", "request", boundary)
+    return boundary
 
 
 def _around(owner: type, method: str, name: str, boundary: Callable[[str], None]) -> None:

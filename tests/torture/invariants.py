@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from connector.base.clock import SystemClock
@@ -24,7 +24,7 @@ class Seen:
 
     company: Company
     expected: Mapping[Place, str]
-    cursors: list[dict[str, JsonObject]]
+    cursors: Sequence[Mapping[str, JsonObject]]
 
     @property
     def log(self) -> list[JsonObject]:

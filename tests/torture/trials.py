@@ -1,0 +1,83 @@
+"""The parts of the proof, and how each is tried: so many of its points, by dice, a fork each."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from time import monotonic
+
+from tests.postgres import URL_OF_SERVER
+from tests.torture.crash import SCENARIOS, case, crash
+from tests.torture.forks import many
+
+Found = list[str]  # what is wrong
+Trials = Mapping[str, Callable[[], Found]]
+_STATES = ("sqlite", "postgresql") if URL_OF_SERVER else ("sqlite",)
+
+
+@dataclass(frozen=True)
+class Part:
+    """``groups``: what makes the trials of each from a seed. ``count``: how many of all are tried, named ``what``."""
+
+    what: str
+    count: int
+    groups: Mapping[str, Callable[[int], AbstractContextManager[Trials]]]
+
+
+@dataclass
+class Told:
+    what: str
+    seed: int
+    tried: int = 0
+    known: int = 0
+    bad: int = 0
+    begun: float = field(default_factory=monotonic)
+
+    def __str__(self) -> str:
+        took = f"seed {self.seed}, {monotonic() - self.begun:.0f} s"
+        return f"{self.what}: {self.tried:,} of {self.known:,} tried, {self.bad} with something wrong ({took})"
+
+
+@contextmanager
+def _crashes(name: str, on: str, seed: int) -> Iterator[Trials]:
+    with case(name, seed, on) as ready:
+        yield {str(number): partial(crash, ready, number) for number in range(len(ready.boundaries) + 1)}
+
+
+PARTS = {
+    "crash": Part(
+        "crash points",
+        1000,
+        {f"{name}:{on}": partial(_crashes, name, on) for name in SCENARIOS for on in _STATES},
+    ),
+}
+
+
+def tried(name: str, *, seed: int, count: int = 0, only: str = "", jobs: int = 2, tell: Callable[[str], None]) -> Told:
+    """Each group has an equal share of ``count`` (0: as many as the part promises). ``only``: with this name, or names
+    that begin so."""
+    part, dice = PARTS[name], random.Random(seed)  # noqa: S311 - the same again is the point
+    told = Told(part.what, seed)
+    groups = {f"{name}:{each}": make for each, make in part.groups.items()}
+    groups = {each: make for each, make in groups.items() if each.startswith(only) or only.startswith(f"{each}:")}
+    left = count or part.count
+    some = dice.sample(sorted(groups), min(left, len(groups)))
+    for number, group in enumerate(some):
+        with groups[group](seed) as known:
+            points = {f"{group}:{each}": does for each, does in known.items()}
+            if only.startswith(f"{group}:"):
+                points = {each: does for each, does in points.items() if each == only}
+            share = min(len(points), -(-left // (len(some) - number)))
+            chosen = dice.sample(sorted(points.items()), share)
+            told.known += len(points)
+            for point, found in many(chosen, at_once=jobs):
+                told.tried += 1
+                left -= 1
+                wrong = [found] if isinstance(found, str) else found
+                told.bad += bool(wrong)
+                for each in wrong:
+                    tell(f"SEED={seed} ONLY={point}: {each}")
+    return told
