@@ -3,8 +3,8 @@
     python benchmarks/state.py [small|large]         a state of its own, on SQLite
     python benchmarks/state.py --state PATH_OR_URL   one that is there, on SQLite or PostgreSQL; it is only read
 
-Of a table, its rows and what its indexes take are told apart; "in columns" is the length of what the columns say, as
-text, so that what repeats can be seen. Journals beside the file are not counted.
+Of a table, its rows and what its indexes take are told apart; "in columns" is the length of what the columns hold, so
+that what repeats can be seen. Journals beside the file are not counted.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def columns(connection: Connection) -> list[tuple[int, str]]:
     found = []
     for table in inspect(connection).get_table_names():
         names = [each["name"] for each in inspect(connection).get_columns(table)]
-        total = ", ".join(f'sum(length(cast("{name}" AS text)))' for name in names)
+        kind = "text" if connection.dialect.name == "postgresql" else "blob"  # what is packed is no text
+        total = ", ".join(f'sum(length(cast("{name}" AS {kind})))' for name in names)
         row = connection.execute(text(f'SELECT {total} FROM "{table}"')).one()
         found += [(int(size or 0), f"{table}.{name}") for name, size in zip(names, row, strict=True)]
     return sorted(found, reverse=True)

@@ -15,13 +15,13 @@ import json
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, Table, Text, any_, bindparam, create_engine, event, text
+from sqlalchemy import Column, Connection, Engine, Table, Text, any_, bindparam, create_engine, event, func, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.sql import Executable
+from sqlalchemy.sql import ColumnElement, Executable
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.elements import BinaryExpression
 from sqlalchemy.sql.operators import in_op
@@ -29,6 +29,7 @@ from sqlalchemy.sql.visitors import replacement_traverse
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from connector.base.json import JsonMap
+from connector.store.packing import pack, unpack
 
 BUSY_SECONDS = 15
 WAL_KEPT = 16 * 2**20  # bytes of the file beside the state that stay once what was in it is in the state
@@ -57,6 +58,25 @@ class Plain(TypeDecorator[str]):
         return dialect.type_descriptor(Text(collation=collation))
 
 
+class Packed(Plain):
+    """JSON. SQLite has it packed (``packing.py``); PostgreSQL has it as it is, and compresses what is long."""
+
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        return pack if dialect.name == "sqlite" else None
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        return unpack if dialect.name == "sqlite" else None
+
+
+def unpacked(connection: Connection, column: Column[Any]) -> ColumnElement[Any]:
+    """A column as SQL can look into it."""
+    if connection.dialect.name == "sqlite" and isinstance(column.type, Packed):
+        return func.unpacked(column, type_=Plain())
+    return column
+
+
 def make_engine(url: URL) -> Engine:
     """``hide_parameters`` keeps record values out of tracebacks."""
     if url.get_backend_name() != "sqlite":
@@ -68,6 +88,7 @@ def make_engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves; the driver would begin too late
+        connection.create_function("unpacked", 1, unpack, deterministic=True)
         for pragma in PRAGMAS:
             connection.execute(pragma)
 
@@ -115,9 +136,10 @@ def make_holder(url: URL, refusal: Callable[[], Exception]) -> Engine:
     return engine
 
 
-def compact(engine: Engine, tables: Sequence[str]) -> None:
+def compact(engine: Engine, tables: Sequence[str], *, scratch: str = "MEMORY") -> None:
     """Gives the room of what was removed back, so that its bytes are gone from the file and what is beside it. On
-    PostgreSQL from the tables; what its log and its backups hold leaves with them."""
+    PostgreSQL from the tables; what its log and its backups hold leaves with them. ``scratch``: where SQLite puts the
+    database together meanwhile."""
     connection = engine.raw_connection()
     try:
         cursor: Any = connection.cursor()
@@ -127,7 +149,9 @@ def compact(engine: Engine, tables: Sequence[str]) -> None:
             cursor.execute(f"VACUUM (FULL) {', '.join(tables)}")
             driver.autocommit = False
         else:
+            cursor.execute(f"PRAGMA temp_store={scratch}")
             cursor.execute("VACUUM")
+            cursor.execute("PRAGMA temp_store=MEMORY")
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         cursor.close()
     except engine.dialect.loaded_dbapi.Error as error:
@@ -152,22 +176,39 @@ def upsert(connection: Connection, table: Table, rows: Sequence[JsonMap], *, kee
 
 def run_many(connection: Connection, statement: UpdateBase, rows: Sequence[JsonMap]) -> None:
     """The driver's executemany on our rows. SQLAlchemy's own walks every parameter of every row in Python, which is
-    half the time of a batch; our values are texts, ints, bools and None, which need no conversion."""
-    if rows:
-        text, order = _compiled(connection.dialect, statement)
-        if order is None:
-            connection.exec_driver_sql(text, [dict(row) for row in rows])
-        else:
-            pick = itemgetter(*order)
-            values = [pick(row) for row in rows]
-            connection.exec_driver_sql(text, values if len(order) > 1 else [(value,) for value in values])
+    half the time of a batch; our values are texts, ints, bools and None, which need no conversion, but for what is
+    packed."""
+    if not rows:
+        return
+    text, order, packed = _compiled(connection.dialect, statement)
+    if order is None:
+        connection.exec_driver_sql(text, [dict(row) for row in rows])
+        return
+    if packed:
+        rows = [{**row, **{name: pack(row[name]) for name in packed if row[name]}} for row in rows]
+    pick = itemgetter(*order)
+    values = [pick(row) for row in rows]
+    connection.exec_driver_sql(text, values if len(order) > 1 else [(value,) for value in values])
+
+
+class _Compiled(NamedTuple):
+    """A statement's text, the order of its parameters where they have no names, and those that are packed."""
+
+    text: str
+    order: tuple[str, ...] | None
+    packed: tuple[str, ...]
 
 
 @cache
-def _compiled(dialect: Dialect, statement: UpdateBase) -> tuple[str, tuple[str, ...] | None]:
-    """The statement's text, and the order of its parameters where they have no names."""
+def _compiled(dialect: Dialect, statement: UpdateBase) -> _Compiled:
     compiled: Any = statement.compile(dialect=dialect)
-    return str(compiled), tuple(compiled.positiontup) if compiled.positional else None
+    if not compiled.positional:
+        return _Compiled(str(compiled), None, ())
+    order = tuple(compiled.positiontup)
+    packed = tuple(
+        name for bound, name in compiled.bind_names.items() if isinstance(bound.type, Packed) and name in order
+    )
+    return _Compiled(str(compiled), order, packed)
 
 
 @cache

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, or_, select
 from connector.base.facts import PEOPLE, SourcePage
 from connector.base.json import JsonObject
 from connector.store import books
-from connector.store.dialect import upsert
+from connector.store.dialect import unpacked, upsert
 from connector.store.links import IDS, prospects_with, rows_in, select_ids
 from connector.store.redacting import Redactor, bare, telling
 from connector.store.rows import address, dumps, iso, read_json, ref
@@ -68,7 +68,7 @@ _LATE = (  # deleted, and neither merged nor converted
 )
 # Where somebody may be named who is not whose row it is: table -> key, and the columns that hold texts.
 _MENTIONS: tuple[tuple[Table, str, tuple[str, ...]], ...] = (
-    (RECORD, "id", ("fields",)),
+    (RECORD, "id", ("fields", "name")),
     (ACTIVITY, "ref", ("name", "attributes")),
     (HISTORY, "id", ("said",)),
     (LOG, "id", ("old", "new", "rule", "reason", "evidence", "changes", "message")),
@@ -188,8 +188,8 @@ def _strip_records(connection: Connection, who: Footprint, keep: Collection[str]
         if row.id not in own
     }
     change = update(RECORD).where(RECORD.c.id == bindparam("which"))
-    stripped = change.values(fields=bindparam("text"), email=None)
-    bury = change.values(fields=bindparam("text"), email=None, live=False)
+    stripped = change.values(fields=bindparam("text"), email=None, name=None)
+    bury = change.values(fields=bindparam("text"), email=None, name=None, live=False)
     for rows, statement in ((own, bury), (linked, stripped)):
         values = [{"which": row.id, "text": dumps(bare(read_json(row.fields), keep))} for row in rows.values()]
         _run(connection, statement, values)
@@ -269,7 +269,7 @@ def _redact_table(
     emails = Redactor({each for each in texts if "@" in each})
     for text in sorted(texts):
         asked = json.dumps(text, ensure_ascii=False)[1:-1]
-        there = or_(*(table.c[name].icontains(asked, autoescape=True) for name in columns))
+        there = or_(*(unpacked(connection, table.c[name]).icontains(asked, autoescape=True) for name in columns))
         for row in connection.execute(select(table).where(there)).all():
             is_anothers = table is RECORD and row.object in PEOPLE
             by = emails if is_anothers else redact
@@ -357,9 +357,9 @@ def keep_bare(connection: Connection, rows: Sequence[JsonObject]) -> None:
     known = select_ids(connection, _KNOWN, {*ids, *hashes})
     for row in rows:
         if row["id"] in known:
-            row |= {"fields": dumps(bare(read_json(row["fields"]), keep)), "email": None, "live": False}
+            row |= {"fields": dumps(bare(read_json(row["fields"]), keep)), "email": None, "name": None, "live": False}
         elif row["contact_id"] in known:
-            row |= {"fields": dumps(bare(read_json(row["fields"]), keep)), "email": None}
+            row |= {"fields": dumps(bare(read_json(row["fields"]), keep)), "email": None, "name": None}
     back = [each for each, email in hashes.items() if each in known and _is_new(rows, known, email)]
     _run(connection, delete(FORGOTTEN).where(FORGOTTEN.c.key == bindparam("which")), [{"which": b} for b in back])
     if back:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -21,7 +22,7 @@ from connector.base.clock import Clock, FrozenClock
 from connector.base.errors import ConnectorError, StateError, Transient
 from connector.base.private import narrow, private_file, private_folder
 from connector.store import migrations
-from connector.store.dialect import make_engine, make_holder
+from connector.store.dialect import compact, make_engine, make_holder
 from connector.store.faults import translate
 from connector.store.schema import HEAD
 from connector.store.store import Store
@@ -29,6 +30,7 @@ from connector.store.store import Store
 log = structlog.get_logger(__name__)
 
 SQLITE_MAGIC = b"SQLite format 3\x00"
+REWRITING_TAKES = 3  # times its size: its copy, the journal of rewriting it, and what is left without gaps
 Upgrade = Literal["with a copy", "quietly", "never"]
 
 
@@ -174,11 +176,43 @@ def _migrate(engine: Engine, path: Path | None, where: str, *, create: bool, loc
     refuse_other(version, where, is_read=upgrade == "never")
     with ExitStack() as held:
         engine = engine if locked else _hold(held, engine, path, where)
-        copy = _keep_copy(path, version) if version is not None and upgrade == "with a copy" else None
+        is_told = version is not None and upgrade == "with a copy"
+        before = _check_room(path) if path and is_told else 0
+        copy = _keep_copy(path, str(version)) if is_told else None
         migrations.upgrade(engine)
-    if version is not None and upgrade == "with a copy":
+        if path and is_told:
+            _give_room_back(engine, where)
+    if is_told:
         kept = str(copy) if copy else "none: this is no file, keep a backup of the database"
-        log.warning("state brought up to date", state=where, schema=f"{version} -> {HEAD}", copy=kept)
+        now = path.stat().st_size if path else 0
+        log.warning(
+            "state brought up to date", state=where, schema=f"{version} -> {HEAD}", copy=kept, **_grew(before, now)
+        )
+
+
+def _grew(before: int, now: int) -> dict[str, str]:
+    return {"megabytes": f"{before / 2**20:.1f} -> {now / 2**20:.1f}"} if before else {}
+
+
+def _check_room(path: Path) -> int:
+    """Bytes of the state. Raises StateError where it could not be copied, and then rewritten as a whole."""
+    size = path.stat().st_size
+    needed, free = REWRITING_TAKES * size, shutil.disk_usage(path.parent).free
+    if free < needed:
+        raise StateError(
+            f"the state {path} is of an older connector, and there is too little room to bring it up to date: "
+            f"{needed // 2**20 + 1} MB are needed beside it, {free // 2**20} MB are free; it was left as it is",
+            "make room on that disk, or move the state to a larger one",
+        )
+    return size
+
+
+def _give_room_back(engine: Engine, where: str) -> None:
+    """Where that fails, what comes next uses the room."""
+    try:
+        compact(engine, (), scratch="FILE")
+    except SQLAlchemyError as error:
+        log.warning("the room of an older state was not given back", state=where, error=str(translate(error, where)))
 
 
 def refuse_other(version: str | None, where: str, *, is_read: bool) -> None:

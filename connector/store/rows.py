@@ -52,6 +52,11 @@ def storable(text: str | None) -> str | None:
     return text if text is None or is_storable(text) else _made_storable(text)
 
 
+def column_text(value: Any) -> str | None:
+    """As a view shows it; nothing for what is no text that each database takes."""
+    return value if isinstance(value, str) and is_storable(value) else None
+
+
 def _made_storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode().replace("\0", "?")
 
@@ -105,6 +110,8 @@ def record_row(object_name: str, row: Row, generation: int) -> JsonObject:
         "live": not is_gone,
         "generation": generation,
         "email": address(row.get("Email")) if is_person else None,
+        "name": column_text(row.get("Name")) if is_person else None,
+        "owner_id": column_text(row.get("OwnerId")) if is_person else None,
         "moved_to": moved_to,
         "alias_of": None,
         "account_id": told.get("AccountId") or None,

@@ -1,6 +1,6 @@
 """The tables. Migrations under ``migrations/`` bring an older file here; a test holds the two together.
 
-Times are ISO 8601 texts in UTC, JSON is text with sorted keys: both can be read in any SQLite shell. Names of records:
+Times are ISO 8601 texts in UTC. JSON has sorted keys, and is packed on SQLite (``packing.py``). Names of records:
 an *id* is Salesforce's, a *ref* is ``source:id`` of something a marketing source told us.
 """
 
@@ -11,9 +11,9 @@ from sqlalchemy.sql import text
 from sqlmodel import Field, SQLModel
 
 from connector.base.json import JsonObject
-from connector.store.dialect import Plain
+from connector.store.dialect import Packed, Plain
 
-HEAD = "0017"  # the newest migration; a file with another one unknown to us is newer than this program
+HEAD = "0018"  # the newest migration; a file with another one unknown to us is newer than this program
 
 
 def _where(column: str) -> JsonObject:
@@ -26,8 +26,7 @@ class StoredRecord(SQLModel, table=True):
 
     __tablename__ = "record"
     __table_args__ = (
-        Index("record_object", "object", "live"),
-        Index("record_stamp", "object", "stamp"),
+        Index("record_stamp", "object", "stamp", "live"),
         *(
             Index(f"record_{name}", name, **_where(name))
             for name in ("email", "alias_of", "account_id", "contact_id", "opportunity_id")
@@ -37,10 +36,12 @@ class StoredRecord(SQLModel, table=True):
     id: str = Field(sa_type=Plain, primary_key=True)
     object: str = Field(sa_type=Plain)
     stamp: str = Field(sa_type=Plain)  # SystemModstamp; "" when the row came without one
-    fields: str = Field(sa_type=Plain)  # JSON of the whole row, with our own writes folded in
+    fields: str = Field(sa_type=Packed)  # JSON of the whole row, with our own writes folded in
     live: bool  # neither deleted nor merged nor a converted Lead
     generation: int  # the full read that saw it last
     email: str | None = Field(sa_type=Plain)  # people only; stripped, lower case
+    name: str | None = Field(sa_type=Plain)  # people only; for the views, as the next one
+    owner_id: str | None = Field(sa_type=Plain)
     moved_to: str | None = Field(sa_type=Plain)  # people only: MasterRecordId, or ConvertedContactId
     alias_of: str | None = Field(sa_type=Plain)  # end of the chain of moved_to, which may not have been read yet
     account_id: str | None = Field(sa_type=Plain)
@@ -66,7 +67,7 @@ class StoredActivity(SQLModel, table=True):
     direction: str = Field(sa_type=Plain)
     occurred_at: str = Field(sa_type=Plain)
     name: str = Field(sa_type=Plain)
-    attributes: str = Field(sa_type=Plain)  # JSON object
+    attributes: str = Field(sa_type=Packed)  # JSON object
     crm_id: str | None = Field(sa_type=Plain)
     prospect: str | None = Field(sa_type=Plain)  # ref of the prospect
     email: str | None = Field(sa_type=Plain)
@@ -86,7 +87,7 @@ class StoredProspect(SQLModel, table=True):
     ref: str = Field(sa_type=Plain, primary_key=True)
     email: str | None = Field(sa_type=Plain)
     crm_id: str | None = Field(sa_type=Plain)
-    attributes: str = Field(sa_type=Plain)  # JSON object
+    attributes: str = Field(sa_type=Packed)  # JSON object
     deleted: bool  # its activities still count, it does not
     recorded_at: str = Field(sa_type=Plain)
 
@@ -113,7 +114,7 @@ class Superseded(SQLModel, table=True):
     track: str = Field(sa_type=Plain)  # "" for a record
     until: str = Field(sa_type=Plain)
     live: bool  # whether the record was
-    said: str = Field(sa_type=Plain)  # JSON object: of a record the fields that changed, of a track its memory
+    said: str = Field(sa_type=Packed)  # JSON object: of a record the fields that changed, of a track its memory
 
 
 class DirtyPerson(SQLModel, table=True):
@@ -128,7 +129,7 @@ class DirtyPerson(SQLModel, table=True):
 
 class SettledPerson(SQLModel, table=True):
     __tablename__ = "settled"
-    __table_args__ = (Index("settled_review_at", "review_at", **_where("review_at")),)
+    __table_args__ = (Index("settled_review_at", "review_at", **_where("review_at")), {"sqlite_with_rowid": False})
 
     person_id: str = Field(sa_type=Plain, primary_key=True)
     review_at: str | None = Field(sa_type=Plain)  # when time alone may change the answer; None once it was marked
@@ -141,7 +142,10 @@ class SettledTrack(SQLModel, table=True):
     """The latest decision of a person's track. Written only when something in it changed."""
 
     __tablename__ = "track"
-    __table_args__ = (Index("track_stands", "track", "stands").ddl_if(dialect="sqlite"),)  # too long for PostgreSQL's
+    __table_args__ = (
+        Index("track_stands", "track", "stands").ddl_if(dialect="sqlite"),  # too long for PostgreSQL's
+        {"sqlite_with_rowid": False},
+    )
 
     person_id: str = Field(sa_type=Plain, primary_key=True)
     track: str = Field(sa_type=Plain, primary_key=True)
@@ -151,8 +155,8 @@ class SettledTrack(SQLModel, table=True):
     rule: str = Field(sa_type=Plain)
     verdict: str = Field(sa_type=Plain)
     reason: str = Field(sa_type=Plain)
-    evidence: str = Field(sa_type=Plain)  # JSON list
-    memory: str = Field(sa_type=Plain)  # JSON object; of the last decision that Salesforce has, not of refused ones
+    evidence: str = Field(sa_type=Packed)  # JSON list
+    memory: str = Field(sa_type=Packed)  # JSON object; of the last decision that Salesforce has, not of refused ones
     at: str = Field(sa_type=Plain)
     cycle_id: int
     mapping_version: str = Field(sa_type=Plain)
@@ -176,10 +180,10 @@ class LoggedChange(SQLModel, table=True):
     new: str | None = Field(sa_type=Plain)
     rule: str = Field(sa_type=Plain)
     reason: str = Field(sa_type=Plain)
-    evidence: str = Field(sa_type=Plain)
+    evidence: str = Field(sa_type=Packed)
     object: str = Field(sa_type=Plain)
     record_id: str = Field(sa_type=Plain)
-    changes: str = Field(sa_type=Plain)  # JSON list of {field, old, new}
+    changes: str = Field(sa_type=Packed)  # JSON list of {field, old, new}
     code: str = Field(sa_type=Plain)  # Salesforce's reply
     message: str = Field(sa_type=Plain)
 
@@ -188,10 +192,7 @@ class Stayed(SQLModel, table=True):
     """How long a person stood at a step of a track, and what brought them there. See ``stays.py``."""
 
     __tablename__ = "stay"
-    __table_args__ = (
-        Index("stay_person", "person_id"),
-        Index("stay_open", "person_id", sqlite_where=text("left_at IS NULL"), postgresql_where=text("left_at IS NULL")),
-    )
+    __table_args__ = (Index("stay_person", "person_id"),)
 
     id: int | None = Field(default=None, primary_key=True)
     person_id: str = Field(sa_type=Plain)  # as the person was called then
@@ -268,7 +269,7 @@ class Cycle(SQLModel, table=True):
     kind: str = Field(sa_type=Plain)
     started_at: str = Field(sa_type=Plain)
     ended_at: str | None = Field(sa_type=Plain)  # None: under way, or the process died in it
-    report: str = Field(sa_type=Plain)  # JSON object
+    report: str = Field(sa_type=Packed)  # JSON object
 
 
 class CountedCalls(SQLModel, table=True):

@@ -19,7 +19,7 @@ from connector.base.json import JsonObject
 from connector.store.dialect import run_many, upsert
 from connector.store.history import keep_memories
 from connector.store.links import IDS, rows_in
-from connector.store.rows import LINKS, dumps, iso, read_json, storable
+from connector.store.rows import LINKS, dumps, iso, read_json, record_row, storable
 from connector.store.schema import DIRTY, LOG, RECORD, SET_ASIDE, SETTLED, TRACK
 from connector.store.stays import follow
 
@@ -59,8 +59,12 @@ STANDS, _RULE, EVIDENCE = SAID.index("stands"), SAID.index("rule"), SAID.index("
 _said = itemgetter(*SAID)
 _TRACKS = select(TRACK.c.person_id, TRACK.c.track, *(TRACK.c[name] for name in SAID)).where(TRACK.c.person_id.in_(IDS))
 _ASIDE = select(SET_ASIDE).where(SET_ASIDE.c.person_id.in_(IDS))
-_RECORDS = select(RECORD.c.id, RECORD.c.fields).where(RECORD.c.id.in_(IDS))
-_FIELDS = update(RECORD).where(RECORD.c.id == bindparam("row_id")).values(fields=bindparam("text"))
+_RECORDS = select(RECORD.c.id, RECORD.c.object, RECORD.c.fields).where(RECORD.c.id.in_(IDS))
+_FIELDS = (
+    update(RECORD)
+    .where(RECORD.c.id == bindparam("row_id"))
+    .values(fields=bindparam("text"), name=bindparam("called"), owner_id=bindparam("owner"))
+)
 _LOG = insert(LOG).values({each.name: bindparam(each.name) for each in LOG.columns if each.name != "id"})
 _CLEAR = delete(DIRTY).where(DIRTY.c.person_id == bindparam("person"), DIRTY.c.seq == bindparam("mark"))
 _CLEAR_ASIDE = delete(SET_ASIDE).where(
@@ -177,11 +181,12 @@ def _fold_in(connection: Connection, taken: Sequence[Outcome]) -> None:
     """What we wrote becomes part of the record as read, so that its echo in the next poll is no news."""
     written = {outcome.change.id: outcome.change.values() for outcome in taken}
     rows = []
-    for row_id, text in rows_in(connection, _RECORDS, written):
+    for row_id, object_name, text in rows_in(connection, _RECORDS, written):
         fields = read_json(text)
         new = {name: value for name, value in written[row_id].items() if name not in LINKS}
         if any(name not in fields or fields[name] != value for name, value in new.items()):
-            rows.append({"row_id": row_id, "text": dumps({**fields, **new})})
+            row = record_row(object_name, {**fields, **new}, 0)
+            rows.append({"row_id": row_id, "text": row["fields"], "called": row["name"], "owner": row["owner_id"]})
     run_many(connection, _FIELDS, rows)
 
 

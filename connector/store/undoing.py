@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, exists, func, not_, select
 
 from connector.base.json import JsonMap, JsonObject
+from connector.store.dialect import unpacked
 from connector.store.links import IDS, rows_in
 from connector.store.rows import iso, read_json
 from connector.store.schema import CYCLE, HISTORY, LOG, TRACK
@@ -67,5 +68,5 @@ def memories_before(connection: Connection, first: Mapping[tuple[str, str], str]
 
 def rolled_back(connection: Connection) -> int:
     """How many values were rolled back and are kept so."""
-    query = select(func.count()).select_from(TRACK).where(TRACK.c.memory.contains(f'"{UNDONE}"'))
+    query = select(func.count()).select_from(TRACK).where(unpacked(connection, TRACK.c.memory).contains(f'"{UNDONE}"'))
     return int(connection.execute(query).scalar() or 0)

@@ -32,13 +32,14 @@ VERSION = 1  # of the columns; docs/reports.md says what changed
 VIEW_NUMBERS = {"entered", "left_it", "standing", "attempts"}  # columns that are no texts
 
 
-def _read(dialect: str, column: ColumnElement[str], name: str) -> ColumnElement[Any]:
+def value_in(dialect: str, column: ColumnElement[str], name: str) -> ColumnElement[Any]:
     """One value of a JSON object. Both databases refuse a whole query for half of a character pair: then it is NULL."""
-    if dialect == "sqlite":
+    if dialect == "sqlite":  # what is packed has none of what is looked for
         find, value = func.instr, func.json_extract(column, literal(f"$.{name}"))
+        broken = [func.typeof(column) == literal("blob")]
     else:
-        find, value = func.strpos, cast(column, JSON)[name].as_string()
-    is_broken = or_(find(column, literal("\\ud")) > 0, find(column, literal("\\u0000")) > 0)
+        find, value, broken = func.strpos, cast(column, JSON)[name].as_string(), []
+    is_broken = or_(*broken, find(column, literal("\\ud")) > 0, find(column, literal("\\u0000")) > 0)
     return case((is_broken, null()), else_=value)
 
 
@@ -54,7 +55,7 @@ def _open_since(person: ColumnElement[str]) -> ColumnElement[Any]:
     return found.scalar_subquery()
 
 
-def _person(dialect: str) -> Any:
+def _person(_dialect: str) -> Any:
     def columns(table: Any, person: Any, object_name: Any, name: Any, account: Any, owner: Any) -> Select[Any]:
         return select(
             person.label("person_id"),
@@ -69,8 +70,8 @@ def _person(dialect: str) -> Any:
             func.coalesce(_stands(person, "score", "value"), _stands(person, "score")).label("score"),
         ).select_from(table)
 
-    name, owner = (_read(dialect, RECORD.c.fields, each) for each in ("Name", "OwnerId"))
-    crm = columns(RECORD, RECORD.c.id, RECORD.c.object, name, RECORD.c.account_id, owner).where(is_person(RECORD))
+    own = (RECORD.c[name] for name in ("id", "object", "name", "account_id", "owner_id"))
+    crm = columns(RECORD, *own).where(is_person(RECORD))
     nothing = cast(null(), RECORD.c.id.type)
     alone = columns(PROSPECT, PROSPECT.c.ref, literal("Prospect"), nothing, nothing, nothing).where(is_alone())
     return union_all(crm, alone)
@@ -105,7 +106,7 @@ def _stage_day(dialect: str) -> Any:
 
 def _handoff(dialect: str) -> Any:
     def remembered(table: Any, person: Any, memory: Any) -> Select[Any]:
-        at, by, to, written = (_read(dialect, memory, name) for name in ("at", "by", "to", "written"))
+        at, by, to, written = (value_in(dialect, memory, name) for name in ("at", "by", "to", "written"))
         columns = (person.label("person_id"), at.label("at"), by.label("handoff"))
         return select(*columns, func.coalesce(to, written).label("owner_id")).where(
             table.c.track == "owner", at.is_not(None)

@@ -1,6 +1,8 @@
 """Whoever is forgotten is gone from every byte that is kept, and counts as before."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from connector.base.clock import SystemClock
 from connector.base.private import private_file
 from connector.pipeline.cycle import run_cycle
 from connector.sources.webhook.inbox import Inbox
+from connector.store.packing import unpack
 from connector.wiring import open_pipeline
 from tests.e2e.shell import Shell
 
@@ -24,7 +27,21 @@ def bytes_with(folder: Path, texts=TOLD) -> list[str]:
         for text in texts
         for form in (text.encode(), text.lower().encode())
         if form in each.read_bytes()
-    ]
+    ] + packed_with(folder, texts)
+
+
+def packed_with(folder: Path, texts) -> list[str]:
+    """In what is packed."""
+    with closing(sqlite3.connect(folder / "connector.sqlite3")) as state:
+        found = [
+            (name, unpack(value))
+            for (name,) in state.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            for row in state.execute(f"SELECT * FROM {name}")
+            for value in row
+            if isinstance(value, bytes)
+        ]
+    assert found
+    return [f"{name}: {each}" for name, told in found for each in texts if each.lower() in told.lower()]
 
 
 @pytest.fixture

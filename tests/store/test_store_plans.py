@@ -15,7 +15,7 @@ from connector.base.facts import Result
 from connector.store import Store
 from tests.store.store_facts import answered, click, decided, page, prospect, role, row, settle
 
-WALKS = re.compile(r"^SCAN|record_object")  # the whole table, or all rows of an object
+WALKS = re.compile(r"^SCAN|record_stamp \(object=\?\)")  # the whole table, or all rows of an object
 
 
 @contextmanager
