@@ -42,8 +42,8 @@ types: $(VENV)/.dev     ## mypy, strict
 contract: $(VENV)/.dev  ## which layer may import which
 	@$(BIN)/lint-imports
 
-pytest: $(VENV)/.dev peers  ## the test suite, with a PostgreSQL server of its own
-	@tools/postgres.sh $(BIN)/python -m pytest
+pytest: $(VENV)/.dev peers  ## the test suite, with a PostgreSQL server of its own; TESTS="tests/store"
+	@tools/postgres.sh $(BIN)/python -m pytest $(TESTS)
 
 long: $(VENV)/.dev peers  ## what must always hold, with ten times as many random cases
 	@tools/postgres.sh $(BIN)/python -m pytest --hypothesis-profile=long -m hypothesis --timeout=1800

@@ -1,7 +1,9 @@
 """What every test starts from."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -16,6 +18,9 @@ from tests.postgres import Server, plain, run, server
 settings.register_profile("quick", deadline=None, max_examples=100)
 settings.register_profile("long", deadline=None, max_examples=1000)
 settings.load_profile("quick")
+
+
+_function = re.compile(r"(\[.*\])?(@[\w-]+)?\Z", re.DOTALL)  # behind it: its parameters, and xdist's group
 
 
 @pytest.fixture(autouse=True)
@@ -47,8 +52,15 @@ def emptied_state(used_state: str) -> str:
     return used_state
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--skipped-to", type=Path, help="a file that names, a line each, the tests that were skipped")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """What was skipped, a line a reason."""
+    if (to := config.getoption("--skipped-to")) is not None:
+        names = {_function.sub("", each.nodeid) for each in terminalreporter.stats.get("skipped", ())}
+        to.write_text("".join(f"{name}\n" for name in sorted(names)))
     reasons: Counter[str] = Counter()
     for report in terminalreporter.stats.get("skipped", ()):
         said = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
