@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -22,7 +22,7 @@ from connector.lifecycle.values import fold
 from connector.mapping import CompiledMapping
 from connector.pipeline.owners import known_owners
 from connector.reports import ledger as books
-from connector.reports.engagement import Origin, engagement_report, reached_anywhere
+from connector.reports.engagement import Inbound, Origin, engagement_report, reached_anywhere
 from connector.reports.funnel import funnel
 from connector.reports.health import health_report
 from connector.reports.movement import movement
@@ -176,11 +176,9 @@ class Reporter:
             ]
         return found
 
-    def _facts(self, people: Sequence[str]) -> list[Person]:
-        found: list[Person] = []
+    def _facts(self, people: Sequence[str]) -> Iterator[Person]:
         for start in range(0, len(people), _BATCH):
-            found += self.store.facts_of(people[start : start + _BATCH], around=frozenset())
-        return found
+            yield from self.store.facts_of(people[start : start + _BATCH], around=frozenset())
 
     def engagement(self, paths: Sequence[Path]) -> Report:
         theirs = {each.person for each in paths}
@@ -189,12 +187,22 @@ class Reporter:
             for person, each in self.store.tracks_now("score").items()
             if person in theirs
         }
-        inbound = self.store.inbound(self.asked.period.since, self.asked.period.until)
         origins = {
             each.id: Origin(self.value_of(each.id, "lead source"), _touched(self._counting(each)))
             for each in self._facts(reached_anywhere(paths, self.asked))
         }
-        return engagement_report(paths, self.asked, scores, inbound, origins)
+        return engagement_report(paths, self.asked, scores, self._inbound(), origins)
+
+    def _inbound(self) -> Inbound:
+        """Of everybody, only what counts when they are decided; what several people share is counted once."""
+        period = self.asked.period
+        who = [each for each in self.store.people_who_did(period.since, period.until) if each in self.existing]
+        seen: dict[tuple[str, str], tuple[str, str, str]] = {}
+        for person in self._facts(who):
+            for each in self._counting(person).activities:
+                if each.direction is Direction.INBOUND and period.has(each.occurred_at):
+                    seen[each.source, each.id] = f"{each.occurred_at:%Y-%m-%d}", each.source, each.kind
+        return sorted((*key, count) for key, count in Counter(seen.values()).items())
 
     def _counting(self, person: Person) -> Person:
         return self.mapping.programs[person.object].counting(person)

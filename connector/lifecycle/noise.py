@@ -70,12 +70,26 @@ class Noise:
                 for each in doings:
                     if not _FLAGS.isdisjoint(each.attributes) and _is_flagged(each):
                         found[each.source, each.id] = BY_SCANNER
-            doings = [each for each in doings if each.kind in _OF_MAILS and _is_exact(each)]
-            if doings:
+            if (mails := [each for each in doings if each.kind in _OF_MAILS]) and self._may_be_scanned(mails, person):
+                doings = [each for each in mails if _is_exact(each)]
                 found.update(((each.source, each.id), BY_SCANNER) for each in self._scanned(doings, person))
         if self.tests or self.own:
             found.update(self._nobodys(person))
         return found
+
+    def _may_be_scanned(self, doings: Sequence[Activity], person: Person) -> bool:
+        """Whether any of them is near to a send or to others: of most people none is, so this is what it costs."""
+        times = [each.occurred_at for each in doings]
+        if self.burst is not None and len(times) >= self.burst:
+            within = self.within
+            if any(last - first <= within for first, last in zip(times, times[self.burst - 1 :], strict=False)):
+                return True
+        if (soon := self.after_send) is None:
+            return False
+        if any(_SENT_AT in each.attributes for each in doings):
+            return True
+        sent = [each.occurred_at for each in person.activities if each.kind == "email_sent"]
+        return bool(sent) and any((place := bisect_right(sent, at)) and at - sent[place - 1] <= soon for at in times)
 
     def _scanned(self, doings: Sequence[Activity], person: Person) -> Iterator[Activity]:
         """By when they were done."""

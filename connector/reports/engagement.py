@@ -66,7 +66,7 @@ def _activity(asked: Asked, inbound: Inbound) -> Table:
         "activity",
         "What people did",
         ("week", "source and kind", "activities"),
-        note="inbound activities, by the week in which they happened",
+        note="inbound activities that count for somebody, by the week in which they happened",
         picture="lines",
         drawn="activities",
         empty="Nobody did anything in this period, of what is read.",

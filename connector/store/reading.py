@@ -130,6 +130,9 @@ def find_people(connection: Connection, query: str) -> list[str]:
     return sorted(affected(connection, ids=[asked]))
 
 
+_DOINGS = select(ACTIVITY.c.ref, ACTIVITY.c.crm_id, ACTIVITY.c.prospect, ACTIVITY.c.email, ACTIVITY.c.feed)
+
+
 def people_in(connection: Connection, object_name: str | None, since: datetime | None) -> list[str]:
     """People of one object, and with a fact stamped at or after ``since``."""
     if since is None:
@@ -162,17 +165,28 @@ def _touched_since(connection: Connection, since: str) -> Iterator[set[str]]:
             (row.contact_id, row.account_id) for row in rows if row.object not in (*PEOPLE, "Account", "Opportunity")
         ]
         yield people | linked.people_named(connection, named)
-    activities = select(ACTIVITY.c.ref, ACTIVITY.c.crm_id, ACTIVITY.c.prospect, ACTIVITY.c.email, ACTIVITY.c.feed)
-    for rows in _pages(connection, activities.where(ACTIVITY.c.occurred_at >= since), ACTIVITY.c.ref):
+    yield from _whose(connection, _DOINGS.where(ACTIVITY.c.occurred_at >= since))
+    prospects = select(PROSPECT.c.ref).where(PROSPECT.c.recorded_at >= since)
+    for rows in _pages(connection, prospects, PROSPECT.c.ref):
+        yield affected(connection, prospects=[row.ref for row in rows])
+
+
+def people_who_did(connection: Connection, since: datetime, until: datetime) -> list[str]:
+    """Whose inbound activities happened then."""
+    when = ACTIVITY.c.occurred_at >= iso(since), ACTIVITY.c.occurred_at < iso(until)
+    found = _whose(connection, _DOINGS.where(ACTIVITY.c.direction == "inbound", *when))
+    return sorted(set().union(*found))
+
+
+def _whose(connection: Connection, activities: Select[Any]) -> Iterator[set[str]]:
+    """The people of these activities, a page at a time."""
+    for rows in _pages(connection, activities, ACTIVITY.c.ref):
         yield affected(
             connection,
             ids=[*(row.crm_id for row in rows), *related.people_with(connection, [row._mapping for row in rows])],
             prospects=[row.prospect for row in rows],
             emails=[row.email for row in rows if not row.crm_id and not row.prospect],
         )
-    prospects = select(PROSPECT.c.ref).where(PROSPECT.c.recorded_at >= since)
-    for rows in _pages(connection, prospects, PROSPECT.c.ref):
-        yield affected(connection, prospects=[row.ref for row in rows])
 
 
 def _pages(connection: Connection, query: Select[Any], key: Any) -> Iterator[Sequence[Any]]:

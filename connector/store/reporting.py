@@ -8,7 +8,7 @@ from typing import Any
 
 from connector.base.facts import Stay
 from connector.base.json import JsonObject
-from connector.store import roleless, sourced, standing, views
+from connector.store import reading, roleless, sourced, standing, views
 from connector.store.transactions import Transactions, uncollected
 
 
@@ -46,10 +46,10 @@ class Reporting(Transactions):
         with self._read() as connection:
             return standing.hand_offs(connection)
 
-    def inbound(self, since: datetime, until: datetime) -> list[tuple[str, str, str, int]]:
-        """(day, source, kind, count) of what people did."""
+    def people_who_did(self, since: datetime, until: datetime) -> list[str]:
+        """Ids of the people who did something then, whether or not it counts."""
         with self._read() as connection:
-            return standing.inbound(connection, since, until)
+            return reading.people_who_did(connection, since, until)
 
     def cycles_between(self, since: datetime, until: datetime) -> list[JsonObject]:
         """The cycles that started then, in order."""

@@ -14,7 +14,7 @@ from connector.base.facts import PEOPLE, Stay
 from connector.base.json import JsonObject
 from connector.store.links import IDS, everybody, rows_in
 from connector.store.rows import iso, read_json, time
-from connector.store.schema import ACTIVITY, CYCLE, HISTORY, LOG, PROSPECT, RECORD, STAY, TRACK
+from connector.store.schema import CYCLE, HISTORY, LOG, PROSPECT, RECORD, STAY, TRACK
 from connector.store.stays import UNDECIDED, replayed, versions
 
 _STAYS = select(
@@ -128,20 +128,6 @@ def hand_offs(connection: Connection) -> list[JsonObject]:
             row = {"person": person, "at": memory["at"], "by": memory.get("by", ""), "to": owner}
             found[person, memory["at"]] = row
     return sorted(found.values(), key=lambda each: (each["at"], each["person"]))
-
-
-def inbound(connection: Connection, since: datetime, until: datetime) -> list[tuple[str, str, str, int]]:
-    """(day, source, kind, count) of what people did."""
-    day = func.substr(ACTIVITY.c.occurred_at, 1, 10)
-    query = (
-        select(day.label("day"), ACTIVITY.c.ref, ACTIVITY.c.kind)
-        .where(ACTIVITY.c.direction == "inbound", ACTIVITY.c.occurred_at >= iso(since))
-        .where(ACTIVITY.c.occurred_at < iso(until))
-    )
-    counted: dict[tuple[str, str, str], int] = defaultdict(int)
-    for row in connection.execute(query):
-        counted[row.day, row.ref.partition(":")[0], row.kind] += 1
-    return sorted((*key, count) for key, count in counted.items())
 
 
 def cycles_between(connection: Connection, since: datetime, until: datetime) -> list[JsonObject]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -142,3 +144,48 @@ def test_our_own_people_and_test_addresses_are_no_engagement(site, mine):
     [test] = explain_people(site.settings(**mine("{ourselves: example.com}")), "test@example.org")
     assert [each["because"] for each in (*ours["timeline"], *test["timeline"])] == ["by ourselves", "a test"]
     assert read(site, **mine("{tests: count}")) == {"Engaged"}
+
+
+def weekly(site, shell, given):
+    """What the report counts: source and kind -> activities."""
+    variables = {"CONNECTOR_STATE": str(site.state), "CONNECTOR_MAPPING": given["mapping"]}
+    told = json.loads(shell("report", "engagement", "--json", **site.practice.environment(), **variables).stdout)
+    found: dict[str, int] = {}
+    for row in told["reports"]["engagement"]["tables"]["activity"]:
+        found[row["source and kind"]] = found.get(row["source and kind"], 0) + row["activities"]
+    return found
+
+
+def counting(site, given):
+    """What explain says counts of everybody, each thing once."""
+    with site.pipeline(**given) as pipeline:
+        everybody = pipeline.store.people_in()
+    doings = {
+        (each["source"], each["id"]): f"{each['source']} {each['kind']}"
+        for person in everybody
+        for told in explain_people(site.settings(**given), person)
+        for each in told["timeline"]
+        if each["counts"] and each["direction"] == "inbound"
+    }
+    return dict(Counter(doings.values()))
+
+
+@pytest.mark.parametrize(
+    ("activities", "clicks"),
+    [("", 1), ("{scanners: count}", 13), ("{scanners: {burst: none}}", 1), ("{ourselves: example.com}", 0)],
+)
+def test_the_report_counts_what_decides(site, mine, shell, activities, clicks):
+    """Two records with one address, clicks of scanners in two systems, one click that is a person's."""
+    site.contacts(1)
+    site.org.create("Contact", [{"LastName": "Twin", "Email": P0}, {"LastName": "T", "Email": "test@example.org"}])
+    pardot(site, [SENT + SECOND] * 6)
+    hubspot(site, [*[SENT + SECOND] * 5, SENT + timedelta(minutes=20)])
+    flagged = {"recipient": P0, "type": "CLICK", "created": SENT + timedelta(minutes=30), "filteredEvent": True}
+    site.practice.hubspot.add_contacts([{"email": "test@example.org"}])
+    test = {"recipient": "test@example.org", "type": "CLICK", "created": SENT + timedelta(minutes=30)}
+    site.practice.hubspot.add_email_events([flagged, test])
+    given = mine(activities)
+    site.sync(**given)
+    told = weekly(site, shell, given)
+    assert told == counting(site, given)
+    assert sum(told.values()) == clicks

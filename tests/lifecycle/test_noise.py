@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from connector.base.facts import Circle, Direction, Prospect
 from connector.lifecycle import decide
+from connector.lifecycle.noise import Noise
 from connector.mapping import MappingInvalid, loads
 from tests.cases import cases
 from tests.lifecycle.someone import NOW, did, person, stage_of
@@ -214,3 +215,19 @@ def test_the_order_in_which_it_is_told_changes_nothing(doings, random):
         if len({each.attributes["url"] for each in near}) >= 3:
             by_hand |= {(each.source, each.id) for each in near}
     assert found == by_hand
+
+
+class Asking(Noise):
+    """Looks at everything closely, whoever it is."""
+
+    def _may_be_scanned(self, doings, person):
+        return True
+
+
+@given(DOINGS)
+@settings(max_examples=cases(60), deadline=None)
+def test_who_is_passed_over_at_first_sight_has_nothing_of_a_scanner(doings):
+    somebody = person(did=[told(kind, half / 2, key=f"{n}", url=link) for n, (kind, half, link) in enumerate(doings)])
+    assert Noise().of(somebody) == Asking().of(somebody)
+    assert Noise(burst=None).of(somebody) == Asking(burst=None).of(somebody)
+    assert Noise(after_send=None).of(somebody) == Asking(after_send=None).of(somebody)
