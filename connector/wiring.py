@@ -19,11 +19,21 @@ from connector.pipeline.cycle import SALESFORCE_CALLS, Pipeline, calls_spent, si
 from connector.pipeline.decisions import adopt
 from connector.pipeline.forgetting import no_files
 from connector.pipeline.reconcile import Rhythm
+from connector.pipeline.restored import catch_up
 from connector.salesforce import SalesforceClient, open_salesforce
 from connector.salesforce.objects import polled_objects
 from connector.sources import open_sources
 from connector.sources.keeping import KeptFiles, Named
-from connector.store import Footprint, Redactor, Store, Upgrade, copy_state, open_store
+from connector.store import (
+    Footprint,
+    Logbook,
+    Redactor,
+    Store,
+    Upgrade,
+    copy_state,
+    logbook_beside,
+    open_store,
+)
 
 
 def load_mapping(settings: Settings) -> CompiledMapping:
@@ -134,12 +144,15 @@ def _open_state(settings: Settings, clock: Clock, dry_run: bool) -> Iterator[Sto
     url = state_url(settings)
     if not dry_run:
         with open_store(url, clock=clock, exclusive=True) as store:
+            store.logbook = logbook_of(settings)
+            catch_up(store, store.logbook, clock.now())
             yield store
         return
     with tempfile.TemporaryDirectory(prefix="connector-dry-run-") as folder:
         copy = Path(folder) / "state.sqlite3"
         copy_state(url, copy)
         with open_store(f"sqlite:///{copy}", clock=clock, upgrade="quietly") as store:
+            catch_up(store, logbook_of(settings), clock.now())
             yield store
 
 
@@ -148,12 +161,15 @@ class BesideTheState:
     """Where people are named beside the state."""
 
     files: KeptFiles
+    logbook: Logbook
 
     def mentioning(self, who: Footprint) -> list[str]:
-        return self.files.naming(_named(who))
+        named = _named(who)
+        return [*self.files.naming(named), *map(str, self.logbook.naming(named.is_in))]
 
     def forget(self, who: Footprint) -> list[str]:
-        return self.files.take_out(_named(who))
+        named = _named(who)
+        return [*self.files.take_out(named), *map(str, self.logbook.take_out(named.is_in))]
 
 
 def _named(who: Footprint) -> Named:
@@ -165,7 +181,12 @@ def beside_the_state(settings: Settings) -> BesideTheState:
     copies = tuple(sorted(file.parent.glob(f"{file.name}.schema-*"))) if file else ()
     quarantines = (settings.taps_quarantine, *((folder / "quarantine",) if folder else ()))
     beats = heartbeat.beside(settings.state)
-    return BesideTheState(KeptFiles(settings.webhook_inbox, quarantines, copies, (beats,), folder))
+    files = KeptFiles(settings.webhook_inbox, quarantines, copies, (beats,), folder)
+    return BesideTheState(files, logbook_of(settings))
+
+
+def logbook_of(settings: Settings) -> Logbook:
+    return Logbook(logbook_beside(heartbeat.beside(settings.state), state_url(settings)))
 
 
 @contextmanager

@@ -41,6 +41,7 @@ from connector.pipeline.planned import Listing, Planned
 from connector.pipeline.poll import poll_salesforce, poll_sources
 from connector.pipeline.reconcile import Rhythm
 from connector.pipeline.report import CycleReport
+from connector.pipeline.restored import tell_apart
 from connector.pipeline.unanswered import settle_unanswered
 from connector.pipeline.unwritable import look_again
 from connector.pipeline.writeback import Writer
@@ -123,6 +124,7 @@ def run_cycle(
         notice(pipeline, now)
         owners = find_owners(pipeline.mapping, pipeline.salesforce, store, now)
         settle_unanswered(pipeline.salesforce, store, Decisions(pipeline.mapping, store, owners, now), pipeline.overlap)
+        tell_apart(pipeline.salesforce, store, pipeline.mapping)
         only = scope()
         count_plan(pipeline, Decisions(pipeline.mapping, store, owners, now), only, report)
         if not dry_run and not pipeline.stop():  # a count that was cut short says nothing of the limit

@@ -19,6 +19,7 @@ from connector.store.contesting import UNWRITABLE
 from connector.store.copying import copy_state
 from connector.store.forgetting import Footprint
 from connector.store.journal import CAME_LATE, Intent
+from connector.store.logbook import Logbook, logbook_beside
 from connector.store.opening import Upgrade, open_past, open_store
 from connector.store.redacting import Redactor
 from connector.store.settling import Settled
@@ -32,11 +33,13 @@ __all__ = [
     "Footprint",
     "Intent",
     "KeptCursor",
+    "Logbook",
     "Redactor",
     "Settled",
     "Store",
     "Upgrade",
     "copy_state",
+    "logbook_beside",
     "open_past",
     "open_store",
     "own_stage",

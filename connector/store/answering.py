@@ -7,7 +7,7 @@ from datetime import datetime
 
 from connector.base.json import JsonMap, JsonObject
 from connector.lifecycle.model import RecordLink
-from connector.store import accounts, books, contesting, links, reading, roleless, undoing
+from connector.store import accounts, books, contesting, journal, links, reading, roleless, undoing
 from connector.store.history import fields_since
 from connector.store.past import people_at
 from connector.store.reporting import Reporting
@@ -102,6 +102,20 @@ class Answering(Reporting):
         """(record, field) of these people that is set aside as contested -> what was said of it."""
         with self._read() as connection:
             return contesting.standing(connection, people)
+
+    def noted(self) -> int | None:
+        """The last number of the logbook that the state knows; None: of none yet."""
+        with self._read() as connection:
+            return books.noted(connection)
+
+    def set_noted(self, number: int) -> None:
+        with self._write() as connection:
+            books.set_setting(connection, books.LOGBOOK, str(number))
+
+    def take_as_ours(self, standing: Mapping[tuple[str, str], str | None]) -> None:
+        """(person, track) -> what stands there, and was written by us."""
+        with self._write() as connection:
+            journal.take_as_ours(connection, standing)
 
     def written(
         self, run: int | None = None, since: datetime | None = None, people: Sequence[str] | None = None

@@ -18,6 +18,7 @@ from connector.store.schema import CALLS, CURSOR, CYCLE, MAPPING, SETTING
 CYCLES_KEPT = 10_000  # a week of one a minute; the decision log is what is kept for ever
 CALLS_KEPT = timedelta(days=400)
 
+LOGBOOK = "logbook"  # the number of the last line of it that the state knows
 MAPPING_SINCE = "mapping_since"  # since when the mapping in force is
 # What around a person a mapping may look at: of their account the opportunities without any contact role, all of them,
 # its people; whether leads are told to be of an account by domain; records of other objects.
@@ -31,6 +32,12 @@ _CURSOR = select(CURSOR.c.value).where(CURSOR.c.name == bindparam("name"))
 def setting(connection: Connection, name: str) -> str | None:
     value = connection.execute(_SETTING, {"name": name}).scalar()
     return None if value is None else str(value)
+
+
+def noted(connection: Connection) -> int | None:
+    """The last number of the logbook that the state knows."""
+    known = setting(connection, LOGBOOK)
+    return None if known is None else int(known)
 
 
 def set_setting(connection: Connection, name: str, value: str) -> None:

@@ -8,7 +8,7 @@ One without an answer stays beside those that are sent later, as long as it may 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
@@ -29,6 +29,7 @@ _FORGET = delete(INTENT).where(INTENT.c.id == bindparam("number"))
 _WAIT = update(INTENT).where(INTENT.c.id == bindparam("number")).values(until=bindparam("end"))
 _SETTLED_IN = select(SETTLED.c.person_id, SETTLED.c.cycle_id).where(SETTLED.c.person_id.in_(IDS))
 _STANDS = select(TRACK.c.person_id, TRACK.c.track, TRACK.c.stands, TRACK.c.memory).where(TRACK.c.person_id.in_(IDS))
+_MEMORIES = select(TRACK.c.person_id, TRACK.c.track, TRACK.c.memory).where(TRACK.c.person_id.in_(IDS))
 _REMEMBER = (
     update(TRACK)
     .where(TRACK.c.person_id == bindparam("person"), TRACK.c.track == bindparam("name"))
@@ -65,12 +66,12 @@ class Known:
 
 
 def intend(connection: Connection, intents: Sequence[Intent]) -> None:
-    run_many(connection, _INTEND, [_row(each) for each in intents])
+    run_many(connection, _INTEND, [row_of(each) for each in intents])
 
 
 def intents(connection: Connection) -> list[Intent]:
     """The oldest first."""
-    return [_intent(dict(row._mapping)) for row in connection.execute(select(INTENT).order_by(INTENT.c.id))]
+    return [intent_of(dict(row._mapping)) for row in connection.execute(select(INTENT).order_by(INTENT.c.id))]
 
 
 def answered(connection: Connection, settled: Sequence[Settled], cycle_id: int) -> None:
@@ -116,7 +117,17 @@ def came_late(connection: Connection, intent: Intent, changes: Sequence[Change],
     run_many(connection, _REMEMBER, rows)
 
 
-def _row(each: Intent) -> JsonObject:
+def take_as_ours(connection: Connection, standing: Mapping[tuple[str, str], str | None]) -> None:
+    """(person, track) -> what stands there, and was written by us, though the state has forgotten it."""
+    rows = []
+    for person, track, memory in rows_in(connection, _MEMORIES, sorted({person for person, _ in standing})):
+        if (person, track) in standing:
+            text = dumps({**read_json(memory), "written": standing[person, track]})
+            rows.append({"person": person, "name": track, "text": text})
+    run_many(connection, _REMEMBER, rows)
+
+
+def row_of(each: Intent) -> JsonObject:
     return {
         "record_id": each.change.id,
         "object": each.change.object,
@@ -143,7 +154,7 @@ def _decision(decision: Decision) -> JsonObject:
     return {"tracks": tracks, "review_at": _text(decision.review_at)}
 
 
-def _intent(row: JsonMap) -> Intent:
+def intent_of(row: JsonMap) -> Intent:
     person_id, told = row["person_id"], json.loads(row["decision"])
     changes = tuple(Change(**each) for each in read_json(row["changes"]))
     decision = Decision(person_id, tuple(_track(each) for each in told["tracks"]), _time(told["review_at"]))

@@ -25,6 +25,7 @@ from connector.store import (
     journal,
     linked,
     links,
+    logbook,
     marking,
     people,
     reading,
@@ -279,7 +280,7 @@ class Store(Forgetting):
             journal.intend(connection, intents)
 
     def intents(self) -> list[Intent]:
-        """What was sent, or was about to be, and never answered, or not for the first time; the oldest first."""
+        """What was sent and never answered, or not for the first time; the oldest first."""
         with self._read() as connection:
             return journal.intents(connection)
 
@@ -290,7 +291,6 @@ class Store(Forgetting):
             journal.wait(connection, wait, until)
 
     def known(self, people: Sequence[str]) -> dict[str, journal.Known]:
-        """How these people were settled last."""
         with self._read() as connection:
             return journal.known(connection, people)
 
@@ -311,15 +311,19 @@ class Store(Forgetting):
         now: datetime,
         cursors: Sequence[KeptCursor] = (),
         marks: Sequence[str] = (),
+        noted: int | None = None,
     ) -> None:
         """Stores decisions, folds in what Salesforce took, logs it, and clears the marks these decisions answer;
-        people with a WAITING outcome stay dirty. ``cursors`` move with it, and ``marks`` are made: accounts."""
+        people with a WAITING outcome stay dirty. ``cursors`` move with it, and ``marks`` are made: accounts. ``noted``:
+        its number in the logbook, where it comes from there."""
         with uncollected(), self._write() as connection:
             settling.settle(connection, settled, cycle_id=cycle_id, mapping_version=mapping_version, now=now)
             journal.answered(connection, settled, cycle_id)
             links.mark(connection, marks)
             for each in cursors:
                 books.set_cursor(connection, *each)
+            run = settling.Books(cycle_id, mapping_version, iso(now))
+            logbook.keep_noted(connection, self.logbook, noted, settled, run, cursors)
 
     def drop_dirty(self, marks: Sequence[tuple[str, int]]) -> None:
         """Clears (person id, mark) of people who do not exist."""

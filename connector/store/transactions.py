@@ -16,6 +16,7 @@ from connector.base.clock import Clock
 from connector.base.errors import StateError
 from connector.store.dialect import WRITES
 from connector.store.faults import translate
+from connector.store.logbook import Logbook
 
 
 @contextmanager
@@ -55,6 +56,7 @@ class Transactions:
         self._engine, self._writer, self._where, self._clock, self._held = engine, writer, where, clock, held
         self._files = {path: _inode(path) for path in files}
         self._last_cycle: int | None = None
+        self.logbook: Logbook | None = None  # where what Salesforce took is noted besides
 
     def __enter__(self) -> Self:
         return self
