@@ -48,7 +48,10 @@ def beside(state: str) -> Path:
     """Where the file is: beside a SQLite state; otherwise in the working directory's state folder."""
     if "://" not in state:
         return Path(state + ".heartbeat")
-    url = urlsplit(state)
+    try:
+        url = urlsplit(state)
+    except ValueError:  # no address at all: whoever opens it says so
+        return Path("state") / "connector.heartbeat"
     if url.scheme.partition("+")[0] == "sqlite" and len(url.path) > 1:
         return Path(unquote(url.path)[1:] + ".heartbeat")
     return Path("state") / "connector.heartbeat"

@@ -13,7 +13,7 @@ from connector.base.private import private_file
 from connector.store import migrations
 from connector.store.dialect import WRITES, make_engine, run_many
 from connector.store.faults import translate
-from connector.store.opening import copy_file, parse_url, refuse_other, schema_of
+from connector.store.opening import copy_file, parse_url, refuse_other, schema_of, shown_address
 
 _CHUNK = 5000  # rows
 
@@ -44,7 +44,7 @@ def _check_copy(copy: Path, where: str) -> None:
 
 
 def _copy_tables(url: URL, to: Path) -> None:
-    where = url.render_as_string(hide_password=True)
+    where = shown_address(url)
     source, copy = make_engine(url), make_engine(make_url(f"sqlite:///{to}"))
     try:
         version = schema_of(source, where)

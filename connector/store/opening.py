@@ -45,7 +45,7 @@ def open_store(
     (``create=False``), held by another process, newer than this program, corrupt, not ours, or cannot be written, and
     Transient when its server does not answer."""
     parsed = parse_url(url)
-    where = parsed.render_as_string(hide_password=True)
+    where = shown_address(parsed)
     path = _path(parsed)
     if path is not None:
         where = str(path)
@@ -79,12 +79,17 @@ def parse_url(url: str) -> URL:
     try:
         parsed = make_url(url if "://" in url else f"sqlite:///{url}")
         parsed.get_dialect()
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError):
         raise StateError(
             "CONNECTOR_STATE is not a database address that can be used here",
             "write a path, or sqlite:///path/to/file, or postgresql+psycopg://user@host/name and install its driver",
         ) from None
     return parsed
+
+
+def shown_address(url: URL) -> str:
+    """Without what may be a secret: its password, and parameters, which may be one."""
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 def _path(url: URL) -> Path | None:

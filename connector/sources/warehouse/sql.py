@@ -76,7 +76,7 @@ def open_engine(url: str) -> Engine:
         parsed = make_url(url)
         pool = NullPool if parsed.get_backend_name() == DUCKDB else None  # its file is nobody's between two pages
         engine = create_engine(_with_patience(parsed), pool_pre_ping=True, hide_parameters=True, poolclass=pool)
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
         missing = f": {error}" if isinstance(error, ImportError | NoSuchModuleError) else ""
         raise ConfigurationError(
             f"CONNECTOR_WAREHOUSE_URL cannot be used{missing}",
