@@ -42,7 +42,7 @@ class KeptFiles:
 
     def naming(self, who: Named) -> list[str]:
         found = [path for path in (*self._lines(), *self._notes(), *self._theirs()) if _is_in(path, who)]
-        if any(who.is_in(json.loads(records)) for _, records in self._messages()):
+        if any(who.is_in([name, json.loads(records)]) for _, name, records in self._messages()):
             found.append(self.inbox)
         return [str(each) for each in (*found, *self._copies())]
 
@@ -77,24 +77,26 @@ class KeptFiles:
         if self.theirs is not None:
             yield from (each for each in sorted(self.theirs.glob("*")) if each.is_file())
 
-    def _messages(self) -> list[tuple[int, str]]:
+    def _messages(self) -> list[tuple[int, str, str]]:
+        """What they are called by their senders, and what they hold."""
         if not self.inbox.is_file():
             return []
         with closing(sqlite3.connect(self.inbox, timeout=10)) as database:
-            return [(int(seq), str(text)) for seq, text in database.execute("SELECT seq, records FROM message")]
+            return list(database.execute("SELECT seq, message_id, records FROM message"))
 
     def _clean_inbox(self, who: Named) -> bool:
-        """The records that are theirs; the message stays known, so that it is not taken when it is sent again."""
+        """The records that are theirs; the message stays known, so that it is not taken when it is sent again, but
+        where its very name names them."""
         changed = []
-        for seq, text in self._messages():
-            records = json.loads(text)
+        for seq, name, text in self._messages():
+            records, anonymous = json.loads(text), who.takes(name)
             left = [each for each in records if not who.is_in(each)]
-            if left != records:
-                changed.append((json.dumps(left), seq))
+            if (left, anonymous) != (records, name):
+                changed.append((json.dumps(left), anonymous, seq))
         if not self.inbox.is_file():
             return False
         with closing(sqlite3.connect(self.inbox, timeout=10, isolation_level=None)) as database:
-            database.executemany("UPDATE message SET records = ? WHERE seq = ?", changed)
+            database.executemany("UPDATE message SET records = ?, message_id = ? WHERE seq = ?", changed)
             refusals = [
                 (who.takes(reason), seq)
                 for seq, reason in database.execute("SELECT seq, reason FROM refusal").fetchall()

@@ -22,7 +22,7 @@ from tests.postgres import BOTH
 NAME, OTHER, PHONE, WORDS = "Zoraida Quibblewick", "Zora Quibblewick", "0170-5551234", "likes herrings"
 MAIL, OLD, TWIN = "zoraida@quibble.example", "zq.old@quibble.example", "zora@quibble.example"
 TOLD = (NAME, OTHER, "Quibblewick", "quibble.example", PHONE, WORDS)
-HELD_IN = {"record", "activity", "prospect", "address", "history", "log", "set_aside", "intent", "track"}
+HELD_IN = {"record", "activity", "prospect", "address", "history", "log", "set_aside", "track"}
 
 
 class Place:
@@ -47,7 +47,7 @@ class Place:
         engine = create_engine(self.state if "://" in self.state else f"sqlite:///{self.state}")
         with engine.connect() as connection:
             for table in SQLModel.metadata.tables:
-                rows = str(connection.execute(text(f"SELECT * FROM {table}")).all()).lower()  # noqa: S608
+                rows = str(connection.execute(text(f"SELECT * FROM {table}")).all()).lower()
                 found[table] = {one for one in TOLD if one.lower() in rows}
         engine.dispose()
         return {name: words for name, words in found.items() if words}
