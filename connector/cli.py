@@ -360,7 +360,7 @@ def approve_command(
 
     allowed = run_approve(settings_of(), up_to)
     text = f"the next cycle may change up to {allowed:,} people and accounts, once, within a day"
-    screen.document({"approved_up_to": allowed}, as_json=as_json, text=text)
+    screen.document("approve", {"approved_up_to": allowed}, as_json=as_json, text=text)
 
 
 @app.command("explain")
@@ -385,7 +385,8 @@ def backup(
     from connector.commands.backup import run_backup
 
     made = run_backup(settings_of(), file)
-    screen.document(made, as_json=as_json, text=f"wrote {made['file']}; CONNECTOR_STATE={made['file']} goes on from it")
+    text = f"wrote {made['file']}; CONNECTOR_STATE={made['file']} goes on from it"
+    screen.document("backup", made, as_json=as_json, text=text)
 
 
 report_cli.register(app)

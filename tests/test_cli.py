@@ -171,7 +171,7 @@ def test_what_is_wrong_is_told_as_editors_read_it(here: Path) -> None:
         "none.yaml: there is no such mapping",
     ]
     told = json.loads(CliRunner().invoke(cli.app, ["check", "--json", "bad.yaml", "states"]).output)
-    assert [[each["line"] for each in report["mistakes"]] for report in told] == [[2], []]
+    assert [[each["line"] for each in report["mistakes"]] for report in told["mappings"]] == [[2], []]
 
 
 def test_files_are_checked_by_themselves_whatever_the_settings_say(here: Path) -> None:

@@ -42,6 +42,12 @@ def test_the_settings_page_is_the_generated_one():
     assert (ROOT / "docs" / "settings.md").read_text() == generated().settings_page()
 
 
+def test_the_page_and_the_schemas_of_json_are_the_generated_ones():
+    assert (ROOT / "docs" / "json.md").read_text() == generated().json_page()
+    there = {each.name: each.read_text() for each in (ROOT / "docs" / "json").iterdir()}
+    assert there == generated().json_schemas()
+
+
 def test_every_setting_the_readme_names_exists():
     page = generated().settings_page()
     assert all(name in page for name in re.findall(r"CONNECTOR_[A-Z_]+[A-Z]", README))

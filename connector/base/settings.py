@@ -153,6 +153,9 @@ class Settings(BaseModel):
     alert_webhook_secret: SecretStr | None = Field(
         None, description="Standard Webhooks secret that signs these notices: whsec_ and base64."
     )
+    alerts: SecretStr | None = Field(
+        None, description="Apprise addresses to which notices of trouble go, separated by spaces; unset: off."
+    )
     contested_rounds: int = Field(
         3, ge=0, description="How often in a week somebody sets a value back before it is left to them; 0: never."
     )

@@ -280,7 +280,7 @@ def show_files(reports: Sequence[CheckReport], form: str) -> int:
     """Returns the exit code. ``form``: text, json or github."""
     code = 2 if any(report.mistakes for report in reports) else 0
     if form == "json":
-        print_json([report.as_dict() for report in reports])
+        print_json("check_files", {"mappings": [report.as_dict() for report in reports]})
         return code
     console = out()
     for report in reports:
@@ -293,7 +293,7 @@ def show_files(reports: Sequence[CheckReport], form: str) -> int:
 def show_check(report: CheckReport, form: str) -> int:
     """As :func:`show_files`."""
     if form == "json":
-        print_json(report.as_dict())
+        print_json("check", report.as_dict())
     elif form == "github":
         _for_github(report)
     else:

@@ -152,7 +152,7 @@ def show_sources(found: list[SourceChecked], *, as_json: bool) -> int:
     """Returns the exit code: 2 where something is wrong."""
     code = 2 if any(each.problems for each in found) else 0
     if as_json:
-        print_json({"sources": [each.as_dict() for each in found]})
+        print_json("check_sources", {"sources": [each.as_dict() for each in found]})
         return code
     console = out()
     if not found:

@@ -25,7 +25,7 @@ BOTH_STAY = "other words, another time: both are kept"
 
 def cycle(report: CycleReport, *, as_json: bool) -> None:
     if as_json:
-        print_json(report.document(), **_people(report.listing))
+        print_json("cycle", report.document(), **_people(report.listing))
         return
     console = out()
     changes_table(console, report.moves(), "Would change" if report.dry_run else "Decided to change")
@@ -97,7 +97,7 @@ def _what_is_hidden(console: Console, report: CycleReport) -> None:
 def show_plan(plan: Preview, *, as_json: bool) -> None:
     report = plan.report
     if as_json:
-        print_json(plan.as_dict(), **_people(report.listing))
+        print_json("plan", plan.as_dict(), **_people(report.listing))
         return
     console = out()
     changes_table(console, report.moves(), "Would change")

@@ -73,7 +73,7 @@ def run_demo(*, as_json: bool) -> None:
             "state": str(state),
         }
         if as_json:
-            screen.print_json(told)
+            screen.print_json("demo", told)
         else:
             _show(screen.out(), told, reports)
 

@@ -23,7 +23,7 @@ BECAME = {  # of what was decided
 
 def explanations(people: Sequence[JsonMap], *, as_json: bool) -> None:
     if as_json:
-        print_json(people)
+        print_json("explain", {"people": people})
         return
     console = out()
     for person in people:

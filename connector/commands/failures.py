@@ -59,7 +59,7 @@ def retry_failures(settings: Settings, ids: Sequence[str] = (), codes: Sequence[
 
 def show_failures(rows: Sequence[JsonMap], *, as_json: bool) -> None:
     if as_json:
-        print_json({"failures": list(rows)})
+        print_json("failures", {"failures": list(rows)})
         return
     console = out()
     console.print("Salesforce refuses nothing" if not rows else f"Refused by Salesforce: {count(len(rows), 'record')}")

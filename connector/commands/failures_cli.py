@@ -34,7 +34,7 @@ def retry(ids: Ids = None, codes: Codes = None, as_json: AsJson = False) -> None
 
     retried = retry_failures(settings_of(), ids or (), codes or ())
     text = f"{count(retried, 'record')} will be decided and written again in the next cycle"
-    screen.document({"retried": retried}, as_json=as_json, text=text)
+    screen.document("retry", {"retried": retried}, as_json=as_json, text=text)
 
 
 @failures_app.command("export")

@@ -12,5 +12,5 @@ def show_health(max_age: float, *, as_json: bool) -> int:
     beats = heartbeat.beside(settings.load_settings().state)
     told = heartbeat.health(heartbeat.read_heartbeat(beats), SystemClock().now(), max_age)
     text = f"{'healthy' if told['healthy'] else 'not healthy'}: {told['because']}"
-    screen.document(told, as_json=as_json, text=text)
+    screen.document("health", told, as_json=as_json, text=text)
     return 0 if told["healthy"] else 1

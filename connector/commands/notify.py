@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError, ConnectorError
 from connector.base.http import TAKEN, Judgement, Policy, Reaction, Session
 from connector.base.settings import Settings, check_url, variable_of
+from connector.commands.services import services
 from connector.pipeline.alerts import Notice
 from connector.sources.webhook.source import secret_key, signature
 
@@ -43,6 +45,7 @@ class Channels:
             ) from None
         if self._url and not self._key:
             raise ConfigurationError("notices would not be signed", "set CONNECTOR_ALERT_WEBHOOK_SECRET")
+        self._services = services(settings.alerts.get_secret_value() if settings.alerts else "", clock)
         self._clock, self._beats = clock, beats
         self._waiting: queue.Queue[Callable[[], None] | None] = queue.Queue(_MOST_WAITING)
         self._session = Session("the alerts' webhook", _judge, clock, ca_bundle=settings.ca_bundle, policy=_POLICY)
@@ -51,6 +54,8 @@ class Channels:
         log.warning("trouble" if notice.began else "trouble is over", alert=notice.alert, what=notice.what)
         if self._url:
             self._queue(lambda: self._post(notice))
+        for each in self._services:
+            self._queue(partial(each, notice))
 
     def ping(self) -> None:
         """After a cycle: where it went well, the ping."""

@@ -17,7 +17,6 @@ from connector.commands.screen import grid, out, print_json, shown
 from connector.reports.paths import Asked
 from connector.reports.table import Cell, Figure, Report, Table, plain_value
 
-FORM_OF_JSON = 1  # of the JSON; docs/reports.md says what is in it
 _ROWS = 40  # of a table on the screen
 _BARS, _SPARKS = "▏▎▍▌▋▊▉█", "▁▂▃▄▅▆▇█"
 _WIDTH = 24  # of a bar
@@ -25,7 +24,7 @@ _WIDTH = 24  # of a bar
 
 def show_reports(reports: Sequence[Report], asked: Asked, *, as_json: bool) -> None:
     if as_json:
-        print_json(as_document(reports, asked))
+        print_json("report", as_document(reports, asked))
         return
     console = out()
     for report in reports:
@@ -42,7 +41,6 @@ def show_reports(reports: Sequence[Report], asked: Asked, *, as_json: bool) -> N
 
 def as_document(reports: Sequence[Report], asked: Asked) -> JsonObject:
     return {
-        "form": FORM_OF_JSON,
         "since": asked.period.since.isoformat(),
         "until": asked.period.until.isoformat(),
         "reports": {each.name: each.as_dict() for each in reports},

@@ -39,7 +39,7 @@ def apply_rollback(settings: Settings, wanted: ToUndo, person: str | None) -> tu
 
 def show_rollback(told: JsonMap, *, as_json: bool) -> None:
     if as_json:
-        print_json(dict(told))
+        print_json("rollback", told)
         return
     console = out()
     for track, moves in told["changes"].items():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from connector.base.errors import ConnectorError
 from connector.base.hiding import hidden
+from connector.base.json import JsonMap
 from connector.base.ports import Progress
 from connector.base.text import printable
 
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 
 WIDTH = 110  # of a table where stdout is no terminal
 NONE = "(none)"
+JSON_FORMS = dict.fromkeys(  # document of --json -> the version of its shape, which documents.py tells
+    ("cycle", "plan", "rollback", "status", "health", "source", "explain", "report", "check", "check_files",
+     "check_sources", "setup", "failures", "retry", "approve", "backup", "forget", "demo"),
+    1,
+)  # fmt: skip
 
 
 def shown(value: object) -> str:
@@ -89,17 +95,18 @@ def note(text: str) -> None:
     err().print(shown(text), soft_wrap=True)
 
 
-def document(value: Any, *, as_json: bool, text: str) -> None:
-    """``text``: lines of ours, in which what is from elsewhere has no line ends of its own."""
+def document(name: str, value: JsonMap, *, as_json: bool, text: str) -> None:
+    """``text``: lines of ours; what is from elsewhere in them has no line ends of its own."""
     if as_json:
-        print_json(value)
+        print_json(name, value)
     else:
         sys.stdout.write("".join(printable(each) + "\n" for each in text.split("\n")))
 
 
-def print_json(value: Any, **lists: Iterable[Any]) -> None:
+def print_json(document_name: str, value: JsonMap, **lists: Iterable[Any]) -> None:
     """``lists``: more keys of the document, whose values are written one by one as they are read."""
-    text = json.dumps(value, indent=2, default=str)
+    begun = {"document": document_name, "form": JSON_FORMS[document_name]}
+    text = json.dumps({**begun, **value}, indent=2, default=str)
     sys.stdout.write(text.removesuffix("\n}") if lists else text)
     for name, items in lists.items():
         sys.stdout.write(f",\n  {json.dumps(name)}: [")

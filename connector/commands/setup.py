@@ -222,7 +222,7 @@ def _readme(mapping: CompiledMapping, plan: _Plan) -> str:
 
 def show_setup(report: SetupReport, *, as_json: bool) -> None:
     if as_json:
-        print_json(report.as_dict())
+        print_json("setup", report.as_dict())
         return
     for line in _lines(report):
         out().print(shown(line), soft_wrap=True)

@@ -69,7 +69,7 @@ def show_source(told: JsonMap, *, as_json: bool) -> int:
     """Returns the exit code: 4 while it cannot be read."""
     code = 4 if told["failing"] else 0
     if as_json:
-        print_json(told)
+        print_json("source", told)
         return code
     console = out()
     for line in _lines(told):

@@ -25,7 +25,7 @@ def show_status(report: JsonMap, *, as_json: bool) -> int:
     """Returns the exit code: 4 while a source cannot be read."""
     code = 4 if report["failing_sources"] else 0
     if as_json:
-        print_json(report)
+        print_json("status", report)
         return code
     console = out()
     for track, counts in report["people"].items():

@@ -42,7 +42,7 @@ def forget_command(
     from connector.commands.forget import forget_text, run_forget
 
     told = run_forget(settings_of(), person, doing=yes)
-    screen.document(told, as_json=as_json, text=forget_text(told))
+    screen.document("forget", told, as_json=as_json, text=forget_text(told))
 
 
 def register_undoing(app: typer.Typer) -> None:

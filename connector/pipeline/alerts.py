@@ -36,6 +36,12 @@ class Notice:
     what: str
     do: str
 
+    def as_text(self) -> tuple[str, str]:
+        """A title and what a person is told."""
+        if self.began:
+            return f"Lifecycle connector: {self.alert}", f"{self.what}\n\nDo: {self.do}"
+        return f"Lifecycle connector: {self.alert} is over", f"Since {self.since:%Y-%m-%d %H:%M} UTC: {self.what}"
+
     def as_dict(self) -> JsonObject:
         return {
             "type": f"connector.alert.{'began' if self.began else 'over'}",

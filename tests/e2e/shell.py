@@ -1,12 +1,24 @@
 """Commands as a person or a script runs them, in this process."""
 
+import json
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from connector import cli
+from connector.commands.documents_more import documents
+
+SHAPES = cache(documents)
+
+
+def held_against_its_schema(text: str) -> str:
+    """Which document it is; raises where it is not as docs/json.md says."""
+    name = json.loads(text)["document"]
+    SHAPES()[name].model_validate_json(text)
+    return str(name)
 
 
 @dataclass
@@ -33,4 +45,6 @@ class Shell:
             with pytest.raises(SystemExit) as ended:
                 cli.main()
             printed = self._capfd.readouterr()
+        if "--json" in words and printed.out:
+            held_against_its_schema(printed.out)
         return Done(int(ended.value.code or 0), printed.out, printed.err)

@@ -16,7 +16,7 @@ from connector.commands import practice
 from connector.store import open_store
 from connector.wiring import load_mapping
 from practice_org.salesforce.core import Rule
-from tests.e2e.shell import Shell
+from tests.e2e.shell import Shell, held_against_its_schema
 
 SHIPPED = Path(__file__).parent.parent.parent / "mappings" / "lead-liaison.yaml"
 
@@ -111,7 +111,7 @@ stages:
 def test_explain_says_why_and_since_when(connected):
     connected("sync")
     done = connected("explain", "Ada@Example.com", "--json")
-    person = only_document(done)[0]
+    [person] = only_document(done)["people"]
     assert person["email"] == "ada@example.com"
     assert person["decided"][0]["value"] == "Suspect"
     assert [(each["old"], each["new"], each["result"]) for each in person["history"]] == [(None, "Suspect", "applied")]
@@ -125,9 +125,9 @@ def test_explain_says_what_would_change_the_answer_and_works_for_a_past_date(con
     role = {"OpportunityId": served.org.create("Opportunity", [deal])[0], "ContactId": contact}
     served.org.create("OpportunityContactRole", [role | {"CreatedDate": "2026-02-02T00:00:00Z"}])
     connected("sync")
-    now = only_document(connected("explain", contact, "--json"))[0]["now"]["tracks"][0]
+    now = only_document(connected("explain", contact, "--json"))["people"][0]["now"]["tracks"][0]
     assert (now["value"], now["rules"][0]["matched"]) == ("Customer", True)
-    then = only_document(connected("explain", contact, "--at", "2026-01-01", "--json"))[0]
+    then = only_document(connected("explain", contact, "--at", "2026-01-01", "--json"))["people"][0]
     assert then["history"] == []
     rule = then["now"]["tracks"][0]["rules"][0]
     assert (rule["to"], rule["matched"]) == ("Customer", False)
@@ -148,7 +148,7 @@ def test_a_prospect_was_there_since_the_first_thing_known_of_them(connected, ser
     )
     connected("sync")
     then = only_document(connected("explain", "eve@example.com", "--at", "2026-04-01", "--json"))
-    assert [each["object"] for each in then] == ["Prospect"]
+    assert [each["object"] for each in then["people"]] == ["Prospect"]
     nobody = connected("explain", "eve@example.com", "--at", "2026-02-01")
     assert (nobody.returncode, "nobody of that name was there on 2026-02-01" in nobody.stderr) == (2, True)
 
@@ -352,6 +352,7 @@ def test_the_demo_needs_no_settings_and_works_beside_wrong_ones(shell):
     done = process(shell, "demo", "--json", CONNECTOR_INTERVAL="nonsense", CONNECTOR_MAX_CHANGES="0")
     assert done.returncode == 0, done.stderr
     told = only_document(done)
+    held_against_its_schema(done.stdout)
     assert len(told["explained"]) == 3
     assert all(person["decided"][0]["evidence"] for person in told["explained"])
     heard_by = {each["source"] for each in told["heard_of_everywhere"]["timeline"]}

@@ -59,14 +59,14 @@ def test_status_and_the_report_on_repair_say_what_to_do(refusing):
 
 def test_one_all_or_a_code_are_tried_again(refusing, site):
     one = next(each["record_id"] for each in listed(refusing) if each["code"] == LOCKED)
-    assert json.loads(refusing("failures", "retry", one[:15], "--json").stdout) == {"retried": 1}
+    assert json.loads(refusing("failures", "retry", one[:15], "--json").stdout)["retried"] == 1
     refusing("sync")
     assert {each["code"]: each["attempts"] for each in listed(refusing)} == {REFUSED: 1, LOCKED: 2}
-    assert json.loads(refusing("failures", "retry", "--code", REFUSED, "--json").stdout) == {"retried": 1}
+    assert json.loads(refusing("failures", "retry", "--code", REFUSED, "--json").stdout)["retried"] == 1
     refusing("sync")
     assert {each["code"]: each["attempts"] for each in listed(refusing)} == {REFUSED: 2, LOCKED: 2}
     site.org.faults.off("row_error")
-    assert json.loads(refusing("failures", "retry", "--json").stdout) == {"retried": 2}
+    assert json.loads(refusing("failures", "retry", "--json").stdout)["retried"] == 2
     assert refusing("sync").returncode == 0
     assert listed(refusing) == []
     assert "refuses nothing" in refusing("failures", "list").stdout

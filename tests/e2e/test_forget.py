@@ -106,7 +106,7 @@ def test_names_addresses_and_texts_are_gone_from_every_byte_and_every_number_sta
     assert (done["result"], done["records"]) == ("forgotten", [zoraida])
     assert bytes_with(state) == []
     assert numbers(known, now) == before
-    assert json.loads(known("explain", ann, "--json").stdout)[0]["email"] == "ann@stays.example"
+    assert json.loads(known("explain", ann, "--json").stdout)["people"][0]["email"] == "ann@stays.example"
 
 
 def test_what_comes_late_does_not_bring_them_back_but_a_new_record_does(known, site, tmp_path):
@@ -125,7 +125,7 @@ def test_what_comes_late_does_not_bring_them_back_but_a_new_record_does(known, s
     assert known("explain", MAIL).returncode == 2
     (new,) = site.org.create("Contact", [{"LastName": "Anew", "Email": MAIL}])
     assert known("sync").returncode == 0
-    assert json.loads(known("explain", MAIL, "--json").stdout)[0]["person"] == new
+    assert json.loads(known("explain", MAIL, "--json").stdout)["people"][0]["person"] == new
 
 
 def test_a_running_connector_forgets_in_its_next_cycle(known, site, tmp_path):
@@ -161,8 +161,8 @@ def test_nobody_else_loses_a_word(known, site, tmp_path):
     assert known("sync").returncode == 0
     told = json.loads(known("forget", zoraida, "--yes", "--json").stdout)
     assert told["addresses_of_others_too"] == [OLD]
-    assert json.loads(known("explain", namesake, "--json").stdout)[0]["name"] == NAME
-    assert json.loads(known("explain", OLD, "--json").stdout)[0]["name"] == "Shares"
+    assert json.loads(known("explain", namesake, "--json").stdout)["people"][0]["name"] == NAME
+    assert json.loads(known("explain", OLD, "--json").stdout)["people"][0]["name"] == "Shares"
     assert bytes_with(state, (MAIL,)) == []
 
 

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from connector.commands.status import read_status
+from connector.pipeline.alerts import Notice, Watch
 from connector.pipeline.cycle import run_cycle
 from connector.wiring import open_state, reconciling
 
@@ -61,6 +62,19 @@ def test_a_row_that_the_state_lost_and_one_that_is_old_are_read_again(site, way)
     assert (status["last"]["drift"], status["under_way"]) == ({"Opportunity": {"different": 2}}, [])
     assert status["last"]["calls"] > 0
     assert way(site).drift == {}
+
+
+def test_drift_is_told_once_and_is_over_when_a_comparison_finds_nothing(site, tmp_path):
+    lost, *_ = deals(site)
+    site.sync()
+    in_state(site, "DELETE FROM record WHERE id = :id", id=lost)
+    told: list[Notice] = []
+    for _ in range(4):  # the first of these repairs it
+        with site.pipeline() as pipeline:
+            run_cycle(reconciling(pipeline), kind="reconcile")
+            Watch(pipeline, tmp_path / "beat", told.append).after_cycle()
+            Watch(pipeline, tmp_path / "beat", told.append).after_cycle()
+    assert [(each.alert, each.began) for each in told] == [("drift", True), ("drift", False)]
 
 
 def test_an_activity_that_the_state_lost_is_found_by_its_id(site):

@@ -83,7 +83,7 @@ def test_a_bad_edit_moves_300_and_a_rollback_puts_them_back(living, site):
     again = told(living("sync", "--json"))  # the bad mapping is still in force
     assert (again["written"], again["held"]["stage"]) == (0, 301)
     assert values(site)[people[0]] == before[people[0]]
-    person = told(living("explain", people[0], "--json"))[0]
+    person = told(living("explain", people[0], "--json"))["people"][0]
     stage = next(each for each in person["decided"] if each["track"] == "stage")
     assert "rolled back on" in stage["reason"]
     assert f"(run {run})" in stage["reason"]

@@ -164,7 +164,8 @@ def test_explain_of_somebody_who_moved_by_id_and_by_address(run, office):
     person = office.last("applied")
     record = office.record(person)
     for query in filter(None, (person, record["Email"])):
-        text, (told, *_) = both(run, "explain", query)
+        text, document = both(run, "explain", query)
+        told = document["people"][0]
         stage = next(each for each in told["decided"] if each["track"] == "stage")
         assert (told["person"], stage["outcome"]) == (person, "written")
         assert record["Name"] in text
@@ -175,7 +176,8 @@ def test_explain_of_somebody_who_moved_by_id_and_by_address(run, office):
 
 def test_explain_of_somebody_who_was_refused(run, office):
     person = office.last("set_aside")
-    text, (told,) = both(run, "explain", person)
+    text, document = both(run, "explain", person)
+    [told] = document["people"]
     stage = next(each for each in told["decided"] if each["track"] == "stage")
     assert (stage["outcome"], stage["code"]) == ("refused", REFUSED)
     assert f"stage: {stage['in_salesforce'] or '(none)'} - {stage['value']} was decided and refused" in text
@@ -195,7 +197,8 @@ def test_explain_of_others_says_nothing_wrong(run, office):
 
 
 def test_explain_at_a_past_moment(run, office):
-    text, (told,) = both(run, "explain", office.last("applied"), "--at", SystemClock().now().isoformat())
+    text, document = both(run, "explain", office.last("applied"), "--at", SystemClock().now().isoformat())
+    [told] = document["people"]
     stage = next(each for each in told["decided"] if each["track"] == "stage")
     assert f"stage: {stage['in_salesforce']} - " in text
     assert "the next cycle" not in text

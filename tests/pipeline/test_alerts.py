@@ -1,15 +1,20 @@
 """Notices of trouble: one when it begins, one when it is over, and a channel that is down delays nothing."""
 
 import json
+import re
+import sys
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
 from connector.base import logs
 from connector.base.clock import FrozenClock
 from connector.base.errors import SIGN_IN, ConfigurationError, LimitReached, Refused
+from connector.base.heartbeat import Heartbeat, write_heartbeat
 from connector.base.settings import explicit
 from connector.commands.notify import open_channels
 from connector.pipeline.alerts import Notice, Watch
@@ -17,6 +22,8 @@ from connector.pipeline.daemon import Daemon
 from connector.sources.webhook.source import signature_problem
 from tests.fakes import START
 
+ROOT = Path(__file__).parent.parent.parent
+SEEN_IN = ("pipeline/test_alerts.py", "e2e/test_reconcile_http.py")
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
@@ -154,6 +161,30 @@ def test_a_full_disk_is_told(site, monkeypatch, tmp_path):
     assert site.ticks() == [("disk", False)]
 
 
+def test_a_broken_mapping_and_a_daemon_that_ended_are_told_until_they_are_not(site):
+    watch = site.watch
+    good = Heartbeat(site.world.clock.now(), "ok", last_good=site.world.clock.now())
+    for alert, bad in {
+        "mapping": replace(good, mapping_broken="stages: is missing"),
+        "ended": replace(good, status="stopped", why="the state was removed"),
+    }.items():
+        for beat in (bad, bad, good, good):
+            write_heartbeat(site.beats, beat)
+            watch.after_cycle()
+        assert [(each.alert, each.began) for each in site.sent] == [(alert, True), (alert, False)]
+        site.sent.clear()
+
+
+def test_every_alert_of_the_page_has_a_test_that_sees_it_begin_and_end():
+    page = (ROOT / "docs" / "operations.md").read_text()
+    table = page.partition("| alert | trouble |")[2].partition("\n\n")[0]
+    named = {row.split("`")[1].split()[0] for row in table.splitlines() if row.startswith("| `")}
+    code = set(re.findall(r'Trouble\(f?"([a-z-]+)', (ROOT / "connector" / "pipeline" / "alerts.py").read_text()))
+    tests = "".join((ROOT / "tests" / each).read_text() for each in SEEN_IN)
+    assert named == code
+    assert {each for each in named if f'("{each}' not in tests and f'"{each}": replace' not in tests} == set()
+
+
 NOTICE = Notice("held", True, START, START, "a plan is held back", "connector approve")
 
 
@@ -194,6 +225,58 @@ def test_a_notice_is_posted_and_signed(tmp_path):
     assert signature_problem([SECRET], headers, body, clock.now()) is None
     told = json.loads(body)
     assert (told["type"], told["data"]["alert"]) == ("connector.alert.began", "held")
+
+
+def test_apprise_tells_each_of_its_services_once_and_in_words(tmp_path):
+    pytest.importorskip("apprise")
+    with receiver() as (url, came):
+        services = f"{url}/a {url}/b".replace("http://", "json://")
+        with open_channels(explicit(alerts=services), FrozenClock(START), tmp_path / "beat") as channels:
+            channels.send(NOTICE)
+            channels.send(replace(NOTICE, began=False))
+            channels.drain()
+    told = [json.loads(body) for _, _, body in came]
+    assert [(each["title"], each["type"]) for each in told] == [
+        *[("Lifecycle connector: held", "warning")] * 2,
+        *[("Lifecycle connector: held is over", "success")] * 2,
+    ]
+    assert told[0]["message"] == "a plan is held back\n\nDo: connector approve"
+
+
+def test_an_apprise_service_that_is_down_is_tried_again_and_keeps_no_other_from_being_told(tmp_path, capfd):
+    pytest.importorskip("apprise")
+    logs.configure("json", "INFO")
+    with receiver(status=500) as (url, refused), receiver() as (other, came):
+        services = f"{url}/token {other}/b".replace("http://", "json://")
+        with open_channels(explicit(alerts=services), FrozenClock(START), tmp_path / "beat") as channels:
+            channels.send(NOTICE)
+            channels.drain()
+    assert (len(refused), len(came)) == (5, 1)
+    printed = "".join(capfd.readouterr())
+    assert printed.count("notice not delivered") == 1
+    assert "service 1 of CONNECTOR_ALERTS took no notice" in printed
+    assert "token" not in printed
+
+
+@pytest.mark.parametrize("addresses", ["nonsense://abc", "json://127.0.0.1/a\n gibberish"])
+def test_an_address_that_apprise_does_not_know_is_a_mistake_and_is_not_shown(addresses, tmp_path):
+    pytest.importorskip("apprise")
+    with (
+        pytest.raises(ConfigurationError, match=r"address [12] of CONNECTOR_ALERTS") as told,
+        open_channels(explicit(alerts=addresses), FrozenClock(START), tmp_path / "beat"),
+    ):
+        pass
+    assert "nonsense" not in told.value.what + told.value.hint
+
+
+def test_without_apprise_it_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    with (
+        pytest.raises(ConfigurationError) as told,
+        open_channels(explicit(alerts="json://127.0.0.1"), FrozenClock(START), tmp_path / "beat"),
+    ):
+        pass
+    assert "lifecycle-connector[apprise]" in told.value.hint
 
 
 def test_a_good_cycle_pings_and_a_bad_one_does_not(site, tmp_path):

@@ -8,7 +8,7 @@ import tracemalloc
 import pytest
 
 from connector.base.facts import Change, Decision, RecordChange, TrackDecision, Verdict
-from connector.commands.screen import print_json
+from connector.commands.screen import JSON_FORMS, print_json
 from connector.pipeline.planned import LISTING_COLUMNS, Listing, Planned, counted_as, named
 
 ADDRESS = "https://acme.my.salesforce.com"
@@ -135,9 +135,9 @@ def test_half_a_million_need_no_memory(listing):
 
 
 def test_a_document_with_lists_is_written_piece_by_piece_and_is_json(capsys):
-    print_json({"a": {"b": [1]}}, who=iter([{"x": "é"}, {"x": None}]), nobody=[])
-    assert json.loads(capsys.readouterr().out) == {"a": {"b": [1]}, "who": [{"x": "é"}, {"x": None}], "nobody": []}
-    print_json({})
-    assert json.loads(capsys.readouterr().out) == {}
-    print_json([1])
-    assert json.loads(capsys.readouterr().out) == [1]
+    begun = {"document": "plan", "form": JSON_FORMS["plan"]}
+    print_json("plan", {"a": {"b": [1]}}, who=iter([{"x": "é"}, {"x": None}]), nobody=[])
+    lists = {"who": [{"x": "é"}, {"x": None}], "nobody": []}
+    assert json.loads(capsys.readouterr().out) == {**begun, "a": {"b": [1]}, **lists}
+    print_json("plan", {})
+    assert json.loads(capsys.readouterr().out) == begun
