@@ -52,9 +52,11 @@ def storable(text: str | None) -> str | None:
     return text if text is None or is_storable(text) else _made_storable(text)
 
 
-def column_text(value: Any) -> str | None:
-    """As a view shows it; nothing for what is no text that each database takes."""
-    return value if isinstance(value, str) and is_storable(value) else None
+def shown_of(object_name: str, row: Row) -> JsonObject:
+    """What views show of a person, in columns of their own; nothing for what is no text that each database takes."""
+    told = row if object_name in PEOPLE else {}
+    texts = {column: told.get(field) for column, field in (("name", "Name"), ("owner_id", "OwnerId"))}
+    return {column: text if isinstance(text, str) and is_storable(text) else None for column, text in texts.items()}
 
 
 def _made_storable(text: str) -> str:
@@ -110,8 +112,7 @@ def record_row(object_name: str, row: Row, generation: int) -> JsonObject:
         "live": not is_gone,
         "generation": generation,
         "email": address(row.get("Email")) if is_person else None,
-        "name": column_text(row.get("Name")) if is_person else None,
-        "owner_id": column_text(row.get("OwnerId")) if is_person else None,
+        **shown_of(object_name, row),
         "moved_to": moved_to,
         "alias_of": None,
         "account_id": told.get("AccountId") or None,

@@ -19,7 +19,7 @@ from connector.base.json import JsonObject
 from connector.store.dialect import run_many, upsert
 from connector.store.history import keep_memories
 from connector.store.links import IDS, rows_in
-from connector.store.rows import LINKS, dumps, iso, read_json, record_row, storable
+from connector.store.rows import LINKS, dumps, iso, read_json, shown_of, storable
 from connector.store.schema import DIRTY, LOG, RECORD, SET_ASIDE, SETTLED, TRACK
 from connector.store.stays import follow
 
@@ -185,8 +185,9 @@ def _fold_in(connection: Connection, taken: Sequence[Outcome]) -> None:
         fields = read_json(text)
         new = {name: value for name, value in written[row_id].items() if name not in LINKS}
         if any(name not in fields or fields[name] != value for name, value in new.items()):
-            row = record_row(object_name, {**fields, **new}, 0)
-            rows.append({"row_id": row_id, "text": row["fields"], "called": row["name"], "owner": row["owner_id"]})
+            row = {**fields, **new}
+            shown = shown_of(object_name, row)
+            rows.append({"row_id": row_id, "text": dumps(row), "called": shown["name"], "owner": shown["owner_id"]})
     run_many(connection, _FIELDS, rows)
 
 

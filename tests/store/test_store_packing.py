@@ -19,8 +19,8 @@ from sqlmodel import SQLModel
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import StateError
-from connector.base.facts import Result
-from connector.store import Store, migrations, open_store, packing
+from connector.base.facts import Change, Decision, Outcome, RecordChange, Result
+from connector.store import Settled, Store, migrations, open_store, packing
 from connector.store.dialect import WRITES, make_engine
 from connector.store.rows import dumps
 from connector.store.views import VIEWS
@@ -155,3 +155,14 @@ def test_an_upgraded_state_gives_the_room_back_and_says_how_much(
     with closing(sqlite3.connect(path)) as state:
         assert state.execute("PRAGMA freelist_count").fetchone() == (0,)
     assert "megabytes" in capsys.readouterr().out
+
+
+def test_an_owner_that_we_wrote_is_shown_by_the_views(store: Store) -> None:
+    store.record_rows("Contact", [row("C1", Name="Ada", OwnerId="005A")])
+    [(_, mark)] = store.next_dirty(1)
+    written = RecordChange("C1", "Contact", "C1", (Change("owner", "OwnerId", "005A", "005B"),))
+    decision = Decision("C1", (decided("005B", track="owner"),))
+    settle(store, Settled("C1", mark, decision, (Outcome(written, Result.APPLIED),)))
+    columns, person = store.view_rows("report_person")
+    shown = dict(zip(columns, person, strict=True))
+    assert (shown["name"], shown["owner_id"]) == ("Ada", "005B")
