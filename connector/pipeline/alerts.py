@@ -16,7 +16,7 @@ from connector.base.errors import SIGN_IN, ConnectorError
 from connector.base.facts import CONTESTED
 from connector.base.json import JsonMap, JsonObject
 from connector.base.text import count
-from connector.pipeline.cycle import Pipeline, calls_spent
+from connector.pipeline.cycle import Pipeline, calls_forecast, calls_spent
 from connector.pipeline.reconcile import RECONCILE, drift_text
 
 ALERTS = "alerts"  # where what is open is kept
@@ -140,8 +140,7 @@ class Watch:
         if self._budget is None or now - midnight < _FORECAST_FROM:
             return
         spent = calls_spent(self._pipeline.store, now)
-        forecast = int(spent * (timedelta(days=1) / (now - midnight)))
-        if forecast > self._budget:
+        if calls_forecast(spent, now) > self._budget:
             what = f"{spent:,} API calls today; at this rate they become more than the {self._budget:,} of the budget"
             yield Trouble("budget", what, "raise CONNECTOR_API_DAILY_BUDGET or CONNECTOR_INTERVAL")
 

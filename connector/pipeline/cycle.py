@@ -59,6 +59,12 @@ def calls_spent(store: Store, now: datetime) -> int:
     return sum(store.calls_on(now.date()).get(SALESFORCE_CALLS, {}).values())
 
 
+def calls_forecast(spent: int, now: datetime) -> int:
+    """What a day's calls come to, if its rest is like the day so far."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return round(spent * (timedelta(days=1) / max(now - midnight, timedelta(minutes=1))))
+
+
 def silent(_what: str, _done: int, _total: int | None) -> None:
     """Tells nobody of the progress."""
 

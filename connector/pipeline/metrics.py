@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Info, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 from connector import __version__
 from connector.base.facts import CONTESTED
 from connector.base.json import JsonMap
 from connector.pipeline.approval import held_back
-from connector.pipeline.cycle import SALESFORCE_CALLS, Pipeline, calls_spent
+from connector.pipeline.cycle import SALESFORCE_CALLS, Pipeline, calls_forecast, calls_spent
 from connector.pipeline.reconcile import DRIFTS
 
 _PREFIX = "connector"
+_LAGS = (60, 120, 300, 600, 1200, 3600, 3 * 3600, 6 * 3600, 86_400, 7 * 86_400)  # seconds
 _WENT_WELL = {"done", "held"}
 
 
@@ -24,6 +25,7 @@ class Metrics:
     def __init__(self, pipeline: Pipeline, *, budget: int | None = None, state_file: Path | None = None) -> None:
         self._pipeline, self._budget, self._state_file = pipeline, budget, state_file
         self._last_cycle: int | None = None
+        self._last_stay: int | None = None
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
 
@@ -52,6 +54,15 @@ class Metrics:
         self._held = gauge("held_back_changes", "Changes of the plan that is held back; 0 where none is.")
         self._people = gauge("people", "People by the value that stands.", "track", "value")
         self._calls = counter("api_calls", "Calls made, by API and kind.", "api", "kind")
+        self._lag = Histogram(
+            f"{_PREFIX}_write_lag_seconds",
+            "How late a move by rules that was seen to happen is settled.",
+            buckets=_LAGS,
+            registry=registry,
+        )
+        self._forecast = gauge(
+            "api_forecast_calls", "Calls to Salesforce this day (UTC), if its rest is like until now."
+        )
         self._left = gauge("api_budget_left_calls", "Calls left today of CONNECTOR_API_DAILY_BUDGET.")
         self._org_used = gauge("org_api_used_calls", "Calls that the whole org made in 24 hours.")
         self._org_allowed = gauge("org_api_allowed_calls", "Calls that the org may make in 24 hours.")
@@ -75,6 +86,9 @@ class Metrics:
         is_first, self._last_cycle = self._last_cycle is None, last["id"]
         report: JsonMap = last.get("report") or {}
         self._cycle(report, now)
+        self._last_stay, moves = store.moves_after(self._last_stay)
+        for happened, settled in moves:
+            self._lag.observe(max(0.0, (settled - happened).total_seconds()))
         self._sources(report, now)
         self._waiting.set(store.dirty_count())
         held = held_back(store)
@@ -118,8 +132,10 @@ class Metrics:
                 self._source_good.labels(source.name).set(now.timestamp())
 
     def _budgets(self, now: datetime) -> None:
+        spent = calls_spent(self._pipeline.store, now)
+        self._forecast.set(calls_forecast(spent, now))
         if self._budget is not None:
-            self._left.set(max(0, self._budget - calls_spent(self._pipeline.store, now)))
+            self._left.set(max(0, self._budget - spent))
         if usage := self._pipeline.salesforce.usage():
             self._org_used.set(usage[0])
             self._org_allowed.set(usage[1])

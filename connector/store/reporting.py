@@ -21,6 +21,12 @@ class Reporting(Transactions):
         with uncollected(), self._read() as connection:
             return standing.stays(connection, track)
 
+    def moves_after(self, last: int | None) -> tuple[int, list[tuple[datetime, datetime]]]:
+        """The newest stay's id; and of the moves by rules behind ``last`` that were seen to happen (None: of none)
+        when the facts say it was so, and when it was settled."""
+        with self._read() as connection:
+            return standing.moves_after(connection, last)
+
     def people_rows(self) -> dict[str, JsonObject]:
         """Person -> their record's fields, with "object" and "account" (its name)."""
         with uncollected(), self._read() as connection:

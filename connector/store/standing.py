@@ -62,6 +62,19 @@ def stays(connection: Connection, track: str) -> list[Stay]:
     return found
 
 
+def moves_after(connection: Connection, last: int | None) -> tuple[int, list[tuple[datetime, datetime]]]:
+    """The newest stay's id; and of the moves by rules behind ``last`` that were seen to happen (None: of none) when
+    the facts say it was so, and when it was settled."""
+    newest = int(connection.execute(select(func.max(STAY.c.id))).scalar() or 0)
+    if last is None or last >= newest:
+        return newest, []
+    query = select(STAY.c.entered_at, STAY.c.seen_at).where(
+        STAY.c.id > last, STAY.c.id <= newest, STAY.c.how == "observed", STAY.c.by == "rule"
+    )
+    rows = connection.execute(query)
+    return newest, [(datetime.fromisoformat(entered), datetime.fromisoformat(seen)) for entered, seen in rows]
+
+
 def _gone(connection: Connection, track: str) -> dict[str, str]:
     """People whose last stay is open though they are there no longer -> when that ended."""
     gone: dict[str, str] = {}

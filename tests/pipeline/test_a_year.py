@@ -6,18 +6,22 @@ from __future__ import annotations
 import copy
 import random
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlmodel import SQLModel
 
 from connector.base import logs
 from connector.base.clock import FrozenClock
+from connector.base.settings import explicit
+from connector.commands.reporting import Reporter, Wanted
 from connector.pipeline.cycle import run_cycle
 from connector.pipeline.daemon import Daemon
+from connector.reports.table import Figure, Report
 from connector.store import Store, open_store
 from tests.cases import cases
 from tests.fakes import START
@@ -181,3 +185,39 @@ def year(folder: Path, seed: int) -> None:
             assert not drift, f"{told}: {[(each, old[each], new[each]) for each in sorted(drift)]}"
             assert {name: rows[name] for name in OF_NOW} == dict.fromkeys(OF_NOW, 0), told
             assert sum(rows[name] for name in FOR_EVER) < 10 * company.happened, f"{told}: {rows}"
+        every_week_closes(world)
+        a_row_that_was_changed_by_hand_is_named(world)
+
+
+def ledger(world: World) -> Report:
+    wanted = Wanted(since=START, until=world.clock.now(), hidden=True)
+    return Reporter(world.store, world.pipeline.mapping, explicit(), wanted, world.clock.now()).report("ledger")
+
+
+def every_week_closes(world: World) -> None:
+    """Each figure is compared with the stays themselves, counted here once more."""
+    found = ledger(world)
+    assert found.good, found.said
+    weeks = found.table("weeks")
+    assert len({row[0] for row in weeks.rows}) > 50
+    for row in weeks.rows:
+        opening, entered, left, closing = (each.value or 0 for each in row[2:6] if isinstance(each, Figure))
+        assert opening + entered - left == closing, row
+    stood = Counter(each.stage for each in world.store.stays() if each.left is None)
+    last = weeks.rows[-1][0]
+    closing_now = {str(row[1]): row[5].value for row in weeks.rows if row[0] == last and isinstance(row[5], Figure)}
+    assert {stage: count for stage, count in closing_now.items() if count} == dict(stood)
+
+
+def a_row_that_was_changed_by_hand_is_named(world: World) -> None:
+    with world.store._write() as connection:
+        [person] = connection.execute(
+            text("SELECT person_id FROM stay WHERE track = 'stage' AND left_at IS NULL ORDER BY id LIMIT 1")
+        ).scalars()
+        connection.execute(
+            text("UPDATE stay SET stage = 'Evangelist' WHERE person_id = :person AND left_at IS NULL"),
+            {"person": person},
+        )
+    found = ledger(world)
+    assert not found.good
+    assert person in str(found.table("wrong").rows)

@@ -1,8 +1,11 @@
 """What machines read of the daemon: numbers that follow what happened, and whether it is well."""
 
+import json
 import math
+import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 import requests
@@ -10,6 +13,7 @@ from prometheus_client import generate_latest as plain
 from prometheus_client.openmetrics.exposition import generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as plain_families
+from ruamel.yaml import YAML
 
 from connector.base.errors import ConfigurationError, Refused
 from connector.base.settings import explicit
@@ -17,6 +21,7 @@ from connector.commands.machines import serve_machines
 from connector.pipeline.daemon import Daemon
 from connector.pipeline.metrics import Metrics
 
+DEPLOY = Path(__file__).parent.parent.parent / "deploy"
 TOKEN = "a-token-of-more-than-twenty-characters"
 
 
@@ -106,6 +111,77 @@ def test_what_is_not_known_is_no_number(world, metrics):
     unlimited = Metrics(world.pipeline)
     unlimited.after_cycle()
     assert math.isnan(value(unlimited, "api_budget_left_calls"))
+
+
+@pytest.mark.parametrize("file", ["grafana.json", "alerts.yaml"])
+def test_what_dashboard_and_alerts_ask_for_is_served_with_those_labels(world, daemon, metrics, file):
+    ada = world.contact()
+    daemon.tick()
+    world.org.refuse[ada] = "FIELD_CUSTOM_VALIDATION_EXCEPTION"
+    world.role(ada, world.deal())
+    world.wait(60)
+    daemon.tick()
+    served: dict[str, set[str]] = {}
+    for name, labels in samples(metrics):
+        served.setdefault(name, set()).update(label for label, _ in labels)
+    loaded = YAML(typ="safe").load((DEPLOY / file).read_text())
+    queries = [str(each) for key, each in everything_in(loaded) if key == "expr"]
+    assert len(queries) > 5
+    for query in queries:
+        names = re.findall(r"\b(?:connector|process)_\w+", query)
+        assert names, query
+        labels = {
+            label
+            for part in re.findall(r"by \(([^)]*)\)|\{(\w+)=", query)
+            for label in re.findall(r"\w+", " ".join(part))
+        }
+        for name in names:
+            assert name in served, name
+            assert labels <= served[name], query
+
+
+def test_every_panel_has_a_place_and_a_number_of_its_own():
+    panels = json.loads((DEPLOY / "grafana.json").read_text())["panels"]
+    assert len({each["id"] for each in panels}) == len({each["title"] for each in panels}) == len(panels)
+    squares = [
+        (x, y)
+        for place in (each["gridPos"] for each in panels)
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+    assert len(set(squares)) == len(squares)
+    assert max(x for x, _ in squares) < 24
+
+
+def everything_in(value, key=""):
+    yield key, value
+    inner = (
+        value.items() if isinstance(value, dict) else ((key, each) for each in value) if isinstance(value, list) else ()
+    )
+    for name, each in inner:
+        yield from everything_in(each, name)
+
+
+def test_how_late_a_move_is_written_is_measured_from_what_happened(world, daemon, metrics):
+    ada = world.contact()
+    daemon.tick()
+    world.wait(60)
+    assert value(metrics, "write_lag_seconds_count") == 0, "what was so before is not late"
+    happened = world.clock.now()
+    world.role(ada, world.deal())
+    world.wait(240)
+    daemon.tick()
+    assert value(metrics, "write_lag_seconds_count") == 1
+    assert value(metrics, "write_lag_seconds_sum") == (world.clock.now() - happened).total_seconds()
+    daemon.tick()
+    assert value(metrics, "write_lag_seconds_count") == 1
+
+
+def test_what_the_day_will_cost_is_told(world, daemon, metrics):
+    world.clock.at = world.clock.at.replace(hour=6)
+    world.store.add_calls(world.clock.now().date(), {"composite": 100})
+    daemon.tick()
+    assert value(metrics, "api_forecast_calls") == 400
 
 
 def test_prometheus_own_tool_finds_nothing_to_say_of_the_metrics(world, daemon, metrics):
