@@ -69,7 +69,8 @@ class SourcePage:
     says nothing more of: those that are known become ``deleted`` and stay who they were. ``bad``: rows that could not
     be understood, and were not taken. ``whole``: beginnings of ids ("calls:12") of which this page has every activity:
     others that were known under them are taken back. ``once``: ids of activities that happen once: with
-    other words at another time one is another fact, and both stay.
+    other words at another time, or days away, one is another fact, and both stay. ``together``: ids of which the
+    source has several rows at once, each a fact of its own.
     """
 
     cursor: JsonMap
@@ -81,6 +82,7 @@ class SourcePage:
     bad: int = 0
     whole: tuple[str, ...] = ()
     once: frozenset[str] = frozenset()
+    together: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

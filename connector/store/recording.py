@@ -190,7 +190,7 @@ def _record_activities(
     connection: Connection, name: str, page: SourcePage, feed: str | None, generation: int | None
 ) -> int:
     rows = (activity_row(each, feed, generation or 0) for each in page.activities)
-    new = apart.told_apart(connection, name, page.activities, rows, page.once)
+    new = apart.told_apart(connection, name, page, rows)
     old = {row.ref: row for row in rows_in(connection, _ACTIVITIES, new)}
     columns = tuple(column.name for column in ACTIVITY.columns if column.name not in {"ref", "generation"})
     changed, seen = [], {}

@@ -155,7 +155,13 @@ def test_an_id_that_comes_back_as_something_else_loses_neither_and_is_told(site:
     assert read_source(told, "files")["same_ids"] == 1
 
 
-@pytest.mark.parametrize("edit", [{"occurred_at": OTHER_FORM["occurred_at"]}, {"name": "Demo 2"}])
+def test_two_exports_that_differ_in_nothing_but_times_are_two_facts_each(site: Site) -> None:
+    site.cycle(**drop(site, "a.jsonl", FORM))
+    report, known = site.cycle(**drop(site, "b.jsonl", {**FORM, "occurred_at": OTHER_FORM["occurred_at"]}))
+    assert (known, report.same_ids) == ({"files": 2}, {"files": 1})
+
+
+@pytest.mark.parametrize("edit", [{"occurred_at": "2026-01-01T21:00:00Z"}, {"name": "Demo 2"}])
 def test_a_corrected_time_or_a_better_name_is_an_edit(site: Site, edit: dict[str, Any]) -> None:
     site.cycle(**drop(site, "a.jsonl", FORM))
     report, known = site.cycle(**drop(site, "b.jsonl", {**FORM, **edit}))

@@ -15,7 +15,9 @@ from connector.base.clock import FrozenClock
 from connector.base.errors import ConfigurationError, Refused, Transient
 from connector.base.ports import Source
 from connector.sources.warehouse.source import WarehouseSource, earlier
-from tests.sources.source_suite import Bench, Polls, SourceSuite, Switch, activities
+from connector.store import Store
+from connector.store.apart import SAME_IDS
+from tests.sources.source_suite import ANN, Bench, Polls, SourceSuite, Switch, activities
 
 QUERY = "SELECT id AS event_id, at AS occurred_at, type, email, stamp AS updated_at FROM events -- all of them\n;"
 FORMS: dict[str, Callable[[datetime], Any]] = {
@@ -108,6 +110,76 @@ class TestWarehouse(SourceSuite):
         good = bench.add(1)
         bench._run("INSERT INTO events VALUES (77, '2026-04-30T10:00:00Z', 'call', 'a@example.com', NULL)")
         assert Polls(bench).poll() == good
+
+
+def recorded(bench: WarehouseBench, store: Store, polls: Polls) -> list[tuple[str, str]]:
+    """What the store holds of Ann after a poll: each fact's time and name."""
+    at = len(polls.pages)
+    polls.poll()
+    for page in polls.pages[at:]:
+        store.record_page("warehouse", page)
+    bench.clock.sleep(3600)
+    [ann] = store.facts_of([ANN["Id"]])
+    return [(each.occurred_at.strftime("%d.%m."), each.name) for each in ann.activities]
+
+
+UNION = """SELECT 'form_submit' AS type, id AS event_id, at AS occurred_at, name, email, stamp AS updated_at FROM forms
+UNION ALL SELECT 'form_submit', id, at, name, email, stamp FROM guides"""
+
+
+@pytest.mark.parametrize("name", ["", "Guide"])
+def test_halves_of_a_union_that_both_count_from_1_destroy_nothing(
+    tmp_path: Path, clock: FrozenClock, store: Store, name: str
+) -> None:
+    """Be they there at first or come later; an edit of one row stays an edit, and what is known is known again."""
+    bench, polls = WarehouseBench(tmp_path / "warehouse.sqlite3", clock, "ISO text"), None
+    bench.source = lambda: WarehouseSource(f"sqlite:///{bench.path}", UNION)  # type: ignore[method-assign]
+
+    def row(table: str, number: int, at: str, name: str) -> None:
+        values = f"{number}, '2026-{at}T10:00:00Z', '{name}', 'a@example.com', '{clock.now().isoformat()}'"
+        bench._run(f"INSERT OR REPLACE INTO {table} VALUES ({values})")
+
+    for table in ("forms", "guides"):
+        bench._run(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY, at TEXT, name TEXT, email TEXT, stamp TEXT)")
+    store.record_rows("Contact", [ANN])
+    polls = Polls(bench)
+    row("forms", 1, "01-01", "")
+    row("guides", 1, "02-01", name)
+    row("forms", 2, "01-02", "")
+    assert recorded(bench, store, polls) == [("01.01.", ""), ("02.01.", ""), ("01.02.", name)]
+    row("guides", 2, "02-02", name)
+    everything = [("01.01.", ""), ("02.01.", ""), ("01.02.", name), ("02.02.", name)]
+    assert recorded(bench, store, polls) == everything
+    row("forms", 1, "01-01", "Form")
+    edited = [("01.01.", "Form"), *everything[1:]]
+    assert recorded(bench, store, polls) == edited
+    assert recorded(bench, store, Polls(bench)) == edited
+    assert store.cursor(SAME_IDS) == {"warehouse": 2}
+
+
+def test_a_row_that_says_another_time_and_other_words_now_is_still_one(
+    tmp_path: Path, clock: FrozenClock, store: Store
+) -> None:
+    bench = WarehouseBench(tmp_path / "warehouse.sqlite3", clock, "ISO text")
+    store.record_rows("Contact", [ANN])
+    bench.add(1)
+    polls = Polls(bench)
+    recorded(bench, store, polls)
+    bench._run(f"UPDATE events SET at = '2026-02-01T10:00:00Z', stamp = '{clock.now().isoformat()}'")
+    assert recorded(bench, store, polls) == [("01.02.", "")]
+
+
+def test_rows_that_share_stamp_and_id_across_a_page_are_all_read(tmp_path: Path, clock: FrozenClock) -> None:
+    """One Event ID, a load with one stamp, and more who came than a page holds."""
+    bench = WarehouseBench(tmp_path / "warehouse.sqlite3", clock, "ISO text")
+    rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) INSERT INTO events SELECT"
+    same = f"'2026-04-30T10:00:00Z', 'event_attend', 'a' || i || '@example.com', '{clock.now().isoformat()}' FROM n"
+    bench._run(f"{rows.format(999)} i + 1, {same}")
+    bench._run(f"{rows.format(1500)} 5000, {same}")
+    polls = Polls(bench)
+    assert len(polls.poll()) == 2499
+    bench._run(f"{rows.format(9000)} 6000, {same}")
+    assert len(polls.poll()) == 11_499, "where ids are no activity's, each row still comes"
 
 
 class Releasing(FrozenClock):

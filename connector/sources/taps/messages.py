@@ -2,7 +2,8 @@
 
 A STATE speaks for the records before it. So the page that holds them carries it as its cursor, and what comes behind
 the last STATE is recorded with the cursor of before: it is read again, and is what it was. A record of a stream with
-``key_properties`` is one activity by its key, whatever else of it changes; of others, by ``event_id``, else by content.
+``key_properties`` is one activity by its key, whatever else of it changes; of others, by ``event_id`` as in files, else
+by content.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from connector.base.errors import Refused
 from connector.base.facts import Activity, Prospect, SourcePage
 from connector.base.json import Json, JsonMap, JsonObject, strict_loads
 from connector.sources.columns import Columns
-from connector.sources.events import Bad, read_event, unknown_type, visitors
+from connector.sources.events import Bad, happened_once, read_event, unknown_type, visitors
 from connector.sources.taps.declared import TapStream
 
 TAP_PAGE = 1000
@@ -92,7 +93,8 @@ class TapPages:
     keys: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by stream that was announced
     others: set[str] = field(default_factory=set)  # streams that nobody asked for
     lines: int = 0
-    activities: dict[str, Activity] = field(default_factory=dict)
+    activities: dict[str, Activity] = field(default_factory=dict)  # by id
+    loose: dict[str, Activity] = field(default_factory=dict)  # of streams without a key, by all they say
     prospects: dict[str, Prospect] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
@@ -117,12 +119,12 @@ class TapPages:
             self._reject("no message of a tap", line)
 
     def is_full(self) -> bool:
-        taken = len(self.activities) + len(self.prospects) + len(self.removed) + len(self.gone)
+        taken = len(self.activities) + len(self.loose) + len(self.prospects) + len(self.removed) + len(self.gone)
         return taken + self.bad >= TAP_PAGE
 
     def page(self, cursor: JsonMap) -> SourcePage:
         """What was taken since the last one."""
-        found = tuple(self.activities.values())
+        found = (*self.activities.values(), *self.loose.values())
         page = SourcePage(
             cursor,
             found,
@@ -131,8 +133,10 @@ class TapPages:
             unknown=dict(self.unknown),
             gone=tuple(sorted(self.gone)),
             bad=self.bad,
+            once=happened_once(self.loose.values()),
         )
-        self.activities, self.prospects, self.removed, self.gone = {}, {}, set(), set()
+        self.activities, self.loose, self.prospects = {}, {}, {}
+        self.removed, self.gone = set(), set()
         self.unknown, self.bad = Counter(), 0
         return page
 
@@ -182,8 +186,12 @@ class TapPages:
         self.removed.discard(found.id)
         if is_deleted:
             self.removed.add(found.id)
+            self.loose = {said: each for said, each in self.loose.items() if each.id != found.id}
             return
-        self.activities[found.id] = found
+        if key is None:
+            self.loose[json.dumps(values, sort_keys=True)] = found
+        else:
+            self.activities[found.id] = found
         if (unknown := unknown_type(found, self.declared)) is not None:
             self.unknown[unknown] += 1
 

@@ -3,13 +3,15 @@
 The query's columns are those of an activity (``events.py``), and two more roles: ``event_id`` must be there and be
 unique, ``updated_at`` says when the row was written: a timestamp, ISO text that is always written alike, or epoch
 (milli)seconds. Rows are read by (updated_at, event_id), a page a query (``sql.py``); the next poll goes back
-by an overlap, because a load job may commit rows later than it stamps them. Nothing is ever written.
+by an overlap, because a load job may commit rows later than it stamps them. A row that is written anew replaces what it
+was. Whether ids are unique is looked up, since halves of a UNION may both count from 1: all rows that have an id of the
+page are read with it, and several that say the same id of one person are facts of their own. Nothing is ever written.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,13 +22,15 @@ from connector.base.clock import Clock, SystemClock
 from connector.base.errors import Refused
 from connector.base.facts import Activity, Prospect, SourcePage
 from connector.base.json import Json, JsonMap, JsonObject
-from connector.sources.events import Bad, read_event, unknown_type, visitors
+from connector.sources.events import Bad, happened_once, read_event, unknown_type, visitors
 from connector.sources.warehouse import sql
 from connector.sources.warehouse.sql import KEY_COLUMN, STAMP, Locked, ReadRows, from_json
 
 log = structlog.get_logger(__name__)
 
 _PAGE = 1000
+_BILLED = {"bigquery"}  # by what a query scans, and one by id scans the table
+_NAMESAKES = 5 * _PAGE  # rows; where more have the ids of a page, these are no ids of activities
 _OVERLAP = timedelta(minutes=10)  # longer than a load job takes from its stamps to its commit
 WAITS = (1, 2, 4, 8, 15)  # seconds, for a file that somebody writes
 _DAY = timedelta(days=1)  # what a stamp may be ahead of the clock, for the sake of times without a zone
@@ -53,6 +57,8 @@ class WarehouseSource:
         self._query, self._zone, self._declared = query.strip().rstrip(";"), zone, declared
         self._queries = 0
         self._engine = sql.open_engine(url)
+        self._are_common = self._engine.dialect.name in _BILLED  # ids: so nobody asks who else has them
+        self._looked_up: set[str] = set()  # places of the page before, which the next poll may go back over
 
     def poll(self, cursor: JsonMap | None, now: datetime) -> Iterator[SourcePage]:
         """The cursor: ``since``, where the sweep began; ``at``, the updated_at and event_id it reached; ``top``, the
@@ -60,31 +66,59 @@ class WarehouseSource:
         place: JsonObject = dict(cursor or {"since": None, "at": None, "top": None, "seen": None})
         try:
             while True:
-                self._queries += 1
-                rows = self._rows(place)
+                rows, is_last = self._rows(place)
                 if rows:
                     stamp = _checked(rows[-1].record[STAMP])
                     place.update(at=rows[-1].place)
                     if stamp != place["top"]:
                         place.update(top=stamp, seen=now.isoformat())
-                is_last = len(rows) < _PAGE
                 if is_last:
                     place.update(_next_sweep(place, now))
                 yield self._to_page(rows, dict(place))
+                self._looked_up = {str(row.place) for row in rows}  # and what was found is recorded
                 if is_last:
                     return
         finally:
             self._engine.dispose()
 
-    def _rows(self, place: JsonMap) -> list[ReadRows]:
-        """The next rows; while a load job has the file locked, it is waited for. Raises Locked after half a minute."""
+    def _rows(self, place: JsonMap) -> tuple[list[ReadRows], bool]:
+        """The next rows, and whether they are the last. A page ends between two places, never among rows that share
+        one: the next goes on behind it."""
+        limit = _PAGE
+        while True:
+            rows = self._asked(sql.warehouse_page, place, limit + 1)
+            if len(rows) <= limit:
+                return rows, True
+            end = limit
+            while end and rows[end - 1].place == rows[limit].place:
+                end -= 1
+            if end:
+                return rows[:end], False
+            limit *= 2
+
+    def _with_namesakes(self, rows: list[ReadRows]) -> list[ReadRows]:
+        """All rows there are of the ids of these, as one query sees them."""
+        ids = list({str(row.place[1]): row.place[1] for row in rows if str(row.place) not in self._looked_up}.values())
+        if not ids or self._are_common:
+            return rows
+        found = self._asked(sql.warehouse_namesakes, ids, _NAMESAKES + 1)
+        if len(found) > _NAMESAKES:
+            self._are_common = True
+            log.warning("many rows of the warehouse share an event_id, which should be one activity's")
+            return rows
+        there = {str(each.place) for each in found}
+        return [*found, *(row for row in rows if str(row.place) not in there)]  # whose id no driver gives back as it is
+
+    def _asked(self, read: Callable[..., list[ReadRows]], about: Any, limit: int) -> list[ReadRows]:
+        """While a load job has the file locked, it is waited for. Raises Locked after half a minute."""
+        self._queries += 1
         for wait in WAITS:
             try:
-                return sql.warehouse_page(self._engine, self._query, place, _PAGE)
+                return read(self._engine, self._query, about, limit)
             except Locked as error:
                 log.warning("warehouse locked, waiting", wait=wait, error=error.what)
                 self._clock.sleep(wait)
-        return sql.warehouse_page(self._engine, self._query, place, _PAGE)
+        return read(self._engine, self._query, about, limit)
 
     def account(self) -> str | None:
         return None
@@ -92,25 +126,34 @@ class WarehouseSource:
     def calls(self) -> Mapping[str, int]:
         return {"query": self._queries}
 
-    def _to_page(self, rows: list[ReadRows], cursor: JsonObject) -> SourcePage:
+    def _to_page(self, page: list[ReadRows], cursor: JsonObject) -> SourcePage:
         found: list[Activity] = []
         people: list[Prospect] = []
         unknown: Counter[str] = Counter()
         bad = 0
-        for row in rows:
+        new = {str(row.place) for row in page}  # the others were counted in their turn
+        for row in self._with_namesakes(page):
             record = {name: value for name, value in row.record.items() if name != STAMP}
             made = read_event(self.name, record, self._zone)
             if isinstance(made, Bad):
-                bad += 1
+                bad += str(row.place) in new
                 log.warning("warehouse row is no activity", event_id=record.get(KEY_COLUMN), reason=made.reason)
                 continue
             if isinstance(made, Prospect):
                 people.append(made)
                 continue
             found.append(made)
-            if (kind := unknown_type(made, self._declared)) is not None:
+            kind = unknown_type(made, self._declared)
+            if kind is not None and str(row.place) in new:
                 unknown[kind] += 1
-        return SourcePage(cursor, tuple(found), (*people, *visitors(found)), unknown=unknown, bad=bad)
+        told = (*people, *visitors(found))
+        together = _several(found) & happened_once(found)
+        return SourcePage(cursor, tuple(found), told, unknown=unknown, bad=bad, together=together)
+
+
+def _several(found: Sequence[Activity]) -> frozenset[str]:
+    """Ids that more than one of these has."""
+    return frozenset(one for one, times in Counter(each.id for each in found).items() if times > 1)
 
 
 def _next_sweep(place: JsonMap, now: datetime) -> JsonObject:

@@ -8,7 +8,7 @@ database alone, by the same collation as they are put in order.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -101,9 +101,13 @@ def _begin(connection: Connection) -> None:
 
 def warehouse_page(engine: Engine, query: str, place: JsonMap, limit: int) -> list[ReadRows]:
     """The next rows behind ``place["at"]``, else from ``place["since"]`` on. Raises Locked, Transient and Refused."""
+    return _read(engine, _statement(engine.dialect.name, query, place, limit))
+
+
+def _read(engine: Engine, statement: Select[Any]) -> list[ReadRows]:
     try:
         with engine.connect() as connection:
-            rows = connection.execute(_statement(engine.dialect.name, query, place, limit)).mappings().all()
+            rows = connection.execute(statement).mappings().all()
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         raise _unanswered(_words(error)) from None
     except DBAPIError as error:
@@ -113,16 +117,33 @@ def warehouse_page(engine: Engine, query: str, place: JsonMap, limit: int) -> li
     return [_from_json_row(row) if engine.dialect.name == POSTGRESQL else _from_row(row) for row in rows]
 
 
-def _statement(dialect: str, query: str, place: JsonMap, limit: int) -> Select[Any]:
+def warehouse_namesakes(engine: Engine, query: str, ids: Collection[Json], limit: int) -> list[ReadRows]:
+    """All rows that have one of these ids, but no more than ``limit``. Raises as :func:`warehouse_page`."""
+    return _read(engine, _of_ids(engine.dialect.name, query, ids, limit))
+
+
+def _among(dialect: str, query: str) -> tuple[Select[Any], ColumnElement[Any], ColumnElement[Any]]:
+    """The query's rows that have a stamp and an id, and those two columns."""
     clause = text(query.replace(":", r"\:") + "\n")  # its colons are no parameters; it may end in a comment
     among = clause.columns(column(STAMP, NullType()), column(KEY_COLUMN, NullType())).subquery("activity")
     stamp, key = among.c[STAMP], among.c[KEY_COLUMN]
     is_postgresql = dialect == POSTGRESQL
-    value = _untyped if is_postgresql else from_json
     wanted: Select[Any] = select(*(AS_JSON if is_postgresql else AS_IT_IS)).select_from(among)
     wanted = wanted.where(stamp.is_not(None), key.is_not(None))
     if is_postgresql:
         wanted = wanted.where(literal_column(f"lower(activity.{STAMP}::text)").not_in(ENDLESS))
+    return wanted, stamp, key
+
+
+def _of_ids(dialect: str, query: str, ids: Collection[Json], limit: int) -> Select[Any]:
+    wanted, stamp, key = _among(dialect, query)
+    value = _untyped if dialect == POSTGRESQL else from_json
+    return wanted.where(key.in_([value(each) for each in ids])).order_by(stamp, key).limit(limit)
+
+
+def _statement(dialect: str, query: str, place: JsonMap, limit: int) -> Select[Any]:
+    wanted, stamp, key = _among(dialect, query)
+    value = _untyped if dialect == POSTGRESQL else from_json
     if place["at"]:
         at, last = (value(each) for each in place["at"])
         if dialect in ROW_VALUES:
