@@ -22,7 +22,7 @@ _COLUMNS = ("person", "field", "before", "we wrote", "now", "why it is left alon
 def preview_rollback(settings: Settings, wanted: ToUndo, person: str | None) -> JsonObject:
     """What would be put back; writes nothing."""
     clock, mapping = SystemClock(), load_mapping(settings)
-    with open_state(settings, clock) as store, open_client(settings, clock) as salesforce:
+    with open_state(settings, clock) as store, open_client(settings, clock, store) as salesforce:
         undoing = plan_rollback(salesforce, store, mapping, _of(store, wanted, person), clock.now())
         report = CycleReport(kind=ROLLBACK, dry_run=True, started_at=clock.now(), mapping=mapping.version)
         report.plan(undoing.planned)

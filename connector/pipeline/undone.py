@@ -16,6 +16,8 @@ from connector.base.json import JsonMap
 from connector.lifecycle.plan import NUMBERS
 from connector.store import UNDONE
 
+_WHATEVER = (*NUMBERS, "owner")
+
 
 def without_undone(person: Person) -> Person:
     """As they are decided: with what was remembered before."""
@@ -44,10 +46,10 @@ def keep_undone(person: Person, decision: Decision, version: str) -> Decision:
 
 
 def _is_the_same(each: TrackDecision, undone: JsonMap, version: str) -> bool:
-    """Whether it would write what was taken back; a number, whatever it is by now."""
+    """Whether it would write what was taken back; a number, whatever it is by now, an owner, whoever's turn it is."""
     if each.verdict != "moves" or version != undone["mapping"]:
         return False
-    if each.track not in NUMBERS and (each.value or "") != undone["value"]:
+    if each.track not in _WHATEVER and (each.value or "") != undone["value"]:
         return False
     at = datetime.fromisoformat(undone["at"])
     return not any(one.at is not None and one.at > at for one in each.evidence)

@@ -6,6 +6,7 @@ import pytest
 
 from connector.commands import practice
 from connector.mapping import load
+from connector.pipeline.rollback import ToUndo, run_rollback
 from tests.e2e.shell import Shell
 
 GOOD = """
@@ -171,3 +172,91 @@ def test_what_a_later_run_wrote_and_what_is_gone_is_left_alone(living, site):
     whys = {each["id"]: each["why"] for each in left if each["track"] == "stage"}
     assert "written again by run" in whys[ada]
     assert "gone" in whys[bob]
+
+
+HANDED = """
+gate:
+  stage: {direction: forward, manual: forever}
+fields:
+  stage: {Contact: Lifecycle_Stage__c, Lead: Lifecycle_Stage__c}
+  status: {Contact: Lead_Status__c, Lead: Status}
+stages: [{name: Suspect, when: {email: present}}]
+statuses:
+  - {name: Open - Not Contacted}
+  - {name: Working - Contacted, when: {field: {Email: present}}}
+"""
+HANDOFF = """
+handoff:
+  - {name: to sales, when: {stage: Suspect}, owner: [{round_robin: [ann@example.com, ben@example.com]}]}
+"""
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def leads_now(site):
+    return {row["Id"]: (row["Status"], row["OwnerId"]) for row in site.org.rows("SELECT Id, Status, OwnerId FROM Lead")}
+
+
+def test_lead_status_and_owner_are_put_back_and_stay_so(living, site):
+    site.org.create(
+        "User",
+        [
+            {"LastName": n, "Username": f"{n}@sales.example", "Email": f"{n}@example.com", "IsActive": True}
+            for n in ("ann", "ben")
+        ],
+    )
+    leads = [{"LastName": f"L{n}", "Company": "C", "Email": f"l{n}@example.com"} for n in range(3)]
+    site.org.create("Lead", leads)
+    before = leads_now(site)
+    (living.folder / "mapping.yaml").write_text(HANDED + HANDOFF)
+    told(living("backfill", "--json"))
+    run = told(living("status", "--json"))["cycles"][0]["id"]
+    after = leads_now(site)
+    assert {status for status, _ in after.values()} == {"Working - Contacted"}
+    assert not {owner for _, owner in after.values()} & {owner for _, owner in before.values()}
+    assert told(living("rollback", str(run), "--apply", "--json"))["written"] == 3
+    assert leads_now(site) == before
+    for number in range(3):
+        site.org.update("Lead", [{"Id": each, "Email": f"n{number}{each}@example.com"} for each in before])
+        assert told(living("sync", "--json"))["written"] == 0
+    assert leads_now(site) == before
+
+
+def test_a_rollback_that_is_killed_before_it_hears_the_answer_is_known_as_one(living, site):
+    people = site.contacts(5)
+    told(living("backfill", "--json"))
+    before = values(site)
+    run = spoil(living)
+    with site.pipeline(mapping=str(living.folder / "mapping.yaml")) as pipeline:
+        update = pipeline.salesforce.update
+
+        def killed(changes):
+            for _ in update(changes):
+                raise Killed
+
+        pipeline.salesforce.update = killed
+        with pytest.raises(Killed):
+            run_rollback(pipeline, ToUndo(run=run))
+    assert values(site) == before
+    for _ in range(2):
+        assert told(living("sync", "--json"))["written"] == 0
+    assert values(site) == before
+    with site.pipeline(mapping=str(living.folder / "mapping.yaml")) as pipeline:
+        log = [each["new"] for each in reversed(pipeline.store.history(people[0])) if each["track"] == "stage"]
+        assert (log, pipeline.store.rolled_back()) == (["Suspect", "Customer", "Suspect"], 15)
+    again = living("rollback", str(run), "--apply", "--json")
+    assert json.loads(again.stdout)["written"] == 0
+
+
+def test_a_preview_is_paid_from_the_budget_like_everything(living, site):
+    site.contacts(2)
+    told(living("backfill", "--json"))
+    run = spoil(living)
+    spent = told(living("status", "--json"))["api_calls_today"]
+    told(living("rollback", str(run), "--json"))
+    assert told(living("status", "--json"))["api_calls_today"] != spent
+    parked = living("rollback", str(run), CONNECTOR_API_DAILY_BUDGET="1")
+    assert parked.returncode != 0
+    assert "budget" in parked.stderr
