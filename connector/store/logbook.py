@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import structlog
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
@@ -28,6 +29,8 @@ from connector.base.private import open_private, private_folder
 from connector.store import books
 from connector.store.journal import Intent, intent_of, row_of
 from connector.store.settling import Books, Settled
+
+log = structlog.get_logger(__name__)
 
 LARGEST_LOGBOOK = 32 * 2**20  # bytes of one of the two files
 _END = " .\n"  # of a line that is whole
@@ -46,7 +49,7 @@ class Noted:
 
 
 class Logbook:
-    """Raises StateError where the file cannot be written or read."""
+    """Raises StateError where the file cannot be read. What cannot be written there is missing, and known to be."""
 
     def __init__(self, path: Path, *, largest: int = LARGEST_LOGBOOK) -> None:
         self.path, self._largest = path, largest
@@ -81,8 +84,8 @@ class Logbook:
         told = {"at": run.at, "version": version, "rows": rows, "cursors": list(cursors)}
         try:
             self._append(_line(number, told))
-        except OSError as error:
-            raise _unusable(self.path, error) from None
+        except OSError as error:  # a full disk; what Salesforce took is in the state all the same
+            log.warning("the logbook cannot be written", file=str(self.path), reason=error.strerror)
         self._last = number
         return number
 
@@ -97,8 +100,8 @@ class Logbook:
 
     def has_all_after(self, number: int) -> bool:
         """Whether nothing is missing between what the state knows and its last line."""
-        first = min((each for each, _ in self._lines() if each > number), default=None)
-        return self.last >= number and first in {None, number + 1}
+        there = {each for each, _ in self._lines() if each > number}
+        return self.last >= number and len(there) == self.last - number
 
     def take_out(self, is_theirs: Callable[[JsonObject], bool]) -> list[Path]:
         """Removes rows, and leaves the others. Returns the files in which there were some."""

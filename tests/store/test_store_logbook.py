@@ -73,10 +73,19 @@ def test_somebody_is_taken_out_and_what_others_have_stays(file, took):
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_file_that_cannot_be_written_is_told(file, took):
-    file.mkdir(parents=True)
-    with pytest.raises(StateError, match="cannot be used"):
-        Logbook(file).note([took("C1")], RUN, [], after=0)
+def test_what_cannot_be_written_stops_nothing_and_is_known_to_be_missing(file, took):
+    book = Logbook(file)
+    book.note([took("C1")], RUN, [], after=0)
+    file.rename(file.with_suffix(".away"))
+    file.mkdir()
+    assert book.note([took("C2")], RUN, [], after=1) == 2
+    assert not Logbook(file).has_all_after(2)
+    file.rmdir()
+    file.with_suffix(".away").rename(file)
+    assert book.note([took("C3")], RUN, [], after=2) == 3
+    again = Logbook(file)
+    assert ([each.number for each in again.after(0)], again.has_all_after(0)) == ([1, 3], False)
+    assert again.has_all_after(2)
 
 
 def test_a_damaged_file_is_told(file):
