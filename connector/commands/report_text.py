@@ -69,7 +69,7 @@ def said(cell: Cell) -> str:
     if cell.value is None:
         return "-"
     if cell.unit == "share":
-        return f"{cell.value:.0%}"
+        return f"{cell.value:.0%} ({len(cell.people):,})"  # eight of ten is another thing than 800 of 1,000
     if cell.unit in {"people", "number"}:
         return f"{cell.value:,.0f}"
     return f"{cell.value:,.1f}"

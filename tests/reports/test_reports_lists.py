@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.base.facts import Stay
+from connector.commands.report_text import said
 from connector.reports.engagement import Origin, wins
 from connector.reports.health import lateness, spent
 from connector.reports.paths import Asked, Path, Period, Stages, paths_of, where
 from connector.reports.response import Handed, answered_at, response
-from connector.reports.table import Figure, Report
+from connector.reports.table import Figure, Report, share
 from connector.reports.velocity import stuck
 from tests.cases import cases
 
@@ -106,3 +107,8 @@ def test_lateness_is_of_moves_that_were_seen_and_the_forecast_of_today_alone() -
 def test_an_owner_is_asked_for_by_name() -> None:
     assert where({"p": {"OwnerId": "005A", "owner": "Anna"}}, "p", "Owner") == "Anna"
     assert where({"p": {"LeadSource": "Web"}}, "p", "lead source") == "Web"
+
+
+def test_a_share_says_how_many_people_it_is() -> None:
+    assert said(share(["a", "b", "c"], list("abcdefgh"))) == "38% (3)"
+    assert said(share([], [])) == "-"
