@@ -124,7 +124,8 @@ class Salesforce(Protocol):
         ...
 
     def more(self, locator: str) -> Page:
-        """The page after ``Page.next``. Raises LocatorExpired when Salesforce forgot it: read the window again."""
+        """The page after ``Page.next``. Raises LocatorExpired when Salesforce forgot it: read the window again; Refused
+        with QUERY_TIMEOUT where it takes too long."""
         ...
 
     def update(self, changes: Sequence[RecordChange]) -> Iterator[Sequence[Outcome]]:
@@ -158,6 +159,9 @@ class Salesforce(Protocol):
     def usage(self) -> tuple[int, int] | None:
         """API calls of the whole org in 24 hours, used and allowed, as far as answers told."""
         ...
+
+
+DELETIONS = "deleted"  # "Contact:deleted" is the name of what was refused
 
 
 class LocatorExpired(Exception):

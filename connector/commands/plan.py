@@ -11,9 +11,9 @@ from connector.base.json import JsonObject
 from connector.base.ports import Progress
 from connector.base.settings import Settings
 from connector.mapping import CompiledMapping
+from connector.pipeline.by_ids import chunks
 from connector.pipeline.cycle import ADDRESS
 from connector.pipeline.decisions import BATCH, Decisions
-from connector.pipeline.object_reader import chunks
 from connector.pipeline.owners import known_owners
 from connector.pipeline.planned import Listing
 from connector.pipeline.report import CycleReport

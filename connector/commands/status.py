@@ -15,7 +15,7 @@ from connector.mapping import CompiledMapping
 from connector.pipeline.alerts import ALERTS
 from connector.pipeline.approval import APPROVED, HELD, held_back
 from connector.pipeline.backfill import STATE as BACKFILL
-from connector.pipeline.blind import BLIND
+from connector.pipeline.blind import BLIND, CANNOT_BE_READ
 from connector.pipeline.currencies import CURRENCIES
 from connector.pipeline.cycle import ADDRESS
 from connector.pipeline.decisions import PROMISED, TURNS
@@ -39,7 +39,9 @@ DROPPED_SHOWN = 5
 RECORD_ID = re.compile(r"\b[a-zA-Z0-9]{5}0[a-zA-Z0-9]{9}(?:[A-Z0-5]{3})?\b")
 # Kept beside the cursors of objects and sources
 _OF_CYCLES = {ADDRESS, ALERTS, APPROVED, BACKFILL, HEALTH, HELD, OWNERS, PROMISED, TURNS}
-INTERNAL = frozenset(_OF_CYCLES | {BLIND, CURRENCIES, FORGETTING, HIDDEN_FIELDS, OPTIONAL, RECONCILE, SAME_IDS})
+INTERNAL = frozenset(
+    _OF_CYCLES | {BLIND, CANNOT_BE_READ, CURRENCIES, FORGETTING, HIDDEN_FIELDS, OPTIONAL, RECONCILE, SAME_IDS}
+)
 
 
 def read_status(settings: Settings) -> JsonObject:

@@ -111,6 +111,9 @@ class Watch:
         for name, why in report.get("sources_failed", {}).items():
             what = f"{name} cannot be read: {why}"
             yield Trouble(f"source {name}", what, "see the log lines 'source failed'", IN_A_ROW)
+        for name, why in report.get("unread", {}).items():
+            what = f"{name} cannot be read, and counts as it was known: {why}"
+            yield Trouble(f"object {name}", what, "connector check says what to grant", IN_A_ROW)
         yield from self._of_refusals(report, before)
         yield from self._of_drift()
         yield from self._of_budget(now)

@@ -18,11 +18,12 @@ from connector.lifecycle.ladder import NOWHERE, UNKNOWN, Ladder
 from connector.mapping import CompiledMapping
 from connector.pipeline.hidden import hidden_fields
 from connector.pipeline.object_cursor import ObjectCursor
+from connector.pipeline.optional_fields import OPTIONAL_FIELDS
 from connector.store import Store
 
 log = structlog.get_logger(__name__)
 
-BLIND, _WAITING = "never seen", "cannot be read"  # where it is kept
+BLIND, CANNOT_BE_READ = "never seen", "cannot be read"  # where it is kept
 _LINKING = frozenset({"AccountId", "Email", "ContactId", "OpportunityId", "WhoId", "IsWon", "IsClosed"})
 
 
@@ -48,13 +49,17 @@ def keep_blindness(store: Store, found: Sequence[str]) -> None:
 
 
 def keep_waiting(store: Store, found: Sequence[str]) -> None:
-    """Objects that are written and could not be read now: nobody of them is decided until they can."""
-    if list(found) != waiting_objects(store):
-        store.set_cursor(_WAITING, {"of": list(found)} if found else None)
+    """Objects that are written and could not be read now: nobody of them is decided until they can. What was found out
+    of their fields meanwhile is then asked again."""
+    before = waiting_objects(store)
+    if set(before) - set(found):
+        store.set_cursor(OPTIONAL_FIELDS, None)
+    if sorted(found) != before:
+        store.set_cursor(CANNOT_BE_READ, {"of": sorted(found)} if found else None)
 
 
 def waiting_objects(store: Store) -> list[str]:
-    found: list[str] = (store.cursor(_WAITING) or {}).get("of", [])
+    found: list[str] = (store.cursor(CANNOT_BE_READ) or {}).get("of", [])
     return found
 
 

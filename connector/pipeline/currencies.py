@@ -17,7 +17,7 @@ from connector.base.json import JsonMap, JsonObject
 from connector.base.money import CODE, Currencies, code_field
 from connector.base.ports import PolledObject, Read, Salesforce
 from connector.mapping import CompiledMapping
-from connector.pipeline.object_reader import rows_from
+from connector.pipeline.by_ids import rows_from
 from connector.pipeline.optional_fields import UNSEEN
 from connector.store import Store
 

@@ -14,9 +14,9 @@ from connector.lifecycle import Assigner, Owners, decide, plan
 from connector.lifecycle.amounts import with_amounts
 from connector.mapping import CompiledMapping
 from connector.pipeline.blind import Forward, waiting_ids
+from connector.pipeline.by_ids import chunks
 from connector.pipeline.currencies import known_currencies
 from connector.pipeline.late import after_late, before_late
-from connector.pipeline.object_reader import chunks
 from connector.pipeline.planned import Planned
 from connector.pipeline.rollup import RollUp
 from connector.pipeline.undone import keep_undone, without_undone

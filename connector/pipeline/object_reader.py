@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from connector.base.errors import INVALID_FIELD, ConnectorError, Refused, Transient
+from connector.base.errors import INVALID_FIELD, ConnectorError, Refused
 from connector.base.facts import PEOPLE, Row, SourcePage
 from connector.base.json import JsonObject
 from connector.base.ports import (
+    DELETIONS,
     Answers,
     LocatorExpired,
     Page,
@@ -22,6 +23,7 @@ from connector.base.ports import (
     Salesforce,
 )
 from connector.base.soql import among, keyset, literal, select
+from connector.pipeline.by_ids import chunks, columns, is_slow, rows_from
 from connector.pipeline.hidden import as_known, hidden_fields, named_in, note_hidden
 from connector.pipeline.object_cursor import ObjectCursor, prepare_cursor
 from connector.pipeline.optional_fields import unseen_fields
@@ -30,18 +32,14 @@ from connector.store import Store
 
 log = structlog.get_logger(__name__)
 
-IDS_PER_QUERY = 300  # records that one query asks for
 ROLES_PER_QUERY = 300  # opportunities whose roles one query re-reads: a page has 2,000 rows
 QUERIES_AT_ONCE = 5
 POLL_PAGE = 2000  # rows
 ROLES = "OpportunityContactRole"
 WRITTEN = frozenset({*PEOPLE, "Account"})
-_TOO_SLOW = "QUERY_TIMEOUT"
 _EARLIEST = datetime(1999, 3, 1, tzinfo=UTC)  # no org is older
 _SMALLEST, _TIMEOUTS = 60, 4  # seconds of a window, and how many queries of a cycle may take too long
-_FORGOTTEN = 3  # times that an answer is asked for from its beginning
 BEFORE_ALL = "000000000000000AAA"  # no record has an id before this one
-ALWAYS = ("Id", "SystemModstamp", "IsDeleted")
 
 
 @dataclass
@@ -67,6 +65,14 @@ class Polled:
     def add(self, name: str, read: int, changed: int) -> None:
         self.read[name] = self.read.get(name, 0) + read
         self.changed[name] = self.changed.get(name, 0) + changed
+
+
+class _NotAnswered(Exception):
+    """A query of one object was refused, or took too long."""
+
+    def __init__(self, error: Refused) -> None:
+        super().__init__(error.what)
+        self.error = error
 
 
 @dataclass(frozen=True)
@@ -145,15 +151,24 @@ class Reader:
         missing = unseen_fields(self.salesforce, each.name, each.fields)
         return missing or named_in(error, each.fields)
 
-    def set_apart(self, refused: Mapping[str, Refused], cursors: Mapping[str, ObjectCursor]) -> None:
-        """Everything else goes on. But whom we write to must be read first, or what people set there would be
-        overwritten: nobody of such an object is decided."""
-        for name, error in ((asked.partition(":")[0], error) for asked, error in refused.items()):
-            if name in cursors and name not in self.polled.unread:
-                self.polled.unread[name] = _waits(error) if name in WRITTEN else error
-                if name in WRITTEN:
-                    self.polled.waiting.append(name)
-                log.warning("an object cannot be read, and stays as it was", object=name, code=error.code)
+    def set_apart(self, answers: Answers, slow: Sequence[PolledObject], cursors: Mapping[str, ObjectCursor]) -> None:
+        """Everything else goes on, where there is anything: what refuses every object is no object's. Of whom we write
+        to, what cannot be read is not written either (``blind.py``)."""
+        refused = {name: error for name, error in answers.refused.items() if name in cursors and not is_slow(error)}
+        if refused and not slow and not cursors.keys() & answers.pages.keys():
+            raise next(iter(refused.values()))
+        for name, error in refused.items():
+            self._leave(name, error)
+        for name, error in answers.refused.items():
+            of, _, what = name.partition(":")
+            if what == DELETIONS and of not in refused:
+                self._leave(f"deletions of {of}", error)
+
+    def _leave(self, name: str, error: Refused) -> None:
+        self.polled.unread[name] = _waits(error) if name in WRITTEN else error
+        if name in WRITTEN:
+            self.polled.waiting.append(name)
+        log.warning("an object cannot be read, and stays as it was", object=name, code=error.code)
 
     def read_in_windows(self, each: PolledObject, cursor: ObjectCursor, now: datetime) -> None:
         """An object whose query takes too long: less of it is asked for, half and half again. The place reached and
@@ -168,24 +183,29 @@ class Reader:
             within = "" if is_last else f"SystemModstamp < {literal(end)}"
             try:
                 first = self.first_page(each, cursor, within=within)
-            except Refused as error:
-                if not is_slow(error):
-                    raise
+                self.take(each, cursor, first, ends=is_last, reached=(literal(end), BEFORE_ALL), within=within)
+            except _NotAnswered as fault:
+                if not is_slow(fault.error):
+                    self._leave(each.name, fault.error)
+                    return
                 timeouts += 1
-                cursor.window = max(_SMALLEST, int(span.total_seconds()) // 2)
-                self.store.set_cursor(each.name, cursor.as_json())
-                log.warning("a query takes too long: less is asked for", object=each.name, seconds=cursor.window)
+                self.ask_for_less(each, cursor, span)
                 if timeouts >= _TIMEOUTS:
-                    self.polled.unread[each.name] = Refused(
-                        f"{error.what}; read up to {literal(start)}", "the next cycle goes on", code=error.code
-                    )
+                    what = f"{fault.error.what}; read up to {literal(self._place(cursor))}"
+                    self._leave(each.name, Refused(what, "the next cycle goes on", code=fault.error.code))
                     return
                 continue
-            self.take(each, cursor, first, ends=is_last, reached=(literal(end), BEFORE_ALL))
             if is_last:
                 return
             if first.total < POLL_PAGE:
                 cursor.window *= 2
+
+    def ask_for_less(self, each: PolledObject, cursor: ObjectCursor, span: timedelta | None = None) -> None:
+        """Half of what was asked for, or of all that is left."""
+        left = (cursor.started or self._place(cursor)) - self._place(cursor)
+        cursor.window = max(_SMALLEST, int(min(span or left, left).total_seconds()) // 2)
+        self.store.set_cursor(each.name, cursor.as_json())
+        log.warning("a query takes too long: less is asked for", object=each.name, seconds=cursor.window)
 
     def _place(self, cursor: ObjectCursor) -> datetime:
         """From when on rows are to be read."""
@@ -221,12 +241,13 @@ class Reader:
         *,
         ends: bool = True,
         reached: tuple[str, str] | None = None,
+        within: str = "",
     ) -> None:
         """Stores all pages of one object. Unless it ``ends`` the read, the cursor stays where it was, or has
-        ``reached`` that place."""
+        ``reached`` that place. ``within``: how far the read goes."""
         cursor.started = cursor.started or first.server_time
         done = 0
-        for page in self.pages(each, cursor, first):
+        for page in self.pages(each, cursor, first, within):
             done += len(page.rows)
             if page.next is None and ends:
                 cursor.end()
@@ -239,6 +260,24 @@ class Reader:
             self.polled.add(each.name, len(page.rows), changed)
             self.progress(each.name, done, first.total)
 
+    def read_at_once(self, each: PolledObject, cursor: ObjectCursor, answers: Answers, *, is_counted: bool) -> bool:
+        """Stores an object from its first page on. False where a later page takes too long: what is left must be
+        asked for in less."""
+        try:
+            self.take(each, cursor, answers.pages[each.name], ends=not is_counted)
+            if is_counted:
+                count = answers.pages.get(f"{each.name}:count")
+                self.take_overlap(each, cursor, -1 if count is None else count.total)
+        except _NotAnswered as fault:
+            if not is_slow(fault.error):
+                self._leave(each.name, fault.error)
+                return True
+            if is_counted:  # it was read without our own writes: all of it counts
+                cursor.at = None
+            self.ask_for_less(each, cursor)
+            return False
+        return True
+
     def take_overlap(self, each: PolledObject, cursor: ObjectCursor, total: int) -> None:
         """Ends a read without our own writes in the overlap, where Salesforce counts ``total`` rows; as ``take``."""
         known = self.store.count_stamped(each.name, *self.overlapped(cursor))
@@ -250,18 +289,24 @@ class Reader:
         self.take(each, cursor, self.first_page(each, cursor))
 
     def first_page(self, each: PolledObject, cursor: ObjectCursor, *, within: str = "") -> Page:
-        """Raises Refused."""
-        return answer_of(self.salesforce.read([self.ask(each, cursor, within=within)]), each.name)
+        """Raises _NotAnswered."""
+        answers = self.salesforce.read([self.ask(each, cursor, within=within)])
+        if error := answers.refused.get(each.name):
+            raise _NotAnswered(error)
+        return answers.pages[each.name]
 
-    def pages(self, each: PolledObject, cursor: ObjectCursor, page: Page) -> Iterator[Page]:
-        """From the first page on; a locator that Salesforce forgot is replaced by a read from the place reached."""
+    def pages(self, each: PolledObject, cursor: ObjectCursor, page: Page, within: str) -> Iterator[Page]:
+        """From the first page on; a locator that Salesforce forgot is replaced by a read from the place reached.
+        Raises _NotAnswered."""
         yield page
         while page.next is not None:
             try:
                 page = self.salesforce.more(page.next)
             except LocatorExpired:
                 log.info("locator expired", object=each.name)
-                page = self.first_page(each, cursor)
+                page = self.first_page(each, cursor, within=within)
+            except Refused as error:
+                raise (_NotAnswered(error) if is_slow(error) else error) from None
             yield page
 
     def reread_roles(self, roles: PolledObject) -> None:
@@ -283,10 +328,6 @@ def _waits(error: Refused) -> Refused:
 def _without(each: PolledObject, gone: Sequence[str]) -> PolledObject:
     left = tuple(name for name in each.fields if name not in gone)
     return replace(each, fields=left, absent=each.absent | {*gone})
-
-
-def columns(fields: Sequence[str]) -> list[str]:
-    return [*ALWAYS, *(name for name in fields if name not in ALWAYS)]
 
 
 def _roles_of(roles: PolledObject, opportunities: Sequence[str]) -> str:
@@ -311,58 +352,6 @@ def store_page(store: Store, each: PolledObject, rows: Sequence[Row], cursor: Ob
             activities.append(activity)
     page = SourcePage(cursor.as_json(), tuple(activities), removed=tuple(removed))
     return store.record_page(each.name, page, generation=generation)
-
-
-def is_slow(error: Refused | None) -> bool:
-    return error is not None and error.code == _TOO_SLOW
-
-
-def rows_from(salesforce: Salesforce, read: Read, page: Page) -> list[Row]:
-    """The rows of a page and of all that follow it. Where Salesforce forgot how to go on, it is asked from the
-    beginning. Raises Transient where it forgets that every time."""
-    for _ in range(_FORGOTTEN):
-        rows = [*page.rows]
-        try:
-            while page.next is not None:
-                page = salesforce.more(page.next)
-                rows += page.rows
-        except LocatorExpired:
-            log.info("locator expired", object=read.name)
-            page = answer_of(salesforce.read([read]), read.name)
-        else:
-            return rows
-    raise Transient(f"Salesforce did not come to the end of {read.name}", "it is tried again in the next cycle")
-
-
-def reads_by_ids(
-    object_name: str, names: Sequence[str], ids: Sequence[str], *, all_rows: bool = False, alone: bool = False
-) -> list[Read]:
-    """What asks for these columns of these records."""
-    return [
-        Read(f"{object_name}:{number}", select(object_name, names, among("Id", part)), all_rows=all_rows, alone=alone)
-        for number, part in enumerate(chunks(ids, IDS_PER_QUERY))
-    ]
-
-
-def rows_by_ids(
-    salesforce: Salesforce, object_name: str, fields: Sequence[str], ids: Sequence[str], *, all_rows: bool = False
-) -> list[Row]:
-    """These records as they are now; ``all_rows``: those that were deleted, too."""
-    reads = reads_by_ids(object_name, columns(fields), ids, all_rows=all_rows)
-    pages = salesforce.read(reads).pages
-    return [row for read in reads for row in rows_from(salesforce, read, pages[read.name])]
-
-
-def answer_of(answers: Answers, read_name: str) -> Page:
-    """Raises Refused."""
-    if error := answers.refused.get(read_name):
-        raise error
-    return answers.pages[read_name]
-
-
-def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
 
 
 def _time(text: str) -> datetime:

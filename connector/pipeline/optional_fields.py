@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 OPTIONAL_FIELDS = "optional fields"  # where they are kept
 _KEPT = timedelta(days=1)
 NOTHING_OF_IT = "*"  # in place of fields: the object itself is missing
-UNSEEN = ("NOT_FOUND", "INVALID_TYPE")  # the user cannot see the object at all
+UNSEEN = ("NOT_FOUND", "INVALID_TYPE", "INSUFFICIENT_ACCESS")  # the user cannot see the object at all
 
 
 def with_optional_fields(

@@ -15,8 +15,8 @@ import structlog
 from connector.base.facts import RecordChange, Row
 from connector.base.ports import Read, Salesforce
 from connector.lifecycle.written import same
+from connector.pipeline.by_ids import columns, reads_by_ids, rows_from
 from connector.pipeline.object_cursor import ObjectCursor
-from connector.pipeline.object_reader import columns, reads_by_ids, rows_from
 from connector.store import Store
 
 log = structlog.get_logger(__name__)

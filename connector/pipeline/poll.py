@@ -38,8 +38,9 @@ from connector.base.ports import (
     Source,
 )
 from connector.lifecycle.sources import FEEDS
+from connector.pipeline.by_ids import is_slow
 from connector.pipeline.object_cursor import ObjectCursor, prepare_cursor
-from connector.pipeline.object_reader import ROLES, Polled, Reader, is_slow
+from connector.pipeline.object_reader import ROLES, Polled, Reader
 from connector.pipeline.patience import Patience, StillRefused
 from connector.pipeline.reconcile import DELETE_LOG, Rhythm, compare_with_org
 from connector.pipeline.sight import end_full_read
@@ -82,16 +83,15 @@ def poll_salesforce(
     answers = reader.read_what_changed(waits, cursors, answers)
     objects, answers = reader.without_hidden_fields(objects, cursors, answers)
     slow += [each for each in objects if is_slow(answers.refused.get(each.name))]
-    reader.set_apart({name: error for name, error in answers.refused.items() if not is_slow(error)}, cursors)
+    reader.set_apart(answers, slow, cursors)
     objects = [each for each in objects if each.name not in reader.polled.unread]
     reader.polled.server_time = answers.server_time
     full = [each.name for each in objects if cursors[each.name].full]
     for each in (each for each in objects if each.name in answers.pages):
-        cursor, count = cursors[each.name], answers.pages.get(f"{each.name}:count")
-        reader.take(each, cursor, answers.pages[each.name], ends=count is None)
-        if count is not None:
-            reader.take_overlap(each, cursor, count.total)
-        if each.name in answers.updated:
+        cursor = cursors[each.name]
+        if not reader.read_at_once(each, cursor, answers, is_counted=each.name in counted):
+            slow.append(each)
+        elif each.name in answers.updated:
             reader.keep_quiet(each.name, cursor, answers)
     for each in slow:
         reader.read_in_windows(each, cursors[each.name], answers.server_time)

@@ -23,25 +23,15 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from connector.base.errors import Refused
+from connector.base.errors import LimitReached, Refused
 from connector.base.facts import Row
 from connector.base.json import JsonObject
-from connector.base.ports import DeletedSince, Page, PolledObject, Read
+from connector.base.ports import DELETIONS, DeletedSince, Page, PolledObject, Read
 from connector.base.soql import among, keyset, literal, name, select
+from connector.pipeline.by_ids import IDS_PER_QUERY, answer_of, chunks, columns, rows_from
 from connector.pipeline.hidden import as_known
 from connector.pipeline.object_cursor import ObjectCursor
-from connector.pipeline.object_reader import (
-    BEFORE_ALL,
-    IDS_PER_QUERY,
-    POLL_PAGE,
-    ROLES,
-    Reader,
-    answer_of,
-    chunks,
-    columns,
-    rows_from,
-    store_page,
-)
+from connector.pipeline.object_reader import BEFORE_ALL, POLL_PAGE, ROLES, Reader, store_page
 from connector.pipeline.sight import believed_gone
 
 log = structlog.get_logger(__name__)
@@ -157,6 +147,8 @@ class _Work:
         try:
             is_through = self._compare_spans(each, months, unseen) and self._walk(each, unseen)
             self._take_unseen(each, unseen)
+        except LimitReached:
+            raise
         except Refused as error:
             self.kept.refused[each.name] = error.what
             log.warning("an object cannot be compared with the org", object=each.name, code=error.code)
@@ -290,7 +282,10 @@ class _Work:
         if not each.logs_deletions:
             return set(), False
         window = DeletedSince(each.name, each.name, self.now - DELETE_LOG, self.now)
-        found = self.salesforce.read([], [window]).deleted[each.name]
+        answers = self.salesforce.read([], [window])
+        if error := answers.refused.get(f"{each.name}:{DELETIONS}"):
+            raise error
+        found = answers.deleted[each.name]
         full_at = self.cursors[each.name].full_at
         known = max([at for at in (full_at, _time(self.kept.done_at)) if at], default=None)
         is_told = found.complete and known is not None and known >= self.now - DELETE_LOG

@@ -14,8 +14,8 @@ import structlog
 from connector.base.ports import Salesforce
 from connector.lifecycle.written import same
 from connector.mapping import CompiledMapping
+from connector.pipeline.by_ids import rows_by_ids
 from connector.pipeline.decisions import BATCH
-from connector.pipeline.object_reader import rows_by_ids
 from connector.pipeline.report import CycleReport
 from connector.store import Logbook, Store
 

@@ -19,8 +19,8 @@ from connector.base.ports import Salesforce
 from connector.lifecycle.ladder import Ladder
 from connector.lifecycle.written import same
 from connector.mapping import CompiledMapping
+from connector.pipeline.by_ids import rows_by_ids
 from connector.pipeline.cycle import Pipeline, calls_of, finish
-from connector.pipeline.object_reader import rows_by_ids
 from connector.pipeline.planned import EMPTY, Planned, is_beside
 from connector.pipeline.report import CycleReport
 from connector.pipeline.writeback import Writer

@@ -21,9 +21,9 @@ from connector.base.facts import Change, Row
 from connector.base.ports import Salesforce
 from connector.lifecycle.written import same
 from connector.pipeline.blind import waiting_objects
+from connector.pipeline.by_ids import rows_by_ids
 from connector.pipeline.decisions import Decisions
 from connector.pipeline.object_cursor import ObjectCursor
-from connector.pipeline.object_reader import rows_by_ids
 from connector.store import Intent, Store
 
 log = structlog.get_logger(__name__)

@@ -29,6 +29,7 @@ from connector.base.http import Session, server_time
 from connector.base.ids import id18
 from connector.base.json import Json, JsonMap, JsonObject
 from connector.base.ports import (
+    DELETIONS,
     Answers,
     Deleted,
     DeletedSince,
@@ -42,11 +43,10 @@ from connector.base.settings import Settings
 from connector.base.soql import name
 from connector.salesforce import composite
 from connector.salesforce.auth import Auth, user_of_identity
-from connector.salesforce.errors import QUERY_TIMEOUT, judge_salesforce
+from connector.salesforce.errors import QUERY_TIMEOUT, SLOW, judge_salesforce
 from connector.salesforce.writes import Pack, write_rows
 
 _SERVICE = "Salesforce"
-SLOW = "it may pass; the next cycle asks again"
 DESCRIBED_FOR = timedelta(minutes=10)  # fields come and go while a daemon runs
 FLOOR = 62.0  # the oldest API version that is tested
 CALL_OPTIONS = {"Sforce-Call-Options": "client=lifecycle-connector"}  # names us in the org's change events
@@ -116,12 +116,10 @@ class SalesforceClient:
                         continue
                     if refused := composite.problem(answer):
                         code, what, hint = refused
-                        if isinstance(item, DeletedSince) and item.name in apart:
-                            continue
                         error = Refused(f"{what} (reading {item.name})", hint, code=code)
-                        if isinstance(item, DeletedSince) or not item.alone:
+                        if isinstance(item, Read) and not item.alone:
                             raise Transient(error.what, SLOW) if code == QUERY_TIMEOUT else error
-                        apart[item.name] = error
+                        apart[item.name if isinstance(item, Read) else f"{item.name}:{DELETIONS}"] = error
                         continue
                     pages[item.name] = composite.page_of_answer(answer.body, now)
         return Answers(pages, gone, at or self._clock.now(), apart, updated)
@@ -237,7 +235,12 @@ class SalesforceClient:
 
     def _call(self, kind: str, path: str, method: str = "GET", **kwargs: Any) -> tuple[JsonObject, requests.Response]:
         seen: list[requests.Response] = []
-        self._salesforce().restful(path, method=method, kind=kind, hooks=_collect(seen), shape=dict, **kwargs)
+        try:
+            self._salesforce().restful(path, method=method, kind=kind, hooks=_collect(seen), shape=dict, **kwargs)
+        except Refused as error:
+            if error.code == QUERY_TIMEOUT:
+                raise Transient(error.what, SLOW) from None
+            raise
         self._note_usage(seen[-1])
         return body_of(seen[-1]), seen[-1]
 

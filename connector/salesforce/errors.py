@@ -14,6 +14,7 @@ from connector.base.json import Json
 _AGAIN, LIMIT, REFUSE, RENEW = Reaction.AGAIN, Reaction.LIMIT, Reaction.REFUSE, Reaction.RENEW
 
 QUERY_TIMEOUT = "QUERY_TIMEOUT"  # the same query would take as long again
+SLOW = "it may pass; the next cycle asks again"
 _PERMISSION = "give the integration user the permission, then run 'connector check'"
 SALESFORCE_CODES: dict[str, tuple[Reaction, str]] = {
     "INVALID_SESSION_ID": (RENEW, "check the credentials"),
@@ -22,7 +23,7 @@ SALESFORCE_CODES: dict[str, tuple[Reaction, str]] = {
     "UNABLE_TO_LOCK_ROW": (_AGAIN, ""),
     "SERVER_UNAVAILABLE": (_AGAIN, ""),
     "UNKNOWN_EXCEPTION": (_AGAIN, ""),
-    "QUERY_TIMEOUT": (_AGAIN, ""),
+    QUERY_TIMEOUT: (REFUSE, SLOW),
     "API_DISABLED_FOR_ORG": (REFUSE, "the org's edition or the user's profile has no API; enable 'API Enabled'"),
     "API_CURRENTLY_DISABLED": (REFUSE, "enable 'API Enabled' for the integration user"),
     "INSUFFICIENT_ACCESS": (REFUSE, _PERMISSION),
@@ -82,8 +83,7 @@ def judge_salesforce(status: int, body: Json) -> Judgement:
 
 def _judge_parts(body: Json) -> Judgement:
     parts = [judge_salesforce(int(part["httpStatusCode"]), part.get("body")) for part in body["compositeResponse"]]
-    passing = {_AGAIN, LIMIT, RENEW}
-    return next((part for part in parts if part.verdict in passing and part.code != QUERY_TIMEOUT), TAKEN)
+    return next((part for part in parts if part.verdict in {_AGAIN, LIMIT, RENEW}), TAKEN)
 
 
 def first_error(body: Json) -> tuple[str, str]:

@@ -2,8 +2,10 @@
 
 import pytest
 
+from connector.commands import practice
 from connector.commands.check import run_check
 from connector.pipeline.cycle import run_cycle
+from connector.wiring import load_mapping
 
 
 def person(site):
@@ -69,3 +71,57 @@ def test_too_much_sharing_to_count_is_told_with_what_to_grant(site):
     assert "OPERATION_TOO_LARGE" in report.unread["Task"]
     assert "View All" in report.unread["Task"]
     assert report.exit_code == 3
+
+
+@pytest.mark.parametrize("name", ["Contact", "Lead", "Account"])
+def test_an_object_of_people_that_is_refused_is_told_and_everything_else_goes_on(site, tmp_path, name):
+    """While the daemon runs, and in a backfill; ``check`` says it beforehand."""
+    text = "include: lead-liaison\nfields: {account_stage: Lifecycle_Stage__c}\n"
+    (tmp_path / "mine.yaml").write_text(text)
+    given = {"mapping": str(tmp_path / "mine.yaml")}
+    practice.add_fields(site.org, load_mapping(site.settings(**given)))
+    [account] = site.org.create("Account", [{"Name": "A"}])
+    person(site)
+    with site.pipeline(**given) as pipeline:
+        run_cycle(pipeline)
+        before = site.stages(name)
+        site.org.set_object_access(name, readable=False)
+        new = {"LastName": "New", "Email": "new@example.com"}
+        [ben] = site.org.create("Contact", [new | {"AccountId": account}])
+        [eve] = site.org.create("Lead", [new | {"Company": "E"}])
+        report = run_cycle(pipeline)
+    assert (list(report.unread), report.exit_code) == ([name], 3)
+    stages = {"Contact": site.stages()[ben], "Lead": site.stages("Lead")[eve], "Account": None}
+    assert stages == {"Contact": "Suspect", "Lead": "Suspect", "Account": None, name: None}
+    report = site.backfill(**given)
+    assert (list(report.unread), report.exit_code) == ([name], 3)
+    assert {each: site.stages(name)[each] for each in before} == before
+    assert any(name in each.what for each in run_check(site.settings(**given)).mistakes)
+    site.org.set_object_access(name, readable=True)
+    assert site.sync(**given).exit_code == 0
+    assert site.stages()[ben] == site.stages("Lead")[eve] == site.stages("Account")[account] == "Suspect"
+
+
+def test_a_later_page_that_takes_too_long_over_http_is_read_in_windows(site):
+    people = site.contacts(2_100)
+    site.org.faults.on("refusal", code="QUERY_TIMEOUT", status=400, path="/query/0", times=1)
+    report = site.sync()
+    assert not site.org.faults.active, "it was met"
+    assert (report.unread, report.exit_code) == ({}, 0)
+    assert set(site.stages().values()) == {"Suspect"}
+    with site.pipeline() as pipeline:
+        assert {len(pipeline.store.latest(each)) for each in people[::500]} == {len(pipeline.store.latest(people[0]))}
+
+
+@pytest.mark.parametrize("code", ["INSUFFICIENT_ACCESS", "QUERY_TIMEOUT"])
+def test_a_delete_log_that_is_refused_costs_only_itself(site, code):
+    ada = person(site)
+    with site.pipeline() as pipeline:
+        run_cycle(pipeline)
+        site.org.faults.on("refusal", code=code, status=400, path="Opportunity/deleted", times=1)
+        site.org.delete("Opportunity", [row["Id"] for row in site.org.rows("SELECT Id FROM Opportunity")])
+        [ben] = site.org.create("Contact", [{"LastName": "Ben", "Email": "ben@example.com"}])
+        report = run_cycle(pipeline)
+        assert (list(report.unread), report.exit_code) == (["deletions of Opportunity"], 3)
+        assert (site.stages()[ada], site.stages()[ben]) == ("Opportunity", "Suspect")
+        assert run_cycle(pipeline).exit_code == 0

@@ -7,11 +7,13 @@ from datetime import timedelta
 import pytest
 
 from connector.base.errors import Refused
+from connector.base.ports import LocatorExpired
 from connector.mapping import loads
 from connector.pipeline.blind import BLIND
 from connector.pipeline.hidden import HIDDEN_FIELDS
+from connector.pipeline.object_reader import POLL_PAGE
 from connector.salesforce.objects import polled_objects
-from tests.fakes import FakeSalesforce
+from tests.fakes import SIGNED_IN, FakeSalesforce
 
 BOTH_WAYS = """
 gate:
@@ -147,7 +149,7 @@ def test_a_field_that_was_never_seen_moves_nobody_back_until_it_is(org):
     org.org.hides.clear()
     org.wait(86400)
     org.cycle()
-    assert org.store.cursor(BLIND) == {"of": []}
+    assert org.store.cursor(BLIND)["of"] == []
 
 
 def test_a_parents_field_that_is_hidden_is_left_out_and_asked_for_once_a_day(org):
@@ -219,3 +221,70 @@ def test_late_rows_behind_a_window_are_still_read(org):
     org.cycle()
     [ben] = org.store.facts_of([org.ben])
     assert [each.name for each in ben.activities] == ["late"]
+
+
+@dataclass
+class Tired(FakeSalesforce):
+    """A further page of more than ``bears`` rows of an object takes too long, or its locator is forgotten."""
+
+    of: str = "003"
+    bears: int = 0
+    fault: type[Exception] = LocatorExpired
+    met: int = 0
+
+    def more(self, locator):
+        left = self._locators.get(locator, [])
+        is_polled = left and left[0].get("Id", "").startswith(self.of) and "LastModifiedById" not in left[0]
+        if is_polled and len(left) > self.bears:
+            self.met += 1
+            if self.fault is LocatorExpired:
+                raise LocatorExpired
+            raise Refused("400 QUERY_TIMEOUT: running for too long", code="QUERY_TIMEOUT")
+        return super().more(locator)
+
+
+@pytest.mark.parametrize("fault", [LocatorExpired, Refused])
+def test_a_later_page_that_does_not_come_is_read_in_less_and_nothing_is_lost_or_told_twice(world, fault):
+    world.org = Tired(page_size=10, bears=15, fault=fault)
+    people = []
+    for number in range(60):
+        people.append(world.contact(f"p{number}@example.com"))
+        world.wait(3600)
+    report = world.cycle()
+    assert world.org.met
+    assert (report.unread, report.exit_code) == ({}, 0)
+    assert [world.stage(each) for each in people] == ["Suspect"] * 60
+    assert [len(world.store.latest(each)) for each in people] == [len(world.store.latest(people[0]))] * 60
+    assert world.cycle().people_decided == 0
+    assert world.store.cursor("Contact")["window"] == 0
+
+
+def test_a_later_page_that_never_comes_is_told_and_goes_on_from_where_it_stands(world):
+    world.org = Tired(page_size=10, bears=-1, fault=Refused)
+    people = [world.contact(f"p{number}@example.com") for number in range(100)]
+    lead = world.lead()
+    report = world.cycle()
+    assert (list(report.unread), report.blind, report.exit_code) == (["Contact"], ["Contact"], 3)
+    assert (world.stage(people[0]), world.stage(lead)) == (None, "Suspect")
+    world.org.bears = 100
+    assert (world.cycle().exit_code, {world.stage(each) for each in people}) == (0, {"Suspect"})
+
+
+def test_a_later_page_of_a_crowded_overlap_that_does_not_come_loses_no_late_update(world):
+    """Begun without our own writes, what is left of it is read with them: one of our user may commit late."""
+    world.org = Tired(of="006", bears=10_000, fault=Refused)
+    ada, deals = world.contact(), [world.deal() for _ in range(POLL_PAGE + 100)]
+    world.role(ada, deals[0])
+    world.cycle()
+    won = {"Id": deals[0], "StageName": "Closed Won", "IsWon": True, "IsClosed": True}
+    world.org.put("Opportunity", won, by=SIGNED_IN, visible_in=timedelta(seconds=50))
+    world.wait(10)
+    for deal in deals[1:]:
+        world.org.put("Opportunity", {"Id": deal, "NextStep": "call"})
+    world.cycle()
+    world.org.bears = 0
+    for deal in deals[1:]:
+        world.org.put("Opportunity", {"Id": deal, "NextStep": "meet"})
+    world.cycle()
+    assert world.org.met
+    assert world.stage(ada) == "Customer"

@@ -35,7 +35,7 @@ def error(code: str, message: str = "words") -> list[dict[str, str]]:
         (403, error("API_DISABLED_FOR_ORG"), Reaction.REFUSE),
         (403, error("SOMETHING_NEW"), Reaction.REFUSE),
         (400, error("MALFORMED_QUERY"), Reaction.REFUSE),
-        (400, error("QUERY_TIMEOUT"), Reaction.AGAIN),
+        (400, error("QUERY_TIMEOUT"), Reaction.REFUSE),
         (500, error("UNABLE_TO_LOCK_ROW"), Reaction.AGAIN),
         (400, error("UNABLE_TO_LOCK_ROW"), Reaction.AGAIN),
         (500, error("UNKNOWN_EXCEPTION"), Reaction.AGAIN),
