@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
@@ -133,13 +133,17 @@ def row_of(each: Intent) -> JsonObject:
         "object": each.change.object,
         "person_id": each.change.person_id,
         "seq": each.seq,
-        "changes": dumps([asdict(change) for change in each.change.changes]),
+        "changes": dumps([_change(change) for change in each.change.changes]),
         "decision": json.dumps(_decision(each.decision)),
         "cycle_id": each.cycle_id,
         "mapping_version": each.mapping_version,
         "at": iso(each.at),
         "until": iso(each.until) if each.until else None,
     }
+
+
+def _change(each: Change) -> JsonObject:
+    return {"track": each.track, "field": each.field, "old": each.old, "new": each.new}  # asdict would copy each
 
 
 def _decision(decision: Decision) -> JsonObject:
