@@ -25,6 +25,11 @@ def printable(text: str) -> str:
     return "".join(" " if each in "\t\r\n" else each for each in text if each in "\t\r\n" or not _is_unfit(each))
 
 
+def fit_lines(text: str) -> str:
+    """The same of a text that has lines of its own."""
+    return text if text.isprintable() else "\n".join(map(printable, text.split("\n")))
+
+
 def harmless(cell: _Cell) -> _Cell:
     """A cell that no spreadsheet takes for a formula and no terminal for a command."""
     if not isinstance(cell, str):

@@ -19,6 +19,7 @@ from rich.console import Console
 from connector.base.clock import SystemClock
 from connector.base.facts import Person
 from connector.base.json import JsonMap
+from connector.base.private import private_folder
 from connector.commands import cycle_text, explain_text, screen
 from connector.commands.explain import explain_now
 from connector.commands.practice import SYSTEMS, Practice, add_fields, fill, serve
@@ -82,7 +83,7 @@ def _state_file() -> Path:
     """A new state: in the working directory's state folder, or where that cannot be written in a temporary one."""
     folder = Path("state")
     try:
-        folder.mkdir(exist_ok=True)
+        private_folder(folder)
         path = folder / "demo.sqlite3"
         for old in folder.glob(f"{path.name}*"):
             old.unlink()

@@ -15,7 +15,7 @@ from connector.base.errors import ConnectorError
 from connector.base.hiding import hidden
 from connector.base.json import JsonMap
 from connector.base.ports import Progress
-from connector.base.text import printable
+from connector.base.text import fit_lines, printable
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -42,15 +42,15 @@ def shown(value: object) -> str:
 
 def out() -> Console:
     """stdout, asked for each time: tests and pipes replace it."""
-    from rich.console import Console
+    from connector.commands.terminal import Terminal
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH, soft_wrap=False)
+    return Terminal(highlight=False, width=None if sys.stdout.isatty() else WIDTH, soft_wrap=False)
 
 
 def err() -> Console:
-    from rich.console import Console
+    from connector.commands.terminal import Terminal
 
-    return Console(stderr=True, highlight=False)
+    return Terminal(stderr=True, highlight=False)
 
 
 def error(problem: ConnectorError) -> None:
@@ -74,8 +74,7 @@ def traceback(kind: type[BaseException], problem: BaseException, trace: Tracebac
     """What Python would print, without secrets, and with nothing that commands a terminal."""
     from traceback import format_exception
 
-    lines = hidden("".join(format_exception(kind, problem, trace))).split("\n")
-    sys.stderr.write("\n".join(map(printable, lines)))
+    sys.stderr.write(fit_lines(hidden("".join(format_exception(kind, problem, trace)))))
 
 
 def _is_a_line(what: str, hint: str, exit_code: int) -> bool:
@@ -160,9 +159,9 @@ def grid(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], r
     from rich import box
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=shown(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for index, name in enumerate(columns):
-        table.add_column(name, justify="right" if index in right else "left", overflow="fold")
+        table.add_column(shown(name), justify="right" if index in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(shown(cell) for cell in row))
     return table

@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
-from sqlmodel import SQLModel
 
 from connector.base.clock import FrozenClock, SystemClock
 from connector.base.errors import ConnectorError
@@ -16,6 +14,7 @@ from connector.salesforce import open_salesforce
 from connector.sources.webhook.inbox import Inbox
 from connector.wiring import open_pipeline
 from practice_org.salesforce.core import Rule
+from tests.e2e.kept import files_in, tables_of
 from tests.e2e.shell import Shell
 from tests.postgres import BOTH
 
@@ -41,15 +40,11 @@ class Place:
         }
 
     def told_in(self) -> dict[str, set[str]]:
-        """Table or file -> what of them is there. Files as bytes, those of a database too."""
-        files = [each for each in self.folder.rglob("*") if each.is_file() and each.suffix != ".csv"]  # theirs stay
-        found = {each.name: {one for one in TOLD if one.lower() in each.read_text("latin-1").lower()} for each in files}
-        engine = create_engine(self.state if "://" in self.state else f"sqlite:///{self.state}")
-        with engine.connect() as connection:
-            for table in SQLModel.metadata.tables:
-                rows = str(connection.execute(text(f"SELECT * FROM {table}")).all()).lower()
-                found[table] = {one for one in TOLD if one.lower() in rows}
-        engine.dispose()
+        """Table or file -> what of them is there."""
+        found: dict[str, set[str]] = {}
+        for name, said in (*tables_of(self.state), *files_in(self.folder)):
+            if not name.endswith(".csv"):  # files of others stay
+                found.setdefault(name, set()).update(one for one in TOLD if one.lower() in said.lower())
         return {name: words for name, words in found.items() if words}
 
     def live(self) -> str:

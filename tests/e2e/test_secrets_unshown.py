@@ -20,6 +20,7 @@ from connector import cli
 from connector.base import settings
 from connector.base.clock import SystemClock
 from tests.e2e.conftest import serving
+from tests.e2e.kept import files_in
 from tests.e2e.shell import Shell
 from tests.e2e.test_daemon_process import lines_until
 from tests.e2e.test_practice_command import started
@@ -39,6 +40,7 @@ GIVEN = {  # every setting that holds a secret, and what is looked for
     "webhook_token": ("canary-of-webhook-token", "canary-of-webhook-token"),
     "alert_webhook_url": ("{echo}/services/canary-of-alerts?key=canary-query", "canary-of-alerts|canary-query"),
     "alert_webhook_secret": (f"whsec_{KEY}", KEY),
+    "alerts": ("json://127.0.0.1:9/canary-of-apprise", "canary-of-apprise"),
     "ping_url": ("{echo}/canary-of-the-ping", "canary-of-the-ping"),
     "http_token": ("canary-of-the-page-token", "canary-of-the-page-token"),
     "state": (f"{PG}://u:canary-state@127.0.0.1:9/x?password=canary-state-2", "canary-state"),
@@ -148,8 +150,8 @@ def found_in(text: str | bytes, secrets: set[str]) -> set[str]:
 
 
 def kept_in(folder: Path, secrets: set[str]) -> dict[str, set[str]]:
-    kept = {each: found_in(each.read_bytes(), secrets) for each in folder.rglob("*") if each.is_file()}
-    return {str(each): found for each, found in kept.items() if found}
+    kept = [(name, found_in(said, secrets)) for name, said in files_in(folder)]
+    return {name: found for name, found in kept if found}
 
 
 def run(shell: Shell, words: tuple[str, ...], secrets: set[str] = LOOKED_FOR, **variables: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from connector.base.text import fit_lines
 from connector.commands.report_text import said
 from connector.reports.table import Figure, Table
 
@@ -34,7 +35,8 @@ def environment() -> Environment:
 
 
 def render(template: str, **values: Any) -> str:
-    return environment().get_template(template).render(**values)
+    """No name in it turns the reading around, or hides what stands beside it."""
+    return fit_lines(environment().get_template(template).render(**values))
 
 
 @cache
