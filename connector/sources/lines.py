@@ -52,7 +52,7 @@ def records_of_lines(
             said = _SEPARATOR.fullmatch(top.removeprefix(BOM).strip(b"\r\n"))
             header = file.readline() if said else top
             before = [top] if said else []
-            found = _header(header, columns, type_, said[1].decode() if said else None)
+            found = _header(header, columns, type_, said[1].decode("latin-1") if said else None)
             yield from _csv_records(file, [*before, header], found, offset, lines, size)
         else:
             file.seek(offset)
@@ -160,7 +160,10 @@ def _header(raw: bytes, columns: Columns, type_: str | None, said: str | None) -
     except UnicodeDecodeError:
         return NO_TEXT, ","
     separator = said or max(SEPARATORS, key=text.count)
-    names = [columns.name(cell) for cell in next(csv.reader([text], delimiter=separator), [])]
+    try:
+        names = [columns.name(cell) for cell in next(csv.reader([text], delimiter=separator), [])]
+    except csv.Error as error:
+        return f"not CSV: {error}", ","
     return columns.problem(names, type_) or names, separator
 
 

@@ -216,6 +216,22 @@ def test_a_csv_without_the_needed_columns_is_quarantined_whole(folder: Folder) -
     assert folder.poll() == []
 
 
+@pytest.mark.parametrize(
+    ("top", "reason"),
+    [
+        (b"event_id,occurred_at\rtype,email\n", "not CSV: new-line character"),  # a line end of old Macintoshes
+        (b"sep=\xff\nevent_id,occurred_at,type,email\n", "the header has no column"),
+        (b"event_id," + b"x" * 200_000 + b"\n", "not CSV: field larger"),
+    ],
+)
+def test_a_csv_whose_header_cannot_be_read_is_quarantined_whole(folder: Folder, top: bytes, reason: str) -> None:
+    folder.write("a.csv", top + b"1,2\n")
+    folder.write("b.jsonl", event("e1"))
+    assert folder.ids() == ["e1"]
+    [(_, why)] = folder.quarantined("a.csv")
+    assert why.startswith(reason)
+
+
 def test_a_time_without_offset_is_of_the_configured_zone(tmp_path: Path) -> None:
     folder = Folder(tmp_path, ZoneInfo("Europe/Berlin"))
     folder.write("a.jsonl", event("e1", occurred_at="2026-07-01T12:00:00"))

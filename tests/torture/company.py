@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from tests.torture import moments, wire
 from tests.torture.doomed import Ended, command
 
 EMPTY: tuple[str, ...] = ("", "Open - Not Contacted")  # what an org has before anybody said something
+_BETWEEN = 2.0  # seconds from command to command; the books know seconds
 Place = tuple[str, str]  # record, field
 
 
@@ -34,13 +35,15 @@ class Company:
     state: str
     by_hand: dict[Place, str] = field(default_factory=dict)  # what others set, or a conversion carried over
     to_come: list[Callable[[Company], None]] = field(default_factory=list)
+    more: Mapping[str, str] = field(default_factory=dict)  # settings
     printed: str = ""
 
     @property
     def variables(self) -> dict[str, str]:
-        return {**self.practice.environment(), "CONNECTOR_STATE": self.state}
+        return {**self.practice.environment(), "CONNECTOR_STATE": self.state, **self.more}
 
     def run(self, *words: str, dies_at: int | None = None, faults: wire.Faults = wire.no_faults) -> Ended:
+        moments.pass_by(_BETWEEN)
         ended = command(
             words, self.variables, self.folder, serve=self.serve, between=self.goes_on, dies_at=dies_at, faults=faults
         )

@@ -17,6 +17,7 @@ from tests.postgres import plain, server
 from tests.torture.company import Company, Place, company
 from tests.torture.doomed import HUNG, KILLED, Ended
 from tests.torture.forks import forked
+from tests.torture.found import Tried
 from tests.torture.invariants import Seen, cursors_of, wrong
 
 PEOPLE, EVENTS = 6, 14
@@ -96,10 +97,10 @@ class Case:
     def copy(self) -> Iterator[Company]:
         """Only in a fork: the company with a state of its own."""
         with ExitStack() as held:
-            folder, state = Path(held.enter_context(_folder())), ""
+            place, state = Path(held.enter_context(folder())), ""
             if "://" in self.made.state:
                 state = plain(held.enter_context(server().database(make_url(self.made.state).database or "")))
-            self.made.moves(folder, state)
+            self.made.moves(place, state)
             yield self.made
 
     def recovered(self, made: Company, *cursors: Mapping[str, JsonObject]) -> list[str]:
@@ -114,9 +115,9 @@ class Case:
 @contextmanager
 def case(name: str, seed: int, on: str = "sqlite") -> Iterator[Case]:
     with ExitStack() as held:
-        folder = Path(held.enter_context(_folder()))
+        place = Path(held.enter_context(folder()))
         state = plain(held.enter_context(server().database())) if on == "postgresql" else ""
-        made = company(folder, seed, state=state)
+        made = company(place, seed, state=state)
         commands = SCENARIOS[name](made)
         cursors = [] if name == "backfill" else [cursors_of(made)]
         start = Case(made, commands, cursors, {}, ())
@@ -124,7 +125,7 @@ def case(name: str, seed: int, on: str = "sqlite") -> Iterator[Case]:
         yield replace(start, values=values, boundaries=boundaries)
 
 
-def _folder() -> tempfile.TemporaryDirectory[str]:
+def folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="torture-", dir=_FAST if _FAST.is_dir() else None)
 
 
@@ -138,7 +139,11 @@ def _unbroken(start: Case) -> tuple[Mapping[Place, str], Sequence[str]]:
         return made.values(), boundaries
 
 
-def crash(ready: Case, dies_at: int) -> list[str]:
+def crash(ready: Case, dies_at: int) -> Tried:
+    return Tried(_crash(ready, dies_at))
+
+
+def _crash(ready: Case, dies_at: int) -> list[str]:
     """What is wrong after the commands died there (0: nowhere) and were given again; empty when all is well."""
     with ready.copy() as made:
         left = dies_at
@@ -155,5 +160,5 @@ def crash(ready: Case, dies_at: int) -> list[str]:
 
 
 def how(ended: Ended) -> str:
-    said = ended.printed[-600:]
+    said = ended.printed[-2500 if ended.code == HUNG else -600 :]
     return f"hung: {said}" if ended.code == HUNG else f"ended with {ended.code}: {said}"

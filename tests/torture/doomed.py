@@ -7,6 +7,7 @@ before each request and after its answer. The fork asks this process, which hold
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import multiprocessing
 import os
@@ -110,6 +111,7 @@ def _run(
         out = os.open("printed", os.O_WRONLY | os.O_APPEND)
         os.dup2(out, 1)
         os.dup2(out, 2)
+        faulthandler.dump_traceback_later(LIMIT - 5, file=out)  # where it hangs
         boundary = _boundaries(dies_at)
         _around(DefaultDialect, "do_commit", "commit", boundary)
         asking = threading.Lock()

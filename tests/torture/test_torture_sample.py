@@ -5,7 +5,7 @@ import pytest
 from tests.torture.apart import apart
 from tests.torture.trials import PARTS, tried
 
-SAMPLE = {"crash": 4}
+SAMPLE = {"crash": 3, "fault": 2, "storm": 1, "input": 3}
 
 
 def sample(part):

@@ -10,17 +10,20 @@ from functools import partial
 from time import monotonic
 
 from tests.postgres import URL_OF_SERVER
-from tests.torture.crash import SCENARIOS, case, crash
+from tests.torture import inputs
+from tests.torture.crash import SCENARIOS, Case, case, crash
+from tests.torture.faults import at_each, weather
 from tests.torture.forks import many
+from tests.torture.found import Trials, Tried
 
-Found = list[str]  # what is wrong
-Trials = Mapping[str, Callable[[], Found]]
+_STORMS = 1000  # of one command that are known
+_BATCHES = 1000  # of one kind of input that are known
 _STATES = ("sqlite", "postgresql") if URL_OF_SERVER else ("sqlite",)
 
 
 @dataclass(frozen=True)
 class Part:
-    """``groups``: what makes the trials of each from a seed. ``count``: how many of all are tried, named ``what``."""
+    """``groups``: what makes the trials of each from a seed. ``count``: how many are tried. ``what``: of those."""
 
     what: str
     count: int
@@ -33,12 +36,14 @@ class Told:
     seed: int
     tried: int = 0
     known: int = 0
+    times: int = 0
     bad: int = 0
     begun: float = field(default_factory=monotonic)
 
     def __str__(self) -> str:
         took = f"seed {self.seed}, {monotonic() - self.begun:.0f} s"
-        return f"{self.what}: {self.tried:,} of {self.known:,} tried, {self.bad} with something wrong ({took})"
+        points = f"at {self.tried:,} points of {self.known:,}"
+        return f"{self.what}: {self.times:,} {points}, {self.bad} with something wrong ({took})"
 
 
 @contextmanager
@@ -47,11 +52,42 @@ def _crashes(name: str, on: str, seed: int) -> Iterator[Trials]:
         yield {str(number): partial(crash, ready, number) for number in range(len(ready.boundaries) + 1)}
 
 
+@contextmanager
+def _faults(name: str, seed: int) -> Iterator[Trials]:
+    with case(name, seed) as ready:
+        yield at_each(ready)
+
+
+@contextmanager
+def _storms(name: str, seed: int) -> Iterator[Trials]:
+    with case(name, seed) as ready:
+        yield {str(number): partial(weather, ready, f"{seed}:{number}") for number in range(_STORMS)}
+
+
+@contextmanager
+def _inputs(kind: Callable[[random.Random], Tried], seed: int) -> Iterator[Trials]:
+    yield {str(number): partial(kind, random.Random(f"{seed}:{number}")) for number in range(_BATCHES)}  # noqa: S311
+
+
+@contextmanager
+def _with_a_state(kind: Callable[[Case, random.Random], Tried], seed: int) -> Iterator[Trials]:
+    with case("sync", seed) as ready, _inputs(partial(kind, ready), seed) as made:
+        yield made
+
+
 PARTS = {
     "crash": Part(
-        "crash points",
+        "processes killed",
         1000,
         {f"{name}:{on}": partial(_crashes, name, on) for name in SCENARIOS for on in _STATES},
+    ),
+    "fault": Part("faults, each alone", 1800, {name: partial(_faults, name) for name in SCENARIOS}),
+    "storm": Part("faults, in storms", 600, {name: partial(_storms, name) for name in SCENARIOS}),
+    "input": Part(
+        "bad inputs",
+        408,
+        {each.__name__: partial(_inputs, each) for each in (inputs.mappings, inputs.variables, inputs.messages)}
+        | {each.__name__: partial(_with_a_state, each) for each in (inputs.lines, inputs.states, inputs.files)},
     ),
 }
 
@@ -69,14 +105,15 @@ def tried(name: str, *, seed: int, count: int = 0, only: str = "", jobs: int = 2
         with groups[group](seed) as known:
             points = {f"{group}:{each}": does for each, does in known.items()}
             if only.startswith(f"{group}:"):
-                points = {each: does for each, does in points.items() if each == only}
+                points = {each: does for each, does in points.items() if f"{each}:".startswith(f"{only}:")}
             share = min(len(points), -(-left // (len(some) - number)))
             chosen = dice.sample(sorted(points.items()), share)
             told.known += len(points)
             for point, found in many(chosen, at_once=jobs):
                 told.tried += 1
                 left -= 1
-                wrong = [found] if isinstance(found, str) else found
+                wrong = found.wrong if isinstance(found, Tried) else [found]
+                told.times += found.times if isinstance(found, Tried) else 1
                 told.bad += bool(wrong)
                 for each in wrong:
                     tell(f"SEED={seed} ONLY={point}: {each}")

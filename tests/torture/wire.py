@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from tests.torture import moments
 
 HOME = "http://127.0.0.1:8080"  # nobody listens there
 _SLOW = 1.0  # seconds a byte that drips
+Then = Literal["kept", "closed", "reset", "silent"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Answer:
     """``then``: what becomes of the connection after these bytes."""
 
     raw: bytes
-    then: Literal["kept", "closed", "reset", "silent"] = "kept"
+    then: Then = "kept"
     drips: bool = False
 
 
@@ -62,7 +63,7 @@ class Socket:
         self._serve = serve
         self._near, self._far = socket.socketpair()  # by which urllib3 sees whether something came unasked
         self._sent, self._coming = b"", b""
-        self._last = Answer(b"")
+        self._last, self._is_told = Answer(b""), False
         self.settimeout(timeout)
 
     def settimeout(self, timeout: Any) -> None:
@@ -93,8 +94,9 @@ class Socket:
         part, self._coming = self._coming[:most], self._coming[most:]
         if not self._coming and self._last.then != "kept":
             self._far.close()
-        elif self._coming:
-            self._far.send(b"-")
+        elif bool(self._coming) != self._is_told:
+            self._is_told = bool(self._coming)
+            _ = self._far.send(b"-") if self._is_told else self._near.recv(1)
         return part
 
     def fileno(self) -> int:
@@ -128,8 +130,16 @@ def without_threads() -> None:
     routing.run_in_threadpool = _at_once
 
 
-def served_by(app: Any) -> Serve:
-    """An ASGI application whose endpoints wait for nothing, so that no loop is needed."""
+def _without_a_loop(running: Coroutine[Any, Any, None]) -> None:
+    try:
+        running.send(None)
+    except StopIteration:
+        return
+    raise AssertionError("an endpoint waits")
+
+
+def served_by(app: Any, run: Callable[[Coroutine[Any, Any, None]], None] = _without_a_loop) -> Serve:
+    """An ASGI application. Where its endpoints wait for nothing, no loop is needed to ``run`` them."""
 
     def serve(request: bytes) -> Answer:
         head, _, body = request.partition(b"\r\n\r\n")
@@ -159,12 +169,8 @@ def served_by(app: Any) -> Serve:
         async def send(message: Any) -> None:
             told.append(message)
 
-        running = app(scope, receive, send)
-        try:
-            running.send(None)
-        except StopIteration:
-            return Answer(_raw(told))
-        raise AssertionError("an endpoint waits")
+        run(app(scope, receive, send))
+        return Answer(_raw(told))
 
     return serve
 
