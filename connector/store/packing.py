@@ -12,6 +12,8 @@ from __future__ import annotations
 import zlib
 from functools import lru_cache
 
+from connector.base.errors import StateError
+
 _SHORTEST = 24  # characters of a text that is worth packing
 _FOR_VIEWS = '"by":'  # in the memory of a hand-off, see ``views.py``
 _WINDOW, _MEMORY, _LEVEL = -13, 3, 6  # a window of 8 KiB, no header, and little to copy for each text
@@ -84,5 +86,8 @@ def pack(text: str) -> str | bytes:
 def unpack(packed: str | bytes | None) -> str | None:
     if packed is None or isinstance(packed, str):
         return packed
-    inflate = zlib.decompressobj(_WINDOW, _DICTIONARIES[packed[0]])
-    return inflate.decompress(packed[1:]).decode()
+    try:
+        inflate = zlib.decompressobj(_WINDOW, _DICTIONARIES[packed[0]])
+        return inflate.decompress(packed[1:]).decode()
+    except (zlib.error, LookupError, UnicodeDecodeError):
+        raise StateError("a value of the state is damaged and cannot be read", "go back to a backup of it") from None

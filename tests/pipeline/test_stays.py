@@ -16,10 +16,12 @@ from connector.commands.reporting import Reporter, Wanted, stages_of
 from connector.reports.paths import paths_of
 from connector.reports.table import Figure, Report
 from connector.store import open_store
+from connector.store.packing import pack, unpack
 from tests.cases import cases
 from tests.fakes import START
 from tests.pipeline.conftest import STAGE, World
 from tests.pipeline.test_past import STEPS, Compiled, Life, compiled
+from tests.store.store_facts import older_state, rows_of
 
 SALES = ["Suspect", "Marketing Qualified", "Customer", None, "Odd"]
 
@@ -154,10 +156,11 @@ PLANTED = {
     "the stays": f"UPDATE stay SET stage = 'Customer' {OF_ADA} AND left_at IS NULL",
     "when a stay began": f"UPDATE stay SET entered_at = '2020-01-01T00:00:00+00:00' {OF_ADA} AND stage = 'Engaged'",
     "what stands": f"UPDATE track SET stands = 'Customer' {OF_ADA}",
-    "what is remembered": f"UPDATE track SET memory = replace(memory, 'Engaged', 'Customer') {OF_ADA}",
-    "the record": "UPDATE record SET fields = replace(fields, 'Engaged', 'Customer') WHERE id = :ada",
+    "what is remembered": "UPDATE track SET memory = packed(replace(unpacked(memory), 'Engaged', 'Customer'))"
+    f" {OF_ADA}",
+    "the record": "UPDATE record SET fields = packed(replace(unpacked(fields), 'Engaged', 'Customer')) WHERE id = :ada",
     "the log": "UPDATE log SET new = 'Customer' WHERE person_id = :ada AND new = 'Engaged'",
-    "a memory of before": "UPDATE history SET said = replace(said, 'Suspect', 'Customer')"
+    "a memory of before": "UPDATE history SET said = packed(replace(unpacked(said), 'Suspect', 'Customer'))"
     " WHERE ref = :ada AND track = 'stage'",
 }
 
@@ -173,6 +176,8 @@ def test_one_row_changed_by_hand_is_found_and_named(tmp_path, where):
         world.cycle()
         assert report_of(world, "ledger").good
         with closing(sqlite3.connect(path)) as state:
+            state.create_function("packed", 1, pack)
+            state.create_function("unpacked", 1, unpack)
             assert state.execute(PLANTED[where], {"ada": ada}).rowcount == 1
             state.commit()
         ledger = report_of(world, "ledger")
@@ -198,12 +203,10 @@ def test_a_state_from_before_stays_were_kept_gets_them_from_what_is_remembered(t
         world.cycle()
         before = [each._replace(seen=None, by="", how="", rule="") for each in store.stays()]
         assert len(before) >= 5
-    with closing(sqlite3.connect(path)) as state:
-        for table in ("stay", "forgotten"):
-            state.execute(f"DROP TABLE {table}")
-        state.execute("UPDATE alembic_version SET version_num = '0004'")
-        state.commit()
-    with open_store(f"sqlite:///{path}", clock=clock) as store:
+        rows = rows_of(store)
+    older = f"sqlite:///{tmp_path / 'older.sqlite3'}"
+    older_state(older, "0004", rows)
+    with open_store(older, clock=clock) as store:
         after = [each._replace(seen=None, by="", how="", rule="") for each in store.stays()]
     key = lambda each: (each.person, each.entered)  # noqa: E731
     assert sorted(after, key=key) == sorted(before, key=key)

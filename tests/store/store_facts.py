@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import make_url
+from sqlalchemy import inspect, make_url, select, text
+from sqlmodel import SQLModel
 
 from connector.base.facts import (
     Activity,
@@ -27,7 +28,7 @@ from connector.base.facts import (
     Verdict,
 )
 from connector.store import Settled, Store, migrations
-from connector.store.dialect import make_engine
+from connector.store.dialect import WRITES, make_engine
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -119,3 +120,29 @@ def first_state(path: Path, fields: str) -> None:
             (fields,),
         )
         old.commit()
+
+
+def rows_of(store: Store) -> dict[str, Any]:
+    """What each table says."""
+    with store._read() as connection:
+        return {
+            name: sorted(map(tuple, connection.execute(select(table))), key=str)
+            for name, table in SQLModel.metadata.tables.items()
+        }
+
+
+def older_state(url: str, version: str, tables: Mapping[str, Any]) -> None:
+    """A state of an older schema, with these rows of today's tables, as far as it had them."""
+    engine = make_engine(make_url(url))
+    migrations.upgrade(engine, version)
+    with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
+        there = inspect(connection).get_table_names()
+        for name, rows in ((name, rows) for name, rows in tables.items() if name in there):
+            known = [each["name"] for each in inspect(connection).get_columns(name)]
+            table = SQLModel.metadata.tables[name]
+            names = [each.name for each in table.columns]
+            into = text(f"INSERT INTO {name} ({', '.join(known)}) VALUES ({', '.join(f':{each}' for each in known)})")
+            for each in rows:
+                value = dict(zip(names, each, strict=True))
+                connection.execute(into, {key: value[key] for key in known})
+    engine.dispose()

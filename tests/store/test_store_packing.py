@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import sqlite3
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,28 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import inspect, make_url, select, text
 from sqlmodel import SQLModel
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import StateError
 from connector.base.facts import Change, Decision, Outcome, RecordChange, Result
-from connector.store import Settled, Store, migrations, open_store, packing
-from connector.store.dialect import WRITES, make_engine
+from connector.store import Settled, Store, open_store, packing
 from connector.store.rows import dumps
 from connector.store.views import VIEWS
 from tests.cases import cases
-from tests.store.store_facts import START, answered, click, decided, page, prospect, role, row, settle
+from tests.store.store_facts import (
+    START,
+    answered,
+    click,
+    decided,
+    older_state,
+    page,
+    prospect,
+    role,
+    row,
+    rows_of,
+    settle,
+)
 
 BEFORE = "0017"
 HANDED = {"at": START.isoformat(), "by": "Demo", "to": "005A", "written": "005A"}
@@ -40,6 +49,14 @@ VALUES = st.recursive(
 def test_what_is_packed_is_read_as_it_was(value: Any) -> None:
     told = dumps({"value": value, "kind": "activity"})
     assert packing.unpack(packing.pack(told)) == told
+
+
+def test_what_is_damaged_is_said_and_no_traceback() -> None:
+    packed = packing.pack(dumps(row("003PO000000000oYAA", Email="nils@harbor.example")))
+    assert isinstance(packed, bytes)
+    for broken in (b"", b"\x09" + packed[1:], packed[:1] + b"\xff" * 20):
+        with pytest.raises(StateError, match="damaged"):
+            packing.unpack(broken)
 
 
 def test_a_dictionary_that_a_state_may_have_been_packed_with_never_changes() -> None:
@@ -78,28 +95,7 @@ def fill(store: Store) -> Store:
 
 def everything(store: Store) -> dict[str, Any]:
     """What each table and view says."""
-    with store._read() as connection:
-        tables = {
-            name: sorted(map(tuple, connection.execute(select(table))), key=str)
-            for name, table in SQLModel.metadata.tables.items()
-        }
-    return tables | {name: sorted(store.view_rows(name), key=str) for name in VIEWS}
-
-
-def as_before(url: str, tables: Mapping[str, Any]) -> None:
-    """A state of the schema before this, with these rows."""
-    engine = make_engine(make_url(url))
-    migrations.upgrade(engine, BEFORE)
-    with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
-        for name, rows in tables.items():
-            known = [each["name"] for each in inspect(connection).get_columns(name)]
-            table = SQLModel.metadata.tables[name]
-            names = [each.name for each in table.columns]
-            into = text(f"INSERT INTO {name} ({', '.join(known)}) VALUES ({', '.join(f':{each}' for each in known)})")
-            for each in rows:
-                value = dict(zip(names, each, strict=True))
-                connection.execute(into, {key: value[key] for key in known})
-    engine.dispose()
+    return rows_of(store) | {name: sorted(store.view_rows(name), key=str) for name in VIEWS}
 
 
 def test_a_state_of_the_schema_before_says_the_same_when_it_is_brought_up_to_date(
@@ -108,7 +104,7 @@ def test_a_state_of_the_schema_before_says_the_same_when_it_is_brought_up_to_dat
     told = fill(store)
     said = everything(told)
     url = no_state if no_state.startswith("postgresql") else f"sqlite:///{tmp_path / 'before.sqlite3'}"
-    as_before(url, {name: said[name] for name in SQLModel.metadata.tables})
+    older_state(url, BEFORE, {name: said[name] for name in SQLModel.metadata.tables})
     with open_store(url, clock=clock, create=False) as upgraded:
         assert everything(upgraded) == said
         [ada] = upgraded.facts_of(["C1"])
@@ -132,7 +128,7 @@ def test_without_the_room_to_rewrite_it_an_older_state_is_left_as_it_is(
     tmp_path: Path, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "before.sqlite3"
-    as_before(f"sqlite:///{path}", {})
+    older_state(f"sqlite:///{path}", BEFORE, {})
     before = path.read_bytes()
     usage = shutil.disk_usage(tmp_path)._replace(free=2 * len(before))
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
@@ -148,7 +144,7 @@ def test_an_upgraded_state_gives_the_room_back_and_says_how_much(
     rows = [row(f"C{number}", Email=f"person.{number}@example.com") for number in range(2000)]
     sqlite_store.record_rows("Contact", rows)
     path = tmp_path / "before.sqlite3"
-    as_before(f"sqlite:///{path}", {"record": everything(sqlite_store)["record"]})
+    older_state(f"sqlite:///{path}", BEFORE, {"record": everything(sqlite_store)["record"]})
     before = path.stat().st_size
     open_store(str(path), clock=clock).close()
     assert path.stat().st_size < 0.8 * before
