@@ -20,7 +20,7 @@ from connector.store.rows import ref
 from connector.store.schema import ACTIVITY
 
 SAME_IDS = "facts with the id of another"  # the cursor that counts them: source -> how many
-_CORRECTED = timedelta(days=1)  # by so much a time may be put right; all zones are within it
+CORRECTED = timedelta(days=1)  # by so much a time may be put right; all zones are within it
 
 _COLUMNS = (ACTIVITY.c.ref, ACTIVITY.c.kind, ACTIVITY.c.occurred_at, ACTIVITY.c.name, ACTIVITY.c.attributes)
 _KNOWN = select(*_COLUMNS).where(ACTIVITY.c.ref.in_(IDS))
@@ -71,4 +71,4 @@ def _is_another(before: Any, row: JsonObject) -> bool:
         return False
     is_reworded = (before["name"], before["attributes"]) != (row["name"], row["attributes"])
     then, now = (datetime.fromisoformat(each["occurred_at"]) for each in (before, row))
-    return is_reworded or abs(now - then) > _CORRECTED
+    return is_reworded or abs(now - then) > CORRECTED

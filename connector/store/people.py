@@ -29,6 +29,7 @@ from connector.base.json import JsonMap
 from connector.lifecycle.deals import deal_ref
 from connector.store import rows as values
 from connector.store.addresses import GIVEN, PROSPECTS_OF, UNTAKEN, of_owners, taken
+from connector.store.apart import CORRECTED
 from connector.store.books import ACCOUNT_DEALS, COLLEAGUES, LINKED, ROLELESS
 from connector.store.domains import owners_of
 from connector.store.linked import records_of
@@ -121,6 +122,7 @@ def _with_colleagues(connection: Connection, people: Sequence[Person], drafts: M
 def _person(person_id: str, draft: _Draft) -> Person:
     activities = list(draft.activities.values())
     if len(activities) > 1:
+        activities.sort(key=_BY_TIME)
         activities = _once(activities)
         activities.sort(key=_BY_TIME)
     draft.opportunities.sort(key=lambda each: each.role_id)
@@ -144,12 +146,15 @@ def _person(person_id: str, draft: _Draft) -> Person:
 
 
 def _once(activities: list[Activity]) -> list[Activity]:
-    """What reached somebody by two of their ids or addresses happened once. Of a deal that was told as it went on, the
-    last state; what closed is not opened by news that came late."""
+    """What reached somebody by two of their ids or addresses happened once, unless it is days away: two senders count
+    from 1. Of a deal that was told as it went on, the last state; what closed is not opened by news that came late."""
     found: dict[tuple[Any, ...], Activity] = {}
     for each in activities:
         key = _happening(each)
         known = found.get(key)
+        if known is not None and not _is_same(known, each):
+            key = (*key, each.occurred_at, each.name)
+            known = found.get(key)
         if known is None or _how_far(each) > _how_far(known):
             found[key] = each
     return list(found.values())
@@ -162,6 +167,12 @@ def _happening(each: Activity) -> tuple[Any, ...]:
     ways = (f":{who}" for who in (each.crm_id, each.email, each.prospect_id) if who)
     who = next((way for way in ways if each.id.endswith(way)), "")
     return each.source, each.id.removesuffix(who)
+
+
+def _is_same(known: Activity, each: Activity) -> bool:
+    if known.occurred_at == each.occurred_at or deal_ref(each):
+        return True
+    return known.name == each.name and abs(each.occurred_at - known.occurred_at) <= CORRECTED
 
 
 def _how_far(each: Activity) -> tuple[bool, Any, str]:

@@ -105,6 +105,14 @@ def test_what_reached_somebody_by_two_of_their_ids_happened_once(site: Site) -> 
     assert known == {"files": 1}
 
 
+def test_what_two_senders_that_count_from_1_say_of_two_addresses_of_one_person_are_two_facts(site: Site) -> None:
+    attended = {"type": "event_attend", "event_id": "1", "occurred_at": AT, "crm_id": site.ann}
+    later = {**attended, "occurred_at": "2026-01-21T10:00:00Z", "email": "ann@example.com"}
+    del later["crm_id"]
+    _, known = site.cycle(**drop(site, "webinars.jsonl", attended, later))
+    assert known == {"files": 2}
+
+
 def backfill(site: Site, *sources: str, **more: Any) -> int:
     """Returns how many people were written."""
     with open_pipeline(site.practice.settings(state=str(site.state), **more), clock=site.clock) as pipeline:

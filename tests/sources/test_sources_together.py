@@ -125,3 +125,31 @@ def test_all_that_are_down_leave_salesforce_at_work(site: Site) -> None:
     assert set(report.sources_failed) == set(SYSTEMS)
     [row] = site.org.rows(f"SELECT Lifecycle_Stage__c FROM Contact WHERE Id = '{bob}'")
     assert row["Lifecycle_Stage__c"] == "Suspect"
+
+
+def test_a_state_that_heard_it_bit_by_bit_knows_what_one_knows_that_hears_it_all_at_once(site: Site) -> None:
+    """With persons merged, a tie made late, another address, and a source that fails in the middle."""
+    for name in SYSTEMS:
+        site.act(name)
+    [call] = site.hubspot.add_engagements("calls", [{"hs_call_direction": "INBOUND"}])
+    [private] = site.hubspot.add_contacts([{"email": "ann@private.example"}])
+    site.hubspot.add_engagements("calls", [{"hs_call_direction": "INBOUND", "contacts": [private]}])
+    assert site.cycle()[1] == dict.fromkeys(SYSTEMS, 1)
+    site.hubspot.associate("calls", {call: [site.contact]})
+    site.hubspot.merge(site.contact, private)
+    site.org.faults.on("server_error", path="/calls/search", status=503)
+    assert "hubspot" in site.cycle()[0].sources_failed
+    site.org.faults.off()
+    site.hubspot.update_contacts([{"id": site.contact, "email": "ann@new.example"}])
+    site.pardot.update_prospects([{"id": site.prospect, "email": "ann@new.example"}])
+    site.marketo.update_leads([{"id": site.lead, "email": "ann@new.example"}])
+    site.org.update("Contact", [{"Id": site.ann, "Email": "ann@new.example"}])
+    for name in SYSTEMS:
+        site.act(name)
+    for _ in range(3):
+        site.clock.sleep(4000)
+        _, known = site.cycle()
+    assert known == {"pardot": 2, "marketo": 2, "hubspot": 4}
+    stage, site.state = site.stage(), site.state.with_name("new.sqlite3")
+    assert site.cycle()[1] == known
+    assert site.stage() == stage
