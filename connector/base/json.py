@@ -16,6 +16,7 @@ Json = Any  # None, bool, int, float, str, a list of such, or an object
 JsonObject = dict[str, Json]
 JsonMap = Mapping[str, Json]  # an object that is only read
 DEEPEST = 20  # levels of objects and lists within each other
+_NESTED = frozenset({dict, list})
 
 
 def strict_loads(text: bytes | str, *, once: bool = True) -> Json:
@@ -33,10 +34,15 @@ def strict_loads(text: bytes | str, *, once: bool = True) -> Json:
 
 
 def is_deep(value: Json) -> bool:
-    level = [value] if isinstance(value, dict | list) else []
+    """Whatever ``json`` made. Every value of every answer is looked at, so without a call for any of them."""
+    level: list[Any] = [value] if value.__class__ in _NESTED else []
     for _ in range(DEEPEST):
-        inside = (inner for each in level for inner in (each.values() if isinstance(each, dict) else each))
-        level = [inner for inner in inside if isinstance(inner, dict | list)]
+        level = [
+            inner
+            for each in level
+            for inner in (each.values() if each.__class__ is dict else each)
+            if inner.__class__ in _NESTED
+        ]
         if not level:
             return False
     return True

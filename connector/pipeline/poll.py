@@ -167,7 +167,7 @@ def _poll_source(
             polled.unmapped += count if source.name in FEEDS else 0
         if page.bad:
             polled.bad[source.name] = polled.bad.get(source.name, 0) + page.bad
-        if more := same_ids(store, source.name) - known:
+        if page.activities and (more := same_ids(store, source.name) - known):
             if more != polled.same_ids.get(source.name):
                 log.warning("activities with an id that another has, both are kept", source=source.name, count=more)
             polled.same_ids[source.name] = more

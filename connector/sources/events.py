@@ -44,6 +44,16 @@ KNOWN = frozenset(
 )
 
 
+def is_in_milliseconds(number: float) -> bool:
+    """Of a time since 1970 as a number: as seconds it would be in the year 5138."""
+    return abs(number) > 100_000_000_000
+
+
+def of_epoch(number: float) -> datetime:
+    """Raises ValueError, OverflowError or OSError for what is no time."""
+    return datetime.fromtimestamp(number / 1000 if is_in_milliseconds(number) else number, UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Bad:
     """A record that is no activity, and why, in words for whoever made it."""

@@ -16,7 +16,7 @@ from connector.base.facts import Activity, SourcePage
 from connector.base.json import JsonObject
 from connector.store import books
 from connector.store.links import IDS, rows_in
-from connector.store.rows import ref
+from connector.store.rows import iso, ref, storable
 from connector.store.schema import ACTIVITY
 
 SAME_IDS = "facts with the id of another"  # the cursor that counts them: source -> how many
@@ -34,13 +34,13 @@ def told_apart(
     counted = (books.cursor(connection, SAME_IDS) or {}) if pairs else {}
     if not page.once and not page.together and not counted.get(name):
         return {row["ref"]: row for _, row in pairs}
-    asked = {row["ref"] for _, row in pairs} | {_namesake(*pair) for pair in pairs}
+    asked = {row["ref"] for _, row in pairs} | {refs_of(each)[1] for each, _ in pairs}
     known = {row.ref: row._mapping for row in rows_in(connection, _KNOWN, asked)}
     first: dict[str, Any] = dict(known)
     found: dict[str, JsonObject] = {}
     others: dict[str, JsonObject] = {}
     for each, row in pairs:
-        another, before = _namesake(each, row), first.setdefault(row["ref"], row)
+        another, before = refs_of(each)[1], first.setdefault(row["ref"], row)
         if each.id in page.together:
             is_other = another in known or (row["ref"] in found and _words(before) != _words(row))
         elif each.id in page.once:
@@ -56,8 +56,9 @@ def told_apart(
     return {**found, **others}
 
 
-def _namesake(each: Activity, row: JsonObject) -> str:
-    return ref(each.source, f"{each.id}@{row['occurred_at']} {row['kind']}")
+def refs_of(each: Activity) -> tuple[str, str]:
+    """What an activity is known by: by its id, or where that is another's below it, with its time and kind."""
+    return ref(each.source, each.id), ref(each.source, f"{each.id}@{iso(each.occurred_at)} {storable(each.kind)}")
 
 
 def _words(row: Any) -> tuple[Any, ...]:

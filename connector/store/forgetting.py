@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, or_, select
 
 from connector.base.facts import PEOPLE, SourcePage
 from connector.base.json import JsonObject
-from connector.store import books
+from connector.store import apart, books
 from connector.store.dialect import unpacked, upsert
 from connector.store.links import IDS, prospects_with, rows_in, select_ids
 from connector.store.redacting import Redactor, bare, telling
@@ -390,7 +390,7 @@ def without_forgotten(connection: Connection, name: str, page: SourcePage) -> tu
         (each, [*keys(None, each.crm_id, each.id), *keys(each.email, each.crm_id, None)]) for each in page.prospects
     ]
     known = select_ids(connection, _KNOWN, {key for _, found in (*activities, *prospects) for key in found})
-    dropped = [ref(each.source, each.id) for each, found in activities if known.intersection(found)]
+    dropped = [own for each, found in activities if known.intersection(found) for own in apart.refs_of(each)]
     dropped += [_renamed(each, salt) for each in dropped]
     kept = [each for each, found in activities if not known.intersection(found)]
     people = [each for each, found in prospects if not known.intersection(found)]

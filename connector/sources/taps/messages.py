@@ -12,7 +12,6 @@ import json
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,11 +19,10 @@ from connector.base.errors import Refused
 from connector.base.facts import Activity, Prospect, SourcePage
 from connector.base.json import Json, JsonMap, JsonObject, strict_loads
 from connector.sources.columns import Columns
-from connector.sources.events import Bad, happened_once, read_event, unknown_type, visitors
+from connector.sources.events import Bad, happened_once, of_epoch, read_event, unknown_type, visitors
 from connector.sources.taps.declared import TapStream
 
 TAP_PAGE = 1000
-_MILLISECONDS = 100_000_000_000  # numbers beyond this are no seconds
 _DELETED = "_sdc_deleted_at"  # where taps that see deletions say when
 _THEIRS = "_sdc_"  # what is the tap's own
 _IGNORED = {"ACTIVATE_VERSION"}  # whole tables come again and again, and a fact is none less for it
@@ -74,7 +72,7 @@ def _moment(value: Json) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
-        return datetime.fromtimestamp(value / 1000 if abs(value) > _MILLISECONDS else value, UTC).isoformat()
+        return of_epoch(value).isoformat()
     except (ValueError, OverflowError, OSError):
         return None
 

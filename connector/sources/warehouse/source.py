@@ -22,7 +22,15 @@ from connector.base.clock import Clock, SystemClock
 from connector.base.errors import Refused
 from connector.base.facts import Activity, Prospect, SourcePage
 from connector.base.json import Json, JsonMap, JsonObject
-from connector.sources.events import Bad, happened_once, read_event, unknown_type, visitors
+from connector.sources.events import (
+    Bad,
+    happened_once,
+    is_in_milliseconds,
+    of_epoch,
+    read_event,
+    unknown_type,
+    visitors,
+)
 from connector.sources.warehouse import sql
 from connector.sources.warehouse.sql import KEY_COLUMN, STAMP, Locked, ReadRows, from_json
 
@@ -34,7 +42,6 @@ _NAMESAKES = 5 * _PAGE  # rows; where more have the ids of a page, these are no 
 _OVERLAP = timedelta(minutes=10)  # longer than a load job takes from its stamps to its commit
 WAITS = (1, 2, 4, 8, 15)  # seconds, for a file that somebody writes
 _DAY = timedelta(days=1)  # what a stamp may be ahead of the clock, for the sake of times without a zone
-MILLISECONDS = 100_000_000_000  # epoch numbers beyond this are milliseconds
 
 Stamp = str | int | float | datetime
 
@@ -179,13 +186,13 @@ def earlier(stamp: Stamp, by: timedelta) -> Stamp:
         at = datetime.fromisoformat(stamp).replace(tzinfo=None, microsecond=0) - by
         return at.isoformat(stamp[10:11] or "T")
     seconds = by.total_seconds()
-    return stamp - type(stamp)(seconds * 1000 if stamp > MILLISECONDS else seconds)
+    return stamp - type(stamp)(seconds * 1000 if is_in_milliseconds(stamp) else seconds)
 
 
 def _utc(stamp: Stamp) -> datetime:
     """The time that a stamp says, without a zone; what says no zone counts as UTC."""
     if isinstance(stamp, int | float):
-        return datetime.fromtimestamp(stamp / 1000 if stamp > MILLISECONDS else stamp, UTC).replace(tzinfo=None)
+        return of_epoch(stamp).replace(tzinfo=None)
     at = datetime.fromisoformat(stamp) if isinstance(stamp, str) else stamp
     return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
 
