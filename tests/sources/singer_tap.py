@@ -1,7 +1,8 @@
 """A Singer tap for the tests, run as a program of its own: it reads rows from a file and does what it is told.
 
 Its configuration names a folder: ``rows.jsonl`` has a record a line, and the file ``fault`` (looked for every hundred
-records) says what it does instead of going on. Its STATE is how many rows it gave.
+records) says what it does instead of going on; what it does ``always`` it goes on after. Its STATE is how many rows it
+gave.
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ def main() -> None:
             sys.stdout.write(row)
             if number % EVERY == 0:
                 say({"type": "STATE", "value": {"done": number}})
+                for each in config.get("always", ()):
+                    misbehave(each, config["api_key"])
                 if fault.exists():
                     misbehave(fault.read_text(), config["api_key"])
             done = number

@@ -71,9 +71,11 @@ tap-forms:
         return Switch(name, lambda: self.fault.write_text(name), self.fault.unlink, passes)
 
 
-@pytest.fixture
-def bench(tmp_path: Path, clock: FrozenClock) -> Bench:
-    return TapBench(tmp_path, clock)
+@pytest.fixture(params=[(), ("rubbish",)], ids=["plain", "with traps on"])
+def bench(tmp_path: Path, clock: FrozenClock, request: pytest.FixtureRequest) -> Bench:
+    made = TapBench(tmp_path, clock)
+    made.configure(always=request.param)
+    return made
 
 
 class TestTaps(SourceSuite):
