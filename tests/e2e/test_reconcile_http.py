@@ -5,12 +5,24 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import create_engine, text
 
+from connector.base.clock import SystemClock
+from connector.base.errors import LimitReached
 from connector.commands.status import read_status
 from connector.pipeline.alerts import Notice, Watch
 from connector.pipeline.cycle import run_cycle
 from connector.wiring import open_state, reconciling
+from practice_org.salesforce.schema import FieldSpec
+from tests.postgres import BOTH
 
 LONG_AGO = datetime(2024, 3, 5, 7, 8, 9, tzinfo=UTC)
+
+
+@pytest.fixture(params=BOTH)
+def site(request, site):
+    """With its state on either database."""
+    if request.param == "postgresql":
+        site.state = request.getfixturevalue("emptied_state")
+    return site
 
 
 def deals(site, number=3):
@@ -21,7 +33,7 @@ def deals(site, number=3):
 
 def in_state(site, statement, **values):
     """Damages the state."""
-    engine = create_engine(f"sqlite:///{site.state}")
+    engine = create_engine(str(site.state) if "://" in str(site.state) else f"sqlite:///{site.state}")
     with engine.begin() as connection:
         connection.execute(text(statement), values)
     engine.dispose()
@@ -130,3 +142,122 @@ def test_what_is_left_goes_on_in_the_next_cycle_and_nothing_is_asked_in_between(
     assert (left, len(reports) > 1) == ([], True)
     assert [each.drift for each in reports if each.drift] == [{"Opportunity": {"different": 1}}]
     assert site.sync().api_calls["total"] == 2
+
+
+CUSTOM = """
+include: lead-liaison
+records:
+  Subscription__c: {person: Contact__c}
+rules:
+  - {name: subscribes, when: {record: {of: Subscription__c}}, then: {stage: Customer}}
+"""
+
+
+@pytest.fixture
+def subscribed(site, tmp_path):
+    """Three people with a subscription each; the org has been read."""
+    lookup = FieldSpec("Contact__c", "reference", reference_to=("Contact",), relationship="Contact__r")
+    site.org.define("Subscription__c", [lookup, FieldSpec("Plan__c", "string", length=40)])
+    (tmp_path / "mine.yaml").write_text(CUSTOM)
+    site.mine = {"mapping": str(tmp_path / "mine.yaml")}
+    rows = [{"Contact__c": each} for each in site.contacts(3)]
+    site.made = site.org.create("Subscription__c", rows, at=LONG_AGO)
+    site.sync(**site.mine)
+    return site
+
+
+def test_a_row_of_an_object_of_the_mapping_s_own_that_was_lost_counts_again(subscribed):
+    lost, hidden, _ = subscribed.made
+    in_state(subscribed, "DELETE FROM record WHERE id = :id", id=lost)
+    lose(subscribed, "Subscription__c", hidden)
+    report = daily(subscribed, **subscribed.mine)
+    assert report.drift == {"Subscription__c": {"different": 1}}
+    assert (report.unseen, report.exit_code) == ({"Subscription__c": 1}, 3)
+    assert sorted(known(subscribed, subscribed.made)) == sorted(subscribed.made)
+    assert set(subscribed.stages().values()) == {"Customer"}
+
+
+INVITED = """
+fields: {stage: {Contact: Lifecycle_Stage__c}}
+stages:
+  - {name: Suspect, when: {email: present}}
+  - {name: Engaged, when: {activity: {kind: [call, meeting]}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "of", "link", "activity"),
+    [
+        ("TaskRelation", "Task", "TaskId", {"Subject": "Call", "Status": "Completed", "TaskSubtype": "Call"}),
+        (
+            "EventRelation",
+            "Event",
+            "EventId",
+            {"Subject": "Demo", "StartDateTime": "2025-01-01T10:00:00Z", "DurationInMinutes": 30},
+        ),
+    ],
+)
+def test_who_else_was_there_is_found_again_by_the_ids_of_relations(site, tmp_path, name, of, link, activity):
+    (tmp_path / "mine.yaml").write_text(INVITED)
+    mine = {"mapping": str(tmp_path / "mine.yaml")}
+    site.org.share_activities()
+    ann, ben = site.contacts(2)
+    [made] = site.org.create(of, [{**activity, "WhoId": ann}], at=LONG_AGO)
+    [relation] = site.org.create(name, [{link: made, "RelationId": ben}], at=LONG_AGO)
+    site.sync(**mine)
+    assert site.stages() == {ann: "Engaged", ben: "Engaged"}
+    in_state(site, "DELETE FROM record WHERE id = :id", id=relation)
+    assert daily(site, **mine).drift == {name: {"different": 1}}
+    assert list(known(site, [relation])) == [relation]
+    assert daily(site, **mine).drift == {}
+
+
+def test_a_role_that_was_lost_and_one_that_is_old_count_as_they_are(site):
+    people, [deal, *_] = site.contacts(2), deals(site)
+    rows = [{"OpportunityId": deal, "ContactId": each} for each in people]
+    lost, old = site.org.create("OpportunityContactRole", rows, at=LONG_AGO)
+    site.sync()
+    in_state(site, "DELETE FROM record WHERE id = :id", id=lost)
+    site.org.update("OpportunityContactRole", [{"Id": old, "Role": "Evaluator"}], at=LONG_AGO + timedelta(days=40))
+    assert daily(site).drift == {"OpportunityContactRole": {"different": 2}}
+    assert known(site, [lost, old])[old]["Role"] == "Evaluator"
+
+
+def test_a_cycle_asks_no_more_than_its_share_and_its_cost_is_in_status(site):
+    """Beside what an idle cycle costs, and the counts by month; drift in six objects."""
+    ids = [*deals(site), *site.contacts(3)]
+    site.org.create("Task", [{"Subject": "Call", "TaskSubtype": "Call", "WhoId": ids[3]}], at=LONG_AGO)
+    site.sync()
+    in_state(site, "DELETE FROM record")
+    in_state(site, "DELETE FROM activity")
+    settings = {"reconcile_interval": 0.000001, "reconcile_calls": 5}
+    spent = []
+    for _ in range(12):
+        report = site.sync(**settings)
+        spent.append(report.api_calls["composite"])
+        if not read_status(site.settings())["reconcile"]["under_way"]:
+            break
+    else:
+        pytest.fail("it does not come to its end")
+    assert len(spent) > 1
+    assert max(spent) <= 2 + 2 + 5 + 1, "one more where an object has what is not seen"
+    status = read_status(site.settings())["reconcile"]["last"]
+    assert sum(spent) - 2 * len(spent) - 1 <= status["calls"] <= sum(spent)
+    assert len(known(site, ids)) == len(ids)
+
+
+def test_where_the_day_s_calls_are_used_up_the_comparison_goes_on_the_next_day(site):
+    made = deals(site)
+    site.sync()
+    in_state(site, "DELETE FROM record WHERE id = :id", id=made[0])
+    with open_state(site.settings()) as store:
+        spent = sum(store.calls_on(SystemClock().now().date())["salesforce"].values())
+    with pytest.raises(LimitReached, match="budget"):
+        daily(site, api_daily_budget=spent + 4)
+    kept = read_status(site.settings())["reconcile"]
+    assert kept["under_way"], "what it did not come to is left"
+    assert not (kept["last"] or {}).get("refused")
+    reports = [daily(site)]
+    while read_status(site.settings())["reconcile"]["under_way"]:
+        reports.append(daily(site))
+    assert [each.drift for each in reports if each.drift] == [{"Opportunity": {"different": 1}}]
