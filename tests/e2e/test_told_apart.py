@@ -79,7 +79,7 @@ def test_a_cycle_counts_them_apart(three):
 
 
 def test_the_headline_of_explain_is_what_salesforce_has(three):
-    ann, ben, cid = (three.document("explain", each)[0]["decided"][0] for each in three.people)
+    ann, ben, cid = (three.document("explain", each)["people"][0]["decided"][0] for each in three.people)
     assert (ann["in_salesforce"], ann["value"], ann["outcome"]) == ("Suspect", "Suspect", "written")
     assert (ben["in_salesforce"], ben["value"], ben["outcome"]) == (None, "Suspect", "refused")
     assert (ben["code"], "Not Ben" in ben["message"]) == (REFUSED, True)
@@ -98,7 +98,7 @@ def test_a_past_moment_tells_what_was_refused_then_and_not_what_is_refused_now(t
     three.org.rules.clear()
     assert three.shell("retry").returncode == 0
     assert three.cycle().written == 1  # Ben; the other row is still locked
-    assert three.document("explain", ben)[0]["decided"][0]["outcome"] == "written"
+    assert three.document("explain", ben)["people"][0]["decided"][0]["outcome"] == "written"
     told = three.shell("explain", ben, "--at", then).stdout
     assert f"{REFUSED}: Not Ben [today]" in told
     assert "stage: (none) - Suspect was decided and refused" in told
@@ -111,7 +111,7 @@ def test_what_somebody_changed_since_is_no_refusal(three):
         row = {"Id": ann, "Lifecycle_Stage__c": "Customer", "SystemModstamp": "2026-05-05T00:00:00.000+0000"}
         known = pipeline.store.records([ann])[ann]
         pipeline.store.record_rows("Contact", [known | row])  # read, and not decided yet
-    (stage,) = (each for each in three.document("explain", ann)[0]["decided"] if each["track"] == "stage")
+    (stage,) = (each for each in three.document("explain", ann)["people"][0]["decided"] if each["track"] == "stage")
     assert (stage["in_salesforce"], stage["value"], stage["outcome"]) == ("Customer", "Suspect", "changed")
     assert "stage: Customer - somebody changed it since Suspect was written" in three.shell("explain", ann).stdout
 
@@ -238,7 +238,7 @@ def test_further_fields_are_written_once_shown_and_the_connectors_own(today):
     (ann,) = site.org.create("Contact", [{"LastName": "Ann", "Email": "ann@example.com"}])
     assert site.document("sync")["written"] == 1
     assert site.document("sync")["written"] == 0, "our own writes come back and change nothing"
-    told = site.document("explain", "ann@example.com")[0]["further_fields"]
+    told = site.document("explain", "ann@example.com")["people"][0]["further_fields"]
     assert [(each["field"], each["in_salesforce"]) for each in told] == [
         ("Known_Count__c", 1),
         ("Known_Why__c", "Known: always"),
@@ -246,4 +246,4 @@ def test_further_fields_are_written_once_shown_and_the_connectors_own(today):
     assert "Further fields" in site.shell("explain", "ann@example.com").stdout
     site.org.update("Contact", [{"Id": ann, "Known_Count__c": 7}])
     assert site.document("sync")["written"] == 1
-    assert site.document("explain", "ann@example.com")[0]["further_fields"][0]["in_salesforce"] == 1
+    assert site.document("explain", "ann@example.com")["people"][0]["further_fields"][0]["in_salesforce"] == 1
