@@ -79,17 +79,17 @@ def test_what_somebody_else_changes_beside_thousands_of_our_writes_is_read_alone
         assert pipeline.store.records([ada])[ada]["Email"] == "new@example.com"
 
 
-def clock_tick(site):
+def clock_tick(site, seconds=2):
     """The stamp of what is written next is a later one, without waiting for it."""
-    site.org.clock = Ahead(site.org.clock)
+    site.org.clock = Ahead(site.org.clock, timedelta(seconds=seconds))
 
 
 class Ahead:
-    def __init__(self, clock):
-        self._clock = clock
+    def __init__(self, clock, by):
+        self._clock, self._by = clock, by
 
     def now(self):
-        return self._clock.now() + timedelta(seconds=2)
+        return self._clock.now() + self._by
 
 
 MAPPING = """

@@ -94,6 +94,14 @@ def test_a_source_that_stays_down_is_told_by_its_name(site):
     assert site.ticks(2) == [("source fake", False)]
 
 
+def test_an_object_that_stays_hidden_is_told_by_its_name(site):
+    site.world.org.hidden.add("Contact")
+    assert site.ticks(2) == []
+    assert site.ticks(3) == [("object Contact", True)]
+    site.world.org.hidden.clear()
+    assert site.ticks() == [("object Contact", False)]
+
+
 def test_a_limit_that_parks_is_told_until_it_goes_on(site):
     site.fails(LimitReached("the limit is reached", until=site.world.clock.now()))
     assert site.ticks(2) == [("parked", True)]
