@@ -242,7 +242,8 @@ def test_an_idle_poll_uses_the_index(simple: PostgreSQLBench) -> None:
     plans: list[str] = []
 
     def explain(connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
-        if "row_to_json" in statement and not statement.startswith("EXPLAIN"):
+        asks_by_ids = "id IN (" in statement  # where there is news, and not for an idle poll
+        if "row_to_json" in statement and not statement.startswith("EXPLAIN") and not asks_by_ids:
             rows = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) {statement}", values)
             plans.append("\n".join(row[0] for row in rows))
 
