@@ -47,21 +47,7 @@ def show_status(report: JsonMap, *, as_json: bool) -> int:
     for name, told in report["refresh"].items():
         said = f"{told['rows']:,} rows, {told['calls']:,} API calls each time; last {told['last'] or 'never'}"
         console.print(f"{name} is read again in full every {told['every']}: {said}", soft_wrap=True)
-    cycles = [
-        (
-            str(each["started_at"])[:19],
-            each["kind"],
-            each.get("people_decided", ""),
-            each.get("written", ""),
-            each.get("refused", ""),
-            each.get("waiting", ""),
-            (each.get("api_calls") or {}).get("total", ""),
-            _how(each),
-        )
-        for each in (_flat(row) for row in report["cycles"])
-    ]
-    columns = ("started (UTC)", "kind", "decided", "written", "refused", "waiting", "calls", "result")
-    console.print(grid("Last cycles", columns, cycles, right=(2, 3, 4, 5, 6)))
+    _last_cycles(console, report["cycles"])
     refused(console, report["refused"])
     if kept := report["rolled_back"]:
         said = f"{count(kept, 'value')} rolled back, and kept until something newer, or another mapping, leads further"
@@ -82,6 +68,24 @@ def show_status(report: JsonMap, *, as_json: bool) -> int:
     show_failing(console, report["failing_sources"])
     _daemon_and_mapping(console, report)
     return code
+
+
+def _last_cycles(console: Console, found: Sequence[JsonMap]) -> None:
+    cycles = [
+        (
+            str(each["started_at"])[:19],
+            each["kind"],
+            each.get("people_decided", ""),
+            each.get("written", ""),
+            each.get("refused", ""),
+            each.get("waiting", ""),
+            (each.get("api_calls") or {}).get("total", ""),
+            _how(each),
+        )
+        for each in (_flat(row) for row in found)
+    ]
+    columns = ("started (UTC)", "kind", "decided", "written", "refused", "waiting", "calls", "result")
+    console.print(grid("Last cycles", columns, cycles, right=(2, 3, 4, 5, 6)))
 
 
 def show_failing(console: Console, failing: JsonMap) -> None:

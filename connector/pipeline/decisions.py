@@ -45,7 +45,7 @@ class Decisions:
         self.currencies = known_currencies(store, mapping)
         self._store = store
         self._forward = Forward(mapping, store)
-        self._waiting = waiting_ids(store)
+        self._waiting = waiting_ids(store)  # how the ids of those begin whose own records cannot be read now
 
     def facts(self, ids: Sequence[str]) -> Sequence[Person]:
         """What is recorded of these people, and of those around them."""
@@ -77,12 +77,12 @@ class Decisions:
         after = ""
         while marks := self._store.next_dirty(BATCH, after):
             after = marks[-1][0]
-            wanted = {person: mark for person, mark in self._decidable(marks) if only is None or person in only}
+            wanted = {
+                person: mark
+                for person, mark in marks
+                if (only is None or person in only) and not person.startswith(self._waiting)
+            }
             yield wanted, self.batch(list(wanted), wanted)
-
-    def _decidable(self, marks: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
-        """Without those whose own records cannot be read now."""
-        return [each for each in marks if not each[0].startswith(self._waiting)] if self._waiting else list(marks)
 
     def coming(self) -> list[str]:
         """Whom the next cycle decides, in its order, as far as the facts are read."""
@@ -90,7 +90,7 @@ class Decisions:
             found = self._store.people_in()
         else:
             found = sorted({*self._store.dirty(), *self._store.due(self.now)})
-        return [each for each in found if not each.startswith(self._waiting)] if self._waiting else found
+        return [each for each in found if not each.startswith(self._waiting)]
 
     def coming_accounts(self) -> list[str]:
         """The accounts it decides after them, beside those of people who move."""

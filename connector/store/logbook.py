@@ -23,18 +23,16 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
 from connector.base.errors import StateError
-from connector.base.facts import Result
 from connector.base.json import JsonMap, JsonObject
 from connector.base.private import open_private, private_folder
 from connector.store import books
 from connector.store.journal import Intent, intent_of, row_of
-from connector.store.settling import Books, Settled
+from connector.store.settling import HAS_IT_NOW, Books, Settled
 
 log = structlog.get_logger(__name__)
 
 LARGEST_LOGBOOK = 32 * 2**20  # bytes of one of the two files
 _END = " .\n"  # of a line that is whole
-_TAKEN = frozenset({Result.APPLIED, Result.UNCHANGED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ class Logbook:
             row_of(Intent(outcome.change, each.decision, 0, run.cycle_id, version, at))
             for each in settled
             for outcome in each.outcomes
-            if outcome.result in _TAKEN
+            if outcome.result in HAS_IT_NOW
         ]
         if not rows:
             return None

@@ -24,7 +24,7 @@ from connector.store.schema import DIRTY, LOG, RECORD, SET_ASIDE, SETTLED, TRACK
 from connector.store.stays import follow
 
 KEEP_SINCE = frozenset({"since"})
-_TAKEN = frozenset({Result.APPLIED, Result.UNCHANGED})  # Salesforce has the value now
+HAS_IT_NOW = frozenset({Result.APPLIED, Result.UNCHANGED})  # Salesforce has the value now
 OPEN = frozenset({Result.SET_ASIDE, Result.WAITING})
 
 
@@ -42,7 +42,7 @@ class Settled:
         """Salesforce refused or delayed a row of it: nothing of the decision counts as done. Single fields that it
         refused leave the rest of the row done."""
         results = {outcome.result for outcome in self.outcomes}
-        return Result.WAITING in results or (Result.SET_ASIDE in results and not results & _TAKEN)
+        return Result.WAITING in results or (Result.SET_ASIDE in results and not results & HAS_IT_NOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def settle(
     aside = {(row.person_id, row.record_id): row for row in rows_in(connection, _ASIDE, ids)}
     tracks = _store_tracks(connection, settled, ids, books)
     _store_people(connection, settled, ids, books)
-    _fold_in(connection, [outcome for each in settled for outcome in each.outcomes if outcome.result in _TAKEN])
+    _fold_in(connection, [outcome for each in settled for outcome in each.outcomes if outcome.result in HAS_IT_NOW])
     _log(connection, settled, tracks, aside, books)
     _store_aside(connection, settled, aside, books)
     done = [each for each in settled if all(outcome.result is not Result.WAITING for outcome in each.outcomes)]
@@ -98,7 +98,7 @@ def _store_tracks(connection: Connection, settled: Sequence[Settled], ids: Seque
     old = {(row[0], row[1]): tuple(row[2:]) for row in rows_in(connection, _TRACKS, ids)}
     rows: Tracks = {}
     for each in settled:
-        taken = {change.track for change in _changes(each.outcomes, _TAKEN)}
+        taken = {change.track for change in _changes(each.outcomes, HAS_IT_NOW)}
         is_open = each.is_open
         is_alone = ":" in each.person_id  # a prospect: nothing stands in Salesforce
         for track in each.decision.tracks:

@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from practice_org.marketo import bulk, deals, lists, reads, writes
-from practice_org.marketo.gate import CENTRAL, admitted, authorise, strike
+from practice_org.marketo.gate import admitted, authorise, strike
 from practice_org.marketo.instance import Instance
 from practice_org.marketo.query import Ask, MarketoError
 from practice_org.serving.gate import changed
@@ -111,7 +111,7 @@ def _guarded(marketo: Instance, request: Request, body: bytes, number: int) -> R
             strike(marketo.org, marketo.switches, ask.path)
             found = _find(ask)(marketo, ask, *_groups(ask))
     except MarketoError as error:
-        marketo.refused[now.astimezone(CENTRAL).date().isoformat(), error.code] += 1
+        marketo.refused[marketo.day(), error.code] += 1
         found = _refused(error, request_id)
     if isinstance(found, dict):
         found = JSONResponse({"requestId": request_id, "success": True, **found}, media_type=_JSON)

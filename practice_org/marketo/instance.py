@@ -13,7 +13,7 @@ from practice_org.errors import PracticeError
 from practice_org.marketo import objects
 from practice_org.marketo import rows as rows_of
 from practice_org.marketo.exports import Exports
-from practice_org.marketo.gate import Switches, Tokens
+from practice_org.marketo.gate import CENTRAL, Switches, Tokens
 from practice_org.marketo.objects import LeadField
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.serving.gate import Gate
@@ -185,6 +185,10 @@ class Instance:
 
     def epoch(self) -> int:
         return int(self.org.clock.now().timestamp())
+
+    def day(self) -> str:
+        """Today, where calls are counted by the day."""
+        return self.org.clock.now().astimezone(CENTRAL).date().isoformat()
 
     # -- inside ----------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from practice_org.marketo import query
 from practice_org.marketo import rows as rows_of
-from practice_org.marketo.gate import CENTRAL
 from practice_org.marketo.instance import Instance
 from practice_org.marketo.objects import CHANGE_VALUE, DEFAULT_LEAD_FIELDS, DELETE, NEW_LEAD
 from practice_org.marketo.query import Ask, MarketoError, Place
@@ -212,7 +211,7 @@ def describe2(marketo: Instance, ask: Ask) -> Body:
 
 def usage(marketo: Instance, ask: Ask) -> Body:
     """The calls of this day, by the one user there is."""
-    day = marketo.org.clock.now().astimezone(CENTRAL).date().isoformat()
+    day = marketo.day()
     used = marketo.gate.used
     return {"result": [{"date": day, "total": used, "users": [{"userId": USER, "count": used}]}]}
 
@@ -222,7 +221,7 @@ USER = "api.user@practice.example"
 
 def errors(marketo: Instance, ask: Ask) -> Body:
     """The refusals of this day, by code."""
-    day = marketo.org.clock.now().astimezone(CENTRAL).date().isoformat()
+    day = marketo.day()
     found = [{"errorCode": code, "count": n} for (at, code), n in sorted(marketo.refused.items()) if at == day]
     return {"result": [{"date": day, "total": sum(each["count"] for each in found), "errors": found}]}
 

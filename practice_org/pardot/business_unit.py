@@ -42,22 +42,18 @@ class BusinessUnit:
             pardot_rows.create(org.db.connection)
         if not self.count("lifecycle-stages"):
             stages = [{"name": name, "position": place} for place, name in enumerate(DEFAULT_STAGES, 1)]
-            self._add("lifecycle-stages", stages)
+            self.add("lifecycle-stages", stages)
 
     def add_prospects(self, rows: Sequence[Row]) -> list[int]:
         """New prospects; ``salesforceId`` follows from the contact's or lead's id."""
-        return self._add("prospects", rows)
+        return self.add("prospects", rows)
 
     def add_activities(self, rows: Sequence[Row]) -> list[int]:
         """New visitor activities; ``type`` is 1 to 37, ``typeName`` the usual one of the type when not given."""
-        return self._add("visitor-activities", rows)
+        return self.add("visitor-activities", rows)
 
     def add_campaigns(self, rows: Sequence[Row]) -> list[int]:
-        return self._add("campaigns", rows)
-
-    def add(self, name: str, rows: Sequence[Row]) -> list[int]:
-        """New records of any object of ``practice_org.pardot.objects``, "lists" for one."""
-        return self._add(name, rows)
+        return self.add("campaigns", rows)
 
     def update_prospects(self, rows: Sequence[Row]) -> None:
         """Changes the given fields of prospects by ``id``; ``updatedAt`` moves, and another lifecycle stage leaves an
@@ -71,7 +67,7 @@ class BusinessUnit:
                 for row in rows
                 if row.get("lifecycleStageId", stage := before[row["id"]].get("lifecycleStageId")) != stage
             ]
-            self._add("lifecycle-histories", moves)
+            self.add("lifecycle-histories", moves)
 
     def delete_prospects(self, prospect_ids: Iterable[int]) -> None:
         self._change("prospects", [{"id": each, "isDeleted": True} for each in prospect_ids])
@@ -93,7 +89,8 @@ class BusinessUnit:
     def epoch(self) -> int:
         return int(self.org.clock.now().timestamp())
 
-    def _add(self, name: str, rows: Sequence[Row]) -> list[int]:
+    def add(self, name: str, rows: Sequence[Row]) -> list[int]:
+        """New records of any object of ``practice_org.pardot.objects``, "lists" for one."""
         db, now = self.org.db, self.epoch()
         with db.transaction():
             first = pardot_rows.next_id(db.connection, name, FIRST_IDS[name])

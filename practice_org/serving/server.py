@@ -76,8 +76,7 @@ def app(org: PracticeOrg, *, extra_routes: Sequence[BaseRoute] = (), url: str = 
         return _respond(org, request, answer(org, call, request.url.path, bulk_1.dispatch, refuse))
 
     async def token(request: Request) -> Response:
-        form = dict(parse_qsl((await _body(request)).decode("utf-8", "replace"), keep_blank_values=True))
-        form = {**request.query_params, **form}
+        form = {**request.query_params, **await _form(request)}
         org.faults.path = request.url.path
         host = request.headers.get("host", "").partition(":")[0]
         reply = oauth.token(
@@ -87,11 +86,10 @@ def app(org: PracticeOrg, *, extra_routes: Sequence[BaseRoute] = (), url: str = 
         return _respond(org, request, reply)
 
     async def revoke(request: Request) -> Response:
-        form = dict(parse_qsl((await _body(request)).decode("utf-8", "replace"), keep_blank_values=True))
-        return _respond(org, request, oauth.revoke(org, {**request.query_params, **form}))
+        return _respond(org, request, oauth.revoke(org, {**request.query_params, **await _form(request)}))
 
     async def introspect(request: Request) -> Response:
-        form = dict(parse_qsl((await _body(request)).decode("utf-8", "replace"), keep_blank_values=True))
+        form = await _form(request)
         reply = oauth.introspect(org, form, request.headers.get("authorization", ""), _instance(request, url))
         return _respond(org, request, reply)
 
@@ -152,6 +150,10 @@ def _bearer(request: Request) -> str:
 async def _body(request: Request) -> bytes:
     body = await request.body()
     return gzip.decompress(body) if request.headers.get("content-encoding", "").lower() == "gzip" else body
+
+
+async def _form(request: Request) -> dict[str, str]:
+    return dict(parse_qsl((await _body(request)).decode("utf-8", "replace"), keep_blank_values=True))
 
 
 async def _call(request: Request, url: str) -> Call:

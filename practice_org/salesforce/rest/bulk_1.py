@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -277,9 +277,9 @@ def _write(org: PracticeOrg, job: Job, batch: Batch) -> None:
     results = bulk_ingest.in_batches(org, job, given)
     batch.processed, batch.failed = len(results), sum(not each.success for each in results)
     if job.settings["contentType"] == "CSV":
-        told = [(each.id or "", each.success, bool(each.created),
+        told = [(each.id or "", bulk_csv.cell(each.success), bulk_csv.cell(bool(each.created)),
                  "" if each.success else bulk_ingest.error(each.problems[0])) for each in results]  # fmt: skip
-        batch.result = bulk_csv.write([("Id", "Success", "Created", "Error"), *_texts(told)], _FILE)
+        batch.result = bulk_csv.write([("Id", "Success", "Created", "Error"), *told], _FILE)
         return
     batch.result = json.dumps(
         [
@@ -292,10 +292,6 @@ def _write(org: PracticeOrg, job: Job, batch: Batch) -> None:
             for each in results
         ]
     )  # fmt: skip
-
-
-def _texts(rows: Sequence[Sequence[Any]]) -> list[list[str]]:
-    return [[bulk_csv.cell(each) for each in row] for row in rows]
 
 
 def _given(job: Job, batch: Batch) -> list[dict[str, Any]]:
