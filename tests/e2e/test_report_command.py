@@ -76,14 +76,15 @@ def test_what_differs_in_salesforce_is_named(report, office):
 
 def test_a_row_changed_by_hand_turns_the_ledger_red(report, office):
     with closing(sqlite3.connect(office[1])) as state:
-        person, stage = state.execute(
-            "SELECT person_id, stage FROM stay WHERE track = 'stage' AND left_at IS NULL ORDER BY id DESC"
+        stay, person, stage = state.execute(
+            "SELECT id, person_id, stage FROM stay WHERE track = 'stage' AND left_at IS NULL ORDER BY id DESC"
         ).fetchone()
-        state.execute("UPDATE stay SET stage = 'Evangelist' WHERE person_id = ? AND track = 'stage'", (person,))
+        state.execute("UPDATE stay SET stage = 'Evangelist' WHERE id = ?", (stay,))
         state.commit()
         assert person in report("ledger", code=3)
-        state.execute("UPDATE stay SET stage = ? WHERE person_id = ? AND track = 'stage'", (stage, person))
+        state.execute("UPDATE stay SET stage = ? WHERE id = ?", (stage, stay))
         state.commit()
+        assert "all books agree" in report("ledger")
 
 
 @pytest.mark.parametrize("subject", list(Subject))
