@@ -15,7 +15,7 @@ from connector.base.settings import Settings
 from connector.base.text import count, harmless
 from connector.commands.screen import out, print_json, shown
 from connector.commands.status import grouped
-from connector.pipeline.cycle import ADDRESS
+from connector.pipeline.signed_in import known_address
 from connector.reports.advice import advice
 from connector.store import Store
 from connector.wiring import open_state
@@ -38,7 +38,7 @@ FAILURE_COLUMNS = (
 def read_failures(settings: Settings, codes: Sequence[str] = ()) -> list[JsonObject]:
     """A row a record whose write is refused, the latest first; of these codes only, where some are named."""
     with open_state(settings) as store:
-        address = str((store.cursor(ADDRESS) or {}).get("of") or "")
+        address = known_address(store)
         return [_row(each, address) for each in _of(store, codes)]
 
 

@@ -12,11 +12,11 @@ from connector.base.ports import Progress
 from connector.base.settings import Settings
 from connector.mapping import CompiledMapping
 from connector.pipeline.by_ids import chunks
-from connector.pipeline.cycle import ADDRESS
 from connector.pipeline.decisions import BATCH, Decisions
 from connector.pipeline.owners import known_owners
 from connector.pipeline.planned import Listing
 from connector.pipeline.report import CycleReport
+from connector.pipeline.signed_in import known_address
 from connector.salesforce.objects import polled_objects
 from connector.store import Store
 from connector.wiring import open_state_under
@@ -71,7 +71,7 @@ def run_preview(
         decisions = Decisions(mapping, store, owners, report.started_at)
         report.owners = owners.names
         if listing is not None:
-            listing.of_org((store.cursor(ADDRESS) or {}).get("of", ""), report.owners)
+            listing.of_org(known_address(store), report.owners)
         people = decisions.coming()
         for done, ids in enumerate(chunks(people, BATCH)):
             report.plan(decisions.batch(ids, {}))

@@ -17,7 +17,6 @@ from connector.pipeline.approval import APPROVED, HELD, held_back
 from connector.pipeline.backfill import STATE as BACKFILL
 from connector.pipeline.blind import BLIND, CANNOT_BE_READ
 from connector.pipeline.currencies import CURRENCIES
-from connector.pipeline.cycle import ADDRESS
 from connector.pipeline.decisions import PROMISED, TURNS
 from connector.pipeline.forgetting import FORGETTING
 from connector.pipeline.hidden import HIDDEN_FIELDS
@@ -25,6 +24,7 @@ from connector.pipeline.object_reader import POLL_PAGE
 from connector.pipeline.optional_fields import OPTIONAL_FIELDS as OPTIONAL
 from connector.pipeline.owners import OWNERS
 from connector.pipeline.reconcile import RECONCILE
+from connector.pipeline.signed_in import SIGNED_IN
 from connector.pipeline.source_health import HEALTH, failing_sources, not_understood
 from connector.pipeline.source_sweep import SWEEP
 from connector.reports.advice import advice
@@ -38,7 +38,7 @@ CYCLES_SHOWN = 5
 DROPPED_SHOWN = 5
 RECORD_ID = re.compile(r"\b[a-zA-Z0-9]{5}0[a-zA-Z0-9]{9}(?:[A-Z0-5]{3})?\b")
 # Kept beside the cursors of objects and sources
-_OF_CYCLES = {ADDRESS, ALERTS, APPROVED, BACKFILL, HEALTH, HELD, OWNERS, PROMISED, TURNS}
+_OF_CYCLES = {ALERTS, APPROVED, BACKFILL, HEALTH, HELD, OWNERS, PROMISED, SIGNED_IN, TURNS}
 INTERNAL = frozenset(
     _OF_CYCLES | {BLIND, CANNOT_BE_READ, CURRENCIES, FORGETTING, HIDDEN_FIELDS, OPTIONAL, RECONCILE, SAME_IDS}
 )

@@ -42,6 +42,7 @@ from connector.pipeline.poll import poll_salesforce, poll_sources
 from connector.pipeline.reconcile import Rhythm
 from connector.pipeline.report import CycleReport
 from connector.pipeline.restored import tell_apart
+from connector.pipeline.signed_in import keep_sign_in
 from connector.pipeline.unanswered import settle_unanswered
 from connector.pipeline.unwritable import look_again
 from connector.pipeline.writeback import Writer
@@ -50,7 +51,6 @@ from connector.store import KeptCursor, Settled, Store
 log = structlog.get_logger(__name__)
 
 SALESFORCE_CALLS = "salesforce"
-ADDRESS = "address of the org"  # where it is kept, for links
 SETTLING = "settling"  # the second pass over the plan, which writes
 
 
@@ -121,7 +121,7 @@ def run_cycle(
         cycle_id = store.begin_cycle(kind, report.started_at)
         report.org = pipeline.salesforce.identity()
         store.bind_org(report.org)
-        store.set_cursor(ADDRESS, {"of": pipeline.salesforce.address()})
+        keep_sign_in(pipeline.salesforce, store, report.started_at)
         forget_due(store, pipeline.mapping, pipeline.forget_after, pipeline.in_files, clock.now())
         polled = poll(pipeline)
         report.read_from(polled)

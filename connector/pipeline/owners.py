@@ -22,6 +22,7 @@ from connector.lifecycle.owners import NO_OWNERS, Owners
 from connector.lifecycle.program import Model
 from connector.lifecycle.view import View
 from connector.mapping import CompiledMapping
+from connector.pipeline.signed_in import known_user
 from connector.store import Store
 
 OWNERS = "owners"  # where they are kept
@@ -54,9 +55,9 @@ def find_owners(mapping: CompiledMapping, salesforce: Salesforce, store: Store, 
 
 def known_owners(store: Store, mapping: CompiledMapping) -> Owners:
     """The owners as they were looked up last. Those who never were are taken to be there, under the names that the
-    mapping calls them by."""
+    mapping calls them by; who we are is known since the first cycle."""
     known = store.cursor(OWNERS)
-    owners = _owners(known) if known else NO_OWNERS
+    owners = _owners(known) if known else replace(NO_OWNERS, integration=known_user(store))
     assumed = {name: name for name in mapping.model.owners() if owners.id_of(name) is None}
     return replace(owners, ids={**owners.ids, **assumed})
 

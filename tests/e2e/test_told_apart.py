@@ -215,8 +215,6 @@ def test_accounts_of_people_who_were_refused_are_not_come_to_and_dates_of_stages
 
 
 def test_a_plan_takes_owners_that_nobody_looked_up_to_be_there_and_says_so(site):
-    # Whose she is cannot be seen: that the connector's own user is nobody is known once owners were looked up.
-    site.org.set_field_access("Contact", "OwnerId", visible=False)
     site.org.create("Contact", [{"LastName": "Ann", "Email": "ann@example.com", "MailingCountry": "Germany"}])
     site.cycle()
     told = site.document("plan", "--mapping", "states")

@@ -16,7 +16,7 @@ from connector.commands.pages.drawing import safe_link
 from connector.commands.reporting import Reporter
 from connector.commands.screen import NONE
 from connector.lifecycle.model import Step
-from connector.pipeline.cycle import ADDRESS
+from connector.pipeline.signed_in import known_address
 from connector.reports.paths import A_DAY, Path, name_of
 from connector.reports.table import Cell, Figure, Report, Table
 
@@ -72,7 +72,7 @@ class Views:
 
     @cached_property
     def address(self) -> str:
-        return str((self.store.cursor(ADDRESS) or {}).get("of") or "")
+        return known_address(self.store)
 
     @cached_property
     def paths(self) -> dict[str, Path]:
