@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from connector.base.settings import Settings, secrets, variable_of
@@ -41,6 +42,37 @@ def test_the_alerts_ask_for_metrics_that_there_are():
 
 def test_prometheus_takes_the_rules():
     subprocess.run([tool("promtool"), "check", "rules", str(DEPLOY / "alerts.yaml")], check=True, capture_output=True)
+
+
+def test_systemd_takes_the_unit(tmp_path):
+    text = (DEPLOY / "lifecycle-connector.service").read_text()
+    there = re.sub("ExecStart=.*", "ExecStart=/bin/true run", text)  # the program is elsewhere here
+    file = tmp_path / "connector.service"
+    for written, is_right in ((there, True), (there.replace("MemoryMax=", "MemoryMost="), False)):
+        file.write_text(written)
+        command = [tool("systemd-analyze"), "verify", "--man=no", str(file)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode == 0 and not done.stderr) is is_right, done.stderr
+
+
+def test_compose_takes_the_file(tmp_path):
+    tool = pytest.importorskip("check_jsonschema").main
+    text, file = (DEPLOY / "compose.yaml").read_text(), tmp_path / "compose.yaml"
+    for written, code in ((text, 0), (text.replace("cap_drop:", "cap_drops:"), 1)):
+        file.write_text(written)
+        done = CliRunner().invoke(tool, ["--builtin-schema", "vendor.compose-spec", str(file)])
+        assert done.exit_code == code, done.output
+
+
+def test_kubernetes_takes_the_manifests():
+    tool = pytest.importorskip("kubernetes_validate")
+    config, claim, deployment = documents("kubernetes.yaml")
+    for each in (config, claim, deployment):
+        tool.validate(each, tool.latest_version(), strict=True)
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    container["aliveProbe"] = container.pop("livenessProbe")
+    with pytest.raises(tool.ValidationError, match="aliveProbe"):
+        tool.validate(deployment, tool.latest_version(), strict=True)
 
 
 def test_the_unit_is_exposed_as_little_as_can_be():
