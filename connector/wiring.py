@@ -80,6 +80,7 @@ def open_pipeline(
             max_changes=settings.max_changes,
             rhythm=_rhythm(settings),
             sweep_every=timedelta(days=settings.sweep_days) if settings.sweep_days else None,
+            evidence=timedelta(days=settings.evidence_days) if settings.evidence_days else None,
             progress=progress,
             stop=stop,
             forget_after=settings.forget_deleted_days,

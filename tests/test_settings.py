@@ -7,6 +7,7 @@ import pytest
 
 from connector.base import settings
 from connector.base.errors import ConfigurationError
+from connector.base.web import is_loopback, is_this_machine
 
 KEY = {"salesforce_client_id": "id", "salesforce_username": "u@example.com", "salesforce_private_key_file": "/key.pem"}
 SECRET = {"salesforce_client_id": "id", "salesforce_client_secret": "hush"}
@@ -54,6 +55,17 @@ def test_plain_http_is_for_this_machine_only(url):
 )
 def test_loopback_and_https_are_accepted(url):
     assert settings.explicit(salesforce_login_url=url).salesforce_login_url == url
+
+
+@pytest.mark.parametrize("host", ["127.evil.com", "127.0.0.1.evil.com", "127.0.0.256", "::2", "10.0.0.1", ""])
+def test_what_only_begins_like_this_machine_is_another(host):
+    assert not is_this_machine(host)
+    assert not is_loopback(f"http://{host}:80/x" if ":" not in host else f"http://[{host}]/x")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.5.6.7", "::1", "localhost", "LOCALHOST"])
+def test_this_machine_is_known_by_its_name(host):
+    assert is_this_machine(host)
 
 
 def test_a_wrong_value_is_named_by_its_variable_and_not_shown(monkeypatch, tmp_path):

@@ -29,8 +29,8 @@ from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError, LimitReached, Refused, Transient
 from connector.base.hiding import hidden
 from connector.base.json import JsonMap
-from connector.base.settings import LOOPBACK
 from connector.base.unreached import Unreached, why_unreached
+from connector.base.web import is_loopback
 
 log = structlog.get_logger(__name__)
 
@@ -339,8 +339,3 @@ def server_time(headers: Mapping[str, str], default: datetime) -> datetime:
         return parsedate_to_datetime(headers["Date"]).astimezone(UTC)
     except MALFORMED:
         return default
-
-
-def is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    return host in LOOPBACK or host.startswith("127.")

@@ -23,8 +23,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from connector.base.errors import ConfigurationError
 from connector.base.hiding import keep_hidden, secret_parts
+from connector.base.web import check_url
 
-LOOPBACK = {"localhost", "::1"}
 _PREFIX, _ENV_FILE = "CONNECTOR_", ".env"
 _INJECTED = re.compile(r"_SERVICE_(HOST|PORT)(_|$)|_PORT_\d+_(TCP|UDP|SCTP)(_|$)")  # names that Kubernetes makes
 _SHOWN_IN_PART = {"state", "warehouse_url"}  # the address of a database says which one it is
@@ -81,6 +81,11 @@ class Settings(BaseModel):
     )
     sweep_days: float = Field(
         7.0, ge=0, description="Days between two comparisons of a source with what is known of it; 0: never."
+    )
+    evidence_days: float = Field(
+        1095.0,
+        ge=0,
+        description="Days every activity is kept; an older one while a rule can see it; 0: for ever.",
     )
     write_pack: int = Field(1000, ge=1, le=1000, description="Rows written in one request (200 a collection).")
 
@@ -381,22 +386,3 @@ def _check_authorities(bundle: Path) -> None:
         raise ConfigurationError(
             f"CONNECTOR_CA_BUNDLE: the file {bundle} cannot be used: {why}", "name a file in PEM form"
         ) from None
-
-
-def check_url(url: str, name: str) -> str:
-    """Returns ``url``; raises ConfigurationError unless it is https, or http to this machine."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    is_loopback = host in LOOPBACK or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
-    if parts.scheme not in {"https", "http"} or not host:
-        raise ConfigurationError(f"{name} is not a web address", "write it like https://host")
-    if "@" in parts.netloc:
-        raise ConfigurationError(
-            f"{name} has a user or a password in it, which an address would show", "write it like https://host"
-        )
-    if parts.scheme == "http" and not is_loopback:
-        raise ConfigurationError(
-            f"{name} uses plain http to {host}, which would show the access token to the network",
-            "use https; plain http is accepted for 127.0.0.1 and localhost only",
-        )
-    return url

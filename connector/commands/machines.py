@@ -19,7 +19,8 @@ from connector.base import heartbeat
 from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError
 from connector.base.serving import serving
-from connector.base.settings import LOOPBACK, Settings
+from connector.base.settings import Settings
+from connector.base.web import is_this_machine
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +41,7 @@ def serve_machines(
         yield None
         return
     token = settings.http_token.get_secret_value() if settings.http_token else None
-    if token is None and settings.http_host not in LOOPBACK and not settings.http_host.startswith("127."):
+    if token is None and not is_this_machine(settings.http_host):
         raise ConfigurationError(
             f"/metrics and the reports would be open to everybody who reaches {settings.http_host}",
             "set CONNECTOR_HTTP_TOKEN, or CONNECTOR_HTTP_HOST=127.0.0.1",

@@ -18,7 +18,8 @@ from connector.base import heartbeat
 from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError, ConnectorError
 from connector.base.http import TAKEN, Judgement, Policy, Reaction, Session
-from connector.base.settings import Settings, check_url, variable_of
+from connector.base.settings import Settings, variable_of
+from connector.base.web import check_url
 from connector.commands.services import services
 from connector.pipeline.alerts import Notice
 from connector.sources.webhook.source import secret_key, signature

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from connector.base.errors import ConfigurationError
 from connector.base.hiding import keep_hidden
 from connector.base.json import JsonMap
-from connector.base.settings import Settings, check_url
+from connector.base.settings import Settings
+from connector.base.web import check_url
 
 _DISPLAY = ("org", "display")
 _SHOW_TOKEN = ("org", "auth", "show-access-token")  # newer versions hide it elsewhere

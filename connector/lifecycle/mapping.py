@@ -8,6 +8,7 @@ from functools import cached_property
 from connector.base.facts import Direction
 from connector.lifecycle.activity import HasActivity
 from connector.lifecycle.amounts import currencies_in, may_be_amount
+from connector.lifecycle.folding import Folding, folding_of
 from connector.lifecycle.model import Identity, Step
 from connector.lifecycle.program import Model, Program, compile_programs
 from connector.lifecycle.surroundings import AccountHasOpportunity, AccountIsActive
@@ -109,6 +110,11 @@ class CompiledMapping:
     def writes(self) -> Mapping[str, Mapping[str, str]]:
         """Track -> object -> field."""
         return self.model.writes()
+
+    @cached_property
+    def folding(self) -> Folding:
+        """Which old activities no rule can tell from others."""
+        return folding_of(self.model)
 
     @cached_property
     def programs(self) -> Mapping[str, Program]:

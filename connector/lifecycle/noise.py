@@ -24,9 +24,10 @@ BY_SCANNER, BY_OURSELVES, BY_TEST = "by a scanner", "by ourselves", "a test"
 _Key = tuple[str, str]  # source, id
 
 _OF_MAILS = frozenset({"email_click", "email_open"})
+SENDS_AND_DOINGS = _OF_MAILS | {"email_sent"}  # by whose times scanners are told
 _FLAGGED = _OF_MAILS | {"link_click", "page_view", "visit"}
 # HubSpot's, Marketo's, anybody's
-_FLAGS = frozenset({"filteredEvent", "Bot Activity", "Is Bot Activity", "is_bot", "bot"})
+FLAGS = frozenset({"filteredEvent", "Bot Activity", "Is Bot Activity", "is_bot", "bot"})
 _MAILS = (  # which mail it was: Account Engagement, Marketo, HubSpot, anybody
     "listEmailId", "emailId", "emailTemplateId", "primaryAttributeValueId", "emailCampaignId", "mail_id", "email_id",
 )  # fmt: skip
@@ -68,7 +69,7 @@ class Noise:
         if doings := [each for each in person.activities if each.kind in _FLAGGED]:
             if self.flags:
                 for each in doings:
-                    if not _FLAGS.isdisjoint(each.attributes) and _is_flagged(each):
+                    if not FLAGS.isdisjoint(each.attributes) and _is_flagged(each):
                         found[each.source, each.id] = BY_SCANNER
             if (mails := [each for each in doings if each.kind in _OF_MAILS]) and self._may_be_scanned(mails, person):
                 doings = [each for each in mails if _is_exact(each)]
@@ -171,7 +172,7 @@ class Noise:
 
 def _is_flagged(doing: Activity) -> bool:
     said = doing.attributes
-    return any(str(said[name]).strip().lower() in _TRUE for name in _FLAGS if name in said)
+    return any(str(said[name]).strip().lower() in _TRUE for name in FLAGS if name in said)
 
 
 def _unflagged(person: Person) -> Person:

@@ -20,6 +20,7 @@ from connector.lifecycle.conditions import Condition, Test, can_hold
 from connector.lifecycle.values import ONE_DAY, number_of, show
 from connector.lifecycle.view import ByPresence, Present, View
 
+HALF_LIVES = 20  # after which an activity gives nothing any more
 _SHOWN = 5  # sources of points named as evidence
 Rated = tuple[Candidates, float, float]  # activities that fit, points each, cap
 
@@ -100,7 +101,7 @@ class Scorer:
                 self._judged.append((self._once(each.when), each.points))
         days = self.score.half_life / ONE_DAY if self.score.half_life else None
         self._half_life = days
-        self._faded = [0.5 ** (age / days) for age in range(int(days * 20) + 1)] if days else []
+        self._faded = [0.5 ** (age / days) for age in range(int(days * HALF_LIVES) + 1)] if days else []
 
     def _once(self, condition: Condition) -> Test:
         """A test that a fresh start makes forget what was done before."""
@@ -229,6 +230,14 @@ class Scorer:
             return f"no {self.name} is known"
         return f"{self.name} {value}" + (f", past {' and '.join(on)}" if on else "")
 
+    def _telling(self, condition: HasActivity, view: View) -> Sequence[Activity]:
+        """What has not faded altogether."""
+        found = _counted(condition, view)
+        if not self._faded or self.score.decay:
+            return found
+        oldest = view.now.toordinal() - len(self._faded)
+        return [each for each in found if each.occurred_at.toordinal() > oldest]
+
     def evidence(self, view: View) -> tuple[Evidence, ...]:
         """Where the points come from, the largest first."""
         if self.score.source is not None:
@@ -236,7 +245,7 @@ class Scorer:
         parts: list[tuple[float, Evidence]] = []
         for each in self.score.points:
             if isinstance(each.when, HasActivity) and each.is_each:
-                found = _counted(each.when, view)
+                found = self._telling(each.when, view)
                 if found:
                     text = f"{len(found)} x {each.when.words()}, {show(each.points)} points each before fading"
                     parts.append(

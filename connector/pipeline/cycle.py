@@ -28,6 +28,7 @@ from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError, ConnectorError
 from connector.base.ports import PolledObject, Progress, Salesforce, Source
 from connector.mapping import CompiledMapping
+from connector.pipeline.aging import let_go_of_old, warn_of_gone
 from connector.pipeline.approval import hold_back
 from connector.pipeline.blind import keep_blindness, keep_waiting, never_seen
 from connector.pipeline.currencies import find_currencies, with_codes
@@ -96,6 +97,7 @@ class Pipeline:
     stop: Callable[[], bool] = lambda: False
     forget_after: float | None = None  # days since a deletion
     in_files: InFiles = no_files
+    evidence: timedelta | None = None  # for how long every activity is kept; None: for ever
     patience: Patience = field(default_factory=Patience)
 
 
@@ -139,6 +141,7 @@ def run_cycle(
                 write_plan(pipeline, Decisions(pipeline.mapping, store, owners, now), cycle_id, only, report)
             elif not holds_back:
                 raise too_many(report)
+            let_go_of_old(store, pipeline.mapping, pipeline.evidence, now)
         report.result = "held" if report.held_back else "interrupted" if pipeline.stop() else "done"
     except ConnectorError as error:
         report.fail(error.what, error.hint)
@@ -193,6 +196,7 @@ def notice(pipeline: Pipeline, now: datetime) -> None:
     """People whose answer may have changed without a new fact: another mapping, or time."""
     if pipeline.store.mapping_version() != pipeline.mapping.version:
         adopt(pipeline.store, pipeline.mapping)
+        warn_of_gone(pipeline.store, pipeline.mapping)
     pipeline.store.mark_due(now)
 
 

@@ -28,6 +28,7 @@ from connector.base.facts import Row
 from connector.base.json import JsonObject
 from connector.base.ports import DELETIONS, DeletedSince, Page, PolledObject, Read
 from connector.base.soql import among, keyset, literal, name, select
+from connector.pipeline.aging import whole_since
 from connector.pipeline.by_ids import IDS_PER_QUERY, answer_of, chunks, columns, rows_from
 from connector.pipeline.hidden import as_known
 from connector.pipeline.object_cursor import ObjectCursor
@@ -117,6 +118,7 @@ class _Work:
     ) -> None:
         self.reader, self.cursors, self.rhythm, self.kept, self.now = reader, cursors, rhythm, kept, now
         self.store, self.salesforce = reader.store, reader.salesforce
+        self.whole_since = whole_since(reader.store)
         self.began, self.free = sum(self.salesforce.calls().values()), 0
 
     def go_on(self, able: Mapping[str, PolledObject]) -> None:
@@ -221,13 +223,19 @@ class _Work:
             rows, is_last = self._page(each, f"Id > {literal(after)}", ("Id",))
             upto = _AFTER_ALL if is_last else rows[-1]["Id"]
             known_ids = self.store.ids_between(each.name, after, upto)
-            self._take(each, [row for row in rows if _place(row)[0] < self._until(each)])
+            fresh = [row for row in rows if _place(row)[0] < self._until(each)]
+            self._take(each, [row for row in fresh if row["Id"] in known_ids or not self._may_have_left(each, row)])
             self._ask_for(each, known_ids - {row["Id"] for row in rows}, unseen)
             after = BEFORE_ALL if is_last else upto
             self.kept.walked[each.name] = after
             if is_last:
                 break
         return True
+
+    def _may_have_left(self, each: PolledObject, row: Row) -> bool:
+        """Whether it is an activity of which not all are kept."""
+        activity = each.to_activity(row) if each.to_activity is not None and self.whole_since is not None else None
+        return activity is not None and self.whole_since is not None and activity.occurred_at < self.whole_since
 
     # -- what differs
 

@@ -20,10 +20,11 @@ from connector.base.answers import reading, token_of
 from connector.base.clock import Clock
 from connector.base.errors import SIGN_IN, ConfigurationError, Refused
 from connector.base.hiding import keep_hidden
-from connector.base.http import Session, is_loopback
+from connector.base.http import Session
 from connector.base.ids import id18
 from connector.base.json import JsonObject
-from connector.base.settings import Settings, SignIn, check_url
+from connector.base.settings import Settings, SignIn
+from connector.base.web import check_url, is_loopback
 from connector.salesforce.errors import judge_token
 
 JWT_LIFE = timedelta(minutes=3)  # Salesforce refuses assertions that expire later than that

@@ -1,4 +1,4 @@
-"""The verbs of forgetting."""
+"""The verbs of forgetting: people who are to be forgotten, and what is too old to matter."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from datetime import datetime
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import SQLModel
 
-from connector.store import forgetting
+from connector.store import aging, forgetting
+from connector.store.aging import OldOnes
 from connector.store.answering import Answering
 from connector.store.dialect import compact
 from connector.store.faults import translate
@@ -48,3 +49,13 @@ class Forgetting(Answering):
         """People whom Salesforce deleted so many days ago and who are not forgotten yet."""
         with self._read() as connection:
             return forgetting.deleted_before(connection, now, days)
+
+    def old_activities(self, after: str, before: datetime, limit: int) -> OldOnes:
+        """A page of those that happened before a time, behind a ref."""
+        with self._read() as connection:
+            return aging.old_ones(connection, after, before, limit)
+
+    def let_go(self, refs: Sequence[str]) -> int:
+        """Activities without which everybody is decided alike; returns how many left."""
+        with self._write() as connection:
+            return aging.leave(connection, refs)

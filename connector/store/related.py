@@ -111,6 +111,12 @@ def relations_of(connection: Connection, activities: Iterable[Any]) -> dict[str,
     return found
 
 
+def with_relations(connection: Connection, activities: Iterable[Any]) -> set[str]:
+    """Refs of those of these rows of ``activity`` that relations name."""
+    ids = {each["ref"].partition(":")[2] for each in activities if each["feed"] in _WITH_PEOPLE}
+    return {ref(OF_SALESFORCE, row.opportunity_id) for row in rows_in(connection, _OF_ACTIVITIES, ids)}
+
+
 def people_with(connection: Connection, activities: Iterable[Any]) -> set[str]:
     """The contacts and leads whom relations of these rows of ``activity`` name."""
     return {who for found in relations_of(connection, activities).values() for who in found.values()}

@@ -99,6 +99,16 @@ def test_an_activity_that_the_state_lost_is_found_by_its_id(site):
         assert list(store.told_of_activities([call])) == [call]
 
 
+def test_old_activities_that_left_the_state_are_not_missed_in_it(site):
+    [ada] = site.contacts(1)
+    calls = [{"Subject": "Call", "TaskSubtype": "Call", "WhoId": ada} for _ in range(5)]
+    made = [site.org.create("Task", [call], at=LONG_AGO + timedelta(days=n))[0] for n, call in enumerate(calls)]
+    site.sync(evidence_days=100)
+    assert daily(site, evidence_days=100).drift == {}
+    with open_state(site.settings()) as store:
+        assert list(store.told_of_activities(made)) == [made[0], made[-1]]
+
+
 def test_what_is_not_shown_any_more_is_no_deletion_where_the_log_would_tell_of_one(site):
     hidden, *_ = deals(site)
     site.sync()

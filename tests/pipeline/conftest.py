@@ -32,6 +32,7 @@ class World:
     mapping: str = "lead-liaison"
     max_changes: int | None = None
     pack: int = 1000
+    evidence: timedelta | None = None
     address: str = ""  # of the state, where it is no file
     _ids: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -48,6 +49,7 @@ class World:
             overlap=timedelta(minutes=10),
             pack=self.pack,
             max_changes=self.max_changes,
+            evidence=self.evidence,
         )
 
     def cycle(self, **options) -> CycleReport:

@@ -1,5 +1,6 @@
 """A year of a living company in seconds: things happen, and much of what can fail does. At its end the state knows
-what a state knows that reads everything for the first time, and it has grown by what happened, not by the cycles."""
+what a state knows that reads everything for the first time, and it has grown by what happened, not by the cycles: what
+was done long ago and matters to no rule has left it."""
 
 from __future__ import annotations
 
@@ -30,6 +31,11 @@ from tests.pipeline.conftest import World
 PEOPLE, SEASONS, CYCLES = 30, 6, 9
 EVERY = timedelta(days=365) / SEASONS / CYCLES
 
+EVIDENCE = timedelta(days=60)
+REGULARS, EACH_TIME = (1, 2, 4), 2  # who click every week, and how often
+
+MOST_ACTIVITIES = round((EVIDENCE + timedelta(days=21)) / EVERY) * len(REGULARS) * EACH_TIME  # of 320 that they do in a year
+
 OF_NOW = ("dirty", "intent", "unread_roles", "set_aside")  # what is there only until it is done
 FOR_EVER = ("history", "log", "stay")
 
@@ -52,6 +58,9 @@ class Company:
         self.world.org.put(name, {"Id": record, **fields}, visible_in=late)
 
     def goes_on(self) -> None:
+        for person in REGULARS:
+            for _ in range(EACH_TIME):
+                self.world.click(f"p{person}@example.com")
         for _ in range(self.dice.randrange(4)):
             self.dice.choice(EVENTS)(self)
             self.happened += 1
@@ -126,7 +135,7 @@ def fails(company: Company, daemon: Daemon) -> None:
 
 def size(world: World) -> dict[str, int]:
     with world.store._read() as connection:
-        tables = [SQLModel.metadata.tables[name] for name in (*OF_NOW, *FOR_EVER)]
+        tables = [SQLModel.metadata.tables[name] for name in (*OF_NOW, *FOR_EVER, "activity")]
         return {each.name: connection.execute(select(func.count()).select_from(each)).scalar_one() for each in tables}
 
 
@@ -159,7 +168,7 @@ def year(folder: Path, seed: int) -> None:
     open_store(str(empty), clock=clock).close()
     shutil.copy(empty, state)
     with open_store(str(state), clock=clock) as store:
-        world = World(store, clock=clock)
+        world = World(store, clock=clock, evidence=EVIDENCE)
         company = Company(world, random.Random(seed))  # noqa: S311 - the same company again is the point
         for _ in range(PEOPLE // 2):
             comes(company)
@@ -184,6 +193,7 @@ def year(folder: Path, seed: int) -> None:
             drift = ({each for each in old if old[each] != new[each]} | written) - company.by_hand
             assert not drift, f"{told}: {[(each, old[each], new[each]) for each in sorted(drift)]}"
             assert {name: rows[name] for name in OF_NOW} == dict.fromkeys(OF_NOW, 0), told
+            assert rows["activity"] < MOST_ACTIVITIES + company.happened, f"{told}: {rows}"
             assert sum(rows[name] for name in FOR_EVER) < 10 * company.happened, f"{told}: {rows}"
         every_week_closes(world)
         a_row_that_was_changed_by_hand_is_named(world)

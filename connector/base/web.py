@@ -1,0 +1,38 @@
+"""Web addresses: which one is this machine's, and which one may be used at all."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from connector.base.errors import ConfigurationError
+
+
+def is_this_machine(host: str) -> bool:
+    """By its name alone: nobody else can be reached under it. A name such as 127.example.com may be anybody's."""
+    try:
+        return host.lower() == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_loopback(url: str) -> bool:
+    return is_this_machine(urlsplit(url).hostname or "")
+
+
+def check_url(url: str, name: str) -> str:
+    """Returns ``url``; raises ConfigurationError unless it is https, or http to this machine."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme not in {"https", "http"} or not host:
+        raise ConfigurationError(f"{name} is not a web address", "write it like https://host")
+    if "@" in parts.netloc:
+        raise ConfigurationError(
+            f"{name} has a user or a password in it, which an address would show", "write it like https://host"
+        )
+    if parts.scheme == "http" and not is_this_machine(host):
+        raise ConfigurationError(
+            f"{name} uses plain http to {host}, which would show the access token to the network",
+            "use https; plain http is accepted for 127.0.0.1 and localhost only",
+        )
+    return url
