@@ -34,7 +34,7 @@ EVERY = timedelta(days=365) / SEASONS / CYCLES
 EVIDENCE = timedelta(days=60)
 REGULARS, EACH_TIME = (1, 2, 4), 2  # who click every week, and how often
 
-MOST_ACTIVITIES = round((EVIDENCE + timedelta(days=21)) / EVERY) * len(REGULARS) * EACH_TIME  # of 320 that they do in a year
+MOST_ACTIVITIES = round((EVIDENCE + timedelta(days=21)) / EVERY) * len(REGULARS) * EACH_TIME  # of 320
 
 OF_NOW = ("dirty", "intent", "unread_roles", "set_aside")  # what is there only until it is done
 FOR_EVER = ("history", "log", "stay")
