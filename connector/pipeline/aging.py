@@ -21,7 +21,7 @@ from connector.store import Store
 log = structlog.get_logger(__name__)
 
 AGING = "aging"  # where it is kept how far it came
-EVERY = timedelta(days=7)
+_EVERY = timedelta(days=7)
 _PAGE = 2000  # activities in a cycle
 _BATCH = 500  # people at a time
 
@@ -29,7 +29,7 @@ _BATCH = 500  # people at a time
 def let_go_of_old(store: Store, mapping: CompiledMapping, keep: timedelta | None, now: datetime) -> int:
     """``keep``: for how long every activity stays (None: for ever). Returns how many left."""
     kept = dict(store.cursor(AGING) or {})
-    if keep is None or (not kept.get("after") and kept.get("done_at") and now < _time(kept["done_at"]) + EVERY):
+    if keep is None or (not kept.get("after") and kept.get("done_at") and now < _time(kept["done_at"]) + _EVERY):
         return 0
     before = mapping.folding.before(now, keep)
     page = store.old_activities(kept.get("after", ""), before, _PAGE)
