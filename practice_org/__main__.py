@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
+import structlog
 import typer
 
 from practice_org.errors import PracticeError
@@ -50,6 +51,7 @@ def main(
     ] = None,
 ) -> None:
     """Serve a practice org until interrupted. The first line on stdout is JSON: its address and credentials."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())

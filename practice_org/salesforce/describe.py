@@ -59,7 +59,7 @@ def _field(org: OrgCore, spec: ObjectSpec, found: FieldSpec) -> dict[str, Any]:
     long_text = found.type == "textarea" and found.length > 255
     queryable = not long_text and found.type not in ("address", "multipicklist")
     bytes_ = 18 if found.type in ("id", "reference") else 0 if found.type in _NO_BYTES else found.length * 3
-    name_field = found.name == _name_field(spec)
+    is_name = found.name == name_field(spec)
     polymorphic = len(found.reference_to) > 1
     default: Any = found.default
     if found.type == "boolean":
@@ -78,11 +78,11 @@ def _field(org: OrgCore, spec: ObjectSpec, found: FieldSpec) -> dict[str, Any]:
         "extraTypeInfo": "plaintextarea" if found.type == "textarea" else None,
         "filterable": not long_text,
         "groupable": queryable and found.type not in ("currency", "double", "percent", "datetime"),
-        "idLookup": found.type in ("id", "email") or found.external_id or name_field,
+        "idLookup": found.type in ("id", "email") or found.external_id or is_name,
         "label": found.label,
         "length": found.length,
         "name": found.name,
-        "nameField": name_field,
+        "nameField": is_name,
         "namePointing": polymorphic,
         "nillable": found.nillable,
         "permissionable": found.custom or (found.nillable and found.updateable),
@@ -102,7 +102,7 @@ def _field(org: OrgCore, spec: ObjectSpec, found: FieldSpec) -> dict[str, Any]:
     }
 
 
-def _name_field(spec: ObjectSpec) -> str | None:
+def name_field(spec: ObjectSpec) -> str | None:
     own = {"Case": "CaseNumber", "Order": "OrderNumber", "Task": "Subject", "Event": "Subject"}.get(spec.name, "Name")
     return own if spec.find(own) else None
 

@@ -36,7 +36,7 @@ class Batch:
 @dataclass(slots=True)
 class Job:
     """One job. ``result`` belongs to a query, ``content`` and the three files to an ingest, ``batches`` to one of Bulk
-    API 1.0."""
+    API 1.0; ``started`` is when it was given to the org to work on."""
 
     id: str
     kind: str  # query | ingest | bulk 1
@@ -51,3 +51,12 @@ class Job:
     unprocessed: str = ""
     counts: dict[str, Any] = field(default_factory=dict)
     batches: list[Batch] = field(default_factory=list)
+    started: datetime | None = None
+
+
+@dataclass(slots=True)
+class BulkLimits:
+    """Of Bulk API 2.0: the size of one upload, counted as base64, and how long a job may take."""
+
+    megabytes: int = 150
+    minutes: int = 10

@@ -15,7 +15,7 @@ from practice_org.clock import Clock
 from practice_org.salesforce import founding
 from practice_org.salesforce.core import OrgCore
 from practice_org.salesforce.credentials import Credentials
-from practice_org.salesforce.jobs import Job, Open
+from practice_org.salesforce.jobs import BulkLimits, Job, Open
 from practice_org.salesforce.problems import no_such_field
 from practice_org.salesforce.schema import FieldSpec, ObjectSpec, Value
 from practice_org.salesforce.soql import functions
@@ -35,6 +35,7 @@ class PracticeOrg(OrgCore):
         functions.teach(self.db.connection)
         self.locators: dict[str, Open] = {}
         self.jobs: dict[str, Job] = {}
+        self.bulk = BulkLimits()
         self.deployments: dict[str, dict[str, Any]] = {}  # of metadata, as they ended
         if not self.db.read("SELECT Id FROM Organization"):
             founding.found(self)

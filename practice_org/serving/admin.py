@@ -85,6 +85,8 @@ def _settings(org: PracticeOrg, body: Body) -> Any:
         "run_as_user": given.run_as_user,
         "role_removals_listed": org.role_removals_listed,
         "deleted_log_days": min(15, (org.clock.now() - org.deleted_log_from).days),
+        "bulk_megabytes": org.bulk.megabytes,
+        "bulk_minutes": org.bulk.minutes,
     }
 
 
@@ -97,6 +99,8 @@ def _set(org: PracticeOrg, body: Body) -> Any:
     for name, value in body.items():
         if name in ("rotate_refresh_tokens", "preauthorised", "run_as_user"):
             setattr(org.credentials, name, value)
+        elif name.startswith("bulk_"):
+            setattr(org.bulk, name.removeprefix("bulk_"), value)
         elif name == "session_minutes":
             org.credentials.session = value * _MINUTE
         elif name == "deleted_log_days":

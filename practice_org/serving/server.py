@@ -1,48 +1,33 @@
-"""The practice org over real HTTP: one catch-all endpoint a service, and a server in a thread for tests and demos."""
+"""The practice org over real HTTP: the application with its faults on the wire, and a server in a thread for tests and
+demos."""
 
 from __future__ import annotations
 
 import asyncio
-import gzip
-import json
-import re
 import socket
 import threading
-from collections.abc import Callable, Sequence
-from email.utils import format_datetime
-from functools import partial
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
-import structlog
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from practice_org.salesforce.org import PracticeOrg
-from practice_org.salesforce.problems import Problem, not_found
-from practice_org.salesforce.rest import absent, bulk_1, oauth
-from practice_org.salesforce.rest import calls as rest
-from practice_org.salesforce.rest.calls import Call, Reply
-from practice_org.salesforce.rest.resources import ROUTER
-from practice_org.serving import admin, status, wire
+from practice_org.serving import wire
+from practice_org.serving.doors import Doors
 from practice_org.serving.tls import Certificates
-
-log = structlog.get_logger(__name__)
-_ALL = ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"]
-_VERSION = re.compile(r"/services/(?:data/v|async/)([^/]+)(?:/(.*))?\Z", re.DOTALL)
 
 
 class PracticeApp(Starlette):
     """Starlette, but for the faults that happen on the wire itself."""
 
-    def __init__(self, org: PracticeOrg, routes: Sequence[BaseRoute], url: str) -> None:
+    def __init__(self, org: PracticeOrg, routes: Sequence[BaseRoute]) -> None:
         super().__init__(routes=routes)
-        self.org, self.url = org, url
+        self.org = org
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not scope["path"].startswith("/practice"):
@@ -65,113 +50,8 @@ class PracticeApp(Starlette):
 
 def app(org: PracticeOrg, *, extra_routes: Sequence[BaseRoute] = (), url: str = "") -> PracticeApp:
     """The ASGI application. ``url`` is what sign-in answers as the instance (else what the client asked)."""
-
-    async def data(request: Request) -> Response:
-        call = await _call(request, url)
-        return _respond(org, request, answer(org, call, request.url.path))
-
-    async def bulk(request: Request) -> Response:
-        call = bulk_1.signed(await _call(request, url))
-        refuse = partial(bulk_1.refusal, call)
-        return _respond(org, request, answer(org, call, request.url.path, bulk_1.dispatch, refuse))
-
-    async def token(request: Request) -> Response:
-        form = {**request.query_params, **await _form(request)}
-        org.faults.path = request.url.path
-        host = request.headers.get("host", "").partition(":")[0]
-        reply = oauth.token(
-            org, form, request.headers.get("authorization", ""), host, _moved(org, _instance(request, url))
-        )
-        org.faults.path = ""
-        return _respond(org, request, reply)
-
-    async def revoke(request: Request) -> Response:
-        return _respond(org, request, oauth.revoke(org, {**request.query_params, **await _form(request)}))
-
-    async def introspect(request: Request) -> Response:
-        form = await _form(request)
-        reply = oauth.introspect(org, form, request.headers.get("authorization", ""), _instance(request, url))
-        return _respond(org, request, reply)
-
-    async def beside(request: Request) -> Response:
-        return _respond(org, request, absent.outside(request.url.path))
-
-    async def userinfo(request: Request) -> Response:
-        if not org.accepts(_bearer(request)):
-            return _respond(org, request, Reply(403, "Bad_OAuth_Token", content_type="text/plain"))
-        return _respond(org, request, Reply(body=oauth.userinfo(org, _instance(request, url))))
-
-    async def practice(request: Request) -> Response:
-        return _respond(org, request, admin.answer(org, request.method, request.url.path, await _body(request)))
-
-    async def status_page(request: Request) -> Response:
-        beside = [route.path for route in extra_routes if isinstance(route, Route) and route.path[:10] == "/practice/"]
-        text = status.page(org, _instance(request, url), beside)
-        return _respond(org, request, Reply(body=text, content_type="text/html;charset=UTF-8"))
-
-    async def health(request: Request) -> Response:
-        return _respond(org, request, Reply(body={"status": "ok"}))
-
-    routes: list[BaseRoute] = [
-        *extra_routes,
-        Route("/services/oauth2/token", token, methods=["POST"]),
-        Route("/services/oauth2/revoke", revoke, methods=["GET", "POST"]),
-        Route("/services/oauth2/introspect", introspect, methods=["POST"]),
-        Route("/services/oauth2/userinfo", userinfo, methods=["GET", "POST"]),
-        Route("/id/{organization}/{user}", userinfo, methods=["GET"]),
-        Route("/practice", status_page),
-        Route("/practice/", status_page),
-        Route("/practice/{rest:path}", practice, methods=_ALL),
-        Route("/health", health),
-        Route("/services/data{rest:path}", data, methods=_ALL),
-        Route("/services/async/{rest:path}", bulk, methods=_ALL),
-        Route("/services/{kind}/{rest:path}", beside, methods=_ALL),
-    ]
-    return PracticeApp(org, routes, url)
-
-
-def _moved(org: PracticeOrg, instance: str) -> str:
-    """The address that sign in tells."""
-    fault = org.faults.peek("moved")
-    return wire.other_address(fault) if fault is not None else instance
-
-
-def _instance(request: Request, url: str) -> str:
-    host = request.headers.get("host", "")
-    local = host.partition(":")[0] in ("127.0.0.1", "localhost")
-    return f"{request.url.scheme}://{host}" if local or not url else url
-
-
-def _bearer(request: Request) -> str:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() in ("bearer", "oauth") else ""
-
-
-async def _body(request: Request) -> bytes:
-    body = await request.body()
-    return gzip.decompress(body) if request.headers.get("content-encoding", "").lower() == "gzip" else body
-
-
-async def _form(request: Request) -> dict[str, str]:
-    return dict(parse_qsl((await _body(request)).decode("utf-8", "replace"), keep_blank_values=True))
-
-
-async def _call(request: Request, url: str) -> Call:
-    match = _VERSION.match(request.scope["raw_path"].decode("latin-1"))
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    try:
-        body = await _body(request)
-    except (OSError, EOFError):
-        body = b""
-    return Call(
-        request.query_params.get("_HttpMethod", request.method).upper(),  # for clients that cannot send PATCH
-        match[1] if match else "",
-        (match[2] or "") if match else "",
-        dict(request.query_params),
-        headers,
-        body,
-        instance=_instance(request, url),
-    )
+    systems = [route.path for route in extra_routes if isinstance(route, Route) and route.path[:10] == "/practice/"]
+    return PracticeApp(org, [*extra_routes, *Doors(org, url, systems).routes()])
 
 
 def normalised(scope: Scope) -> Scope:
@@ -187,70 +67,6 @@ def normalised(scope: Scope) -> Scope:
     if path.startswith(("/services/oauth2/", "/id/")):
         path = path.rstrip("/")
     return {**scope, "raw_path": path.encode("latin-1"), "path": unquote(path)}
-
-
-def answer(
-    org: PracticeOrg,
-    call: Call,
-    path: str,
-    dispatch: Callable[[PracticeOrg, Call], Reply] = ROUTER.dispatch,
-    refuse: Callable[[Problem], Reply] = rest.refusal,
-) -> Reply:
-    """One authenticated, counted request, with the faults that are on."""
-    org.faults.path = path
-    if not call.version:
-        return Reply(body=rest.versions()) if path.strip("/") == "services/data" else refuse(not_found())
-    try:
-        if (
-            sum(len(k) + len(v) + 4 for k, v in call.headers.items())
-            + len(path)
-            + sum(len(k) + len(v) + 2 for k, v in call.query.items())
-            > wire.LONGEST_HEAD
-        ):
-            return Reply(414, "", content_type="text/html")
-        rest.check_version(call.version)
-        struck = wire.gone_elsewhere(org, call, path) or rest.refused(org, path)
-        if struck is not None:
-            if struck.status not in wire.UNCOUNTED:
-                org.count(rest.resource(call.path))
-            return struck
-        wire.authenticate(org, call)
-        org.count(rest.resource(call.path))
-        edge = wire.refusing(org)
-        reply = edge if edge is not None else dispatch(org, call)
-    except Problem as problem:
-        reply = refuse(problem)
-    except Exception:  # a mistake of the practice org's own: the client gets Salesforce's words, the log the rest
-        log.exception("practice_org_failed", path=path)
-        text = "An unexpected error occurred. Please include this ErrorId if you contact support"
-        reply = refuse(Problem(500, "UNKNOWN_EXCEPTION", text))
-    finally:
-        org.faults.path = ""
-    reply.headers["Sforce-Limit-Info"] = org.limit_info()
-    return reply
-
-
-def _respond(org: PracticeOrg, request: Request, reply: Reply) -> Response:
-    """Headers as recorded from real orgs; the date is the org's."""
-    if reply.body is None:
-        content = b""
-    elif isinstance(reply.body, str):
-        content = reply.body.encode()
-    else:
-        content = json.dumps(reply.body, separators=(",", ":"), ensure_ascii=False).encode()
-    headers = {**wire.STANDARD_HEADERS, "Date": format_datetime(org.clock.now(), usegmt=True), **reply.headers}
-    if reply.body is not None:
-        headers["Content-Type"] = reply.content_type
-    if len(content) > 1024 and "gzip" in request.headers.get("accept-encoding", ""):
-        content = gzip.compress(content, compresslevel=1, mtime=0)
-        headers["Content-Encoding"] = "gzip"
-    response = Response(status_code=reply.status)
-    response.body = content
-    if reply.status not in (204, 304):
-        headers["Content-Length"] = str(len(content))
-    # As Salesforce writes them: clients exist that look for "Content-Type" and not for "content-type".
-    response.raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    return response
 
 
 class _Uvicorn(uvicorn.Server):

@@ -21,9 +21,9 @@ runpy.run_module("practice_org", run_name="__main__")
 """
 
 
-def started(*words: str) -> subprocess.Popen[str]:
-    """The module as a process in which the connector cannot be imported."""
-    command = [sys.executable, "-c", WITHOUT, *words]
+def started(*words: str, before: str = "") -> subprocess.Popen[str]:
+    """The module as a process in which the connector cannot be imported; ``before`` is run first."""
+    command = [sys.executable, "-c", before + WITHOUT, *words]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -52,3 +52,14 @@ def test_a_field_that_is_not_understood_or_is_a_standard_one_is_told(field: str)
     assert process.returncode == 2
     assert f"--field {field} is not understood" in told
     assert "Traceback" not in told
+
+
+def test_standard_output_is_the_one_line_whatever_fails() -> None:
+    with started(before="from practice_org.salesforce import describe\ndescribe.brief = None\n") as process:
+        assert process.stdout is not None
+        given = json.loads(process.stdout.readline())
+        assert ask(given, "/sobjects")[0]["errorCode"] == "UNKNOWN_EXCEPTION"
+        process.send_signal(signal.SIGTERM)
+        rest, told = process.communicate(timeout=30)
+    assert rest == ""
+    assert "practice_org_failed" in told

@@ -141,6 +141,11 @@ def test_a_batch_that_cannot_run_says_why(org: PracticeOrg, old: Old) -> None:
         assert tag(old.call("GET", f"{path}/result"), "exceptionCode") == "InvalidBatch"
 
 
+def test_a_batch_with_nothing_in_it_is_the_clients_mistake(old: Old) -> None:
+    refused = old.call("POST", f"{old.job('update')}/batch", "", "text/csv")
+    assert (refused.status_code, tag(refused, "exceptionCode")) == (400, "ClientInputError")
+
+
 def test_an_aborted_job_leaves_what_waits_undone(org: PracticeOrg, old: Old) -> None:
     job = old.job("insert")
     path = old.batch(job, "LastName\nAda\n")

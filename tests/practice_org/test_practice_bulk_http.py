@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import requests
 
+from connector.base.clock import FrozenClock
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.schema import FieldSpec
+from practice_org.serving.server import Server
 from tests.practice_org.practice_api import Api
 
 
@@ -197,3 +201,48 @@ def test_results_may_be_read_side_by_side(api: Api, people: list[str]) -> None:
     found = api.get(f"{path}/resultPages").json()
     assert (len(found["resultPages"]), found["done"]) == (1, True)
     assert api.get(found["resultPages"][0]["resultUrl"]).text.count("\n") == len(people) + 1
+
+
+def limited(server: Server, **values: int) -> None:
+    assert requests.post(f"{server.url}/practice/settings", json=values, timeout=10).status_code == 200
+
+
+def test_an_upload_is_at_most_150_megabytes_as_base64(server: Server, api: Api, org: PracticeOrg) -> None:
+    assert requests.get(f"{server.url}/practice/settings", timeout=10).json()["bulk_megabytes"] == 150
+    limited(server, bulk_megabytes=1)
+    job = api.call("POST", "jobs/ingest", json={"object": "Contact", "operation": "insert"}).json()
+    rows = b"LastName\n" + b"A\n" * 400_000
+    refused = api.call("PUT", "/" + job["contentUrl"], data=rows)
+    assert (refused.status_code, refused.json()[0]["errorCode"]) == (400, "EXCEEDED_MAX_SIZE_REQUEST")
+    assert "1MB" in refused.json()[0]["message"]
+    assert api.call("PUT", "/" + job["contentUrl"], data=rows[:740_000]).status_code == 201
+
+
+@pytest.mark.parametrize("kind", ["query", "ingest"])
+def test_a_job_that_takes_longer_than_ten_minutes_fails(
+    server: Server, api: Api, org: PracticeOrg, clock: FrozenClock, kind: str
+) -> None:
+    org.faults.on("slow_job")
+    if kind == "query":
+        path = f"jobs/query/{started(api, 'SELECT Id FROM Contact')['id']}"
+        assert api.get(path).json()["state"] == "InProgress"
+    else:
+        path, job = ingest(api, "LastName\nAda\n", "insert")
+        assert job["state"] == "InProgress"
+    clock.at += timedelta(minutes=10)
+    assert api.get(path).json()["state"] == "InProgress"
+    clock.at += timedelta(seconds=1)
+    told = api.get(path).json()
+    assert (told["state"], told["retries"], "10 minutes" in told["errorMessage"]) == ("Failed", 10, True)
+    assert org.rows("SELECT Id FROM Contact") == []
+    if kind == "ingest":
+        assert api.get(f"{path}/unprocessedrecords").text == "LastName\nAda\n"
+
+
+def test_the_minutes_of_a_job_are_a_setting(server: Server, api: Api, org: PracticeOrg, clock: FrozenClock) -> None:
+    limited(server, bulk_minutes=30)
+    org.faults.on("slow_job", times=1)
+    path = f"jobs/query/{started(api, 'SELECT Id FROM Contact')['id']}"
+    api.get(path)
+    clock.at += timedelta(minutes=29)
+    assert api.get(path).json()["state"] == "JobComplete"

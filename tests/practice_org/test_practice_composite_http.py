@@ -127,6 +127,15 @@ def test_collections_create_read_upsert_and_delete(api: Api, org: PracticeOrg) -
     assert gone[1]["errors"][0]["statusCode"] == "ENTITY_IS_DELETED"
 
 
+def test_a_row_that_failed_says_whether_it_would_have_been_new(api: Api, org: PracticeOrg) -> None:
+    org.define("Contact", [FieldSpec("Ext__c", "string", external_id=True)])
+    org.create("Contact", [{"LastName": "old", "Ext__c": "1"}])
+    rows = [row("Contact", None, Ext__c=key, OwnerId="INVALID", LastName="x") for key in ("1", "2")]
+    for more in ({}, {"allOrNone": True}):
+        told = api.call("PATCH", "composite/sobjects/Contact/Ext__c", json={"records": rows, **more}).json()
+        assert [(one["success"], one["created"]) for one in told] == [(False, False), (False, True)]
+
+
 def test_a_composite_of_five_collections_writes_a_thousand_rows_in_one_call(
     api: Api, org: PracticeOrg, people: list[str]
 ) -> None:

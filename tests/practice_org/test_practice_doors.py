@@ -72,7 +72,8 @@ def test_a_time_that_is_none_or_past_is_refused(server: Server, org: PracticeOrg
 def test_the_identity_is_a_whole_address(api: Api, org: PracticeOrg) -> None:
     identity = api.get("").json()["identity"]
     assert identity == f"{api.server.url}/id/{org.organization_id}/{org.user_id}"
-    assert api.session.get(identity, timeout=10).json()["user_id"] == org.user_id
+    told = api.session.get(identity, timeout=10).json()
+    assert (told["user_id"], told["photos"].keys()) == (org.user_id, {"picture", "thumbnail"})
 
 
 def test_a_revoked_token_no_longer_holds(server: Server, org: PracticeOrg) -> None:
@@ -123,7 +124,8 @@ def test_old_versions_answer_and_an_upsert_says_what_it_did_only_since_46(server
 
 def test_what_is_not_offered_says_so_by_its_name(api: Api) -> None:
     for one in RESOURCES:
-        for path in (one.below, f"{one.below}/more/of/it"):
+        below = one.below.format(object="Account")
+        for path in (below, f"{below}/more/of/it"):
             answer = api.get(path)
             assert (answer.status_code, answer.json()[0]["errorCode"]) == (403, "FUNCTIONALITY_NOT_ENABLED")
             assert one.name in answer.json()[0]["message"]
@@ -134,8 +136,13 @@ def test_what_stands_beside_the_rest_api_says_so_too(api: Api) -> None:
     assert (soap.status_code, "SOAP API login() is disabled" in soap.text) == (500, True)
     apex = api.get("/services/apexrest/anything")
     assert (apex.status_code, apex.json()[0]["errorCode"]) == (404, "NOT_FOUND")
+    streaming = api.call("POST", "/cometd/67.0")
+    assert (streaming.status_code, streaming.json()[0]["errorCode"]) == (403, "FUNCTIONALITY_NOT_ENABLED")
+    for path in ("/apex/Page", "/secur/frontdoor.jsp"):
+        page = api.get(path)
+        assert (page.status_code, page.json()[0]["message"]) == (404, f"Could not find a match for URL {path}")
 
 
 def test_the_page_lists_what_is_not_offered() -> None:
-    listed = re.findall(r"^\| `([^`/]+(?:/\w+)?)` \| (.+) \|$", PAGE.read_text(), re.M)
+    listed = re.findall(r"^\| `([^`/][^`]*)` \| (.+) \|$", PAGE.read_text(), re.M)
     assert listed == [(one.below, one.name) for one in RESOURCES]

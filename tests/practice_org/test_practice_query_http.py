@@ -169,10 +169,24 @@ def test_records_are_counted_by_object(api: Api, org: PracticeOrg) -> None:
     assert {"count": 2, "name": "Contact"} in api.get("limits/recordCount").json()["sObjects"]
 
 
-def test_an_object_has_one_empty_layout(api: Api) -> None:
-    found = api.get("sobjects/Contact/describe/layouts").json()
-    assert ([one["relatedLists"] for one in found["layouts"]], found["recordTypeSelectorRequired"]) == ([[]], [False])
-    assert api.get("sobjects/Nope/describe/layouts").status_code == 404
+def test_an_object_has_one_empty_layout_of_each_kind(api: Api) -> None:
+    about = "sobjects/Contact/describe"
+    found = api.get(f"{about}/layouts").json()
+    [layout] = found["layouts"]
+    assert (layout["relatedLists"], layout["quickActionList"]) == ([], {"quickActionListItems": []})
+    assert found["recordTypeSelectorRequired"] == [False]
+    compact = api.get(f"{about}/compactLayouts").json()
+    assert [(one["objectType"], one["fieldItems"][0]["label"]) for one in compact["compactLayouts"]] == [
+        ("Contact", "Name")
+    ]
+    assert api.get(f"{about}/approvalLayouts").json() == {"approvalLayouts": []}
+    assert api.get("sobjects/User/describe/namedLayouts/UserAlt").json()["layouts"] == [layout]
+    for absent in (
+        "sobjects/Nope/describe/layouts",
+        f"{about}/namedLayouts/UserAlt",
+        "sobjects/X/describe/compactLayouts",
+    ):
+        assert api.get(absent).status_code == 404
 
 
 def test_query_all_reads_archived_activities(api: Api, org: PracticeOrg) -> None:

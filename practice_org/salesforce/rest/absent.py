@@ -23,7 +23,7 @@ _SOAP_FAULT = (
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """``below`` is a path under ``/services/data/v60.0/``, ``name`` what its refusal says."""
+    """``below`` is a path under ``/services/data/v60.0/`` (``{object}``: any), ``name`` what its refusal says."""
 
     below: str
     name: str
@@ -48,13 +48,21 @@ RESOURCES = (
     Absent("licensing", "Licensing API"),
     Absent("async-queries", "Async SOQL"),
     Absent("consent", "Consent API"),
+    Absent("compactLayouts", "Compact layouts of several objects"),
+    Absent("folders", "Folders"),
+    Absent("scheduling", "Scheduler API"),
+    Absent("commerce", "Commerce API"),
+    Absent("payments", "Payments API"),
+    Absent("sobjects/{object}/listviews", "List views"),
+    Absent("sobjects/{object}/quickActions", "Quick actions of an object"),
 )
 
 
 def routes(router: Router) -> None:
     router.add("tooling/sobjects/SourceMember/describe", GET=_no_tracking)
     for one in RESOURCES:
-        for pattern in (re.escape(one.below), re.escape(one.below) + "/.*"):
+        below = re.escape(one.below).replace(re.escape("{object}"), r"\w+")
+        for pattern in (below, below + "/.*"):
             router.add(pattern, **dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), _refusing(one)))
 
 
@@ -72,8 +80,10 @@ def _refusing(one: Absent) -> Handler:
 
 
 def outside(path: str) -> Reply:
-    """The answer to what stands beside ``/services/data``: SOAP and Apex REST."""
-    kind = path.split("/")[2].lower()
-    if kind == "soap":
+    """The answer to what stands beside ``/services/data``: SOAP, the Streaming API, Apex REST, pages."""
+    if re.match("/services/soap/", path, re.IGNORECASE):
         return Reply(500, _SOAP_FAULT, content_type="text/xml")
+    if path.startswith("/cometd"):
+        text = "[Streaming API] is not enabled: the practice org does not offer it"
+        return Reply(403, [Problem(403, "FUNCTIONALITY_NOT_ENABLED", text).as_error()])
     return Reply(404, [Problem(404, "NOT_FOUND", f"Could not find a match for URL {path}").as_error()])

@@ -1,12 +1,13 @@
 """Bulk API 2.0: query jobs and ingest jobs. A job runs when it is started and says so from the next look on.
 
-The ``slow_job`` fault keeps it InProgress for some looks. Results asked for before that are 204 without content, as
-the newer manual says (the older one: 412).
+The ``slow_job`` fault keeps it InProgress for some looks; one that takes longer than the org allows ends Failed.
+Results asked for before the end are 204 without content, as the newer manual says (the older one: 412).
 """
 
 from __future__ import annotations
 
 import base64
+from datetime import timedelta
 from typing import Any
 
 from practice_org.salesforce import ids
@@ -101,7 +102,7 @@ def create_query(org: PracticeOrg, call: Call) -> Reply:
     if any(what.spec.type == "address" for _, what in bulk_csv.flat(result.plan.root)):
         raise Problem(400, "API_ERROR", "Selecting compound data not supported in Bulk Query")
     job = _new(org, call, "query", settings)
-    job.result, job.state = result, "UploadComplete"
+    job.result, job.state, job.started = result, "UploadComplete", org.clock.now()
     job.counts = {"numberRecordsProcessed": result.total, "totalProcessingTime": 1 + result.total // 100}
     return Reply(body=_info(org, job, brief=True))
 
@@ -131,17 +132,27 @@ def show(org: PracticeOrg, call: Call, kind: str, job: str) -> Reply:
     found = _found(org, call, kind, job)
     if found.state in ("UploadComplete", "InProgress"):
         found.state = "InProgress"
-        if not org.faults.take("slow_job"):
+        if _too_late(org, found):
+            # The words are UNCONFIRMED; ten retries are documented.
+            _fail(found, f"InternalServerError : the job took longer than {org.bulk.minutes} minutes", retries=10)
+        elif not org.faults.take("slow_job"):
             failed = org.faults.take("failed_job")
             if failed is not None:
-                found.state = "Failed"
-                found.counts = {"errorMessage": failed.values.get("message", _FAILED)}
-                found.unprocessed = (found.content or b"").decode("utf-8", "replace")
+                _fail(found, str(failed.values.get("message", _FAILED)))
             elif found.kind == "ingest":
                 bulk_ingest.work(org, found)
             else:
                 found.state = "JobComplete"
     return Reply(body=_info(org, found))
+
+
+def _too_late(org: PracticeOrg, job: Job) -> bool:
+    return job.started is not None and org.clock.now() - job.started > timedelta(minutes=org.bulk.minutes)
+
+
+def _fail(job: Job, message: str, retries: int = 0) -> None:
+    job.state, job.counts = "Failed", {"errorMessage": message, "retries": retries}
+    job.unprocessed = (job.content or b"").decode("utf-8", "replace")
 
 
 def change(org: PracticeOrg, call: Call, kind: str, job: str) -> Reply:
@@ -154,6 +165,8 @@ def change(org: PracticeOrg, call: Call, kind: str, job: str) -> Reply:
     if state == "UploadComplete" and found.content is None:
         raise Problem(400, "INVALIDJOBSTATE", "nothing was uploaded")
     found.state = state
+    if state == "UploadComplete":
+        found.started = org.clock.now()
     return Reply(body=_info(org, found, brief=True))
 
 
@@ -226,6 +239,9 @@ def upload(org: PracticeOrg, call: Call, job: str) -> Reply:
     found = _found(org, call, "ingest", job)
     if found.state != "Open" or found.content is not None:
         raise Problem(400, "INVALIDJOBSTATE", "the content of a job is uploaded once, while it is Open")
+    if -(-len(call.body) // 3) * 4 > org.bulk.megabytes * 1_000_000:  # status and words are UNCONFIRMED
+        text = f"Maximum size of request reached. Maximum size of request is {org.bulk.megabytes}MB"
+        raise Problem(400, "EXCEEDED_MAX_SIZE_REQUEST", text)
     found.content = call.body
     return Reply(201)
 

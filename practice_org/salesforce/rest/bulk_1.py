@@ -178,6 +178,8 @@ def add_batch(org: PracticeOrg, call: Call, job: str) -> Reply:
     found = _job(org, job)
     if found.state != "Open":
         raise Problem(400, "InvalidJobState", f"The job is {found.state}: no batch can be added")
+    if not call.body:
+        raise Problem(400, "ClientInputError", "Failed to read request. Exception: Premature end of file.")
     batch = Batch(ids.generate("751", org.number("751")), org.stamp(), call.body)
     found.batches.append(batch)
     return _batch_said(call, found, batch, 201)
@@ -277,13 +279,13 @@ def _write(org: PracticeOrg, job: Job, batch: Batch) -> None:
     results = bulk_ingest.in_batches(org, job, given)
     batch.processed, batch.failed = len(results), sum(not each.success for each in results)
     if job.settings["contentType"] == "CSV":
-        told = [(each.id or "", bulk_csv.cell(each.success), bulk_csv.cell(bool(each.created)),
+        told = [(each.id or "", bulk_csv.cell(each.success), bulk_csv.cell(each.success and each.created),
                  "" if each.success else bulk_ingest.error(each.problems[0])) for each in results]  # fmt: skip
         batch.result = bulk_csv.write([("Id", "Success", "Created", "Error"), *told], _FILE)
         return
     batch.result = json.dumps(
         [
-            {"success": each.success, "created": bool(each.created), "id": each.id,
+            {"success": each.success, "created": each.success and each.created, "id": each.id,
              "errors": [
                  {"message": one.message, "fields": list(one.fields or ()), "statusCode": one.code,
                   "extendedErrorDetails": None}

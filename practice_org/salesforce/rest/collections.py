@@ -70,7 +70,7 @@ def _by_kind(org: PracticeOrg, rows: Sequence[Mapping[str, Any]], work: Work, *,
 
 
 def answer(results: Sequence[RowResult], *, created: bool = False) -> Reply:
-    """A row that failed has no ``id``; its errors say ``statusCode``."""
+    """A row that failed has no ``id``; its errors say ``statusCode``, ``created`` whether it would have been new."""
     body: list[dict[str, Any]] = []
     for result in results:
         if result.success:
@@ -78,7 +78,7 @@ def answer(results: Sequence[RowResult], *, created: bool = False) -> Reply:
             body.append({**row, "created": result.created} if created else row)
         else:
             failed = {"success": False, "errors": [problem.as_row_error() for problem in result.problems]}
-            body.append({**failed, "created": False} if created else failed)
+            body.append({**failed, "created": result.created} if created else failed)
     return Reply(body=body)
 
 

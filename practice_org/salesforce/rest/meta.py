@@ -53,7 +53,6 @@ def routes(router: Router) -> None:
     router.add("connect/organization", GET=organization)
     router.add(r"sobjects/(?P<name>\w+)", GET=basic, POST=create)
     router.add(r"sobjects/(?P<name>\w+)/describe", GET=describe_one)
-    router.add(r"sobjects/(?P<name>\w+)/describe/layouts(?:/\w+)?", GET=layouts)
     router.add(r"sobjects/(?P<name>\w+)/updated", GET=updated)
     router.add(r"sobjects/(?P<name>\w+)/deleted", GET=deleted)
 
@@ -123,30 +122,6 @@ def record_count(org: PracticeOrg, call: Call) -> Reply:
             sql = f"SELECT COUNT(*) FROM {quoted(spec.name)} WHERE IsDeleted = 0"
             found.append({"count": org.db.read(sql)[0][0], "name": spec.name})
     return Reply(body={"sObjects": found})
-
-
-def layouts(org: PracticeOrg, call: Call, name: str) -> Reply:
-    """One layout without sections: nothing of the practice org is seen on a screen."""
-    spec = spec_of(org, name)
-    layout: dict[str, Any] = {
-        "id": None,
-        "buttonLayoutSection": None,
-        "detailLayoutSections": [],
-        "editLayoutSections": [],
-        "relatedLists": [],
-    }
-    urls = {"layout": f"{call.base}/sobjects/{spec.name}/describe/layouts"}
-    master: dict[str, Any] = {
-        "available": True,
-        "defaultRecordTypeMapping": True,
-        "layoutId": None,
-        "master": True,
-        "name": "Master",
-        "picklistsForRecordType": [],
-        "recordTypeId": "012000000000000AAA",
-        "urls": urls,
-    }
-    return Reply(body={"layouts": [layout], "recordTypeMappings": [master], "recordTypeSelectorRequired": [False]})
 
 
 def _window(org: PracticeOrg, call: Call, back: timedelta) -> tuple[datetime, datetime]:

@@ -54,6 +54,7 @@ def userinfo(org: PracticeOrg, url: str) -> dict[str, Any]:
         "name": user["Name"],
         "display_name": user["Name"],
         "email": user["Email"],
+        "photos": {"picture": f"{url}/profilephoto/005/F", "thumbnail": f"{url}/profilephoto/005/T"},
         "urls": {
             "rest": f"{url}/services/data/v{{version}}/",
             "sobjects": f"{url}/services/data/v{{version}}/sobjects/",

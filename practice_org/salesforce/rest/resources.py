@@ -7,6 +7,7 @@ from practice_org.salesforce.rest import bulk as rest_bulk
 from practice_org.salesforce.rest import collections as rest_collections
 from practice_org.salesforce.rest import composite as rest_composite
 from practice_org.salesforce.rest import deploy as rest_deploy
+from practice_org.salesforce.rest import layouts as rest_layouts
 from practice_org.salesforce.rest import meta as rest_meta
 from practice_org.salesforce.rest import query as rest_query
 from practice_org.salesforce.rest import rows as rest_rows
@@ -19,6 +20,7 @@ for module in (
     rest_query,
     rest_search,
     rest_meta,
+    rest_layouts,
     rest_collections,
     rest_composite,
     rest_tree,
