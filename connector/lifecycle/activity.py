@@ -13,9 +13,10 @@ from functools import cached_property
 from itertools import pairwise
 
 from connector.base.facts import Activity, Evidence
+from connector.lifecycle.amounts import AMOUNT_OF_DEAL, DEAL_KIND, SALES_OBJECTS, amounts_told, may_be_amount
 from connector.lifecycle.calendar import Span
 from connector.lifecycle.compare import Comparison
-from connector.lifecycle.conditions import Condition, Grounds, Needs, Reads, Test
+from connector.lifecycle.conditions import Compares, Condition, Grounds, Needs, Reads, Test
 from connector.lifecycle.values import show_duration
 from connector.lifecycle.view import NO_ACTIVITIES, SOME_ACTIVITY, View
 
@@ -137,11 +138,23 @@ class HasActivity(Condition):
 
     def reads(self) -> Reads:
         """Custom fields of activities, which Task and Event share; of campaign members also those of the campaign."""
-        names = [each for name, compare in self.where for each in (name, *compare.others())]
+        for name, compare in self.where:
+            for each in (name, *compare.others()):
+                yield from ((owner, each) for owner in self._owners_of(each))
+
+    def compares(self) -> Compares:
+        """A deal's amount is compared as an opportunity's is."""
+        for name, compare in self.where:
+            if DEAL_KIND in self.kinds and name in AMOUNT_OF_DEAL:
+                yield "Opportunity", "Amount", compare
+            yield from ((owner, name, compare) for owner in self._owners_of(name))
+
+    def _owners_of(self, name: str) -> tuple[str, ...]:
+        """The objects of Salesforce whose field an attribute may be, beside those that are always read."""
         if self.kinds == ("campaign_response",):
-            yield from (("CampaignMember", each) for each in names if each.endswith("__c") or "." in each)
-        elif not self.kinds or SALES_KINDS & {*self.kinds}:
-            yield from ((name, each) for name in ("Task", "Event") for each in names if each.endswith("__c"))
+            return ("CampaignMember",) if name.endswith("__c") or "." in name else ()
+        is_theirs = name.endswith("__c") and (not self.kinds or SALES_KINDS & {*self.kinds})
+        return SALES_OBJECTS if is_theirs else ()
 
     def needs(self) -> Needs:
         return frozenset(self.kinds or (SOME_ACTIVITY,))
@@ -158,18 +171,30 @@ class HasActivity(Condition):
     def grounds(self, view: View) -> Grounds:
         telling = self._shown_ones(view)
         if len(telling) == 1:
-            return (activity_evidence(telling[0]),), telling[0].occurred_at
+            return (self._evidence(telling[0]),), telling[0].occurred_at
         if not telling:  # asked from another step than the one at which it held
             return (), None
         since = telling[0 if self._is_moving else -1].occurred_at
-        return tuple([activity_evidence(activity) for activity in telling[:_SHOWN]]), since
+        return tuple([self._evidence(activity) for activity in telling[:_SHOWN]]), since
+
+    @cached_property
+    def _priced(self) -> tuple[tuple[str, Comparison], ...]:
+        """What may be compared as an amount of money."""
+        return tuple((name, compare) for name, compare in self.where if may_be_amount(name, compare))
+
+    def _evidence(self, activity: Activity) -> Evidence:
+        found = activity_evidence(activity)
+        told = amounts_told(self._priced, activity.attributes) if self._priced else ""
+        return found._replace(text=f"{found.text}, {told}") if told else found
 
     def found(self, view: View) -> str:
         fitting = len(self.every(view))
         if fitting:
             return f"{fitting} that fit"
-        candidates = len(self._candidates()(view))
-        return f"{candidates} of the kind, none that fits" if candidates else "none"
+        candidates = self._candidates()(view)
+        told = "; ".join(filter(None, (amounts_told(self._priced, each.attributes) for each in candidates[-_SHOWN:])))
+        text = f"{len(candidates)} of the kind, none that fits" if candidates else "none"
+        return f"{text} ({told})" if told else text
 
     def lacks(self, view: View) -> str:
         have = len(self.every(view))

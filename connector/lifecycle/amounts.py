@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from connector.base.facts import PEOPLE, Activity, OpportunityRole, Person, Row
+from connector.base.facts import PEOPLE, Activity, Circle, OpportunityRole, Person, Row
 from connector.base.money import CODE, Currencies, Money, MoneySum, code_field, shown_number
 from connector.lifecycle.compare import ORDERS, Against, Check, Comparison, OneOf, Order
 from connector.lifecycle.values import number_of, show
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 DEAL_KIND = (
     "deal"  # the kind of activity that is a deal of another system; its attribute ``state`` is open, won or lost
 )
-_AMOUNT_OF_DEAL = ("amount", "Amount")
+AMOUNT_OF_DEAL = ("amount", "Amount")
 _CODE_OF_DEAL = ("currency", "currency_code", "deal_currency_code", CODE)
+_SALESFORCE, _RESPONSE, _MEMBER, _ROLE = "salesforce", "campaign_response", "CampaignMember", "OpportunityContactRole"
+_CONVERTED = "with amounts"  # where a circle keeps itself
+SALES_OBJECTS = ("Task", "Event")  # which share their custom fields
 _COUNTS = frozenset(("Probability", "NumberOfEmployees", "TotalOpportunityQuantity", "ForecastCategoryOrder"))
 
 
@@ -94,18 +97,27 @@ def with_amounts(person: Person, currencies: Currencies) -> Person:
         changes["fields"] = _row(person.fields, names, currencies)
     if names := currencies.fields.get("Account"):
         changes["account"] = _row(person.account, names, currencies)
-    if names := currencies.fields.get("Opportunity"):
-        changes["opportunities"] = tuple(_of_role(each, names, currencies) for each in person.opportunities)
-        roleless = (_of_role(each, names, currencies) for each in person.account_opportunities)
-        changes["account_opportunities"] = tuple(roleless)
+    if {"Opportunity", _ROLE} & currencies.fields.keys():
+        changes["opportunities"] = tuple(_of_role(each, currencies) for each in person.opportunities)
+        changes["account_opportunities"] = tuple(_of_role(each, currencies) for each in person.account_opportunities)
     if any(each.object in currencies.fields for each in person.records):
         changes["records"] = tuple(
             replace(each, row=_row(each.row, currencies.fields.get(each.object, ()), currencies))
             for each in person.records
         )
-    if any(each.kind == DEAL_KIND for each in person.activities):
-        changes["activities"] = tuple(_of_deal(each, currencies) for each in person.activities)
+    if any(each.kind == DEAL_KIND or each.source == _SALESFORCE for each in person.activities):
+        changes["activities"] = tuple(_of_activity(each, currencies) for each in person.activities)
+    if person.colleagues:
+        changes["colleagues"] = _of_circle(person.colleagues, currencies)
     return replace(person, **changes)
+
+
+def _of_circle(circle: Circle, currencies: Currencies) -> Circle:
+    """The same value for each of them."""
+    if _CONVERTED not in circle.known:
+        circle.known[_CONVERTED] = Circle(with_amounts(each, currencies) for each in circle)
+    found: Circle = circle.known[_CONVERTED]
+    return found
 
 
 def _row(row: Row, names: Iterable[str], currencies: Currencies, day: str = "") -> Row:
@@ -119,20 +131,32 @@ def _row(row: Row, names: Iterable[str], currencies: Currencies, day: str = "") 
     return {**row, **found} if found else row
 
 
-def _of_role(each: OpportunityRole, names: Iterable[str], currencies: Currencies) -> OpportunityRole:
-    day = str(each.opportunity.get("CloseDate") or "")[:10]
-    return replace(each, opportunity=_row(each.opportunity, names, currencies, day))
+def _of_role(each: OpportunityRole, currencies: Currencies) -> OpportunityRole:
+    day, fields = str(each.opportunity.get("CloseDate") or "")[:10], currencies.fields
+    return replace(
+        each,
+        role=_row(each.role, fields.get(_ROLE, ()), currencies),
+        opportunity=_row(each.opportunity, fields.get("Opportunity", ()), currencies, day),
+    )
+
+
+def _of_activity(each: Activity, currencies: Currencies) -> Activity:
+    if each.kind == DEAL_KIND:
+        return _of_deal(each, currencies)
+    if each.source != _SALESFORCE:
+        return each
+    objects = (_MEMBER,) if each.kind == _RESPONSE else SALES_OBJECTS
+    names = frozenset[str]().union(*(currencies.fields.get(name, ()) for name in objects))
+    return replace(each, attributes=_row(each.attributes, names, currencies)) if names else each
 
 
 def _of_deal(each: Activity, currencies: Currencies) -> Activity:
     """A deal of another system: without a currency it is in the corporate one."""
-    if each.kind != DEAL_KIND:
-        return each
     code = next((str(found) for name in _CODE_OF_DEAL if (found := each.attributes.get(name))), currencies.corporate)
     day = str(each.attributes.get("close_date") or each.occurred_at.date())[:10]
     found = {
         name: currencies.amount(number, code.upper(), day)
-        for name in _AMOUNT_OF_DEAL
+        for name in AMOUNT_OF_DEAL
         if (number := number_of(each.attributes.get(name))) is not None
     }
     return replace(each, attributes={**each.attributes, **found}) if found else each

@@ -148,15 +148,15 @@ class HasOpportunity(Condition):
         return tuple([self._evidence(each, at) for each, at in dated[:_SHOWN]]), since
 
     def found(self, view: View) -> str:
-        return _summary(view.opportunities, self._compared)
+        return _summary(view.opportunities, self._told)
 
-    @cached_property
-    def _compared(self) -> tuple[tuple[str, Comparison], ...]:
-        """Fields that may hold amounts."""
-        return (*self.where, *self.total)
+    def _told(self, each: OpportunityRole) -> str:
+        """The amounts that are looked at."""
+        of_role = amounts_told(self.role, each.role) if self.role else ""
+        return ", ".join(filter(None, (amounts_told((*self.where, *self.total), each.opportunity), of_role)))
 
     def _evidence(self, each: OpportunityRole, since: datetime | None) -> Evidence:
-        told = amounts_told(self._compared, each.opportunity)
+        told = self._told(each)
         found = _evidence(each, since)
         return found._replace(text=f"{found.text}, {told}") if told else found
 
@@ -200,13 +200,13 @@ def fields_of(filters: Sequence[tuple[str, Comparison]]) -> list[str]:
     return [each for name, compare in filters for each in (name, *compare.others())]
 
 
-def _summary(roles: Sequence[OpportunityRole], compared: tuple[tuple[str, Comparison], ...]) -> str:
-    deals = {each.opportunity_id: each.opportunity for each in roles}
+def _summary(roles: Sequence[OpportunityRole], amounts: Callable[[OpportunityRole], str]) -> str:
+    deals = {each.opportunity_id: each for each in roles}
     if not deals:
         return "no contact role on any opportunity"
     told = {
-        key: ", ".join(filter(None, (str(row.get("StageName") or "?"), amounts_told(compared, row))))
-        for key, row in sorted(deals.items())[:_SHOWN]
+        key: ", ".join(filter(None, (str(each.opportunity.get("StageName") or "?"), amounts(each))))
+        for key, each in sorted(deals.items())[:_SHOWN]
     }
     shown = ", ".join(f"{key} ({text})" for key, text in told.items())
     return shown if len(deals) <= _SHOWN else f"{shown} and {len(deals) - _SHOWN} more"

@@ -7,6 +7,7 @@ from typing import Any
 
 from connector.base.json import JsonObject
 from connector.lifecycle.activity import ANCHORS, HasActivity
+from connector.lifecycle.amounts import AMOUNT_OF_DEAL, DEAL_KIND, currencies_in
 from connector.lifecycle.compare import OneOf
 from connector.lifecycle.opportunity import STATES, WHICH, WHOLE, HasOpportunity
 from connector.mapping.comparison import COMPARISON, ComparisonShape
@@ -34,9 +35,11 @@ DIRECTIONS = ("inbound", "outbound", "any")
 
 @dataclass(frozen=True)
 class Filters(Shape):
-    """Field -> comparison. Fields of Salesforce are checked for their form; a marketing attribute may be any name."""
+    """Field -> comparison. Fields of Salesforce are checked for their form; a marketing attribute may be any name.
+    ``priced``: some may be amounts of money."""
 
     fields: bool = True
+    priced: bool = True
     words: str = "a map of fields to comparisons"
 
     def read(self, tree: Tree, reading: Reading) -> Any:
@@ -45,7 +48,7 @@ class Filters(Shape):
         found: list[tuple[str, Any]] = []
         for key, value in tree.items.items():
             kind = OF_FIELDS.get(key.rpartition(".")[2], "") if self.fields else ""
-            compare = ComparisonShape(kind, is_plain=not self.fields).read(value, reading)
+            compare = ComparisonShape(kind, is_plain=not self.priced).read(value, reading)
             if self.fields and not PATH.fullmatch(key):
                 hint = "API names are like Lifecycle_Stage__c; fields of a parent like Owner.UserRole.Name"
                 compare = reading.bad(tree.at(key), f"{key} is not the API name of a field", hint)
@@ -80,6 +83,10 @@ def _activity(values: JsonObject, place: Place, reading: Reading) -> Any:
     values["where"] = values["where"] or ()
     values["since"] = values["since"] or ""
     values["latest_of"] = values["latest_of"] or ()
+    for name, compare in values["where"]:
+        is_of_deal = DEAL_KIND in values["kinds"] and name in AMOUNT_OF_DEAL
+        if (codes := currencies_in(compare)) and not (is_of_deal or name.endswith("__c") or "." in name):
+            return reading.bad(place, f"{name} is no amount in {codes[0]}", f"leave {codes[0]} out")
     if values["latest_of"] and not values["kinds"]:
         return reading.bad(place, "latest_of needs kind: which of them must be the latest", "add kind:")
     return HasActivity(**values, ignored=frozenset() if values["kinds"] else reading.ignored_kinds)

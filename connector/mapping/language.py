@@ -272,7 +272,11 @@ CONDITIONS: dict[str, tuple[Key, Maker]] = {
         account_condition,
     ),
     "prospect": (
-        Key(Filters(fields=False), "what a marketing system says of the person", example="prospect: {grade: [A, B]}"),
+        Key(
+            Filters(fields=False, priced=False),
+            "what a marketing system says of the person",
+            example="prospect: {grade: [A, B]}",
+        ),
         _prospect,
     ),
     "object": (

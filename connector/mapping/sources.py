@@ -102,7 +102,9 @@ _SOURCE = Block(
         "kinds": Key(KindsShape(), "only these kinds of activity count; none: no activity does"),
         "name": Key(COMPARISON, "only what is named so counts", example="name: {not: {contains: test}}"),
         "where": Key(
-            Filters(fields=False), "only what has such attributes counts", example="where: {campaign: {not: Internal}}"
+            Filters(fields=False, priced=False),
+            "only what has such attributes counts",
+            example="where: {campaign: {not: Internal}}",
         ),
         "match": Key(
             MatchShape(),

@@ -16,6 +16,7 @@ from connector.base.errors import ConfigurationError, Refused
 from connector.base.json import JsonMap, JsonObject
 from connector.base.money import CODE, Currencies, code_field
 from connector.base.ports import PolledObject, Read, Salesforce
+from connector.lifecycle.amounts import DEAL_KIND
 from connector.mapping import CompiledMapping
 from connector.pipeline.by_ids import rows_from
 from connector.pipeline.optional_fields import UNSEEN
@@ -26,6 +27,7 @@ log = structlog.get_logger(__name__)
 CURRENCIES = "currencies"  # where they are kept
 _KEPT, _KEPT_ONE = timedelta(hours=1), timedelta(days=1)
 _TYPES = "SELECT IsoCode, ConversionRate, DecimalPlaces, IsCorporate FROM CurrencyType"
+_OF_ACTIVITIES = frozenset(("Task", "Event", "CampaignMember"))
 _DATED = "SELECT IsoCode, StartDate, ConversionRate FROM DatedConversionRate ORDER BY IsoCode, StartDate"
 
 
@@ -131,7 +133,8 @@ def _is_fresh(kept: JsonMap, now: datetime) -> bool:
 
 def _decide_again(mapping: CompiledMapping, store: Store, objects: set[str], codes: Sequence[str]) -> None:
     """Whoever has an amount in one of the currencies; in any, where rules name one of them."""
-    if any(each.deals for each in mapping.model.sources):
+    has_deals = DEAL_KIND in mapping.kinds_named() or any(each.deals for each in mapping.model.sources)
+    if has_deals or objects & _OF_ACTIVITIES:
         people = store.mark_all_dirty()
     else:
         people = store.mark_amounts(sorted(objects), () if {*codes} & {*mapping.currencies} else codes)

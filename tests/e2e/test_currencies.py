@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from connector.commands.status import read_status
 from connector.pipeline.cycle import run_cycle
 from connector.pipeline.daemon import Daemon
 from connector.wiring import open_pipeline
+from practice_org.salesforce.schema import FieldSpec
 
 MAPPING = """
 include: lead-liaison
@@ -224,3 +226,74 @@ def test_an_org_with_several_currencies_is_set_up_from_check_to_the_daemon(sever
     said = {each: " ".join(shell("explain", each).stdout.split()) for each in (old, later)}
     assert "Amount 1000000 JPY = 6250 EUR" in said[old]
     assert "Amount 1000000 JPY = 10000 EUR" in said[later]
+
+
+OF_ACTIVITIES = """
+fields: {stage: {Contact: Lifecycle_Stage__c}}
+stages: [{name: Suspect, when: {email: present}}, {name: Engaged, when: RULE}]
+"""
+BUDGETS = [
+    ("Task", "{activity: {kind: task, where: {Budget__c: '>= 10000'}}}"),
+    ("Event", "{activity: {kind: meeting, where: {Budget__c: '>= 10k EUR'}}}"),
+    ("CampaignMember", "{activity: {kind: campaign_response, where: {Budget__c: '>= 10k EUR'}}}"),
+    ("OpportunityContactRole", "{opportunity: {role_where: {Budget__c: '>= 10k EUR'}}}"),
+]
+
+
+def budget(org, of, person, amount):
+    """A record of somebody with an amount in yen."""
+    row = {"Budget__c": amount, "CurrencyIsoCode": "JPY"}
+    day = "2026-01-01T09:00:00Z"
+    if of == "Task":
+        row |= {"WhoId": person, "Subject": "Offer", "Status": "Completed"}
+    elif of == "Event":
+        row |= {"WhoId": person, "Subject": "Visit", "StartDateTime": day, "DurationInMinutes": 30}
+    elif of == "CampaignMember":
+        [campaign] = org.create("Campaign", [{"Name": "Fair"}])
+        row |= {"CampaignId": campaign, "ContactId": person, "Status": "Responded"}
+    else:
+        [deal] = org.create("Opportunity", [{"Name": "Big", "StageName": "Prospecting", "CloseDate": "2030-01-01"}])
+        row |= {"OpportunityId": deal, "ContactId": person, "Role": "Champion"}
+    org.create(of, [row])
+
+
+@pytest.mark.parametrize(("of", "rule"), BUDGETS)
+def test_amounts_of_activities_and_of_roles_are_converted(several, mine, of, rule):
+    for each in ("Task", "Event") if of in {"Task", "Event"} else (of,):  # which have the same custom fields
+        several.org.define(each, [FieldSpec("Budget__c", "currency", precision=18, scale=2)])
+    several.org.use_currencies({"EUR": 1, "JPY": 160})
+    ann, ben = several.contacts(2)
+    budget(several.org, of, ann, 1_600_000)
+    budget(several.org, of, ben, 50_000)
+    settings = several.settings(**mine(OF_ACTIVITIES.replace("RULE", rule)))
+    found = run_check(settings)
+    assert found.mistakes == []
+    assert f"{of}.Budget__c >= 10000 EUR = 1600000 JPY" in found.amounts
+    clock = FrozenClock(several.org.clock.now())
+    with open_pipeline(settings, clock=clock) as pipeline:
+        run_cycle(pipeline)
+        assert several.stages() == {ann: "Engaged", ben: "Suspect"}
+        [told] = explain_people(settings, ann)
+        assert "Budget__c 1600000 JPY = 10000 EUR" in json.dumps(told)
+        [told] = explain_people(settings, ben)
+        assert "Budget__c 50000 JPY = 312.5 EUR" in json.dumps(told)
+        several.org.use_currencies({"JPY": 5})
+        clock.sleep(3660)
+        run_cycle(pipeline)
+    assert several.stages() == {ann: "Engaged", ben: "Engaged"}
+
+
+@pytest.mark.parametrize("bound", [">= 10000", ">= 10k EUR"])
+def test_the_amount_of_another_systems_deal_is_converted_where_a_rule_looks_at_it_as_an_activity(
+    several, mine, tmp_path, bound
+):
+    ann, ben = several.contacts(2)
+    addresses = [several.org.rows(f"SELECT Email FROM Contact WHERE Id = '{each}'")[0]["Email"] for each in (ann, ben)]
+    rows = zip(addresses, (1_600_000, 50_000), strict=True)
+    lines = [f"d-{email},2026-01-01T09:00:00Z,deal,{email},{amount},JPY\n" for email, amount in rows]
+    (tmp_path / "drop").mkdir()
+    (tmp_path / "drop" / "deals.csv").write_text("event_id,occurred_at,type,email,amount,currency\n" + "".join(lines))
+    os.utime(tmp_path / "drop" / "deals.csv", (0, 0))
+    rule = "{activity: {kind: deal, where: {amount: '" + bound + "'}}}"
+    several.sync(activity_folder=str(tmp_path / "drop"), **mine(OF_ACTIVITIES.replace("RULE", rule)))
+    assert several.stages() == {ann: "Engaged", ben: "Suspect"}

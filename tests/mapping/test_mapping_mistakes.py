@@ -80,7 +80,7 @@ stagez: 1
         ("stages:\n  - {name: A, when: {opportunity: {where: {Amount: '> 10.000 EUR'}}}}\n", "10 to some and 10000"),
         ("stages:\n  - {name: A, when: {opportunity: {where: {CloseDate: '> 10 EUR'}}}}\n", "makes no sense of a date"),
         ("score: {from: {prospect: score}}\nstages:\n  - {name: A, when: {score: '> 1 EUR'}}\n", "no amount in EUR"),
-        ("stages:\n  - {name: A, when: {activity: {where: {x: '> 1 EUR'}}}}\n", "this is no amount in EUR"),
+        ("stages:\n  - {name: A, when: {activity: {where: {x: '> 1 EUR'}}}}\n", "x is no amount in EUR"),
         ("stages:\n  - {name: A, when: {opportunity: {where: {Amount: '> 10.000'}}}}\n", "10 to some and 10000 to"),
         ("stages:\n  - {name: A, when: {opportunity: {where: {IsWon: perhaps}}}}\n", "a checkbox is never perhaps"),
         ("stages:\n  - {name: A, when: {opportunity: {where: {Amount: {contains: x}}}}}\n", "no sense of a number"),
