@@ -1,9 +1,10 @@
-"""What was never seen keeps people where they are: nobody is moved back for the lack of it.
+"""What was never seen keeps people where they are: nobody is moved for the lack of it.
 
 An object that could not be read to its end yet, or a field that rules look at and that was hidden from the beginning,
-may hold the very fact that a stage rests on. As long as that is so, people move forward by what is seen, and nobody
-moves back; it is told, and once it is seen everybody is decided again. Whose own record cannot be read, because the
-object is refused, waits: what people set there meanwhile would be overwritten.
+may hold the very fact that a stage rests on. As long as that is so, people move forward by what is seen; nobody moves
+back, or by a rule that holds because something of it is not there. It is told, and once it is seen everybody is decided
+again. Whose own record cannot be read, because the object is refused, waits: what people set there meanwhile would be
+overwritten.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import structlog
 
 from connector.base.facts import Decision, Person, TrackDecision
 from connector.base.ids import WRITTEN_PREFIXES
+from connector.lifecycle.absence import rests_on_absence
 from connector.lifecycle.ladder import NOWHERE, UNKNOWN, Ladder
 from connector.mapping import CompiledMapping
 from connector.pipeline.hidden import hidden_fields
@@ -75,6 +77,7 @@ class Forward:
         self.waiting = waiting_objects(store)
         self.blind: list[str] = (store.cursor(BLIND) or {}).get("of", [])
         self._tracks = {each.name: each for each in mapping.model.tracks}
+        self._absent = {each.name: _resting_on_absence(mapping, each.name, self.blind) for each in mapping.model.tracks}
         self._ladders: dict[tuple[str, str], Ladder] = {}
 
     def hold(self, person: Person, decision: Decision) -> Decision:
@@ -84,8 +87,12 @@ class Forward:
         if not self.blind:
             return decision
         why = f"{', '.join(self.blind)} could not be read yet"
-        tracks = [self._held(person, each, why) if self._goes_back(person, each) else each for each in decision.tracks]
+        tracks = [self._held(person, each, why) if self._must_wait(person, each) else each for each in decision.tracks]
         return decision._replace(tracks=tuple(tracks))
+
+    def _must_wait(self, person: Person, each: TrackDecision) -> bool:
+        is_moving = each.verdict == "moves" and each.track in self._tracks
+        return is_moving and (each.rule in self._absent[each.track] or self._goes_back(person, each))
 
     def _held(self, person: Person, each: TrackDecision, why: str) -> TrackDecision:
         reason = f"held, because {why}"
@@ -93,9 +100,17 @@ class Forward:
         return each._replace(value=each.current, verdict="held", reason=reason, memory=memory)
 
     def _goes_back(self, person: Person, each: TrackDecision) -> bool:
-        if each.verdict != "moves" or each.track not in self._tracks or not each.current:
+        if not each.current:
             return False
         ladder = self._ladders.setdefault((each.track, person.object), Ladder(self._tracks[each.track], person.object))
         now = ladder.position_of(each.current, {})
         to = ladder.position_of(each.value, {})
         return now not in {NOWHERE, UNKNOWN} and to < now
+
+
+def _resting_on_absence(mapping: CompiledMapping, name: str, blind: Sequence[str]) -> frozenset[str]:
+    """The rules and moves of a track, in every segment, that may hold for the lack of what was never seen."""
+    tracks = [each for each in mapping.model.tracks if each.name == name] if blind else []
+    conditions = [(rule.name, rule.when) for track in tracks for step in track.steps for rule in step.rules]
+    conditions += [(move.name, move.when) for track in tracks for move in track.moves]
+    return frozenset(called for called, when in conditions if rests_on_absence(when, blind))

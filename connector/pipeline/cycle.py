@@ -43,6 +43,7 @@ from connector.pipeline.poll import poll_salesforce, poll_sources
 from connector.pipeline.reconcile import Rhythm
 from connector.pipeline.report import CycleReport
 from connector.pipeline.restored import tell_apart
+from connector.pipeline.sight import tell_unread
 from connector.pipeline.signed_in import keep_sign_in
 from connector.pipeline.unanswered import settle_unanswered
 from connector.pipeline.unwritable import look_again
@@ -178,6 +179,7 @@ def poll(pipeline: Pipeline) -> Polled:
     polled.blind = never_seen(pipeline.store, pipeline.mapping, cursors)
     keep_blindness(pipeline.store, polled.blind)
     keep_waiting(pipeline.store, polled.waiting)
+    tell_unread(pipeline.store, polled.unread)
     now = polled.server_time or pipeline.clock.now()
     poll_sources(
         pipeline.sources,

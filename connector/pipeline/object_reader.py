@@ -168,7 +168,6 @@ class Reader:
         self.polled.unread[name] = _waits(error) if name in WRITTEN else error
         if name in WRITTEN:
             self.polled.waiting.append(name)
-        log.warning("an object cannot be read, and stays as it was", object=name, code=error.code)
 
     def read_in_windows(self, each: PolledObject, cursor: ObjectCursor, now: datetime) -> None:
         """An object whose query takes too long: less of it is asked for, half and half again. The place reached and

@@ -39,11 +39,12 @@ def catch_up(store: Store, logbook: Logbook, now: datetime) -> int:
     if logbook.last <= known:
         return 0
     report = CycleReport(kind=RESTORED, dry_run=False, started_at=now, mapping=store.mapping_version() or "")
-    cycle_id = store.begin_cycle(RESTORED, now)
+    last_run = max(each.run for each in logbook.after(known))
+    cycle_id = store.begin_cycle(RESTORED, now, after=last_run)  # no run has the number of one that the log knows
     for each in logbook.after(known):
         store.settle(
             each.settled,
-            cycle_id=cycle_id,
+            cycle_id=each.run or cycle_id,
             mapping_version=each.mapping_version,
             now=each.at,
             cursors=each.cursors,

@@ -13,12 +13,26 @@ from collections.abc import Mapping
 
 import structlog
 
+from connector.base.errors import Refused
+from connector.base.json import JsonMap
 from connector.pipeline.object_cursor import ObjectCursor
 from connector.store import Store
 
 log = structlog.get_logger(__name__)
 
+UNREAD = "objects that cannot be read"  # cursor: in how many cycles by now
 A_FEW, ONE_IN = 10, 10  # rows that may vanish untold: ten, or a tenth of what is known
+
+
+def tell_unread(store: Store, unread: Mapping[str, Refused]) -> None:
+    """Once when it begins, and once when it is over."""
+    before: JsonMap = store.cursor(UNREAD) or {}
+    for name in sorted(unread.keys() - before.keys()):
+        log.warning("an object cannot be read, and stays as it was", object=name, code=unread[name].code)
+    for name in sorted(before.keys() - unread.keys()):
+        log.warning("an object can be read again", object=name, cycles_without=before[name])
+    if unread or before:
+        store.set_cursor(UNREAD, {name: before.get(name, 0) + 1 for name in unread} or None)
 
 
 def believed_gone(unseen: int, known: int) -> bool:

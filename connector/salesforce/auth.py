@@ -62,7 +62,7 @@ class Auth:
             if self._token == stale:
                 if self._flow is SignIn.ACCESS_TOKEN:
                     raise Refused(
-                        "Salesforce no longer takes the given access token",
+                        f"{SIGN_IN}: it no longer takes the given access token",
                         "set a new CONNECTOR_SALESFORCE_ACCESS_TOKEN, or sign in by JWT bearer, which renews itself",
                         code="INVALID_SESSION_ID",
                     )
@@ -135,13 +135,13 @@ class Auth:
 
     def _take(self, answer: JsonObject) -> None:
         if not answer.get("access_token"):
-            raise Refused("the sign-in answer holds no access token", "check CONNECTOR_SALESFORCE_LOGIN_URL")
+            raise Refused(f"{SIGN_IN}: the answer holds no access token", "check CONNECTOR_SALESFORCE_LOGIN_URL")
         instance_url = answer.get("instance_url") or self._settings.salesforce_instance_url
         if not instance_url:
-            raise Refused("the sign-in answer names no instance", "set CONNECTOR_SALESFORCE_INSTANCE_URL")
+            raise Refused(f"{SIGN_IN}: the answer names no instance", "set CONNECTOR_SALESFORCE_INSTANCE_URL")
         with reading(SIGN_IN):
             token = token_of(answer)
-        self._instance_url = check_url(str(instance_url), "the instance_url of the sign-in answer").rstrip("/")
+        self._instance_url = check_url(str(instance_url), f"{SIGN_IN}: the instance_url of the answer").rstrip("/")
         self._token = token
         identity = str(answer.get("id") or "")
         self._org_id = org_of_identity(identity) or org_of_token(self._token)

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from connector.base.errors import Refused, StateError
 from connector.base.json import JsonMap, JsonObject
 from connector.lifecycle.model import Identity, RecordLink
-from connector.store.dialect import add_up, upsert
+from connector.store.dialect import add_up, number_on, upsert
 from connector.store.rows import dumps, iso, read_json
 from connector.store.schema import CALLS, CURSOR, CYCLE, MAPPING, SETTING
 
@@ -138,8 +138,10 @@ def has_cycle(connection: Connection, cycle_id: int) -> bool:
     return connection.execute(select(CYCLE.c.id).where(CYCLE.c.id == cycle_id)).scalar() is not None
 
 
-def begin_cycle(connection: Connection, kind: str, now: datetime) -> int:
-    row = {"kind": kind, "started_at": iso(now), "ended_at": None, "report": "{}"}
+def begin_cycle(connection: Connection, kind: str, now: datetime, after: int) -> int:
+    row: JsonObject = {"kind": kind, "started_at": iso(now), "ended_at": None, "report": "{}"}
+    if after > (connection.execute(select(func.max(CYCLE.c.id))).scalar() or 0):
+        row["id"] = number_on(connection, CYCLE, after)
     key = connection.execute(insert(CYCLE).values(row)).inserted_primary_key
     return int(key[0]) if key else 0
 

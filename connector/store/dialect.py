@@ -228,6 +228,14 @@ def _upsert(dialect: Dialect, table: Table, columns: tuple[str, ...], keep: froz
     return made
 
 
+def number_on(connection: Connection, table: Table, after: int) -> int:
+    """The number of a row behind ``after``, from which on a table is numbered."""
+    if connection.dialect.name == "postgresql":
+        number = text("SELECT setval(pg_get_serial_sequence(:name, 'id'), :id)")
+        connection.execute(number, {"name": table.name, "id": after + 1})
+    return after + 1
+
+
 def with_ids(connection: Connection, statement: Executable) -> Executable:
     """A statement with ``IN :ids`` as this database takes it best: PostgreSQL gets one array instead of thousands of
     parameters, which it and the driver would parse one by one."""

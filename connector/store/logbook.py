@@ -37,9 +37,10 @@ _END = " .\n"  # of a line that is whole
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """One settling, as it is to be settled again."""
+    """One settling, as it is to be settled again. ``run``: that of then; 0 where nothing of it is left."""
 
     number: int
+    run: int
     at: datetime
     mapping_version: str
     settled: tuple[Settled, ...]
@@ -92,9 +93,10 @@ class Logbook:
         for each, told in self._lines():
             if each > number:
                 rows = [intent_of({"id": 0, **row}) for row in told()["rows"]]
+                run = rows[0].cycle_id if rows else 0
                 settled = tuple(row.taken(row.change.changes) for row in rows)
                 cursors = tuple((name, value) for name, value in told()["cursors"])
-                yield Noted(each, datetime.fromisoformat(told()["at"]), told()["version"], settled, cursors)
+                yield Noted(each, run, datetime.fromisoformat(told()["at"]), told()["version"], settled, cursors)
 
     def has_all_after(self, number: int) -> bool:
         """Whether nothing is missing between what the state knows and its last line."""

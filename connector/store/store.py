@@ -371,13 +371,13 @@ class Store(Forgetting):
 
     # -- accounting ------------------------------------------------------------------------------------------------
 
-    def begin_cycle(self, kind: str, now: datetime) -> int:
-        """Raises StateError where the state is no longer the one that was opened: removed, replaced, or restored."""
+    def begin_cycle(self, kind: str, now: datetime, after: int = 0) -> int:
+        """Numbered ``after`` it at least. Raises StateError where the state was removed, replaced, or restored."""
         self.check_files()
         with self._write() as connection:
             if self._last_cycle is not None and not books.has_cycle(connection, self._last_cycle):
                 raise replaced(self._where)
-            self._last_cycle = books.begin_cycle(connection, kind, now)
+            self._last_cycle = books.begin_cycle(connection, kind, now, after)
         return self._last_cycle
 
     def end_cycle(self, cycle_id: int, now: datetime, report: JsonMap) -> None:

@@ -112,6 +112,15 @@ def test_what_was_written_since_is_settled_again_from_the_logbook(company):
     goes_on(company)
 
 
+def test_a_run_of_before_can_be_rolled_back(company):
+    with company.site.pipeline(**company.options) as pipeline:
+        run = pipeline.store.history(company.ada)[0]["cycle_id"]
+    company.restore()
+    company.sync()
+    shown = company.shell("rollback", str(run)).stdout
+    assert "1 person would be put back" in shown
+
+
 def test_without_the_logbook_what_our_user_wrote_last_is_ours(company):
     company.restore()
     company.logbook.path.unlink()

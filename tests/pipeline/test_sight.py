@@ -1,9 +1,11 @@
 """Rows that are hidden by rights or filters are no deletions: nobody is moved by what cannot be seen."""
 
+import json
 from datetime import timedelta
 
 import pytest
 
+from connector.base import logs
 from connector.lifecycle import Owners
 from connector.pipeline.backfill import Scope, run_backfill
 from connector.pipeline.decisions import Decisions
@@ -185,3 +187,59 @@ def test_what_was_never_read_moves_nobody_back_and_stops_nobody_else(org):
     org.org.hidden.clear()
     report = org.cycle()
     assert (stages(org), report.exit_code) == (["Suspect"] * 10, 0)
+
+
+ABSENT = """
+gate:
+  stage: {direction: forward}
+fields:
+  stage: {Contact: Lifecycle_Stage__c, Lead: Lifecycle_Stage__c}
+stages:
+  - {name: Suspect, when: {email: present}}
+  - {name: Prospect, when: {email: present, RULE}}
+"""
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "not: {opportunity: any}",
+        "opportunity: none",
+        "not: {any: [{opportunity: won}, {field: {Title: VIP}}]}",
+        "not: {not: {opportunity: none}}",
+        "not: {activity: {kind: call}}",
+        "not: {account: {opportunity: open}}",
+    ],
+)
+def test_nobody_moves_forward_for_the_lack_of_what_was_never_seen(world, rule):
+    world.mapping = ABSENT.replace("RULE", rule)
+    world.org.hidden.update({"Opportunity", "Task"})
+    new = world.contact("new@example.com")
+    report = world.cycle()
+    assert (world.stage(new), report.exit_code) == (None, 3)
+    world.org.hidden.clear()
+    world.cycle()
+    assert world.stage(new) == "Prospect"
+
+
+@pytest.mark.parametrize("rule", ["not: {field: {Title: VIP}}", "field: {Title: missing}"])
+def test_what_is_seen_to_be_missing_counts_whatever_else_is_blind(world, rule):
+    world.mapping = ABSENT.replace("RULE", rule)
+    world.org.hidden.update({"Opportunity", "Task"})
+    new = world.contact("new@example.com")
+    world.cycle()
+    assert world.stage(new) == "Prospect"
+
+
+def test_an_object_that_cannot_be_read_is_logged_when_it_begins_and_when_it_ends(world, capsys):
+    logs.configure("json", "WARNING")
+    world.cycle()
+    world.org.hidden.add("Opportunity")
+    for _ in range(4):
+        world.cycle()
+    world.org.hidden.clear()
+    world.cycle()
+    world.cycle()
+    said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    told = [(each["event"], each.get("cycles_without")) for each in said if each.get("object") == "Opportunity"]
+    assert told == [("an object cannot be read, and stays as it was", None), ("an object can be read again", 4)]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from connector.base.clock import FrozenClock
-from connector.base.errors import LimitReached, Refused, Transient
+from connector.base.errors import SIGN_IN, LimitReached, Refused, Transient
 from connector.base.facts import Change, RecordChange, Result
 from connector.base.ports import DeletedSince, LocatorExpired, Read
 from connector.base.settings import Settings
@@ -226,6 +226,7 @@ def test_a_given_token_that_ended_is_refused(server: Server, org: PracticeOrg, c
     with pytest.raises(Refused, match="no longer takes") as caught:
         client.read(READ)
     assert own.access_token not in str(caught.value)
+    assert caught.value.what.startswith(SIGN_IN)  # by which it is told as trouble with the sign-in
     client.close()
 
 
