@@ -1,7 +1,8 @@
 """A sample company: accounts, people, deals, calls and marketing of the last two years, the same for the same seed.
 
-Reps own accounts and their deals, and win more or fewer of them; summers and the turn of the year are quiet; some
-customers renew, some leave, some come back (:mod:`practice_org.company.years`).
+Reps own accounts and their deals, win more or fewer of them and write down more or less; summers and the turn of the
+year are quiet; some customers renew, some leave, some come back (:mod:`practice_org.company.years`); campaigns have
+their season (:mod:`practice_org.company.campaigns`).
 
 It is built account by account in blocks, so that the large one never stands in memory as a whole. Some contacts have
 no e-mail address, some deals have no contact roles, some people already carry a stage that a person set, and some
@@ -12,12 +13,12 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
-from practice_org.company import words, years
+from practice_org.company import campaigns, words, years
 
 Size = Literal["small", "large"]
 ACCOUNTS: dict[Size, int] = {"small": 82, "large": 20_500}  # about five people each
@@ -99,13 +100,13 @@ def build_company(org: Org, pardot: Marketing, *, now: datetime, size: Size = "s
     """Fills an org that has the lifecycle fields; returns how many records of each object came to be."""
     scene = Scene(org, pardot, random.Random(seed), now)
     scene.reps = years.reps(scene)
-    campaigns = scene.create("Campaign", [_campaign(scene, name) for name in words.CAMPAIGNS])
+    held = campaigns.held(scene, now - HISTORY)
     for start in range(0, ACCOUNTS[size], BLOCK):
-        _block(scene, campaigns, range(start, min(start + BLOCK, ACCOUNTS[size])))
+        _block(scene, held, range(start, min(start + BLOCK, ACCOUNTS[size])))
     return dict(scene.counts)
 
 
-def _block(scene: Scene, campaigns: Sequence[Row], numbers: range) -> None:
+def _block(scene: Scene, held: Sequence[Row], numbers: range) -> None:
     accounts = scene.create("Account", [_account(scene, number) for number in numbers])
     contacts = scene.create("Contact", [row for account in accounts for row in _contacts(scene, account)])
     leads = scene.create("Lead", [row for number in numbers for row in _leads(scene, number)])
@@ -113,14 +114,11 @@ def _block(scene: Scene, campaigns: Sequence[Row], numbers: range) -> None:
     _deals(scene, accounts, contacts)
     years.pass_by(scene, accounts, contacts)
     people = [*contacts, *leads]
-    scene.create("Task", [row for each in people if scene.chance(0.4) for row in _tasks(scene, each)])
+    owners = {account["Id"]: account["OwnerId"] for account in accounts}
+    scene.create("Task", [row for each in people if scene.chance(0.4) for row in _tasks(scene, each, owners)])
     scene.create("Event", [_event(scene, each) for each in people if scene.chance(0.1)])
-    scene.create("CampaignMember", [_member(scene, campaigns, each) for each in people if scene.chance(0.2)])
+    campaigns.members(scene, held, people)
     _marketing(scene, people)
-
-
-def _campaign(scene: Scene, name: str) -> Row:
-    return {"Name": name, "Type": "Email", "Status": "In Progress", "IsActive": True, "CreatedDate": scene.moment()}
 
 
 def _account(scene: Scene, number: int) -> Row:
@@ -266,13 +264,17 @@ def _deal(scene: Scene, account: Row) -> Row:
     }
 
 
-def _tasks(scene: Scene, person: Row) -> list[Row]:
-    return [_task(scene, person) for _ in range(scene.rng.randint(1, 3))]
+def _tasks(scene: Scene, person: Row, owners: Mapping[str, str]) -> list[Row]:
+    """By the rep of the account, or by any of them; some write down more than others."""
+    owner = owners.get(person.get("AccountId", ""))
+    rep = next((one for one in scene.reps if one["Id"] == owner), None) or scene.rng.choice(scene.reps)
+    return [_task(scene, person, rep) for _ in range(scene.rng.randint(1, rep["diligence"]))]
 
 
-def _task(scene: Scene, person: Row) -> Row:
+def _task(scene: Scene, person: Row, rep: Row) -> Row:
     created = scene.moment(person["CreatedDate"])
-    task: Row = {"WhoId": person["Id"], "Priority": "Normal", "ActivityDate": created[:10], "CreatedDate": created}
+    task: Row = {"WhoId": person["Id"], "OwnerId": rep["Id"], "Priority": "Normal"}
+    task |= {"ActivityDate": created[:10], "CreatedDate": created}
     if scene.chance(0.3):
         status = scene.rng.choice(("Not Started", "Completed"))
         return {**task, "Subject": scene.rng.choice(words.TASKS), "Status": status, "TaskSubtype": "Task"}
@@ -297,16 +299,6 @@ def _event(scene: Scene, person: Row) -> Row:
         "ActivityDateTime": start,
         "DurationInMinutes": 60,
         "CreatedDate": start,
-    }
-
-
-def _member(scene: Scene, campaigns: Sequence[Row], person: Row) -> Row:
-    responded = scene.chance(0.3)
-    return {
-        "CampaignId": scene.rng.choice(campaigns)["Id"],
-        "LeadId" if "Company" in person else "ContactId": person["Id"],
-        "Status": "Responded" if responded else "Sent",
-        "CreatedDate": scene.moment(person["CreatedDate"]),
     }
 
 

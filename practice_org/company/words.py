@@ -46,7 +46,15 @@ COUNTRIES = ("Germany", "Austria", "Switzerland", "France", "Netherlands", "Unit
 PRODUCTS = ("Starter", "Renewal", "Expansion", "Pilot", "Platform", "Training")
 ROLES = ("Decision Maker", "Economic Buyer", "Evaluator", "Executive Sponsor", "Influencer", "Business User")
 LEAD_SOURCES = ("Web", "Phone Inquiry", "Partner Referral", "Purchased List", "Other")
-CAMPAIGNS = ("Spring webinar", "Trade fair", "Newsletter", "Product launch", "Customer day", "Winter workshop")
+# of each year: type, month it begins, days it lasts, share of those asked who respond
+CAMPAIGNS: dict[str, tuple[str, int, int, float]] = {
+    "Newsletter": ("Email", 1, 360, 0.08),
+    "Winter workshop": ("Conference", 2, 2, 0.45),
+    "Spring webinar": ("Webinar", 4, 1, 0.35),
+    "Trade fair": ("Trade Show", 5, 4, 0.5),
+    "Product launch": ("Email", 9, 30, 0.15),
+    "Customer day": ("Conference", 10, 1, 0.6),
+}
 DISPOSITIONS = ("Connected", "Left voicemail", "No answer", "Wrong number", "Asked to call back")
 CALLS = ("Introduction", "Follow-up", "Qualification", "Check-in", "Contract questions")
 MEETINGS = ("Discovery meeting", "Demo", "Workshop", "Contract review", "Quarterly review")

@@ -1,9 +1,9 @@
 """Who may ask the HubSpot imitation, how often, and the faults it shows.
 
 The org's faults work here too (give them ``path`` "/crm/" to spare Salesforce): ``stale_session`` answers 401,
-``concurrent_limit`` the 429 of ten seconds, ``daily_limit`` the 429 of the day, ``server_error`` its status; slow,
-reset and cut-off answers are the server's. Search has a bucket of its own, and its 429 says nothing of when to come
-back.
+``concurrent_limit`` the 429 of ten seconds, ``daily_limit`` the 429 of the day, ``server_error`` its status,
+``refusal`` any category or status; slow, reset and cut-off answers are the server's. Search has a bucket of its own,
+and its 429 says nothing of when to come back.
 """
 
 from __future__ import annotations
@@ -141,6 +141,9 @@ def check_scopes(missing: Collection[str], method: str, path: str) -> None:
 
 def strike(org: PracticeOrg, path: str) -> None:
     """The faults that are on for this path, each as its own refusal."""
+    if (told := org.faults.elsewhere(path)) is not None:
+        category, status, words = told
+        raise HubSpotError(status, category or "INTERNAL_ERROR", words or "internal error")
     if org.faults.take("concurrent_limit", path):
         raise ten_secondly()
     if org.faults.take("daily_limit", path):

@@ -4,10 +4,11 @@ One token at a time: whoever asks gets the same one until it expires, with the s
 the vendor's; the quota begins anew at midnight of US Central standard time. Only the header carries a token: the query
 parameter ``access_token`` is not read. Refusals for want of a token do not count against the limits.
 
-The org's faults work here too (give them ``path`` "/rest/v1" to spare Salesforce): ``stale_session`` answers 601, with
-``token`` True 602 until a new token is asked; ``concurrent_limit`` 615; ``daily_limit`` 607; ``server_error`` 611 or
-the ``code`` given (604, 606, 608, 713 ...), with a ``status`` an HTML page instead; ``edge`` such a page with 502;
-``late_commits`` holds back new activities; ``locator_expired`` refuses page tokens; ``slow_job`` holds an export.
+The org's faults work here too (give them ``path`` "/rest/v1" to spare Salesforce): ``stale_session`` answers 601,
+with ``token`` True 602 until a new token is asked; ``concurrent_limit`` 615; ``daily_limit`` 607; ``server_error``
+611 or the ``code`` given (604, 606, 608, 713 ...), with a ``status`` an HTML page instead; ``refusal`` any code;
+``edge`` such a page with 502; ``late_commits`` holds back new activities; ``locator_expired`` refuses page tokens;
+``slow_job`` holds an export.
 """
 
 from __future__ import annotations
@@ -21,18 +22,10 @@ from datetime import datetime, timedelta, timezone
 
 from practice_org.marketo.query import MarketoError
 from practice_org.salesforce.org import PracticeOrg
+from practice_org.salesforce.refusals import OF_MARKETO
 from practice_org.serving.gate import Gate, LimitReached, Limits, Which
 
 CENTRAL = timezone(timedelta(hours=-6))
-WORDS = {
-    "604": "Request timed out",
-    "606": "Max rate limit '{rate_limit}' exceeded with in '{rate_seconds}' secs",
-    "607": "Daily API quota reached",
-    "608": "API Temporarily Unavailable",
-    "611": "System error",
-    "615": "Concurrent access limit reached",
-    "713": "Transient Error",
-}
 _LIMITS: dict[Which, str] = {"window": "606", "day": "607", "concurrency": "615"}
 _FAULTS = (("concurrent_limit", "615"), ("daily_limit", "607"), ("server_error", "611"))
 
@@ -117,7 +110,7 @@ def admitted(gate: Gate, now: datetime, switches: Switches) -> Iterator[None]:
 
 
 def refusal(code: str, switches: Switches) -> MarketoError:
-    text = WORDS.get(code, "Not possible")
+    text = OF_MARKETO.get(code, "Not possible")
     limits = {"rate_limit": switches.rate_limit, "rate_seconds": switches.rate_seconds}
     return MarketoError(code, text.format(**limits))
 
@@ -126,6 +119,10 @@ def strike(org: PracticeOrg, switches: Switches, path: str) -> None:
     """The faults that are on for this path, each as its own refusal."""
     if org.faults.take("edge", path) is not None:
         raise MarketoError("502", "Bad Gateway", 502)
+    if (told := org.faults.elsewhere(path)) is not None:
+        code, status, words = told
+        is_usual = status == 200 and words == OF_MARKETO.get(code)
+        raise refusal(code, switches) if is_usual else MarketoError(code, words, status)
     for kind, code in _FAULTS:
         fault = org.faults.take(kind, path)
         if fault is not None and "status" in fault.values:

@@ -1,9 +1,9 @@
 """Who may ask the Account Engagement imitation, how often, and the faults it shows.
 
 The org's faults work here too (give them ``path`` "/api/v5" to spare Salesforce): ``stale_session`` answers 184,
-``concurrent_limit`` 66, ``daily_limit`` 122, ``server_error`` 183 with its status; slow, reset and cut-off answers are
-the server's. Not documented, so chosen here (UNCONFIRMED): a wrong business unit answers 400, and every authenticated
-request counts against the limits, refused ones too.
+``concurrent_limit`` 66, ``daily_limit`` 122, ``server_error`` 183 with its status, ``refusal`` any code; slow, reset
+and cut-off answers are the server's. Not documented, so chosen here (UNCONFIRMED): a wrong business unit answers 400,
+and every authenticated request counts against the limits, refused ones too.
 """
 
 from __future__ import annotations
@@ -78,6 +78,9 @@ def authorise(org: PracticeOrg, business_unit_id: str, request: Request) -> None
 
 def strike(org: PracticeOrg, path: str) -> None:
     """The faults that are on for this path, each as its own refusal."""
+    if (told := org.faults.elsewhere(path)) is not None:
+        text, status, words = told
+        raise PardotError(int(text) if text.isdigit() else 183, words or "An internal error occurred", status)
     for kind, code, message, status in FAULTS:
         fault = org.faults.take(kind, path)
         if fault is not None:

@@ -41,7 +41,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from practice_org.salesforce.problems import Problem
-from practice_org.salesforce.refusals import OF_REQUESTS, OF_ROWS, OF_SIGN_IN
+from practice_org.salesforce.refusals import ELSEWHERE, OF_REQUESTS, OF_ROWS, OF_SIGN_IN
 
 BODIES = ("json", "html", "xml", "empty")
 Values = Mapping[str, Any]
@@ -101,8 +101,8 @@ def _refusal(values: Values) -> str:
     code, status = values.get("code"), values.get("status")
     if code is None and status is None:
         return "refusal needs a code or a status"
-    if status is None and code not in OF_REQUESTS:
-        return f"with code {code} a status is needed; known by themselves are {', '.join(OF_REQUESTS)}"
+    if status is None and str(code) not in OF_REQUESTS | ELSEWHERE:
+        return f"with code {code} a status is needed; known by themselves are {', '.join((*OF_REQUESTS, *ELSEWHERE))}"
     if status is not None and not (isinstance(status, int) and 300 <= status <= 599):
         return "status is a number from 300 to 599"
     return "" if values.get("body", "json") in BODIES else f"body is one of {', '.join(BODIES)}"
@@ -164,6 +164,8 @@ class Faults:
         check = _WRONG.get(kind)
         if check is not None and (wrong := check(values)):
             raise _invalid(wrong)
+        if kind == "refusal" and not path:
+            path = ELSEWHERE.get(str(values.get("code")), (0, "", ""))[2]
         fault = Fault(kind, times, path, values)
         self.active.append(fault)
         return fault
@@ -181,6 +183,16 @@ class Faults:
         if fault is not None:
             self.met(fault)
         return fault
+
+    def elsewhere(self, path: str) -> tuple[str, int, str] | None:
+        """Code, status and words of a refusal that is meant for a marketing system: it names where it strikes."""
+        fault = self.peek("refusal", path)
+        if fault is None or not fault.path:
+            return None
+        self.met(fault)
+        code = str(fault.values.get("code", ""))
+        usual, words, _ = ELSEWHERE.get(code, (400, "", ""))
+        return code, int(fault.values.get("status", usual)), str(fault.values.get("message", words))
 
     def striking(self, kind: str) -> list[Fault]:
         """Every fault of a kind that is on here."""

@@ -33,6 +33,7 @@ OF_REQUESTS: dict[str, tuple[int, str]] = {
     "EXCEEDED_MAX_SIZE_REQUEST": (400, "record limit reached"),
     "NOT_FOUND": (404, "The requested resource does not exist"),
     "METHOD_NOT_ALLOWED": (405, "HTTP Method 'PATCH' not allowed. Allowed are HEAD,GET,POST"),
+    "JOB_NOT_COMPLETE": (412, "job not complete"),
     "API_ERROR": (409, "the job was made with another API version"),
     "UNSUPPORTED_API_VERSION": (410, "API version is retired and no longer available"),
     "UNKNOWN_EXCEPTION": (
@@ -83,4 +84,76 @@ OF_SIGN_IN: dict[str, str] = {
     "inactive_user": "user is inactive",
     "inactive_org": "organization is inactive",
     "rate_limit_exceeded": "login rate exceeded",
+}
+
+OF_MARKETO: dict[str, str] = {  # inside HTTP 200
+    "600": "Access token not specified",
+    "601": "Access token invalid",
+    "602": "Access token expired",
+    "603": "Access denied",
+    "604": "Request timed out",
+    "605": "HTTP Method not supported",
+    "606": "Max rate limit '{rate_limit}' exceeded with in '{rate_seconds}' secs",
+    "607": "Daily API quota reached",
+    "608": "API Temporarily Unavailable",
+    "609": "Invalid JSON",
+    "610": "Requested resource not found",
+    "611": "System error",
+    "612": "Invalid Content Type",
+    "613": "Invalid Multipart Request",
+    "614": "Invalid Subscription",
+    "615": "Concurrent access limit reached",
+    "616": "Invalid subscription type",
+    "701": "Value cannot be blank",
+    "702": "No data found for a given search scenario",
+    "703": "The feature is not enabled for the subscription",
+    "704": "Invalid date format",
+    "709": "Business Rule Violation",
+    "713": "Transient Error",
+    "714": "Unable to find the default record type",
+    "718": "Sales person not found",
+    "719": "Lock wait timeout exception",
+    "1003": "Invalid data",
+    "1013": "Object not found",
+    "1029": "Export daily quota 500MB exceeded.",
+    "1035": "Unsupported filter type for target subscription",
+}
+
+OF_HUBSPOT: dict[str, tuple[int, str]] = {
+    "VALIDATION_ERROR": (400, "Invalid input JSON"),
+    "INVALID_AUTHENTICATION": (401, "Authentication credentials not found or not valid."),
+    "EXPIRED_AUTHENTICATION": (401, "The OAuth token used to make this call expired."),
+    "MISSING_SCOPES": (403, "This app hasn't been granted all required scopes to make this call."),
+    "OBJECT_NOT_FOUND": (404, "Object not found."),
+    "CONFLICT": (409, "The object already exists."),
+    "RATE_LIMITS": (429, "You have reached your ten_secondly_rolling limit."),
+}
+
+OF_PARDOT: dict[str, tuple[int, str]] = {
+    "13": (400, "A required parameter is missing"),
+    "46": (400, "The account is not allowed to use the API"),
+    "49": (400, "The user has no permission for this"),
+    "66": (400, "Too many concurrent requests"),
+    "109": (404, "The record was not found"),
+    "122": (400, "The daily API request limit of the account is reached"),
+    "181": (400, "The header Pardot-Business-Unit-Id is missing"),
+    "182": (400, "The header Pardot-Business-Unit-Id is no business unit id"),
+    "183": (500, "An internal error occurred"),
+    "184": (401, "access_token is invalid, unknown, or malformed"),
+    "192": (404, "The id is not valid"),
+    "198": (404, "There is no such endpoint"),
+    "201": (400, "The business unit was not found on this host"),
+    "202": (400, "Too many requests this minute; access is blocked for a while"),
+    "209": (400, "Too many fields are filtered by"),
+    "210": (400, "The page token has expired"),
+    "211": (400, "The page token is not valid"),
+    "214": (500, "The request timed out"),
+    "224": (400, "Some field names are not valid"),
+}
+
+# code -> status, words, and the pattern of the paths where it belongs
+ELSEWHERE: dict[str, tuple[int, str, str]] = {
+    **{code: (200, words, "^/(rest|bulk)/") for code, words in OF_MARKETO.items()},
+    **{code: (*told, "^/(crm|email)/") for code, told in OF_HUBSPOT.items()},
+    **{code: (*told, "^/api/v5/") for code, told in OF_PARDOT.items()},
 }

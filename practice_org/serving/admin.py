@@ -29,7 +29,7 @@ from typing import Any
 from practice_org.salesforce.faults import KINDS, Fault
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.problems import Problem, not_found
-from practice_org.salesforce.refusals import OF_REQUESTS, OF_ROWS, OF_SIGN_IN
+from practice_org.salesforce.refusals import ELSEWHERE, OF_REQUESTS, OF_ROWS, OF_SIGN_IN
 from practice_org.salesforce.rest.calls import Reply, refusal
 
 _MINUTE = timedelta(minutes=1)
@@ -72,7 +72,10 @@ def _kinds(org: PracticeOrg, body: Body) -> Any:
     requests = {code: {"status": status, "message": text} for code, (status, text) in OF_REQUESTS.items()}
     rows = {code: {"status": status, "message": text} for code, (status, text) in OF_ROWS.items()}
     kinds = {kind: [*names, "times", "path"] for kind, names in KINDS.items()}
-    return {"kinds": kinds, "refusal": requests, "row_error": rows, "sign_in": OF_SIGN_IN}
+    beside = {
+        code: {"status": status, "message": text, "path": path} for code, (status, text, path) in ELSEWHERE.items()
+    }
+    return {"kinds": kinds, "refusal": {**requests, **beside}, "row_error": rows, "sign_in": OF_SIGN_IN}
 
 
 def _settings(org: PracticeOrg, body: Body) -> Any:

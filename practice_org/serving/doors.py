@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute, Route
 
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.problems import Problem, not_found
-from practice_org.salesforce.rest import absent, bulk_1, oauth
+from practice_org.salesforce.rest import absent, bulk_1, oauth, soap
 from practice_org.salesforce.rest import calls as rest
 from practice_org.salesforce.rest.calls import Call, Reply
 from practice_org.salesforce.rest.resources import ROUTER
@@ -45,6 +45,8 @@ class Doors:
             Route("/services/oauth2/revoke", self.revoke, methods=["GET", "POST"]),
             Route("/services/oauth2/introspect", self.introspect, methods=["POST"]),
             Route("/services/oauth2/userinfo", self.userinfo, methods=["GET", "POST"]),
+            Route("/services/oauth2/singleaccess", self.single_access, methods=["GET", "POST"]),
+            Route("/secur/frontdoor.jsp", self.front_door),
             Route("/id/{organization}/{user}", self.userinfo, methods=["GET"]),
             Route("/practice", self.status_page),
             Route("/practice/", self.status_page),
@@ -52,6 +54,7 @@ class Doors:
             Route("/health", self.health),
             Route("/services/data{rest:path}", self.data, methods=_ALL),
             Route("/services/async/{rest:path}", self.bulk, methods=_ALL),
+            Route("/services/{kind:str}/{rest:path}", self.soap_or_beside, methods=_ALL),
             Route("/{rest:path}", self.beside, methods=_ALL),
         ]
 
@@ -65,6 +68,11 @@ class Doors:
         call = bulk_1.signed(await _call(request, self.url))
         refuse = partial(bulk_1.refusal, call)
         return self._respond(request, answer(self.org, call, request.url.path, bulk_1.dispatch, refuse))
+
+    async def soap_or_beside(self, request: Request) -> Response:
+        if request.path_params["kind"].lower() != "soap":
+            return await self.beside(request)
+        return self._respond(request, soap.answer(self.org, request.url.path, await _body(request)))
 
     async def beside(self, request: Request) -> Response:
         return self._respond(request, absent.outside(request.url.path))
@@ -92,6 +100,15 @@ class Doors:
         if not self.org.accepts(_bearer(request)):
             return self._respond(request, Reply(403, "Bad_OAuth_Token", content_type="text/plain"))
         return self._respond(request, Reply(body=oauth.userinfo(self.org, self._instance(request))))
+
+    async def single_access(self, request: Request) -> Response:
+        """The address that opens the org in a browser."""
+        if not self.org.accepts(_bearer(request)):
+            return self._respond(request, Reply(403, "Bad_OAuth_Token", content_type="text/plain"))
+        return self._respond(request, Reply(body={"frontdoor_uri": f"{self._instance(request)}/secur/frontdoor.jsp"}))
+
+    async def front_door(self, request: Request) -> Response:
+        return self._respond(request, Reply(302, headers={"Location": "/practice"}))
 
     # -- the practice org's own ----------------------------------------------------------------------------------------
 

@@ -127,3 +127,27 @@ def test_summers_and_the_turn_of_the_year_are_quiet(small: Small) -> None:
     quiet = [by_month.get(month, 0) for month in (1, 7, 8, 12)]
     others = [count for month, count in by_month.items() if month not in (1, 7, 8, 12)]
     assert sum(quiet) / len(quiet) < 0.85 * sum(others) / len(others)
+
+
+def test_campaigns_have_their_season_each_year_and_responses_of_their_own(small: Small) -> None:
+    soql = "SELECT Name, Type, StartDate FROM Campaign WHERE Name LIKE 'Spring webinar%' ORDER BY StartDate"
+    assert small[0].rows(soql) == [
+        {"Name": f"Spring webinar {year}", "Type": "Webinar", "StartDate": f"{year}-04-12"} for year in (2025, 2026)
+    ]
+    members = small[0].rows("SELECT Campaign.Type kind, HasResponded came, COUNT(Id) n FROM CampaignMember "
+                            "GROUP BY Campaign.Type, HasResponded")  # fmt: skip
+    found = {(row["kind"], row["came"]): row["n"] for row in members}
+    shares = {kind: found.get((kind, True), 0) / sum(found.get((kind, came), 0) for came in (True, False))
+              for kind, _ in found}  # fmt: skip
+    assert shares["Email"] < 0.25 < shares["Conference"]
+    for row in small[0].rows("SELECT CreatedDate, Contact.CreatedDate, Campaign.EndDate FROM CampaignMember "
+                             "WHERE ContactId != null"):  # fmt: skip
+        assert row["Contact"]["CreatedDate"] <= row["CreatedDate"]
+        assert row["CreatedDate"][:10] <= row["Campaign"]["EndDate"]
+
+
+def test_reps_write_down_what_they_do_some_more_than_others(small: Small) -> None:
+    found = small[0].rows("SELECT Owner.Name who, COUNT(Id) n FROM Task GROUP BY Owner.Name")
+    counts = [row["n"] for row in found]
+    assert len(found) == 5
+    assert max(counts) > 1.4 * min(counts)

@@ -138,7 +138,7 @@ def test_what_stands_beside_the_rest_api_says_so_too(api: Api) -> None:
     assert (apex.status_code, apex.json()[0]["errorCode"]) == (404, "NOT_FOUND")
     streaming = api.call("POST", "/cometd/67.0")
     assert (streaming.status_code, streaming.json()[0]["errorCode"]) == (403, "FUNCTIONALITY_NOT_ENABLED")
-    for path in ("/apex/Page", "/secur/frontdoor.jsp"):
+    for path in ("/apex/Page", "/aura"):
         page = api.get(path)
         assert (page.status_code, page.json()[0]["message"]) == (404, f"Could not find a match for URL {path}")
 
@@ -146,3 +146,24 @@ def test_what_stands_beside_the_rest_api_says_so_too(api: Api) -> None:
 def test_the_page_lists_what_is_not_offered() -> None:
     listed = re.findall(r"^\| `([^`/][^`]*)` \| (.+) \|$", PAGE.read_text(), re.M)
     assert listed == [(one.below, one.name) for one in RESOURCES]
+
+
+def test_the_types_of_metadata_are_told_by_soap_to_who_is_signed_in(api: Api, org: PracticeOrg) -> None:
+    def asked(session: str, what: str) -> requests.Response:
+        header = f"<SessionHeader><sessionId>{session}</sessionId></SessionHeader>"
+        body = f"<Envelope><Header>{header}</Header><Body><{what}/></Body></Envelope>"
+        return api.call("POST", "/services/Soap/m/67.0", data=body, headers={"Content-Type": "text/xml"})
+
+    told = asked(org.credentials.access_token, "describeMetadata")
+    assert told.status_code == 200
+    assert re.findall(r"<xmlName>(\w+)<", told.text) == ["CustomObject", "PermissionSet", "StandardValueSet"]
+    for session, what, code in (("nobody", "describeMetadata", "INVALID_SESSION_ID"),
+                                (org.credentials.access_token, "readMetadata", "INVALID_OPERATION")):  # fmt: skip
+        refused = asked(session, what)
+        assert (refused.status_code, f"sf:{code}" in refused.text) == (500, True)
+
+
+def test_the_front_door_leads_to_the_page(server: Server, api: Api) -> None:
+    door = api.get("/services/oauth2/singleaccess").json()["frontdoor_uri"]
+    assert "<h1>Practice org</h1>" in requests.get(door, timeout=10).text
+    assert requests.get(f"{server.url}/services/oauth2/singleaccess", timeout=10).status_code == 403

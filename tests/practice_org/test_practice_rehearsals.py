@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from practice_org.practice import Practice, serve
 from practice_org.salesforce.faults import KINDS
-from practice_org.salesforce.refusals import OF_REQUESTS, OF_ROWS, OF_SIGN_IN
+from practice_org.salesforce.refusals import (
+    ELSEWHERE,
+    OF_HUBSPOT,
+    OF_MARKETO,
+    OF_PARDOT,
+    OF_REQUESTS,
+    OF_ROWS,
+    OF_SIGN_IN,
+)
 from practice_org.serving.server import Server
 from tests.practice_org.practice_api import Api
 
@@ -76,6 +86,52 @@ def test_every_refusal_to_sign_in_can_be_had(server: Server, practice: Ask, erro
     told = requests.post(url, data=form, timeout=10)
     assert (told.status_code, told.json()) == (400, {"error": error, "error_description": OF_SIGN_IN[error]})
     assert requests.post(url, data=form, timeout=10).status_code == 200
+
+
+@pytest.fixture(scope="module")
+def four() -> Iterator[Practice]:
+    with serve(systems=("pardot", "marketo", "hubspot")) as practice:
+        assert practice.marketo is not None
+        practice.marketo.switches = replace(practice.marketo.switches, rate_limit=0)
+        yield practice
+
+
+def ask_system(four: Practice, code: str) -> tuple[int, str]:
+    """Status and code of a read of the system that a code is of."""
+    assert four.marketo is not None
+    assert four.hubspot is not None
+    if code in OF_MARKETO:
+        token = four.marketo.tokens.issue(four.org.clock.now(), 3600)[0]
+        answer = bearing(four, "/rest/v1/activities/types.json", token)
+        return answer.status_code, next(iter(answer.json().get("errors", [{}]))).get("code", "")
+    if code in OF_HUBSPOT:
+        answer = bearing(four, "/crm/v3/objects/contacts", four.hubspot.token)
+        return answer.status_code, answer.json().get("category", "")
+    unit = {"Pardot-Business-Unit-Id": four.pardot.business_unit_id}
+    answer = bearing(four, "/api/v5/objects/prospects?fields=id", four.org.credentials.access_token, **unit)
+    return answer.status_code, str(answer.json().get("code", ""))
+
+
+def bearing(four: Practice, path: str, token: str, **headers: str) -> requests.Response:
+    return requests.get(four.url + path, headers={"Authorization": f"Bearer {token}", **headers}, timeout=10)
+
+
+@pytest.mark.parametrize("wanted", ELSEWHERE)
+def test_every_code_of_a_marketing_system_can_be_had_and_leaves_the_others_alone(four: Practice, wanted: str) -> None:
+    body = {"kind": "refusal", "code": wanted, "times": 1}
+    assert requests.post(f"{four.url}/practice/faults", json=body, timeout=10).status_code == 200
+    assert bearing(four, "/services/data/v67.0/limits", four.org.credentials.access_token).status_code == 200
+    assert ask_system(four, wanted) == (ELSEWHERE[wanted][0], wanted)
+    assert ask_system(four, wanted) == (200, "")
+
+
+def test_a_refusal_of_salesforce_leaves_the_marketing_systems_alone(four: Practice) -> None:
+    requests.post(f"{four.url}/practice/faults", json={"kind": "refusal", "code": "QUERY_TIMEOUT"}, timeout=10)
+    assert [ask_system(four, next(iter(codes))) for codes in (OF_MARKETO, OF_HUBSPOT, OF_PARDOT)] == [(200, "")] * 3
+    requests.delete(f"{four.url}/practice/faults", timeout=10)
+    status = {"kind": "refusal", "status": 423, "path": "/crm/", "times": 1}
+    requests.post(f"{four.url}/practice/faults", json=status, timeout=10)
+    assert ask_system(four, "CONFLICT")[0] == 423
 
 
 @pytest.mark.parametrize(
@@ -237,5 +293,5 @@ def test_the_page_tells_every_fault_with_its_parameters(practice: Ask) -> None:
     assert rows.keys() == KINDS.keys()
     for kind, names in KINDS.items():
         assert re.findall(r"`(\w+)`", rows[kind]) == list(names)
-    assert all(f"`{code}`" in page for code in (*OF_REQUESTS, *OF_ROWS, *OF_SIGN_IN))
+    assert all(f"`{code}`" in page for code in (*OF_REQUESTS, *ELSEWHERE, *OF_ROWS, *OF_SIGN_IN))
     assert practice("GET", "faults/kinds")["kinds"].keys() == KINDS.keys()

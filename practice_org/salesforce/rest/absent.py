@@ -11,15 +11,6 @@ from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.problems import Problem, not_found
 from practice_org.salesforce.rest.calls import Call, Handler, Reply, Router
 
-_SOAP_FAULT = (
-    '<?xml version="1.0" encoding="UTF-8"?>'
-    '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" '
-    'xmlns:sf="urn:fault.partner.soap.sforce.com"><soapenv:Body><soapenv:Fault>'
-    "<faultcode>sf:INVALID_OPERATION</faultcode><faultstring>INVALID_OPERATION: SOAP API login() is "
-    "disabled by default in this org.</faultstring>"
-    "</soapenv:Fault></soapenv:Body></soapenv:Envelope>"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Absent:
@@ -80,9 +71,7 @@ def _refusing(one: Absent) -> Handler:
 
 
 def outside(path: str) -> Reply:
-    """The answer to what stands beside ``/services/data``: SOAP, the Streaming API, Apex REST, pages."""
-    if re.match("/services/soap/", path, re.IGNORECASE):
-        return Reply(500, _SOAP_FAULT, content_type="text/xml")
+    """The answer to what stands beside ``/services/data``: the Streaming API, Apex REST, pages."""
     if path.startswith("/cometd"):
         text = "[Streaming API] is not enabled: the practice org does not offer it"
         return Reply(403, [Problem(403, "FUNCTIONALITY_NOT_ENABLED", text).as_error()])
