@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from practice_org.clock import SystemClock
 
-NAMES = ("localhost", "login.salesforce.com", "test.salesforce.com", "*.mktorest.com")
+NAMES = ("localhost", "login.salesforce.com", "test.salesforce.com", "*.my.salesforce.com", "*.mktorest.com")
 
 
 class Certificates:

@@ -1,4 +1,4 @@
-"""Clients from npm, as they come, on the practice org: Salesforce's own CLI.
+"""Clients from npm, as they come, on the practice org: Salesforce's own CLI, jsforce, HubSpot's own client.
 
 ``make node-peers`` sets them in an environment of their own. A command of the CLI takes a second or two, so that all of
 them go one behind another in one test.
@@ -18,6 +18,7 @@ import pytest
 
 from connector.base.settings import Settings
 from connector.commands.setup import run_setup
+from practice_org.practice import serve
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.serving.server import Server
 
@@ -252,3 +253,57 @@ def test_jsforce_loads_by_both_bulk_apis(org: PracticeOrg, tmp_path: Path) -> No
         "second": 2,
     }
     assert len(org.rows("SELECT Id FROM Contact WHERE LastName IN ('Ada', 'Bo')")) == 2
+
+
+HUBSPOT = """
+const { Client } = require('@hubspot/api-client')
+const client = new Client({ accessToken: process.argv[3], basePath: process.argv[2], numberOfApiCallRetries: 3 })
+const { contacts, pipelines, properties, associations } = client.crm
+const person = (email) => ({ properties: { email, lastname: 'Ada' }, associations: [] })
+async function main() {
+  const found = {}
+  const ada = await contacts.basicApi.create(person('a@x.example'))
+  const bo = await contacts.basicApi.create(person('b@x.example'))
+  await contacts.basicApi.update(ada.id, { properties: { jobtitle: 'CEO' } })
+  found.read = (await contacts.basicApi.getById(ada.id, ['jobtitle'])).properties.jobtitle
+  found.all = (await contacts.getAll()).length
+  const filters = [{ propertyName: 'email', operator: 'EQ', value: 'b@x.example' }]
+  const asked = { filterGroups: [{ filters }], sorts: ['email'], properties: ['email'], limit: 10, after: '0' }
+  found.searched = (await contacts.searchApi.doSearch(asked)).results.map((each) => each.properties.email)
+  const inputs = [ada, bo].map((each) => ({ id: each.id, properties: { lastname: 'X' } }))
+  found.batch = (await contacts.batchApi.update({ inputs })).results.length
+  found.pipelines = (await pipelines.pipelinesApi.getAll('deals')).results.length
+  found.property = (await properties.coreApi.getByName('contacts', 'lifecyclestage')).name
+  found.ties = (await associations.v4.basicApi.getPage('contacts', ada.id, 'deals')).results.length
+  await contacts.basicApi.archive(bo.id)
+  const gone = await contacts.basicApi.getPage(10, undefined, undefined, undefined, undefined, true)
+  found.archived = gone.results.map((each) => each.id === bo.id)
+  await contacts.basicApi.getById('999999').catch((error) => { found.refused = error.code })
+  console.log(JSON.stringify(found))
+}
+main().catch((error) => { console.error(error); process.exit(1) })
+"""
+
+
+@pytest.mark.skipif(
+    not (ROOT / ".venv-node/node_modules/@hubspot").exists(), reason="`make node-peers` installs HubSpot's client"
+)
+def test_hubspots_own_client_reads_and_writes(tmp_path: Path) -> None:
+    (tmp_path / "hubspot.js").write_text(HUBSPOT)
+    with serve(systems=("hubspot",)) as practice:
+        assert practice.hubspot is not None
+        command = [str(NODE), str(tmp_path / "hubspot.js"), practice.url, practice.hubspot.token]
+        env = {"NODE_PATH": str(ROOT / ".venv-node/node_modules"), "HOME": str(tmp_path)}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "read": "CEO",
+        "all": 2,
+        "searched": ["b@x.example"],
+        "batch": 2,
+        "pipelines": 1,
+        "property": "lifecyclestage",
+        "ties": 0,
+        "archived": [True],
+        "refused": 404,
+    }
