@@ -182,6 +182,29 @@ def test_rows_that_share_stamp_and_id_across_a_page_are_all_read(tmp_path: Path,
     assert len(polls.poll()) == 11_499, "where ids are no activity's, each row still comes"
 
 
+class Slow(FrozenClock):
+    """Each look at it is three seconds after the one before."""
+
+    def now(self) -> datetime:
+        self.sleep(3)
+        return super().now()
+
+
+def test_a_look_at_a_warehouse_tells_whether_ids_need_an_index(tmp_path: Path, clock: FrozenClock) -> None:
+    bench = WarehouseBench(tmp_path / "warehouse.sqlite3", clock, "ISO text")
+
+    def looked(clock: FrozenClock) -> list[tuple[str, str]]:
+        source = WarehouseSource(f"sqlite:///{bench.path}", QUERY, clock=clock)
+        return [(each.what, each.note) for each in source.inspect(clock.now())]
+
+    assert looked(clock) == [("rows", "there is none yet")]
+    bench.add(3)
+    assert looked(clock) == [("the first row", "")]
+    (_, (what, note)) = looked(Slow(clock.now()))
+    assert (what, note[:35]) == ("event_id", "each poll with news takes 3 s: it l")
+    assert "an index on event_id makes that quick" in note
+
+
 class Releasing(FrozenClock):
     """The load job commits while it sleeps."""
 

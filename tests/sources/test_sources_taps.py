@@ -84,6 +84,41 @@ def test_without_keys_a_record_is_known_by_what_it_says() -> None:
     assert len(page.activities) == 2
 
 
+KEYLESS = {**SCHEMA, "key_properties": []}
+BY_NUMBER = {"at": "occurred_at", "id": "event_id"}
+
+
+def test_without_keys_an_id_that_comes_back_with_other_content_takes_nothing_away(store: Store) -> None:
+    """Unless it is an edit: a better name, or a time put right. In a stream with keys the last record is what is so."""
+    store.record_rows("Contact", [ANN])
+
+    def told(schema: dict[str, Any], *records: dict[str, Any]) -> int:
+        for each in records:
+            page = heard(pages(columns=BY_NUMBER), schema, row(**each, email="a@example.com"))
+            store.record_page("tap-x", page)
+        [ann] = store.facts_of([ANN["Id"]])
+        return len(ann.activities)
+
+    other = {"at": "2026-03-01T10:00:00Z", "name": "Pricing"}
+    assert told(KEYLESS, {"name": "Demo"}, {"name": "Demo!"}, {"at": "2026-05-01T11:00:00Z", "name": "Demo!"}) == 1
+    assert told(KEYLESS, other) == 2
+    assert told(KEYLESS, other) == 2, "whatever comes again is known"
+    assert told(SCHEMA, {"id": 7, "name": "Demo"}, {"id": 7, **other}) == 3
+
+
+def test_records_of_one_page_without_keys_that_share_an_id_are_all_kept(store: Store) -> None:
+    store.record_rows("Contact", [ANN])
+    page = heard(
+        pages(columns=BY_NUMBER),
+        KEYLESS,
+        row(email="a@example.com", name="Demo"),
+        row(email="a@example.com", name="Pricing", at="2026-03-01T10:00:00Z"),
+    )
+    store.record_page("tap-x", page)
+    [ann] = store.facts_of([ANN["Id"]])
+    assert sorted(each.name for each in ann.activities) == ["Demo", "Pricing"]
+
+
 def test_columns_reach_into_objects_and_lists() -> None:
     columns = {"at": "occurred_at", "who.mails.1.value": "email", "Form Name": "name", "direction": "their_direction"}
     record = {"id": 1, "at": ROW["at"], "who": {"mails": [{}, {"value": "b@x.example"}]}, "form_name": "Demo"}

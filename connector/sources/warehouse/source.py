@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,6 +24,7 @@ from connector.base.clock import Clock, SystemClock
 from connector.base.errors import Refused
 from connector.base.facts import Activity, Prospect, SourcePage
 from connector.base.json import Json, JsonMap, JsonObject
+from connector.base.ports import Glimpse
 from connector.sources.events import (
     Bad,
     happened_once,
@@ -41,6 +44,9 @@ _BILLED = {"bigquery"}  # by what a query scans, and one by id scans the table
 _NAMESAKES = 5 * _PAGE  # rows; where more have the ids of a page, these are no ids of activities
 _OVERLAP = timedelta(minutes=10)  # longer than a load job takes from its stamps to its commit
 WAITS = (1, 2, 4, 8, 15)  # seconds, for a file that somebody writes
+_LOOKED_AT = 5  # pages, until one has a row
+_SLOW = timedelta(seconds=2)
+_NEEDS_INDEX = "it looks for all rows that have the ids of the new ones, and an index on event_id makes that quick"
 _DAY = timedelta(days=1)  # what a stamp may be ahead of the clock, for the sake of times without a zone
 
 Stamp = str | int | float | datetime
@@ -87,6 +93,21 @@ class WarehouseSource:
                     return
         finally:
             self._engine.dispose()
+
+    def inspect(self, now: datetime) -> Iterator[Glimpse]:
+        """The first page with a row, and how long it takes to find all rows with the ids of a page."""
+        with closing(self.poll(None, now)) as pages:  # type: ignore[type-var]
+            shown = next((each for each in islice(pages, _LOOKED_AT) if each.activities or each.prospects), None)
+            if shown is None:
+                yield Glimpse("rows", note="there is none yet")
+                return
+            yield Glimpse("the first row", shown)
+            self._looked_up, began = set(), self._clock.now()
+            self._with_namesakes(self._rows({"since": None, "at": None})[0])
+            if (took := self._clock.now() - began) > _SLOW:
+                yield Glimpse(
+                    "event_id", note=f"each poll with news takes {took.total_seconds():.0f} s: {_NEEDS_INDEX}"
+                )
 
     def _rows(self, place: JsonMap) -> tuple[list[ReadRows], bool]:
         """The next rows, and whether they are the last. A page ends between two places, never among rows that share
