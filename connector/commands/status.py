@@ -12,6 +12,7 @@ from connector.base.json import JsonMap, JsonObject
 from connector.base.settings import Settings
 from connector.lifecycle.values import show_duration
 from connector.mapping import CompiledMapping
+from connector.pipeline.aging import AGING
 from connector.pipeline.alerts import ALERTS
 from connector.pipeline.approval import APPROVED, HELD, held_back
 from connector.pipeline.backfill import STATE as BACKFILL
@@ -38,7 +39,7 @@ CYCLES_SHOWN = 5
 DROPPED_SHOWN = 5
 RECORD_ID = re.compile(r"\b[a-zA-Z0-9]{5}0[a-zA-Z0-9]{9}(?:[A-Z0-5]{3})?\b")
 # Kept beside the cursors of objects and sources
-_OF_CYCLES = {ALERTS, APPROVED, BACKFILL, HEALTH, HELD, OWNERS, PROMISED, SIGNED_IN, TURNS}
+_OF_CYCLES = {AGING, ALERTS, APPROVED, BACKFILL, HEALTH, HELD, OWNERS, PROMISED, SIGNED_IN, TURNS}
 INTERNAL = frozenset(
     _OF_CYCLES | {BLIND, CANNOT_BE_READ, CURRENCIES, FORGETTING, HIDDEN_FIELDS, OPTIONAL, RECONCILE, SAME_IDS}
 )

@@ -37,10 +37,7 @@ def show_status(report: JsonMap, *, as_json: bool) -> int:
             console.print(f"left out, because the mapping says reports: hidden: {left_out}", soft_wrap=True)
     for line in joined(report):
         console.print(line, soft_wrap=True)
-    cursors = [
-        (name, "reading all" if cursor.get("full") else cursor.get("through") or _heard_of(name, report["cycles"]))
-        for name, cursor in report["cursors"].items()
-    ]
+    cursors = [(name, _known_up_to(name, cursor, report["cycles"])) for name, cursor in report["cursors"].items()]
     console.print(grid("Known up to", ("object or source", "server time, or the last cycle that read it"), cursors))
     _what_is_hidden(console, report)
     _compared(console, report["reconcile"]["last"])
@@ -204,6 +201,12 @@ def _told_of_fields(report: JsonMap) -> Iterator[str]:
             )
     if blind := ", ".join(report["never_seen"]):
         yield f"[yellow]nobody is moved back[/yellow], because it could not be read yet: {shown(blind)}"
+
+
+def _known_up_to(name: str, cursor: JsonMap, cycles: Sequence[JsonMap]) -> str:
+    if cursor.get("full"):
+        return "reading all" if cursor.get("started") else "not read yet, or not there"
+    return str(cursor.get("through") or _heard_of(name, cycles))
 
 
 def _heard_of(source: str, cycles: Sequence[JsonMap]) -> str:

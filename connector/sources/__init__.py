@@ -114,7 +114,8 @@ def _text(path: Path, variable: str) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, ValueError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {type(error).__name__}", f"check {variable}") from None
+        why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise ConfigurationError(f"{path} cannot be read: {why}", f"check {variable}") from None
 
 
 def _zone(name: str | None) -> ZoneInfo | None:

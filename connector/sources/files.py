@@ -124,11 +124,13 @@ class FilesSource:
         newest = sorted(self._present().items(), key=lambda each: -each[1].stat().st_mtime)[:_LOOKED_AT]
         for name, path in newest:
             batch, type_ = _Batch(), self._columns.type_of(name)
-            with closing(records_of_lines(path, 0, 0, path.stat().st_size, self._columns, type_)) as records:
-                for record in islice(records, _FIRST_LINES):
-                    self._take(record, batch, type_)
-                    if batch.activities or batch.prospects:
-                        break
+            with as_utf8(path) as text:
+                size = text.stat().st_size
+                with closing(records_of_lines(text, 0, 0, size, self._columns, type_)) as records:
+                    for record in islice(records, _FIRST_LINES):
+                        self._take(record, batch, type_)
+                        if batch.activities or batch.prospects:
+                            break
             page = SourcePage({}, tuple(batch.activities), tuple(batch.prospects))
             bad = f"line {batch.bad[0]['line']}: {batch.bad[0]['reason']}" if batch.bad else ""
             yield Glimpse(name, page, problem=bad, hint="correct it, or name its columns" if bad else "")

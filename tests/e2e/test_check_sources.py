@@ -108,10 +108,15 @@ def test_files_show_their_first_row_and_a_folder_that_is_not_there_is_told(check
     assert len(problems(told, "files")) == 1
     folder = tmp_path / "in"
     folder.mkdir()
-    (folder / "form_submit.csv").write_text("event_id,occurred_at,email\n1,2026-01-01T10:00:00Z,who@example.com\n")
-    os.utime(folder / "form_submit.csv", (1_700_000_000, 1_700_000_000))
-    [row] = check(CONNECTOR_ACTIVITY_FOLDER=str(folder))["files"]["rows"].values()
-    assert row == "form_submit of 2026-01-01 10:00, of who@example.com, whom Salesforce does not have"
+    text = "event_id,occurred_at,email\r\n1,2026-01-01T10:00:00Z,who@example.com\r\n"
+    for name, encoding in (("form_submit.csv", "utf-8"), ("form_submit-unicode.csv", "utf-16")):
+        (folder / name).write_bytes(text.encode(encoding))
+        os.utime(folder / name, (1_700_000_000, 1_700_000_000))
+    told = check(CONNECTOR_ACTIVITY_FOLDER=str(folder))
+    assert problems(told, "files") == []
+    first, second = told["files"]["rows"].values()
+    assert first == second
+    assert first == "form_submit of 2026-01-01 10:00, of who@example.com, whom Salesforce does not have"
 
 
 def test_check_of_sources_writes_nothing_and_makes_no_state(site, check):

@@ -109,3 +109,10 @@ def test_rows_of_files_that_were_not_understood_are_counted(site, told, tmp_path
     found = json.loads(told("source", "files", "--json", CONNECTOR_ACTIVITY_FOLDER=str(folder)).stdout)
     assert (found["not_understood"], found["activities"]) == (1, {"matched": 1, "unmatched": 0})
     assert found["account"] is None
+
+
+def test_what_is_not_there_is_not_said_to_be_read(site, told):
+    """Without shared activities there are no relations of tasks."""
+    site.backfill()
+    [line] = [each for each in told("status").stdout.splitlines() if " TaskRelation " in each]
+    assert "not read yet, or not there" in line

@@ -56,6 +56,16 @@ def test_a_form_is_understood_as_its_sender_meant_it(
     assert activity.name in {"", "Müller"}
 
 
+@pytest.mark.parametrize("words", ["email=ann+crm@example.com&name=M%FCller", "email=ann%2Bcrm%40example.com"])
+def test_a_sender_may_put_everything_into_the_address(bench: HookBench, clock: FrozenClock, words: str) -> None:
+    url = f"{bench.url}/{TOKEN}?type=call&{words}"
+    assert bench.http.post(url, timeout=10).status_code == 202
+    assert bench.http.post(f"{bench.url}/{TOKEN}?name=%81", timeout=10).status_code == 400
+    ([activity], _, bad) = told(bench, clock)
+    assert activity.email == "ann+crm@example.com"
+    assert (activity.name, bad) in {("", 0), ("Müller", 0)}
+
+
 def test_a_good_id_beside_an_empty_word_counts(bench: HookBench, clock: FrozenClock) -> None:
     assert post(bench, f"type=call&email=N/A&sf_lead_id=-&sf_contact_id={CONTACT}".encode()) == 202
     ([activity], _, _) = told(bench, clock)

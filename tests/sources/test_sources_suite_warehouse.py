@@ -106,6 +106,16 @@ class TestWarehouse(SourceSuite):
         assert polls.poll() == good
         assert polls.pages[0].bad == 1
 
+    def test_a_row_that_is_no_activity_is_counted_once(self, bench: WarehouseBench) -> None:
+        """While the polls go back over it."""
+        bench.add(1, None)
+        polls = Polls(bench)
+        for _ in range(3):
+            polls.poll()
+        bench.add(1, None)
+        polls.poll()
+        assert [page.bad for page in polls.pages] == [1, 0, 0, 1]
+
     def test_rows_without_a_stamp_are_left_out(self, bench: WarehouseBench) -> None:
         good = bench.add(1)
         bench._run("INSERT INTO events VALUES (77, '2026-04-30T10:00:00Z', 'call', 'a@example.com', NULL)")

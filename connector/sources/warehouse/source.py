@@ -47,6 +47,7 @@ WAITS = (1, 2, 4, 8, 15)  # seconds, for a file that somebody writes
 _LOOKED_AT = 5  # pages, until one has a row
 _SLOW = timedelta(seconds=2)
 _NEEDS_INDEX = "it looks for all rows that have the ids of the new ones, and an index on event_id makes that quick"
+_REMEMBERED = 200  # places of rows that are no activities: the next poll goes back over them
 _DAY = timedelta(days=1)  # what a stamp may be ahead of the clock, for the sake of times without a zone
 
 Stamp = str | int | float | datetime
@@ -75,7 +76,8 @@ class WarehouseSource:
 
     def poll(self, cursor: JsonMap | None, now: datetime) -> Iterator[SourcePage]:
         """The cursor: ``since``, where the sweep began; ``at``, the updated_at and event_id it reached; ``top``, the
-        newest updated_at ever seen, and ``seen``, when it was. No connection is held between polls."""
+        newest updated_at ever seen, and ``seen``, when it was; ``bad``: places of rows that were counted already. No
+        connection is held between polls."""
         place: JsonObject = dict(cursor or {"since": None, "at": None, "top": None, "seen": None})
         try:
             while True:
@@ -87,7 +89,9 @@ class WarehouseSource:
                         place.update(top=stamp, seen=now.isoformat())
                 if is_last:
                     place.update(_next_sweep(place, now))
-                yield self._to_page(rows, dict(place))
+                page = self._to_page(rows, dict(place))
+                place["bad"] = page.cursor.get("bad", [])
+                yield page
                 self._looked_up = {str(row.place) for row in rows}  # and what was found is recorded
                 if is_last:
                     return
@@ -158,14 +162,16 @@ class WarehouseSource:
         found: list[Activity] = []
         people: list[Prospect] = []
         unknown: Counter[str] = Counter()
-        bad = 0
-        new = {str(row.place) for row in page}  # the others were counted in their turn
+        known: list[str] = list(cursor.get("bad", ()))
+        bad: list[str] = []
+        new = {str(row.place) for row in page} - {*known}  # the others were counted in their turn
         for row in self._with_namesakes(page):
             record = {name: value for name, value in row.record.items() if name != STAMP}
             made = read_event(self.name, record, self._zone)
             if isinstance(made, Bad):
-                bad += str(row.place) in new
-                log.warning("warehouse row is no activity", event_id=record.get(KEY_COLUMN), reason=made.reason)
+                if str(row.place) in new:
+                    bad.append(str(row.place))
+                    log.warning("warehouse row is no activity", event_id=record.get(KEY_COLUMN), reason=made.reason)
                 continue
             if isinstance(made, Prospect):
                 people.append(made)
@@ -174,9 +180,11 @@ class WarehouseSource:
             kind = unknown_type(made, self._declared)
             if kind is not None and str(row.place) in new:
                 unknown[kind] += 1
+        if bad:
+            cursor["bad"] = [*known, *bad][-_REMEMBERED:]
         told = (*people, *visitors(found))
         together = _several(found) & happened_once(found)
-        return SourcePage(cursor, tuple(found), told, unknown=unknown, bad=bad, together=together)
+        return SourcePage(cursor, tuple(found), told, unknown=unknown, bad=len(bad), together=together)
 
 
 def _several(found: Sequence[Activity]) -> frozenset[str]:

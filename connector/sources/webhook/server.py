@@ -35,6 +35,7 @@ from connector.sources.webhook.source import (
     fitting,
     parse_message,
     problems,
+    read_form,
     secret_key,
     signature_problem,
 )
@@ -87,7 +88,7 @@ class Endpoint:
             return _refuse(401, reason)
         if not HOOK.fullmatch(hook):
             return _refuse(404, "a hook's name has letters, digits, - and _")
-        return await run_in_threadpool(self._accept, hook, headers, dict(request.query_params), body)
+        return await run_in_threadpool(self._accept, hook, headers, request.url.query, body)
 
     def _stranger(self, hook: str, headers: Mapping[str, str], path_token: str | None, body: bytes) -> str | None:
         """Why the sender may not, or None."""
@@ -100,8 +101,12 @@ class Endpoint:
             return None
         return "no signature, and no token that is known"
 
-    def _accept(self, hook: str, headers: Mapping[str, str], defaults: Mapping[str, str], body: bytes) -> Response:
+    def _accept(self, hook: str, headers: Mapping[str, str], query: str, body: bytes) -> Response:
         now = self._clock.now()
+        try:
+            defaults = read_form(query.encode())
+        except UnicodeDecodeError:
+            return _refuse(400, "the parameters of the address are neither UTF-8 nor Windows-1252")
         try:
             if taken := self._inbox.claim(hook, fitting(self._secrets.get(ANY_HOOK, ()), headers, body), now):
                 log.warning("webhook refused", hook=hook, reason="signed for another hook", other=taken)

@@ -94,7 +94,7 @@ def parse_message(body: bytes, content_type: str, defaults: Mapping[str, str], n
     """The records of a body, each with what it leaves out: ``defaults``, then the message's time, then ``now``."""
     kind = content_type.partition(";")[0].strip().lower()
     try:
-        if kind == FORM:
+        if kind == FORM or not body.strip():  # some senders put everything into the address
             return [_filled(read_form(body), defaults, now)]
         content = strict_loads(body)
         _check_pairs(content)
@@ -124,8 +124,8 @@ def _check_pairs(content: Json) -> None:
 
 
 def read_form(body: bytes) -> dict[str, str]:
-    """A form's fields, in UTF-8, or in Windows-1252 where it is no UTF-8. A sender that does not encode the ``+`` of an
-    address sends a space by it, which no address has. Raises UnicodeDecodeError."""
+    """The fields of a form, or of an address, in UTF-8, or in Windows-1252 where they are no UTF-8. A sender that does
+    not encode the ``+`` of an e-mail address sends a space by it, which none has. Raises UnicodeDecodeError."""
     try:
         fields = dict(parse_qsl(body.decode("utf-8"), errors="strict"))
     except UnicodeDecodeError:
