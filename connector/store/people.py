@@ -215,8 +215,9 @@ def _owners(connection: Connection, drafts: Mapping[str, _Draft]) -> dict[str, s
     for alias, person_id, email in rows_in(connection, _ALIASES, drafts):
         owners[alias] = person_id
         drafts[person_id].aliases.append(alias)
-        if email:
+        if email and email not in drafts[person_id].emails:
             drafts[person_id].emails.add(email)
+            drafts[person_id].addresses[email] = alias
     for row in rows_in(connection, UNTAKEN, owners):
         draft = drafts[owners[row.owner]]
         if row.address not in draft.emails:

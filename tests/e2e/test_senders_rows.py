@@ -11,6 +11,7 @@ import requests
 from connector.base.clock import FrozenClock, SystemClock
 from connector.commands.status import read_status
 from connector.pipeline.cycle import run_cycle
+from connector.sources.warehouse.source import WAITS
 from connector.sources.webhook.server import serve_webhooks
 from connector.wiring import open_pipeline
 
@@ -156,6 +157,7 @@ def test_a_warehouse_that_its_load_job_has_locked_is_told_and_nothing_is_lost(si
     with load_job(path), open_pipeline(site.settings(**given), clock=nobody_waits) as pipeline:
         report = run_cycle(pipeline)
     assert (report.exit_code, site.stages()) == (4, {ann: "Suspect"})
+    assert nobody_waits.monotonic() >= sum(WAITS), "it was waited for"
     told = read_status(site.settings(**given))
     assert "is locked" in told["failing_sources"]["warehouse"]["why"]
     assert site.sync(**given).exit_code == 0

@@ -50,9 +50,14 @@ def test_roles_whose_locator_is_forgotten_are_read_again_and_the_cycle_is_done(s
         site.org.create("OpportunityContactRole", roles)
         site.org.update("Opportunity", [{"Id": deal, "StageName": "Negotiation/Review"}])
         site.org.faults.on("locator_expired", times=1)
-        report = run_cycle(pipeline)
+        with capture_logs() as logs:
+            report = run_cycle(pipeline)
     assert not site.org.faults.take("locator_expired"), "it was met"
     assert (report.result, report.exit_code) == ("done", 0)
+    assert [each["event"] for each in logs if each["log_level"] != "debug"] == [
+        "locator expired",
+        "cycle done",
+    ]
     assert site.stages() == {ada: "Opportunity", ben: "Opportunity"}
 
 

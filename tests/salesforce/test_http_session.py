@@ -307,6 +307,7 @@ def test_the_session_is_a_requests_session(clock: FrozenClock) -> None:
         assert isinstance(http, requests.Session)
 
 
+@pytest.mark.situation(4)
 def test_a_redirect_costs_one_new_sign_in_and_the_token_goes_nowhere_else(player: Player, clock: FrozenClock) -> None:
     old, elsewhere = Player(), Player()
     homes = [old.url]

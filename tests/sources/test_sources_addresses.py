@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from connector.base.clock import FrozenClock
+from connector.commands.explain import explain_people
 from practice_org.salesforce.schema import FieldSpec
 from tests.sources.test_sources_together import Site
 
@@ -64,6 +65,25 @@ def test_a_merge_in_hubspot_that_keeps_the_other_address_takes_nothing_away(site
     _, known = site.cycle(**both)
     assert known == {"hubspot": 2}, "and nothing counts twice"
     assert site.stage() == "Engaged"
+
+
+def test_explain_shows_all_ids_and_addresses_that_are_one_person_and_whence_they_are(site: Site) -> None:
+    known = {"email": "ann@private.example", "hs_additional_emails": "old@x.example", "salesforcecontactid": site.ann}
+    [own] = site.hubspot.add_contacts([known])
+    site.cycle()
+    site.org.update("Contact", [{"Id": site.ann, "Email": "ann@new.example"}])
+    [loser] = site.org.create("Contact", [{"LastName": "Ann", "Email": "ann@second.example"}])
+    site.cycle()
+    site.org.merge("Contact", site.ann, [loser])
+    site.cycle()
+    [told] = explain_people(site.practice.settings(state=str(site.state)), "old@x.example")
+    assert (told["person"], told["aliases"], told["prospects"]) == (site.ann, [loser], [f"hubspot:{own}"])
+    assert told["addresses"] == {
+        "ann@private.example": f"hubspot:{own}",
+        "old@x.example": f"hubspot:{own}",
+        "ann@work.example": "former",
+        "ann@second.example": loser,
+    }
 
 
 @pytest.mark.situation(14)
