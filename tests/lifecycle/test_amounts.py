@@ -3,7 +3,7 @@
 import json
 import pickle
 
-from connector.base.facts import Activity, Direction, Person
+from connector.base.facts import Activity, Circle, Direction, Person
 from connector.base.money import Currencies, Money, MoneySum
 from connector.lifecycle.amounts import with_amounts
 from tests.lifecycle.someone import NOW
@@ -44,3 +44,12 @@ def test_a_deal_of_another_system_is_in_the_currency_that_it_names():
     yen, plain = (each.attributes["amount"] for each in with_amounts(person, ORG).activities)
     assert (yen, plain) == (100, 16_000)
     assert with_amounts(person, Currencies(only="EUR")) is person
+
+
+def test_what_colleagues_did_has_amounts_too_and_is_the_same_value_for_all_of_them():
+    deal = Activity("hook", "1", "deal", Direction.INBOUND, NOW, attributes={"amount": 160_000, "currency": "JPY"})
+    circle = Circle([Person("003A", "Contact", {}, activities=(deal,)), Person("003B", "Contact", {})])
+    first, second = (with_amounts(Person(each.id, "Contact", {}, colleagues=circle), ORG).colleagues for each in circle)
+    assert first is second
+    [found] = first[0].activities
+    assert str(found.attributes["amount"]) == "160000 JPY = 1600 EUR"
