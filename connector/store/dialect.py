@@ -17,7 +17,7 @@ from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Connection, Engine, Table, Text, any_, bindparam, create_engine, event, func, text
+from sqlalchemy import Column, Connection, Engine, Table, Text, any_, bindparam, create_engine, event, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.exc import DBAPIError
@@ -236,17 +236,22 @@ def number_on(connection: Connection, table: Table, after: int) -> int:
     return after + 1
 
 
-def with_ids(connection: Connection, statement: Executable) -> Executable:
-    """A statement with ``IN :ids`` as this database takes it best: PostgreSQL gets one array instead of thousands of
-    parameters, which it and the driver would parse one by one."""
-    return _with_array(statement) if connection.dialect.name == "postgresql" else statement
+def with_ids(connection: Connection, statement: Executable, ids: Sequence[str]) -> tuple[Executable, JsonMap]:
+    """A statement with ``IN :ids`` that gets its ids in one value, and that parameter: thousands of parameters would be
+    walked one by one by SQLAlchemy and by what parses the statement."""
+    if connection.dialect.name == "postgresql":
+        return _with_one_value(statement, is_array=True), {_IDS: list(ids)}
+    return _with_one_value(statement, is_array=False), {_IDS: json.dumps(list(ids))}
 
 
 @lru_cache(200)
-def _with_array(statement: Any) -> Any:
+def _with_one_value(statement: Any, *, is_array: bool) -> Any:
     def replace(element: Any, **_: Any) -> Any:
         if isinstance(element, BinaryExpression) and element.operator is in_op and element.right.key == _IDS:
-            return element.left == any_(bindparam(_IDS, type_=postgresql.ARRAY(Text)))
+            if is_array:
+                return element.left == any_(bindparam(_IDS, type_=postgresql.ARRAY(Text)))
+            told = func.json_each(bindparam(_IDS, type_=Text)).table_valued("value")
+            return element.left.in_(select(told.c.value))
         return None
 
     return replacement_traverse(statement, {}, replace)

@@ -32,9 +32,18 @@ _OWN, _THEIRS = FURTHER.alias("own"), FURTHER.alias("theirs")
 
 def rows_in(connection: Connection, statement: Executable, ids: Iterable[str], **more: Any) -> Iterator[Any]:
     """Rows of a statement with ``IN :ids``, however many ids there are."""
-    wanted, statement = list(ids), with_ids(connection, statement)
+    wanted = list(ids)
     for start in range(0, len(wanted), CHUNK):
-        yield from connection.execute(statement, {"ids": wanted[start : start + CHUNK], **more}).all()
+        some, told = with_ids(connection, statement, wanted[start : start + CHUNK])
+        yield from connection.execute(some, {**told, **more}).all()
+
+
+def run_for(connection: Connection, statement: Executable, ids: Iterable[str], **more: Any) -> None:
+    """A statement with ``IN :ids`` that returns nothing."""
+    wanted = list(ids)
+    for start in range(0, len(wanted), CHUNK):
+        some, told = with_ids(connection, statement, wanted[start : start + CHUNK])
+        connection.execute(some, {**told, **more})
 
 
 def is_person(table: Any) -> ColumnElement[bool]:

@@ -18,7 +18,7 @@ from connector.base.facts import PEOPLE, Row, SourcePage
 from connector.base.json import JsonObject
 from connector.store import addresses, apart, books, domains, forgetting, history, linked, links, related
 from connector.store.dialect import run_many, upsert
-from connector.store.links import IDS, rows_in
+from connector.store.links import IDS, rows_in, run_for
 from connector.store.marking import ChangedRow, mark_changed, with_colleagues
 from connector.store.rows import (
     KNOWN_OBJECTS,
@@ -117,8 +117,7 @@ def _touch(connection: Connection, statement: Any, seen: dict[str, int], generat
     if generation is None:
         return
     stale = [name for name, seen_in in seen.items() if seen_in != generation]
-    for start in range(0, len(stale), links.CHUNK):
-        connection.execute(statement, {"ids": stale[start : start + links.CHUNK], "seen_in": generation})
+    run_for(connection, statement, stale, seen_in=generation)
 
 
 def record_page(connection: Connection, name: str, page: SourcePage, generation: int | None, now: datetime) -> int:
@@ -226,8 +225,7 @@ def _mark_of_activities(connection: Connection, rows: Sequence[Any]) -> None:
 
 def _remove_activities(connection: Connection, refs: Sequence[str], now: datetime) -> int:
     found = [row._mapping for row in rows_in(connection, _ACTIVITIES, refs)]
-    for start in range(0, len(found), links.CHUNK):
-        connection.execute(_REMOVE_ACTIVITIES, {"ids": [row["ref"] for row in found[start : start + links.CHUNK]]})
+    run_for(connection, _REMOVE_ACTIVITIES, [row["ref"] for row in found])
     _mark_of_activities(connection, found)
     for name, relations in related.relations_of(connection, found).items():
         bury(connection, name, relations, now)
@@ -272,9 +270,7 @@ def bury(connection: Connection, object_name: str, ids: Iterable[str], now: date
     for row in rows_in(connection, _RECORDS, ids):
         if row.live and row.object == object_name:
             changed.append(ChangedRow(row, {**row._mapping, "live": False}))
-    for start in range(0, len(changed), links.CHUNK):
-        chunk = changed[start : start + links.CHUNK]
-        connection.execute(_BURY, {"ids": [each.after["id"] for each in chunk]})
+    run_for(connection, _BURY, [each.after["id"] for each in changed])
     history.keep_rows(connection, changed, now)
     mark_changed(connection, object_name, changed)
     return len(changed)
