@@ -65,9 +65,9 @@ def waiting_objects(store: Store) -> list[str]:
     return found
 
 
-def waiting_ids(store: Store) -> tuple[str, ...]:
-    """How the ids of those begin who are not decided."""
-    return tuple(WRITTEN_PREFIXES[each] for each in waiting_objects(store))
+def waiting_ids(waiting: Sequence[str]) -> tuple[str, ...]:
+    """How the ids of those begin who are not decided while these objects wait."""
+    return tuple(WRITTEN_PREFIXES[each] for each in waiting)
 
 
 class Forward:

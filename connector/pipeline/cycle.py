@@ -11,8 +11,8 @@
 It decides nothing itself. A crash between any two lines loses nothing: facts and cursors commit together, and a person
 stays dirty until Salesforce answered for them.
 
-The plan is made twice, once to be counted and looked at, once to be written, so that memory stays flat with 500,000
-people; deciding is pure and fast, and nothing that it looks at moves in between.
+The plan of more than 10,000 people is made twice, once to be counted and looked at, once to be written, so that memory
+stays flat with 500,000; deciding is pure and fast, and nothing that it looks at moves in between. A smaller one is kept.
 """
 
 from __future__ import annotations
@@ -132,14 +132,16 @@ def run_cycle(
         look_again(pipeline.salesforce, store, now)
         notice(pipeline, now)
         owners = find_owners(pipeline.mapping, pipeline.salesforce, store, now)
-        settle_unanswered(pipeline.salesforce, store, Decisions(pipeline.mapping, store, owners, now), pipeline.overlap)
+        decisions = Decisions(pipeline.mapping, store, owners, now)
+        if settle_unanswered(pipeline.salesforce, store, decisions, pipeline.overlap):
+            decisions = decisions.afresh()
         tell_apart(pipeline.salesforce, store, pipeline.mapping)
         only = scope()
-        count_plan(pipeline, Decisions(pipeline.mapping, store, owners, now), only, report)
+        count_plan(pipeline, decisions, only, report)
         if not dry_run and not pipeline.stop():  # a count that was cut short says nothing of the limit
             report.held_back = hold_back(store, report.to_change, pipeline.max_changes, now)
             if report.held_back is None:
-                write_plan(pipeline, Decisions(pipeline.mapping, store, owners, now), cycle_id, only, report)
+                write_plan(pipeline, decisions.again(), cycle_id, only, report)
             elif not holds_back:
                 raise too_many(report)
             let_go_of_old(store, pipeline.mapping, pipeline.evidence, now)
@@ -209,8 +211,8 @@ def plan_dirty(
     store, done = pipeline.store, 0
     total = store.dirty_count() if only is None else len(only)
     for marks, batch in decisions.dirty(None if only is None else frozenset(only)):
-        gone = marks.keys() - {each.id for each in batch}
-        store.drop_dirty([(person_id, marks[person_id]) for person_id in gone])
+        if gone := marks.keys() - {each.id for each in batch}:
+            store.drop_dirty([(person_id, marks[person_id]) for person_id in gone])
         done += len(marks)
         pipeline.progress(what, done, total)
         yield batch

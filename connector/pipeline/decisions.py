@@ -20,9 +20,11 @@ from connector.pipeline.late import after_late, before_late
 from connector.pipeline.planned import Planned
 from connector.pipeline.rollup import RollUp
 from connector.pipeline.undone import keep_undone, without_undone
-from connector.store import KeptCursor, Settled, Store
+from connector.store import CAME_LATE, UNDONE, KeptCursor, Settled, Store
 
 BATCH = 1000  # people decided at a time
+KEPT = 10  # batches of a plan that is kept between being counted and being written; a larger one is made twice
+Made = tuple[dict[str, int], list[Planned]]  # the marks of a batch, and the batch
 TURNS, PROMISED = "turns", "promised"  # where it is kept how many people each owner was given, and is to be given
 
 
@@ -45,7 +47,8 @@ class Decisions:
         self.currencies = known_currencies(store, mapping)
         self._store = store
         self._forward = Forward(mapping, store)
-        self._waiting = waiting_ids(store)  # how the ids of those begin whose own records cannot be read now
+        self._waiting = waiting_ids(self._forward.waiting)  # how the ids of those begin who are not decided now
+        self._kept: list[Made] | None = None  # the whole plan, once it is made
 
     def facts(self, ids: Sequence[str]) -> Sequence[Person]:
         """What is recorded of these people, and of those around them."""
@@ -57,23 +60,42 @@ class Decisions:
     def batch(self, ids: Sequence[str], marks: Mapping[str, int]) -> list[Planned]:
         """These people, in this order, with the number of each one's dirty mark (0: without one)."""
         people = self.facts(ids)
-        decided = [(each, self._held(each, self._decide(each))) for each in people]
+        decided = [(each, self._decide(each)) for each in people]
         self.rollup.note(decided)
         return [self._planned(person, decision, marks.get(person.id, 0)) for person, decision in decided]
 
-    def _held(self, person: Person, decision: Decision) -> Decision:
-        held = keep_undone(person, self._forward.hold(person, decision), self.mapping.version)
-        return after_late(person, held, self.mapping)
-
     def _decide(self, person: Person) -> Decision:
-        return decide(before_late(without_undone(person), self.mapping), self.mapping, self.now, self.assigner)
+        if not any(UNDONE in each or CAME_LATE in each for each in person.memory.values()):  # as of nearly everybody
+            return self._forward.hold(person, decide(person, self.mapping, self.now, self.assigner))
+        stood = before_late(without_undone(person), self.mapping)
+        held = self._forward.hold(person, decide(stood, self.mapping, self.now, self.assigner))
+        return after_late(person, keep_undone(person, held, self.mapping.version), self.mapping)
 
     def _planned(self, person: Person, decision: Decision, mark: int) -> Planned:
         name = str(person.fields.get("Name") or person.fields.get("Email") or "")
         return Planned(person.id, mark, decision, plan(person, decision, self.mapping), person.object, name)
 
-    def dirty(self, only: frozenset[str] | None = None) -> Iterator[tuple[dict[str, int], list[Planned]]]:
-        """Everybody who is dirty, or of these only: the marks of a batch, and the batch."""
+    def again(self) -> Decisions:
+        """What plans the same once more: this, where it kept its plan."""
+        return self if self._kept is not None else self.afresh()
+
+    def afresh(self) -> Decisions:
+        """Another pass, from what is kept by now."""
+        return Decisions(self.mapping, self._store, self.assigner.owners, self.now)
+
+    def dirty(self, only: frozenset[str] | None = None) -> Iterator[Made]:
+        """Everybody who is dirty, or of these only; the second time what was kept of the first."""
+        if self._kept is not None:
+            yield from self._kept
+            return
+        kept: list[Made] = []
+        for made in self._plan(only):
+            if len(kept) <= KEPT:
+                kept.append(made)
+            yield made
+        self._kept = kept if len(kept) <= KEPT else None
+
+    def _plan(self, only: frozenset[str] | None) -> Iterator[Made]:
         after = ""
         while marks := self._store.next_dirty(BATCH, after):
             after = marks[-1][0]

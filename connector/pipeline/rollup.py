@@ -69,10 +69,10 @@ class RollUp:
 
     def dirty(self) -> Iterator[dict[str, int]]:
         """Accounts to be looked at, with their marks, in batches; none while accounts cannot be read."""
-        if "Account" in waiting_objects(self.store):
-            return
         after = ""
         while marks := self.store.next_dirty(_BATCH, after, of_accounts=True):
+            if "Account" in waiting_objects(self.store):
+                return
             after = marks[-1][0]
             yield dict(marks)
 

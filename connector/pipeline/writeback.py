@@ -122,6 +122,8 @@ def _late(change: RecordChange) -> Outcome:
 
 def _without(changes: Sequence[RecordChange], apart: Sequence[Outcome]) -> list[RecordChange]:
     gone = {(each.change.id, one.field) for each in apart for one in each.change.changes}
+    if not gone:
+        return list(changes)
     return [
         replace(each, changes=tuple(one for one in each.changes if (each.id, one.field) not in gone))
         for each in changes

@@ -23,6 +23,7 @@ SUBREQUESTS = 25
 QUERIES = 5  # queries and collections together
 _ANY_TIME = "2000-01-01"
 COLLECTION = 200  # rows of one collection
+_NESTED = (dict, list)
 
 Body = JsonObject
 Window = DeletedSince | UpdatedSince
@@ -116,10 +117,10 @@ def check_fields(described: JsonMap) -> None:
 def flatten(record: JsonMap) -> Row:
     row: JsonObject = {}
     for key, value in record.items():
-        if isinstance(value, list):
-            raise TypeError("no field holds a list")
-        if not isinstance(value, dict):
+        if not isinstance(value, _NESTED):
             row[key] = value
+        elif isinstance(value, list):
+            raise TypeError("no field holds a list")
         elif key == "attributes":
             continue
         elif "records" in value:

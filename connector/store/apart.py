@@ -22,38 +22,45 @@ from connector.store.schema import ACTIVITY
 SAME_IDS = "facts with the id of another"  # the cursor that counts them: source -> how many
 CORRECTED = timedelta(days=1)  # by so much a time may be put right; all zones are within it
 
-_COLUMNS = (ACTIVITY.c.ref, ACTIVITY.c.kind, ACTIVITY.c.occurred_at, ACTIVITY.c.name, ACTIVITY.c.attributes)
-_KNOWN = select(*_COLUMNS).where(ACTIVITY.c.ref.in_(IDS))
+_KNOWN = select(ACTIVITY).where(ACTIVITY.c.ref.in_(IDS))
+Known = dict[str, Any]  # ref -> row of ``activity``
 
 
 def told_apart(
     connection: Connection, name: str, page: SourcePage, rows: Iterable[JsonObject]
-) -> dict[str, JsonObject]:
-    """The rows of the page's activities by ref, each that is another's namesake below a ref of its own."""
+) -> tuple[dict[str, JsonObject], Known]:
+    """The rows of the page's activities by ref, each that is another's namesake below a ref of its own; and what is
+    known of these refs."""
     pairs = list(zip(page.activities, rows, strict=True))
     counted = (books.cursor(connection, SAME_IDS) or {}) if pairs else {}
-    if not page.once and not page.together and not counted.get(name):
-        return {row["ref"]: row for _, row in pairs}
-    asked = {row["ref"] for _, row in pairs} | {refs_of(each)[1] for each, _ in pairs}
-    known = {row.ref: row._mapping for row in rows_in(connection, _KNOWN, asked)}
-    first: dict[str, Any] = dict(known)
+    has_namesakes = bool(counted.get(name))  # otherwise none of them is stored
+    asked = {row["ref"] for _, row in pairs}
+    if has_namesakes:
+        asked |= {refs_of(each)[1] for each, _ in pairs}
+    known: Known = {row.ref: row for row in rows_in(connection, _KNOWN, asked)}
+    if not page.once and not page.together and not has_namesakes:
+        return {row["ref"]: row for _, row in pairs}, known
+    first: dict[str, Any] = {}
     found: dict[str, JsonObject] = {}
     others: dict[str, JsonObject] = {}
     for each, row in pairs:
-        another, before = refs_of(each)[1], first.setdefault(row["ref"], row)
+        own = row["ref"]
+        if own not in first:
+            first[own] = known[own]._mapping if own in known else row
+        before = first[own]
+        is_other = has_namesakes and refs_of(each)[1] in known
         if each.id in page.together:
-            is_other = another in known or (row["ref"] in found and _words(before) != _words(row))
+            is_other = is_other or (own in found and _words(before) != _words(row))
         elif each.id in page.once:
             is_other = _is_another(before, row)
-        else:
-            is_other = another in known
         if is_other:
+            another = refs_of(each)[1]
             others[another] = {**row, "ref": another}
         else:
-            found[row["ref"]] = first[row["ref"]] = row
+            found[own] = first[own] = row
     if new := len(others.keys() - known.keys()):
         books.set_cursor(connection, SAME_IDS, {**counted, name: int(counted.get(name, 0)) + new})
-    return {**found, **others}
+    return {**found, **others}, known
 
 
 def refs_of(each: Activity) -> tuple[str, str]:

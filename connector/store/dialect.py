@@ -184,19 +184,20 @@ def run_many(connection: Connection, statement: UpdateBase, rows: Sequence[JsonM
     if order is None:
         connection.exec_driver_sql(text, [dict(row) for row in rows])
         return
-    if packed:
-        rows = [{**row, **{name: pack(row[name]) for name in packed if row[name]}} for row in rows]
     pick = itemgetter(*order)
-    values = [pick(row) for row in rows]
-    connection.exec_driver_sql(text, values if len(order) > 1 else [(value,) for value in values])
+    values = [pick(row) for row in rows] if len(order) > 1 else [(pick(row),) for row in rows]
+    for place in packed:
+        values = [(*each[:place], pack(each[place]), *each[place + 1 :]) if each[place] else each for each in values]
+    connection.exec_driver_sql(text, values)
 
 
 class _Compiled(NamedTuple):
-    """A statement's text, the order of its parameters where they have no names, and those that are packed."""
+    """A statement's text, the order of its parameters where they have no names, and the places of those that are
+    packed."""
 
     text: str
     order: tuple[str, ...] | None
-    packed: tuple[str, ...]
+    packed: tuple[int, ...]
 
 
 @cache
@@ -205,9 +206,8 @@ def _compiled(dialect: Dialect, statement: UpdateBase) -> _Compiled:
     if not compiled.positional:
         return _Compiled(str(compiled), None, ())
     order = tuple(compiled.positiontup)
-    packed = tuple(
-        name for bound, name in compiled.bind_names.items() if isinstance(bound.type, Packed) and name in order
-    )
+    names = {name for bound, name in compiled.bind_names.items() if isinstance(bound.type, Packed)}
+    packed = tuple(place for place, name in enumerate(order) if name in names)
     return _Compiled(str(compiled), order, packed)
 
 

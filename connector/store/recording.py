@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
@@ -50,6 +51,7 @@ _READ_NOW = delete(UNREAD_ROLES).where(UNREAD_ROLES.c.opportunity_id == bindpara
 
 KEEP_ALIAS = frozenset({"alias_of"})
 SWEEP_CHUNK = 5000
+_said = itemgetter(*(each.name for each in ACTIVITY.columns if each.name not in {"ref", "generation"}))
 BEGINNINGS = 100  # of ids, in one query
 
 
@@ -189,13 +191,11 @@ def _record_activities(
     connection: Connection, name: str, page: SourcePage, feed: str | None, generation: int | None
 ) -> int:
     rows = (activity_row(each, feed, generation or 0) for each in page.activities)
-    new = apart.told_apart(connection, name, page, rows)
-    old = {row.ref: row for row in rows_in(connection, _ACTIVITIES, new)}
-    columns = tuple(column.name for column in ACTIVITY.columns if column.name not in {"ref", "generation"})
+    new, old = apart.told_apart(connection, name, page, rows)
     changed, seen = [], {}
     for row_ref, row in new.items():
         before = old.get(row_ref)
-        if before is not None and not _differs(before, row, columns):
+        if before is not None and _said(before._mapping) == _said(row):
             seen[row_ref] = before.generation
             continue
         if before is not None and generation is None:

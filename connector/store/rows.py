@@ -41,10 +41,11 @@ def dumps(value: Json) -> str:
 def is_storable(text: str) -> bool:
     """Half of a character pair, as a text cut off in the middle of an emoji ends with, is no UTF-8; PostgreSQL takes no
     NUL."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return False
     return "\0" not in text
 
 
@@ -54,9 +55,14 @@ def storable(text: str | None) -> str | None:
 
 def shown_of(object_name: str, row: Row) -> JsonObject:
     """What views show of a person, in columns of their own; nothing for what is no text that each database takes."""
-    told = row if object_name in PEOPLE else {}
-    texts = {column: told.get(field) for column, field in (("name", "Name"), ("owner_id", "OwnerId"))}
-    return {column: text if isinstance(text, str) and is_storable(text) else None for column, text in texts.items()}
+    if object_name not in PEOPLE:
+        return {"name": None, "owner_id": None}
+    return {"name": _text_of(row, "Name"), "owner_id": _text_of(row, "OwnerId")}
+
+
+def _text_of(row: Row, field: str) -> str | None:
+    text = row.get(field)
+    return text if isinstance(text, str) and is_storable(text) else None
 
 
 def _made_storable(text: str) -> str:
