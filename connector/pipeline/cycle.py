@@ -11,8 +11,8 @@
 It decides nothing itself. A crash between any two lines loses nothing: facts and cursors commit together, and a person
 stays dirty until Salesforce answered for them.
 
-The plan of more than 10,000 people is made twice, once to be counted and looked at, once to be written, so that memory
-stays flat with 500,000; deciding is pure and fast, and nothing that it looks at moves in between. A smaller one is kept.
+A plan of up to 10,000 people is kept between being counted and being written. A larger one is made twice, so that
+memory stays flat with 500,000; deciding is pure and fast, and nothing that it looks at moves in between.
 """
 
 from __future__ import annotations

@@ -62,6 +62,8 @@ def note_unwritable(salesforce: Salesforce, store: Store, outcomes: Sequence[Out
 def look_again(salesforce: Salesforce, store: Store, now: datetime) -> None:
     """Asks once a day whether they can be edited by now."""
     known, opened = unwritable(store), set()
+    if not known:
+        return
     for name, fields in known.items():
         if all(now - datetime.fromisoformat(each["asked"]) < _LOOK_AGAIN for each in fields.values()):
             continue

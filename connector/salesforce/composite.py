@@ -23,7 +23,7 @@ SUBREQUESTS = 25
 QUERIES = 5  # queries and collections together
 _ANY_TIME = "2000-01-01"
 COLLECTION = 200  # rows of one collection
-_NESTED = (dict, list)
+_NESTED = frozenset({dict, list})  # as ``json`` makes them
 
 Body = JsonObject
 Window = DeletedSince | UpdatedSince
@@ -117,9 +117,10 @@ def check_fields(described: JsonMap) -> None:
 def flatten(record: JsonMap) -> Row:
     row: JsonObject = {}
     for key, value in record.items():
-        if not isinstance(value, _NESTED):
+        kind: type = value.__class__  # without a call: every value of every row is looked at
+        if kind not in _NESTED:
             row[key] = value
-        elif isinstance(value, list):
+        elif kind is list:
             raise TypeError("no field holds a list")
         elif key == "attributes":
             continue

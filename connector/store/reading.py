@@ -232,6 +232,7 @@ def _read(row: Any) -> JsonObject:
 
 
 _STILL_THERE = or_(exists_now(SET_ASIDE.c.person_id), accounts.is_there(SET_ASIDE.c.person_id))
+_LEAVE = delete(SET_ASIDE).where(not_(_STILL_THERE))
 
 
 def set_aside(connection: Connection, limit: int | None) -> list[JsonObject]:
@@ -242,7 +243,7 @@ def set_aside(connection: Connection, limit: int | None) -> list[JsonObject]:
 
 def leave_refused(connection: Connection) -> None:
     """Refused writes of people and accounts that are gone are over."""
-    connection.execute(delete(SET_ASIDE).where(not_(_STILL_THERE)))
+    connection.execute(_LEAVE)
 
 
 def refused_ids(connection: Connection, ids: Sequence[str] | None) -> list[str]:

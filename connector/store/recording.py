@@ -6,7 +6,7 @@ marks nobody, and whom a fact belongs to is found when it is read, not when it i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
@@ -27,6 +27,8 @@ from connector.store.rows import (
     RELATIONS,
     ROLE,
     activity_row,
+    dumps,
+    is_gone,
     iso,
     prospect_row,
     record_row,
@@ -61,19 +63,14 @@ def record_rows(
     """Upserts rows by Id; returns the ids of those that were new or different."""
     if rows:
         history.note_fields(connection, object_name, rows[0], now)
-    if object_name in RELATIONS:
-        related.note_relations(connection)
-    versions = [record_row(object_name, row, generation or 0) for row in rows]
+        if object_name in RELATIONS:
+            related.note_relations(connection)
+    old = {row.id: row for row in rows_in(connection, _RECORDS, {row["Id"] for row in rows})}
+    versions, seen = _versions(object_name, rows, old, generation)
     forgetting.keep_bare(connection, versions)
     incoming = _newest(versions)
-    if object_name in {"Lead", "Account"} and books.DOMAINS in books.around(connection):
-        for new in incoming.values():
-            domains.link_domain(new)
-    if object_name not in KNOWN_OBJECTS and (how := books.record_links(connection).get(object_name)):
-        for new in incoming.values():
-            linked.link_record(new, how)
-    old = {row.id: row for row in rows_in(connection, _RECORDS, incoming)}
-    stored, seen, changed = [], [], []
+    _link(connection, object_name, incoming.values())
+    stored, changed = [], []
     for row_id, new in incoming.items():
         before = old.get(row_id)
         if before is not None and not _overwrites(before, new):
@@ -96,6 +93,30 @@ def record_rows(
     if more := more.difference(found):  # a version that came late changes no row
         links.mark(connection, links.affected(connection, ids=more))
     return found
+
+
+def _versions(
+    object_name: str, rows: Sequence[Row], old: Mapping[str, Found[Any]], generation: int | None
+) -> tuple[list[JsonObject], list[Found[Any]]]:
+    """The rows as they are recorded; and those that are known as they are, as nearly all that is read again."""
+    versions, seen = [], []
+    for row in rows:
+        before, text = old.get(row["Id"]), dumps(row)
+        if before is not None and text == before.fields and before.live != is_gone(object_name, row):
+            seen.append(before)
+        else:
+            versions.append(record_row(object_name, row, text, generation or 0))
+    return versions, seen
+
+
+def _link(connection: Connection, object_name: str, rows: Iterable[JsonObject]) -> None:
+    """Says whose they are, where that stands in no field."""
+    if object_name in {"Lead", "Account"} and books.DOMAINS in books.around(connection):
+        for new in rows:
+            domains.link_domain(new)
+    if object_name not in KNOWN_OBJECTS and (how := books.record_links(connection).get(object_name)):
+        for new in rows:
+            linked.link_record(new, how)
 
 
 def _newest(rows: Iterable[JsonObject]) -> dict[str, JsonObject]:

@@ -62,7 +62,7 @@ def shown_of(object_name: str, row: Row) -> JsonObject:
 
 def _text_of(row: Row, field: str) -> str | None:
     text = row.get(field)
-    return text if isinstance(text, str) and is_storable(text) else None
+    return text if text.__class__ is str and is_storable(text) else None
 
 
 def _made_storable(text: str) -> str:
@@ -105,17 +105,23 @@ def address(email: Any) -> str | None:
     return storable(text) if 0 < len(text) <= LONGEST_ADDRESS else None
 
 
-def record_row(object_name: str, row: Row, generation: int) -> JsonObject:
-    """A Salesforce record as a ``record`` row. ``alias_of`` is found afterwards (``connector.store.identity``)."""
+def is_gone(object_name: str, row: Row) -> bool:
+    """Whether the record is deleted, or became another one."""
+    became = row.get("MasterRecordId") or (object_name in PEOPLE and row.get("IsConverted"))
+    return bool(row.get("IsDeleted") or became)
+
+
+def record_row(object_name: str, row: Row, text: str, generation: int) -> JsonObject:
+    """A Salesforce record as a ``record`` row; ``text``: it as JSON. ``alias_of`` is found afterwards
+    (``connector.store.identity``)."""
     is_person, told = object_name in PEOPLE, row if object_name in KNOWN_OBJECTS else {}
     moved_to = _moved_to(row) if is_person else None
-    is_gone = bool(row.get("IsDeleted") or row.get("MasterRecordId") or (is_person and row.get("IsConverted")))
     return {
         "id": row["Id"],
         "object": object_name,
         "stamp": stamp_of(row),
-        "fields": dumps(row),
-        "live": not is_gone,
+        "fields": text,
+        "live": not is_gone(object_name, row),
         "generation": generation,
         "email": address(row.get("Email")) if is_person else None,
         **shown_of(object_name, row),
