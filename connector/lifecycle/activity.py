@@ -170,12 +170,15 @@ class HasActivity(Condition):
 
     def grounds(self, view: View) -> Grounds:
         telling = self._shown_ones(view)
-        if len(telling) == 1:
-            return (self._evidence(telling[0]),), telling[0].occurred_at
+        return tuple([self._evidence(activity) for activity in telling[:_SHOWN]]), self._since(telling)
+
+    def true_since(self, view: View) -> datetime | None:
+        return self._since(self._shown_ones(view))
+
+    def _since(self, telling: Sequence[Activity]) -> datetime | None:
         if not telling:  # asked from another step than the one at which it held
-            return (), None
-        since = telling[0 if self._is_moving else -1].occurred_at
-        return tuple([self._evidence(activity) for activity in telling[:_SHOWN]]), since
+            return None
+        return telling[0 if self._is_moving else -1].occurred_at
 
     @cached_property
     def _priced(self) -> tuple[tuple[str, Comparison], ...]:

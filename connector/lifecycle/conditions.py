@@ -166,14 +166,8 @@ class Never(Condition):
 
 def evidence_of(items: Iterable[Condition], view: View) -> tuple[Why, list[datetime]]:
     """The evidence of all of these, and the times they tell."""
-    evidence: Why = ()
-    times = []
-    for item in items:
-        found, since = item.grounds(view)
-        evidence += found
-        if since is not None:
-            times.append(since)
-    return evidence, times
+    found = [item.grounds(view) for item in items]
+    return tuple([each for why, _ in found for each in why]), [since for _, since in found if since is not None]
 
 
 @dataclass(frozen=True)
@@ -192,6 +186,9 @@ class All(Condition):
     def grounds(self, view: View) -> Grounds:
         evidence, times = evidence_of(self.items, view)
         return evidence, max(times, default=None)
+
+    def true_since(self, view: View) -> datetime | None:
+        return max((at for item in self.items if (at := item.true_since(view))), default=None)
 
     def look(self, view: View) -> Finding:
         parts = tuple(item.look(view) for item in self.items)
@@ -292,6 +289,9 @@ class FieldIs(Condition):
     def grounds(self, view: View) -> Grounds:
         text = f"{self.name} is {shown_amount(self._value(view), self.compare)}"
         return (Evidence("field", view.person.id, text),), view.created
+
+    def true_since(self, view: View) -> datetime | None:
+        return view.created
 
     def found(self, view: View) -> str:
         return f"it is {shown_amount(self._value(view), self.compare)}"

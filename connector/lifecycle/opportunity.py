@@ -139,13 +139,17 @@ class HasOpportunity(Condition):
     def grounds(self, view: View) -> Grounds:
         if self.state == "none":
             return (Evidence("absent", view.person.id, "no such opportunity"),), None
-        dated = [(each, self._since(each, view.now)) for each in self.fitting(view)]
-        if len(dated) == 1:
-            return (self._evidence(*dated[0]),), dated[0][1]
-        times = sorted([at for _, at in dated if at is not None])
+        fitting = self.fitting(view)
+        shown = [self._evidence(each, self._since(each, view.now)) for each in fitting[:_SHOWN]]
+        return tuple(shown), self._since_all(fitting, view.now)
+
+    def true_since(self, view: View) -> datetime | None:
+        return None if self.state == "none" else self._since_all(self.fitting(view), view.now)
+
+    def _since_all(self, fitting: Sequence[OpportunityRole], now: datetime) -> datetime | None:
+        times = sorted([at for each in fitting if (at := self._since(each, now)) is not None])
         is_last = self.state == "all_lost" or self.count > len(times)
-        since = (times[-1] if is_last else times[self.count - 1]) if times else None
-        return tuple([self._evidence(each, at) for each, at in dated[:_SHOWN]]), since
+        return (times[-1] if is_last else times[self.count - 1]) if times else None
 
     def found(self, view: View) -> str:
         return _summary(view.opportunities, self._told)
