@@ -24,6 +24,7 @@ from connector.base import settings
 from connector.base.ports import PolledObject
 from connector.pipeline.backfill import Scope, run_backfill
 from connector.pipeline.cycle import run_cycle
+from connector.pipeline.optional_fields import with_optional_fields
 from connector.wiring import open_pipeline
 
 
@@ -69,7 +70,8 @@ def connector_cycles(given, folder: str) -> list[PolledObject]:
             note = f"{report.people_decided:,} decided, {report.written:,} written"
             line(what, time.perf_counter() - start, sum(report.read.values()), org_calls(given) - before, note)
             time.sleep(1.1)  # so that the next cycle's stamps are later ones
-        return list(pipeline.objects)
+        there = with_optional_fields(pipeline.objects, pipeline.salesforce, pipeline.store, pipeline.clock.now())
+        return list(there)
 
 
 class ToLoopback(requests.adapters.HTTPAdapter):

@@ -23,12 +23,12 @@ SAME_IDS = "facts with the id of another"  # the cursor that counts them: source
 CORRECTED = timedelta(days=1)  # by so much a time may be put right; all zones are within it
 
 _KNOWN = select(ACTIVITY).where(ACTIVITY.c.ref.in_(IDS))
-Known = dict[str, Any]  # ref -> row of ``activity``
+_Stored = dict[str, Any]  # ref -> row of ``activity``
 
 
 def told_apart(
     connection: Connection, name: str, page: SourcePage, rows: Iterable[JsonObject]
-) -> tuple[dict[str, JsonObject], Known]:
+) -> tuple[dict[str, JsonObject], _Stored]:
     """The rows of the page's activities by ref, each that is another's namesake below a ref of its own; and what is
     known of these refs."""
     pairs = list(zip(page.activities, rows, strict=True))
@@ -37,7 +37,7 @@ def told_apart(
     asked = {row["ref"] for _, row in pairs}
     if has_namesakes:
         asked |= {refs_of(each)[1] for each, _ in pairs}
-    known: Known = {row.ref: row for row in rows_in(connection, _KNOWN, asked)}
+    known: _Stored = {row.ref: row for row in rows_in(connection, _KNOWN, asked)}
     if not page.once and not page.together and not has_namesakes:
         return {row["ref"]: row for _, row in pairs}, known
     first: dict[str, Any] = {}
