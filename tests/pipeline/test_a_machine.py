@@ -256,13 +256,14 @@ class Life(RuleBasedStateMachine):
             return
         now = self.world.store.cursors()
         for name, before in self.cursors.items():
-            was_read_anew = now[name].get("generation", 0) > before.get("generation", 0)
+            after = now.get(name, {})  # what there is of nothing any more is gone altogether
+            was_read_anew = after.get("generation", 0) > before.get("generation", 0)
             for each in (each for each in _GROWS if before.get(each) is not None):
-                if each == "deleted_through" and now[name][each] is None:
+                if each == "deleted_through" and after.get(each) is None:
                     assert was_read_anew, name  # the delete log reached back no further, so all of it was read
                 else:
-                    assert now[name].get(each) is not None, (name, each)
-                    assert now[name][each] >= before[each], (name, each)
+                    assert after.get(each) is not None, (name, each)
+                    assert after[each] >= before[each], (name, each)
         self.cursors = now
 
     @invariant()
