@@ -177,8 +177,8 @@ class FakeSalesforce:
         if echo := re.fullmatch(r"(.+) AND \(SystemModstamp >= (\S+) OR LastModifiedById != '(\w+)'\)", where):
             is_echo = stamp < datetime.fromisoformat(echo[2]) and row["LastModifiedById"] == echo[3]
             return not is_echo and self._matches(row, echo[1])
-        if listed := re.fullmatch(r"(\w+) IN \((.+)\)", where):
-            return row[listed[1]] in re.findall(r"'(\w+)'", listed[2])
+        if listed := re.fullmatch(r"(\w+) (?:= |IN \()('\w+'(?:, ?'\w+')*)\)?(?: ORDER BY .+)?", where):
+            return row.get(listed[1]) in re.findall(r"'(\w+)'", listed[2])
         if since := re.fullmatch(r"SystemModstamp >= (\S+)(?: AND SystemModstamp < (\S+))?", where):
             return datetime.fromisoformat(since[1]) <= stamp and (
                 since[2] is None or stamp < datetime.fromisoformat(since[2])

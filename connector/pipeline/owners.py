@@ -42,15 +42,22 @@ OWNED = {"Contact": "", "Lead": " AND IsConverted = false"}
 
 def find_owners(mapping: CompiledMapping, salesforce: Salesforce, store: Store, now: datetime) -> Owners:
     """The owners that the mapping names, looked up where what is known of them is too old. Raises ConfigurationError
-    for names that nobody active has."""
+    for names that nobody active has. Where it names none, they are for people to read, and may be hidden."""
     rules = [rule for handoff in mapping.model.handoffs for rule in handoff.owners_named]
-    if not rules and not mapping.model.asks_whose:
-        return NO_OWNERS
+    is_asked = bool(rules) or mapping.model.asks_whose
     known = store.cursor(OWNERS)
-    if known is None or not _is_good(known, mapping.model, rules, now):
-        known = {**look_up_owners(rules, salesforce, mapping.model.away, now), "read_at": now.isoformat()}
+    is_good = known is not None and _is_good(known, mapping.model, rules, now)
+    if known is None or not is_good or (is_asked and known.get("hidden")):
+        try:
+            found = look_up_owners(rules, salesforce, mapping.model.away, now)
+        except ConfigurationError:
+            if is_asked:
+                raise
+            found = {"ids": {}, "names": {}, "load": {}, "integration": None, "away": [], "hidden": True}
+        known = {**found, "read_at": now.isoformat()}
         store.set_cursor(OWNERS, known)
-    return _owners(known)
+    owners = _owners(known)
+    return owners if is_asked else replace(NO_OWNERS, names=owners.names)
 
 
 def known_owners(store: Store, mapping: CompiledMapping) -> Owners:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from connector.reports.cohort import cohort
 from connector.reports.paths import Asked, Path, Period, name_of, stages_in, stands
 from connector.reports.table import Figure, Report, Table, people, share
 
@@ -45,6 +46,7 @@ def funnel(paths: Sequence[Path], asked: Asked) -> Report:
     tables = [table, conversion(paths, through, asked, "conversion", "Conversion, passed through", said)]
     said = "; who skipped a stage counts neither as having been there nor as having gone on to it"
     tables.append(conversion(paths, own, asked, "conversion_own", "Conversion, stood there", said))
+    tables.append(cohort(paths, asked))
     return Report("funnel", "Funnel", tables)
 
 

@@ -14,11 +14,13 @@ Picture = Literal["bars", "lines", ""]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """``people``: who it is, where it counts people. None: there is nothing to divide by, or nobody to measure."""
+    """``people``: who it is, where it counts people; ``each``: what was measured of each of them. None: there is
+    nothing to divide by, or nobody to measure."""
 
     value: float | None
     unit: Unit = "people"
     people: Sequence[str] = ()
+    each: Sequence[float] = ()
 
 
 Cell = Figure | str

@@ -87,8 +87,8 @@ def _add(table: Table, names: tuple[str, ...], spans: Spans) -> None:
         return
     spans = sorted(spans)
     measured, who = [each[0] for each in spans], [each[1] for each in spans]
-    numbers = [Figure(quantile(measured, part), "days", who) for part in (0.5, 0.9)]
-    table.add(*names, people(who), *numbers, Figure(measured[-1], "days", who[-1:]))
+    numbers = [Figure(quantile(measured, part), "days", who, measured) for part in (0.5, 0.9)]
+    table.add(*names, people(who), *numbers, Figure(measured[-1], "days", who[-1:], measured[-1:]))
 
 
 def stuck(paths: Sequence[Path], asked: Asked, rows: Mapping[str, JsonMap], limits: Mapping[str, timedelta]) -> Report:

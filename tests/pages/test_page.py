@@ -5,15 +5,12 @@ Names and values are as hostile as a web form takes them."""
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import requests
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page
 from prometheus_client import CollectorRegistry
 
 from connector.base.clock import FrozenClock
@@ -26,10 +23,9 @@ from connector.commands.pages.views import TITLES
 from connector.commands.reporting import REPORTS, Reporter, Wanted
 from connector.store import open_store
 from tests.fakes import START
+from tests.pages.conftest import Window, in_a_browser, serious
 from tests.pipeline.conftest import World
 
-CHROMIUM = shutil.which("chromium")
-in_a_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (apt-get install chromium)")
 HOSTILE = "<script>document.title='broken'</script>\"'><img src=x onerror=\"document.title='broken'\">{{ 7*7 }}"
 TOKEN = "a-token-of-more-than-twenty-characters"
 
@@ -63,46 +59,6 @@ def url(world: World, site: Site, tmp_path: Path) -> Iterator[str]:
         yield found
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
-@dataclass
-class Window:
-    """A page, what it said on the console, and what it asked for."""
-
-    page: Page
-    said: list[str]
-    asked: list[str]
-
-
-@pytest.fixture
-def window(browser: Browser) -> Iterator[Window]:
-    context = browser.new_context(viewport={"width": 390, "height": 844})
-    context.set_default_timeout(90_000)  # where many tests share few cores
-    made = Window(context.new_page(), [], [])
-
-    def says(message: ConsoleMessage) -> None:
-        made.said.append(message.text)
-
-    def asks(request: Request) -> None:
-        made.asked.append(request.url)
-
-    made.page.on("console", says)
-    made.page.on("request", asks)
-    yield made
-    context.close()
-
-
-@pytest.fixture
-def page(window: Window) -> Page:
-    return window.page
-
-
 def one_file(world: World) -> str:
     mapping, given = world.pipeline.mapping, explicit(state="unused")
     return html_of(Reporter(world.store, mapping, given, Wanted(), world.clock.now()), [*REPORTS])
@@ -129,31 +85,19 @@ def test_every_tab_opens_without_a_script_or_a_request_elsewhere_and_axe_finds_n
     assert window.asked == [url + where]
     assert page.title() != "broken"
     assert [each for each in window.said if "favicon" not in each] == []
-    assert page.get_by_role("navigation").get_by_role("link").count() == len(TITLES)
+    assert page.get_by_role("navigation", name="Reports").get_by_role("link").count() == len(TITLES)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    assert serious(browser, page.content()) == []
-
-
-def serious(browser: Browser, text: str) -> list[str]:
-    """What axe finds in a page, run where its script may."""
-    context = browser.new_context(bypass_csp=True)
-    try:
-        copy = context.new_page()
-        copy.set_content(text)
-        found = Axe().run(copy).response["violations"]
-        return [f"{each['id']}: {each['help']}" for each in found if each["impact"] in {"serious", "critical"}]
-    finally:
-        context.close()
+    for scheme in ("light", "dark"):
+        assert serious(browser, page.content(), scheme) == []
 
 
 @in_a_browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_person_and_the_people_are_for_everybody(browser: Browser, page: Page, url: str, scheme: str) -> None:
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     for where in ("/people?report=funnel&table=stages&row=Engaged&column=at+the+end", "/person/ada@example.com"):
         page.goto(url + where)
         assert page.title() != "broken"
-        assert serious(browser, page.content()) == []
+        assert serious(browser, page.content(), scheme) == []
 
 
 @in_a_browser

@@ -135,6 +135,38 @@ def test_conversion_follows_those_who_came_in(people: list[Someone], days: tuple
 
 @company
 @quick
+def test_who_went_on_and_how_long_it_took_follows_those_who_came_in(
+    people: list[Someone], days: tuple[int, int]
+) -> None:
+    since, until = days
+    table = funnel(paths_of(stays_of(people)), asked_for(days)).table("cohort")
+    told = {(str(row[0]), str(row[1])): row[2:] for row in table.rows}
+    expected: dict[tuple[str, str], tuple[int, dict[str, int]]] = {}
+    for number, stage in enumerate(ORDER):
+        starts = {each.name: [day for day, to in each.moves if to == stage and since <= day < until] for each in people}
+        for further in ORDER[number + 1 :]:
+            behind = ORDER[ORDER.index(further) :]
+            spans = {
+                each.name: next(day for day, to in each.moves if to in behind and day > starts[each.name][0])
+                - starts[each.name][0]
+                for each in people
+                if starts[each.name] and any(to in behind and day > starts[each.name][0] for day, to in each.moves)
+            }
+            if spans:
+                expected[stage, further] = sum(map(bool, starts.values())), spans
+    assert told.keys() == expected.keys()
+    for key, (came, spans) in expected.items():
+        whole, went, median, slow, longest, inferred = (each for each in told[key] if isinstance(each, Figure))
+        assert (whole.value, went.value, inferred.value) == (came, len(spans) / came, 0)
+        assert dict(zip(median.people, median.each, strict=True)) == spans
+        for cell, wanted in ((median, percentile([*spans.values()], 0.5)), (slow, percentile([*spans.values()], 0.9))):
+            assert cell.value is not None
+            assert abs(cell.value - wanted) < 1e-9
+        assert longest.value == max(spans.values())
+
+
+@company
+@quick
 def test_the_ledger_closes_every_week_and_says_what_a_calendar_says(
     people: list[Someone], days: tuple[int, int]
 ) -> None:

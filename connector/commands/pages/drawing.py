@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
@@ -14,9 +15,11 @@ from markupsafe import Markup, escape
 
 from connector.base.text import fit_lines
 from connector.commands.report_text import said
-from connector.reports.table import Figure, Table
+from connector.reports.table import Cell, Figure, Table
 
 _LINE = (160, 32)  # width and height of a line's picture
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?")
+_LONG = 16  # characters
 
 
 @cache
@@ -30,7 +33,11 @@ def environment() -> Environment:
     )
     made.filters["said"] = said
     made.globals["picture"] = picture
-    made.globals["is_figure"] = lambda cell: isinstance(cell, Figure)
+    made.globals |= {
+        "is_figure": lambda cell: isinstance(cell, Figure),
+        "class_of": _class_of,
+        "rows_shown": _rows_shown,
+    }
     return made
 
 
@@ -53,9 +60,21 @@ def policy() -> str:
     return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'self'"
 
 
+def _class_of(text: str) -> str:
+    """Moments stay on one line; addresses, ids and sentences need not."""
+    return "d" if _MOMENT.fullmatch(text) else "w" if len(text) > _LONG else ""
+
+
+def _rows_shown(table: Table) -> Sequence[Sequence[Cell]]:
+    """Of a table of weeks, those in which something was."""
+    if table.picture != "lines":
+        return table.rows
+    return [row for row in table.rows if any(_value(cell) for cell in row)]
+
+
 def picture(table: Table) -> Markup:
     """A picture of the table's drawn column; the table itself stands below, for whoever does not see it."""
-    if not table.picture or not table.rows:
+    if not table.picture or not any(_value(row[table.columns.index(table.drawn)]) for row in table.rows):
         return Markup()
     return _bars(table) if table.picture == "bars" else _lines(table)
 

@@ -3,7 +3,7 @@ one file that asks nobody for anything."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from connector.base.clock import Clock, SystemClock
@@ -28,18 +28,19 @@ class _Anchors:
 
     is_drawn = False  # from then on nobody is added
 
-    def __init__(self) -> None:
-        self.lists: dict[tuple[str, ...], tuple[str, str, Sequence[str]]] = {}
+    def __init__(self, record: Callable[[str], str]) -> None:
+        self.record = record
+        self.lists: dict[tuple[str, ...], tuple[str, str, Figure]] = {}
         self.persons: dict[str, str] = {}
 
     def people(self, report: Report, table: Table, row: Sequence[Cell], column: str, figure: Figure) -> str:
         if not figure.people:
             return ""
-        key = (*figure.people[:_LISTED], str(len(figure.people)))
+        key = (*figure.people[:_LISTED], str(len(figure.people)), figure.unit if figure.each else "")
         if key not in self.lists:
             names = ", ".join(str(cell) for cell in row if isinstance(cell, str))
             anchor, title = f"list-{len(self.lists) + 1}", f"{report.title}: {table.title}, {names}, {column}"
-            self.lists[key] = (anchor, title, figure.people)
+            self.lists[key] = (anchor, title, figure)
             for person in figure.people[:_LISTED]:
                 self._note(person)
         return f"#{self.lists[key][0]}"
@@ -54,7 +55,8 @@ class _Anchors:
 
 
 def html_of(reporter: Reporter, names: Sequence[str]) -> str:
-    views, anchors = Views(reporter), _Anchors()
+    views = Views(reporter)
+    anchors = _Anchors(views.link)
     reports = [reporter.report(name) for name in names]
     for report in reports:  # what is linked must be known before anything is drawn
         for table in report.tables:
@@ -68,8 +70,14 @@ def html_of(reporter: Reporter, names: Sequence[str]) -> str:
     anchors.persons, anchors.is_drawn = {who: anchors.persons[who] for who in found}, True
     persons = [{**told, "anchor": anchors.persons[who]} for who, told in found.items()]
     lists: list[JsonObject] = [
-        {"id": anchor, "title": title, "people": views.people(who[:_LISTED]), "left_off": max(0, len(who) - _LISTED)}
-        for anchor, title, who in anchors.lists.values()
+        {
+            "id": anchor,
+            "title": title,
+            "people": views.people(figure.people[:_LISTED], figure.each[:_LISTED]),
+            "unit": figure.unit if figure.each else "",
+            "left_off": max(0, len(figure.people) - _LISTED),
+        }
+        for anchor, title, figure in anchors.lists.values()
     ]
     return render(
         "one_file.html",

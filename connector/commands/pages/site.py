@@ -7,8 +7,8 @@ import hmac
 import threading
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 import structlog
@@ -18,12 +18,12 @@ from starlette.routing import Route
 
 from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError, ConnectorError
-from connector.base.json import JsonObject
+from connector.base.json import JsonMap, JsonObject
 from connector.base.settings import Settings
 from connector.commands.options import condition_of, date_of, end_of
 from connector.commands.pages.drawing import policy, render, style
 from connector.commands.pages.views import MOST, TITLES, Views, find_figure, key_of
-from connector.commands.reporting import REPORTS, Reporter, Wanted
+from connector.commands.reporting import REPORTS, WEEKS, Reporter, Wanted
 from connector.mapping import CompiledMapping
 from connector.pipeline.cycle import Pipeline
 from connector.reports.table import Cell, Figure, Report, Table
@@ -35,6 +35,8 @@ _KEPT = 8  # periods and filters that are kept computed
 _STALE = timedelta(minutes=10)  # after which "now" is another one
 _ASKED = ("since", "until", "by", "where")
 _PAGE = 200  # people of a list
+_MONTHS = 12  # that a link leads to
+NOTHING: JsonMap = {}
 _Answer = Callable[[Request], Response]
 
 
@@ -110,6 +112,7 @@ class Site:
         pages: dict[str, _Answer] = {
             "/report/{name}": self._report,
             "/people": self._people,
+            "/find": self._find,
             "/person/{person:path}": self._person,
             "/mapping": self._mapping_page,
         }
@@ -151,19 +154,21 @@ class Site:
         realm = {"WWW-Authenticate": 'Basic realm="lifecycle connector: any name, and the token as the password"'}
         return PlainTextResponse("a token is needed\n", 401, realm)
 
-    def _html(self, template: str, title: str, here: str, status: int = 200, **values: object) -> Response:
+    def _html(
+        self, template: str, title: str, here: str, status: int = 200, asked: JsonMap = NOTHING, **values: object
+    ) -> Response:
+        """``asked``: the period and the people that every tab goes on with."""
         tabs = [
             {
                 "title": TITLES[each],
-                "there": f"/report/{each}" if each != "mapping" else "/mapping",
+                "there": _with(f"/report/{each}", asked) if each != "mapping" else "/mapping",
                 "here": each == here,
             }
             for each in (*REPORTS, "mapping")
         ]
-        values.setdefault("said", "")
-        return HTMLResponse(
-            render(template, title=title, tabs=tabs, style=style(), policy=policy(), **values), status_code=status
-        )
+        given = {"said": "", "who": "", "asked": asked, **values}
+        text = render(template, title=title, tabs=tabs, style=style(), policy=policy(), **given)
+        return HTMLResponse(text, status_code=status)
 
     def _message(self, title: str, what: str, hint: str, status: int) -> Response:
         return self._html("message.html", title, "", status, what=what, hint=hint)
@@ -175,11 +180,11 @@ class Site:
         wanted, asked = _wanted(request)
         views = self.look(wanted)
         report = views.report(name)
-        links = _Addresses(asked)
-        action = request.url.path
+        action, links, said = request.url.path, _Addresses(views, asked), views.said()
         return self._html(
-            "report.html", TITLES[name], name, said=views.said(), report=report, links=links, asked=asked, action=action
-        )
+            "report.html", TITLES[name], name, asked=asked, said=said, report=report, links=links, action=action,
+            periods=list(_periods(action, asked, views.now)),
+        )  # fmt: skip
 
     def _people(self, request: Request) -> Response:
         wanted, asked = _wanted(request)
@@ -191,11 +196,29 @@ class Site:
             return self._message("Nobody is behind that any more", row, "go back to the report, and choose again", 404)
         start = int(query["from"]) if query.get("from", "").isdecimal() else 0
         title = f"{TITLES[name]}: {row}, {column}"
-        shown = views.people(figure.people[start : start + _PAGE])
+        part = slice(start, start + _PAGE)
+        shown = views.people(figure.people[part], figure.each[part])
         end = start + len(shown)
         further = f"/people?{urlencode({**dict(query), 'from': end})}" if end < len(figure.people) else ""
         said = f"{start + 1:,} to {end:,} of {len(figure.people):,} people; {views.said()}" if shown else "nobody"
-        return self._html("people.html", title, name, said=said, people=shown, links=_Addresses(asked), further=further)
+        unit, links = figure.unit if figure.each else "", _Addresses(views, asked)
+        return self._html(
+            "people.html", title, name, asked=asked, said=said, people=shown, links=links, further=further, unit=unit
+        )
+
+    def _find(self, request: Request) -> Response:
+        views, who = self.look(Wanted()), request.query_params.get("who", "").strip()
+        found, links = views.called(who), _Addresses(views)
+        if len(found) == 1 and (there := links.person(found[0])):
+            return RedirectResponse(there)
+        if not found:
+            hint = "write a part of the name or of the e-mail address, or the id of the record"
+            return self._message("Nobody is called that", who, hint, 404)
+        said = f"{min(len(found), _PAGE):,} of {len(found):,} people with “{who}” in their name or e-mail address"
+        people = views.people(found[:_PAGE])
+        return self._html(
+            "people.html", "People", "", said=said, who=who, people=people, links=links, further="", unit=""
+        )
 
     def _person(self, request: Request) -> Response:
         views = self.look(Wanted())
@@ -204,13 +227,14 @@ class Site:
             return self._message(
                 "Nobody is called that", request.path_params["person"], "look in a report's lists", 404
             )
-        links = _Addresses({})
+        links = _Addresses(views)
         return self._html(
             "person.html", str(person["name"]), "", said="as the next cycle sees them", person=person, links=links
         )
 
     def _mapping_page(self, _request: Request) -> Response:
-        views, links = self.look(Wanted()), _Addresses({})
+        views = self.look(Wanted())
+        links = _Addresses(views)
         funnel = views.report("funnel")
         table = funnel.table("stages")
         there = [
@@ -228,8 +252,9 @@ class _Addresses:
 
     most = MOST
 
-    def __init__(self, asked: JsonObject) -> None:
+    def __init__(self, views: Views, asked: JsonMap = NOTHING) -> None:
         self._asked = {name: value for name, value in asked.items() if value}
+        self.record = views.link
 
     def people(self, report: Report, table: Table, row: Sequence[Cell], column: str, figure: Figure) -> str:
         if not figure.people:
@@ -239,6 +264,31 @@ class _Addresses:
 
     def person(self, person: str) -> str:
         return f"/person/{person}" if person[:3].isalnum() and " " not in person else ""
+
+
+def _with(path: str, asked: JsonMap) -> str:
+    given = {name: value for name, value in asked.items() if value}
+    return f"{path}?{urlencode(given)}" if given else path
+
+
+def _periods(path: str, asked: JsonMap, now: datetime) -> Iterator[JsonObject]:
+    """The usual one, then this month and those before it."""
+    others = {name: asked[name] for name in ("by", "where")}
+    yield {
+        "title": f"{WEEKS} weeks",
+        "there": _with(path, others),
+        "here": not asked["since"] and not asked["until"],
+    }
+    first = now.date().replace(day=1)
+    for _ in range(_MONTHS):
+        last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+        given = {"since": f"{first:%Y-%m-%d}", "until": f"{last:%Y-%m-%d}"}
+        yield {
+            "title": f"{first:%b}" if first.year == now.year else f"{first:%b %Y}",
+            "there": _with(path, {**given, **others}),
+            "here": given.items() <= asked.items(),
+        }
+        first = (first - timedelta(days=1)).replace(day=1)
 
 
 def _given(request: Request) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
+from itertools import zip_longest
 from threading import RLock
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from connector.commands.pages.drawing import safe_link
 from connector.commands.reporting import Reporter
 from connector.commands.screen import NONE
 from connector.lifecycle.model import Step
+from connector.lifecycle.values import fold
 from connector.pipeline.signed_in import known_address
 from connector.reports.paths import A_DAY, Path, name_of
 from connector.reports.table import Cell, Figure, Report, Table
@@ -33,6 +35,7 @@ TITLES = {
     "mapping": "Mapping",
 }
 _RECORD_ID = 18  # characters
+_NAMED = ("Name", "Email")
 _OUTCOMES = {
     "written": "",
     "refused": "refused by Salesforce",
@@ -49,6 +52,7 @@ class Links(Protocol):
 
     def people(self, report: Report, table: Table, row: Sequence[Cell], column: str, figure: Figure) -> str: ...
     def person(self, person: str) -> str: ...
+    def record(self, record: str) -> str: ...
 
 
 class Views:
@@ -82,10 +86,10 @@ class Views:
         since, until = self.reporter.asked.period
         return f"{since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC, as known at {self.now:%Y-%m-%d %H:%M} UTC"
 
-    def people(self, ids: Sequence[str]) -> list[JsonObject]:
-        """Rows of a list of people."""
+    def people(self, ids: Sequence[str], measured: Sequence[float] = ()) -> list[JsonObject]:
+        """Rows of a list of people; ``measured``: a number of each."""
         found = []
-        for person in ids:
+        for person, number in zip_longest(ids, measured):
             row, path = self.reporter.rows.get(person, {}), self.paths.get(person)
             last = path.stays[-1] if path else None
             found.append(
@@ -98,9 +102,19 @@ class Views:
                     "since": f"{last.entered:%Y-%m-%d}" if last else "",
                     "by": by_whom(last) if last else "",
                     "owner": str(row.get("owner") or ""),
+                    "measured": "" if number is None else f"{number:,.1f}",
                 }
             )
         return found
+
+    def called(self, text: str) -> list[str]:
+        """Ids of whoever is meant: by record id or address, or else by a part of the name or address."""
+        found = self.store.find_people(text)
+        if found or not text.strip():
+            return found
+        part = fold(text)
+        rows = self.reporter.rows
+        return [each for each, row in rows.items() if any(part in fold(str(row.get(key) or "")) for key in _NAMED)]
 
     def person(self, person_id: str) -> JsonObject | None:
         """None where nobody is called so."""
