@@ -36,7 +36,7 @@ _STALE = timedelta(minutes=10)  # after which "now" is another one
 _ASKED = ("since", "until", "by", "where")
 _PAGE = 200  # people of a list
 _MONTHS = 12  # that a link leads to
-NOTHING: JsonMap = {}
+_NOTHING: JsonMap = {}
 _Answer = Callable[[Request], Response]
 
 
@@ -155,7 +155,7 @@ class Site:
         return PlainTextResponse("a token is needed\n", 401, realm)
 
     def _html(
-        self, template: str, title: str, here: str, status: int = 200, asked: JsonMap = NOTHING, **values: object
+        self, template: str, title: str, here: str, status: int = 200, asked: JsonMap = _NOTHING, **values: object
     ) -> Response:
         """``asked``: the period and the people that every tab goes on with."""
         tabs = [
@@ -252,7 +252,7 @@ class _Addresses:
 
     most = MOST
 
-    def __init__(self, views: Views, asked: JsonMap = NOTHING) -> None:
+    def __init__(self, views: Views, asked: JsonMap = _NOTHING) -> None:
         self._asked = {name: value for name, value in asked.items() if value}
         self.record = views.link
 
