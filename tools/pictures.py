@@ -45,7 +45,7 @@ def main() -> None:
         fill(practice, sample="small")
         with open_pipeline(settings) as pipeline:
             run_backfill(pipeline, Scope())
-            site = Site(pipeline.store, mapping, settings, SystemClock())
+            site = Site(pipeline.store, mapping, settings, SystemClock(), patience=600)
             beat = state.with_suffix(".heartbeat")
             with (
                 serve_machines(settings, CollectorRegistry(), beat, SystemClock(), site.routes) as url,

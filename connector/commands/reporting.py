@@ -11,22 +11,21 @@ from functools import cached_property
 
 from connector.base.clock import Clock, SystemClock
 from connector.base.errors import ConfigurationError
-from connector.base.facts import PEOPLE, Direction, Person, Stay
+from connector.base.facts import PEOPLE, Direction, Person
 from connector.base.json import JsonObject
 from connector.base.settings import Settings
+from connector.commands.ground import Ground, tracks_of
 from connector.commands.status import grouped
 from connector.commands.verifying import verified
 from connector.lifecycle.handoff import WORKED_ON
-from connector.lifecycle.model import Track
 from connector.lifecycle.values import fold
 from connector.mapping import CompiledMapping
-from connector.pipeline.owners import known_owners
 from connector.reports import ledger as books
 from connector.reports.engagement import Inbound, Origin, engagement_report, reached_anywhere
 from connector.reports.funnel import funnel
 from connector.reports.health import health_report
 from connector.reports.movement import movement
-from connector.reports.paths import Asked, Path, Period, Stages, paths_of, where
+from connector.reports.paths import Asked, Path, Period, Stages, where
 from connector.reports.repair import repair
 from connector.reports.response import Handed, answered_at, response
 from connector.reports.table import Report, side_by_side
@@ -58,16 +57,18 @@ class Reporter:
     """Reads what reports need, once, whichever of them are asked for."""
 
     def __init__(
-        self, store: Store, mapping: CompiledMapping, settings: Settings, wanted: Wanted, now: datetime
+        self,
+        store: Store,
+        mapping: CompiledMapping,
+        settings: Settings,
+        wanted: Wanted,
+        now: datetime,
+        ground: Ground | None = None,
     ) -> None:
-        self.store, self.mapping, self.settings, self.wanted, self.now = (
-            store,
-            mapping,
-            settings,
-            wanted,
-            now + _INSTANT,
-        )
-        self.owners = known_owners(store, mapping).names
+        """``ground``: shared with reports of other periods and people."""
+        self.store, self.mapping, self.settings, self.wanted = store, mapping, settings, wanted
+        self.now, self.ground = now + _INSTANT, ground or Ground(store, mapping)
+        self.owners = self.ground.owners
 
     def report(self, name: str) -> Report:
         make = REPORTS[name]
@@ -90,15 +91,8 @@ class Reporter:
         return Asked(stages_of(self.mapping, hidden=self.wanted.hidden), Period(since, until), self.now)
 
     @cached_property
-    def all_stays(self) -> list[Stay]:
-        """Under the names that stages have today."""
-        former = {old: new for each in tracks_of(self.mapping, "stage") for old, new in each.migrate.items()}
-        found = self.store.stays("stage")
-        return [each._replace(stage=former[each.stage]) if each.stage in former else each for each in found]
-
-    @cached_property
     def paths(self) -> list[Path]:
-        every = paths_of(self.all_stays)
+        every = self.ground.paths
         return [each for each in every if self._is_meant(each.person)] if self.wanted.where else every
 
     def _is_meant(self, person: str) -> bool:
@@ -112,11 +106,8 @@ class Reporter:
 
     @cached_property
     def rows(self) -> dict[str, JsonObject]:
-        """With the owner's name as "owner". Raises ConfigurationError where a field is asked for that nobody has."""
-        rows = self.store.people_rows()
-        for each in rows.values():
-            owner = str(each.get("OwnerId") or "")
-            each["owner"] = self.owners.get(owner, owner)
+        """Raises ConfigurationError where a field is asked for that nobody has."""
+        rows = self.ground.rows
         asked = [self.wanted.by, *(each[0] for each in self.wanted.where)]
         for name in (each for each in asked if each):
             if rows and not any(where({"": row}, "", name) for row in rows.values()):
@@ -148,8 +139,8 @@ class Reporter:
     @cached_property
     def handed_off(self) -> list[Handed]:
         """Of the period and the one before; who is called otherwise today goes by today's name."""
-        lines = {each.person: each.line for each in self.all_stays}
-        now_called = {each.line: each.person for each in self.all_stays}
+        lines = {each.person: each.line for each in self.ground.stays}
+        now_called = {each.line: each.person for each in self.ground.stays}
         since = self.asked.period.before.since
         once: dict[tuple[str, datetime], JsonObject] = {}
         for each in self.store.hand_offs():
@@ -196,7 +187,7 @@ class Reporter:
     def _inbound(self) -> Inbound:
         """Of everybody, only what counts when they are decided; what several people share is counted once."""
         period = self.asked.period
-        who = [each for each in self.store.people_who_did(period.since, period.until) if each in self.existing]
+        who = [each for each in self.store.people_who_did(period.since, period.until) if each in self.ground.existing]
         seen: dict[tuple[str, str], tuple[str, str, str]] = {}
         for person in self._facts(who):
             for each in self._counting(person).activities:
@@ -219,19 +210,15 @@ class Reporter:
             strange: dict[str, list[str]] = defaultdict(list)
             held[name] = []
             for person, each in sorted(self.store.tracks_now(name).items()):
-                if known and each["stands"] and fold(each["stands"]) not in known and person in self.existing:
+                if known and each["stands"] and fold(each["stands"]) not in known and person in self.ground.existing:
                     strange[each["stands"]].append(person)
-                if (each["memory"].get("hold") or {}).get("by") == "person" and person in self.existing:
+                if (each["memory"].get("hold") or {}).get("by") == "person" and person in self.ground.existing:
                     held[name].append(person)
             unknown[name] = strange
         refused = self.store.set_aside(None)
         whose = {each["record_id"]: each["person_id"] for each in refused}
         groups = [{**each, "people": [whose[record] for record in each["records"]]} for each in grouped(refused)]
         return repair(deals, groups, unknown, held, _quarantined(self.settings))
-
-    @cached_property
-    def existing(self) -> set[str]:
-        return self.store.existing()
 
     def health(self, paths: Sequence[Path]) -> Report:
         period = self.asked.period
@@ -246,8 +233,8 @@ class Reporter:
     def ledger(self, _paths: Sequence[Path]) -> Report:
         """Of everybody: a part of the people has no closing sum that Salesforce knows. With all stages."""
         stages = stages_of(self.mapping, hidden=True)
-        asked, stays = self.asked._replace(stages=stages), self.all_stays
-        accepts, paths = accepting(self.mapping), paths_of(stays)
+        asked, stays = self.asked._replace(stages=stages), self.ground.stays
+        accepts, paths = accepting(self.mapping), self.ground.paths
         tracks, waiting = self.store.tracks_now("stage"), set(self.store.dirty())
         fields = self.mapping.writes.get("stage", {})
         values = {
@@ -255,7 +242,7 @@ class Reporter:
             for person, row in self.rows.items()
             if row["live"] and row["object"] in fields and person not in waiting
         }
-        wrong = books.one_stage_each(stays, paths, {each for each in self.existing if each in tracks})
+        wrong = books.one_stage_each(stays, paths, {each for each in self.ground.existing if each in tracks})
         wrong += books.what_stands(stays, values, tracks, accepts)
         wrong += books.what_is_remembered(self.store.stages_kept(), self.store.stages_remembered())
         known = values_of(self.mapping, "stage")
@@ -287,12 +274,6 @@ def _quarantined(settings: Settings) -> dict[str, int]:
         with file.open("rb") as lines:
             found[file.name] = sum(1 for _ in lines)
     return {name: count for name, count in found.items() if count}
-
-
-def tracks_of(mapping: CompiledMapping, name: str) -> list[Track]:
-    """This track of everybody, and of each segment."""
-    own = [each for part in mapping.model.segments for each in (part.stage, part.status) if each is not None]
-    return [each for each in (*mapping.model.tracks, *own) if each.name == name]
 
 
 def stages_of(mapping: CompiledMapping, *, hidden: bool) -> Stages:

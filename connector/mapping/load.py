@@ -103,6 +103,7 @@ def compile_tree(found: Gathered, file: str, notes: Notes) -> CompiledMapping:
     run_examples(values["tests"], mapping, reading)
     if notes.mistakes:
         raise MappingInvalid(notes.mistakes)
+    mapping.examples = tuple((each["name"], each["place"].file, each["place"].line) for each in values["tests"])
     mapping.differs = tuple(_differs(found.tests, mapping, reading))
     return mapping
 

@@ -53,7 +53,7 @@ def find_owners(mapping: CompiledMapping, salesforce: Salesforce, store: Store, 
         except ConfigurationError:
             if is_asked:
                 raise
-            found = {"ids": {}, "names": {}, "load": {}, "integration": None, "away": [], "hidden": True}
+            found = {"ids": {}, "names": {}, "load": {}, "integration": known_user(store), "away": [], "hidden": True}
         known = {**found, "read_at": now.isoformat()}
         store.set_cursor(OWNERS, known)
     owners = _owners(known)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
-from connector.reports.funnel import passing_through, reached_in
+from connector.reports.funnel import everybody_s, passing_through, reached_in
 from connector.reports.paths import Asked, Path
 from connector.reports.table import Figure, Report, Table, people
 
@@ -109,5 +109,5 @@ def _total(found: Mapping[tuple[str, str, str], Sequence[str]], how: str, what: 
 
 def reached_anywhere(paths: Sequence[Path], asked: Asked) -> list[str]:
     """Whose origins are needed."""
-    found = reached_in(paths, passing_through(asked), asked.period)
+    found = reached_in(everybody_s(paths, passing_through(asked)), asked.period)
     return sorted({person for who in found.values() for person in who})

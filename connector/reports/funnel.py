@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from connector.reports.cohort import cohort
@@ -11,15 +11,16 @@ from connector.reports.paths import Asked, Path, Period, name_of, stages_in, sta
 from connector.reports.table import Figure, Report, Table, people, share
 
 ReachedWhen = Callable[[Path], dict[str, list[datetime]]]  # stage -> when it was reached, in time
+Reached = Sequence[tuple[str, Mapping[str, Sequence[datetime]]]]  # the same of everybody, with who it is
 
 
 def funnel(paths: Sequence[Path], asked: Asked) -> Report:
     stages, period = asked.stages, asked.period
-    through, own = passing_through(asked), _own
+    through, own = everybody_s(paths, passing_through(asked)), everybody_s(paths, _own)
     shown = stages.shown(stages_in(paths))
     then, now = _standing(paths, period.since), _standing(paths, period.until)
-    readings = {name: reached_in(paths, read, period) for name, read in (("through", through), ("own", own))}
-    before = reached_in(paths, through, period.before)
+    reached_now, entered = reached_in(through, period), reached_in(own, period)
+    before = reached_in(through, period.before)
     table = Table(
         "stages",
         "People by stage",
@@ -31,7 +32,7 @@ def funnel(paths: Sequence[Path], asked: Asked) -> Report:
     )
     for stage in shown:
         end, start = now.get(stage, []), then.get(stage, [])
-        reached = readings["through"].get(stage, [])
+        reached = reached_now.get(stage, [])
         has_place = stage in stages.position
         table.add(
             name_of(stage),
@@ -40,12 +41,12 @@ def funnel(paths: Sequence[Path], asked: Asked) -> Report:
             Figure(len(end) - len(start), "number"),
             people(reached) if has_place else "",
             people(before.get(stage, [])) if has_place else "",
-            people(readings["own"].get(stage, [])),
+            people(entered.get(stage, [])),
         )
     said = "; who skipped a stage counts as having passed through it"
-    tables = [table, conversion(paths, through, asked, "conversion", "Conversion, passed through", said)]
+    tables = [table, conversion(through, asked, "conversion", "Conversion, passed through", said)]
     said = "; who skipped a stage counts neither as having been there nor as having gone on to it"
-    tables.append(conversion(paths, own, asked, "conversion_own", "Conversion, stood there", said))
+    tables.append(conversion(own, asked, "conversion_own", "Conversion, stood there", said))
     tables.append(cohort(paths, asked))
     return Report("funnel", "Funnel", tables)
 
@@ -57,6 +58,10 @@ def _standing(paths: Sequence[Path], moment: datetime) -> dict[str, list[str]]:
             if stands(stay, moment):
                 found[stay.stage].append(path.person)
     return found
+
+
+def everybody_s(paths: Sequence[Path], read: ReachedWhen) -> Reached:
+    return [(path.person, read(path)) for path in paths]
 
 
 def _own(path: Path) -> dict[str, list[datetime]]:
@@ -75,44 +80,53 @@ def passing_through(asked: Asked) -> ReachedWhen:
         found: dict[str, list[datetime]] = {}
         furthest = -1
         for stay in path.stays:
-            for number in range(furthest + 1, position.get(stay.stage, -1) + 1):
-                found[order[number]] = [stay.entered]
-                furthest = number
+            reached = position.get(stay.stage, -1)
+            while furthest < reached:
+                furthest += 1
+                found[order[furthest]] = [stay.entered]
         return found
 
     return read
 
 
-def reached_in(paths: Sequence[Path], read: ReachedWhen, period: Period) -> dict[str, list[str]]:
+def reached_in(reached: Reached, period: Period) -> dict[str, list[str]]:
     """Stage -> who reached it in the period."""
     found: dict[str, list[str]] = defaultdict(list)
-    for path in paths:
-        for stage, times in read(path).items():
-            if any(period.has(each) for each in times):
-                found[stage].append(path.person)
+    for person, times in reached:
+        for stage, moments in times.items():
+            if _first(moments, period) is not None:
+                found[stage].append(person)
     return found
 
 
-def cohorts(paths: Sequence[Path], read: ReachedWhen, asked: Asked, period: Period) -> dict[tuple[str, str], list[str]]:
+def cohorts(reached: Reached, asked: Asked, period: Period) -> dict[tuple[str, str], list[str]]:
     """(S, T) -> of those who reached S in the period, who reached T then or later, by now; (S, S): all of them."""
-    order = asked.stages.funnel
+    order, position = asked.stages.funnel, asked.stages.position
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for path in paths:
-        times = read(path)
-        for number, stage in enumerate(order):
-            start = next((each for each in times.get(stage, ()) if period.has(each)), None)
+    for person, times in reached:
+        for stage, moments in times.items():
+            start = _first(moments, period) if stage in position else None
             if start is None:
                 continue
-            found[stage, stage].append(path.person)
-            for further in order[number + 1 :]:
-                if any(start <= each < asked.now for each in times.get(further, ())):
-                    found[stage, further].append(path.person)
+            found[stage, stage].append(person)
+            later = Period(start, asked.now)
+            for further in order[position[stage] + 1 :]:
+                if further in times and _first(times[further], later) is not None:
+                    found[stage, further].append(person)
     return found
 
 
-def conversion(paths: Sequence[Path], read: ReachedWhen, asked: Asked, name: str, title: str, said: str) -> Table:
+def _first(moments: Sequence[datetime], period: Period) -> datetime | None:
+    since, until = period
+    for each in moments:
+        if since <= each < until:
+            return each
+    return None
+
+
+def conversion(reached: Reached, asked: Asked, name: str, title: str, said: str) -> Table:
     order = asked.stages.funnel
-    found, earlier = cohorts(paths, read, asked, asked.period), cohorts(paths, read, asked, asked.period.before)
+    found, earlier = cohorts(reached, asked, asked.period), cohorts(reached, asked, asked.period.before)
     table = Table(
         name,
         title,

@@ -81,10 +81,13 @@ def url(tmp_path: Path) -> Iterator[str]:
         world.cycle()
         world.wait(10 * DAY)
         settings = explicit(http_port=0)
-        site = Site(world.store, world.pipeline.mapping, settings, world.clock)
+        site = Site(world.store, world.pipeline.mapping, settings, world.clock, patience=90)
         with serve_machines(settings, CollectorRegistry(), tmp_path / "beat", clock, site.routes) as found:
             assert found
             yield found
+
+
+SAID = "each => each.map(one => one.parentElement.innerText.split('\\n')[0])"  # the first line of each step
 
 
 def row(page: Page, table: str, *starts: str) -> Locator:
@@ -136,3 +139,21 @@ def test_a_person_is_found_by_a_part_of_the_name_or_the_address(page: Page, url:
         page.keyboard.press("Enter")
         page.get_by_role("heading", level=1, name=heading).wait_for()
     assert people(page) == ["Ada", "Bob", "Cleo", "Dan"]
+
+
+@in_a_browser
+def test_the_mapping_is_drawn_with_its_rules_its_tests_and_who_is_where(page: Page, url: str) -> None:
+    page.goto(url)
+    page.get_by_role("link", name="Mapping").click()
+    steps = page.locator("ol.ladder > li")
+    assert [each.partition(" · ")[::2] for each in steps.locator("b").evaluate_all(SAID)] == [
+        ("Suspect", "0 people"),
+        ("Engaged", "1 person"),
+        ("Marketing Qualified", "2 people"),
+        ("Customer", "1 person"),
+    ]
+    assert "form submit named Demo" in steps.nth(2).inner_text()
+    tests = page.get_by_role("region", name="Tests of the mapping").get_by_role("cell")
+    assert tests.all_inner_texts() == ["a demo makes them qualified", "<text>, line 14"]
+    steps.nth(2).get_by_role("link").click()
+    assert people(page) == ["Cleo", "Dan"]

@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from threading import Event
+from typing import Any, cast
 
 import pytest
 import requests
@@ -15,13 +18,15 @@ from prometheus_client import CollectorRegistry
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import ConfigurationError
+from connector.base.facts import Stay
 from connector.base.settings import explicit
 from connector.commands.machines import serve_machines
+from connector.commands.pages.looks import StillComputing
 from connector.commands.pages.one_file import html_of
 from connector.commands.pages.site import Site
 from connector.commands.pages.views import TITLES
 from connector.commands.reporting import REPORTS, Reporter, Wanted
-from connector.store import open_store
+from connector.store import Store, open_store
 from tests.fakes import START
 from tests.pages.conftest import Window, in_a_browser, serious
 from tests.pipeline.conftest import World
@@ -48,7 +53,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def site(world: World) -> Site:
-    return Site(world.store, world.pipeline.mapping, explicit(http_port=0), world.clock)
+    return Site(world.store, world.pipeline.mapping, explicit(http_port=0), world.clock, patience=90)
 
 
 @pytest.fixture
@@ -134,15 +139,57 @@ def test_nothing_hostile_is_taken_for_markup(url: str) -> None:
 
 def test_the_page_is_computed_once_and_again_when_something_changed(world: World, site: Site) -> None:
     site.after_cycle()
-    first = site.look(Wanted())
+    look = site.looks.look
+    first = look(Wanted(), "funnel").report("funnel")
     site.after_cycle()
-    assert site.look(Wanted()) is first
-    other = site.look(Wanted(by="object"))
-    assert site.look(Wanted(by="object")) is other
+    assert look(Wanted(), "funnel").report("funnel") is first
+    other = look(Wanted(by="object"), "funnel")
+    assert look(Wanted(by="object"), "funnel") is other
     world.contact("new@example.com")
     world.cycle()
     site.after_cycle()
-    assert site.look(Wanted(by="object")) is not other
+    assert look(Wanted(by="object"), "funnel") is not other
+    assert len(look(Wanted()).reporter.rows) == len(other.reporter.rows) + 1
+
+
+def test_other_periods_stand_on_the_same_rows_read_once(site: Site) -> None:
+    usual, other = site.looks.look(Wanted()), site.looks.look(Wanted(since=START - timedelta(days=3)))
+    assert other.reporter.ground is usual.reporter.ground
+    assert other.reporter.paths is usual.reporter.paths
+
+
+class Held:
+    """A state that gives nobody's stays before it may."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self.may = store, Event()
+
+    def stays(self, track: str = "stage") -> list[Stay]:
+        assert self.may.wait(90)
+        return self._store.stays(track)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def test_who_cannot_wait_gets_the_figures_before_or_is_told_to_come_again(world: World) -> None:
+    """The figures of 100,000 people take their time; a click does not."""
+    held = Held(world.store)
+    looks = Site(cast("Store", held), world.pipeline.mapping, explicit(http_port=0), world.clock, patience=0.01).looks
+    with pytest.raises(StillComputing):
+        looks.look(Wanted(), "funnel")
+    held.may.set()
+    looks.patience = 90
+    before = looks.look(Wanted(), "funnel")
+    held.may.clear()
+    looks.patience = 0.01
+    looks.changed()
+    assert looks.look(Wanted(), "funnel") is before
+    with pytest.raises(StillComputing):
+        looks.look(Wanted(by="object"), "funnel")
+    held.may.set()
+    looks.patience = 90
+    assert looks.look(Wanted(), "funnel") is not before
 
 
 def test_without_a_token_only_this_machine_s_own_names_are_answered(url: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from connector.base.text import fit_lines
+from connector.base.text import count, fit_lines
 from connector.commands.report_text import said
 from connector.reports.table import Cell, Figure, Table
 
@@ -36,6 +36,7 @@ def environment() -> Environment:
     made.globals |= {
         "is_figure": lambda cell: isinstance(cell, Figure),
         "class_of": _class_of,
+        "count": count,
         "rows_shown": _rows_shown,
     }
     return made

@@ -1,17 +1,14 @@
-"""The page as the daemon serves it. Read only; figures are computed once after a cycle that changed something, not once
-a click, and while they are, the last ones are shown."""
+"""The page as the daemon serves it. Read only."""
 
 from __future__ import annotations
 
 import hmac
-import threading
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -22,20 +19,18 @@ from connector.base.json import JsonMap, JsonObject
 from connector.base.settings import Settings
 from connector.commands.options import condition_of, date_of, end_of
 from connector.commands.pages.drawing import policy, render, style
+from connector.commands.pages.looks import PATIENCE, USUAL, Looks, StillComputing
 from connector.commands.pages.views import MOST, TITLES, Views, find_figure, key_of
-from connector.commands.reporting import REPORTS, WEEKS, Reporter, Wanted
+from connector.commands.reporting import REPORTS, WEEKS, Wanted
 from connector.mapping import CompiledMapping
 from connector.pipeline.cycle import Pipeline
 from connector.reports.table import Cell, Figure, Report, Table
 from connector.store import Store
 
-log = structlog.get_logger(__name__)
-
-_KEPT = 8  # periods and filters that are kept computed
-_STALE = timedelta(minutes=10)  # after which "now" is another one
 _ASKED = ("since", "until", "by", "where")
 _PAGE = 200  # people of a list
 _MONTHS = 12  # that a link leads to
+_AGAIN = 2  # seconds until the browser asks again for what is being computed
 _NOTHING: JsonMap = {}
 _Answer = Callable[[Request], Response]
 
@@ -43,68 +38,35 @@ _Answer = Callable[[Request], Response]
 class Site:
     """Serves what the state of a pipeline says."""
 
-    def __init__(self, store: Store, mapping: CompiledMapping, settings: Settings, clock: Clock) -> None:
-        self._store, self._mapping, self._settings, self._clock = store, mapping, settings, clock
+    def __init__(
+        self,
+        store: Store,
+        mapping: CompiledMapping,
+        settings: Settings,
+        clock: Clock,
+        patience: float = PATIENCE,
+    ) -> None:
+        """``patience``: seconds that a click waits for what is being computed."""
+        self._store, self._settings = store, settings
         self._token: str | None = None
-        self._looks: dict[Wanted, tuple[int, Views]] = {}
-        self._changes, self._last_cycle = 0, None
-        self._lock, self._refreshing = threading.Lock(), False
+        self._last_cycle: int | None = None
+        self.looks = Looks(store, mapping, settings, clock, patience)
 
     def take(self, pipeline: Pipeline) -> None:
-        """Another mapping: what was computed by the one before is not shown any more."""
-        self._mapping, self._looks = pipeline.mapping, {}
+        """Another mapping."""
+        self.looks.take(pipeline.mapping)
 
     def after_cycle(self) -> None:
-        """Notes whether figures may have changed."""
+        """Notes whether figures may have changed; after the first cycle, prepares what is looked at first."""
         last = next(iter(self._store.cycles(1)), None)
         if last is None or last["id"] == self._last_cycle:
             return
-        self._last_cycle, report = last["id"], last.get("report") or {}
+        is_first, self._last_cycle = self._last_cycle is None, last["id"]
+        report = last.get("report") or {}
         if report.get("people_decided") or any((report.get("facts_changed") or {}).values()):
-            self._changes += 1
-            if Wanted() in self._looks:
-                self._refresh()
-
-    def _refresh(self) -> None:
-        """What somebody looked at before, beside the daemon's work."""
-        if not self._refreshing:
-            self._refreshing = True
-            threading.Thread(target=self._look_again, name="reports", daemon=True).start()
-
-    def _look_again(self) -> None:
-        try:
-            changes, before = self._changes, self._looks[Wanted()][1]
-            views = self._new_look(Wanted())
-            for name in before.computed():
-                views.report(name)
-            self._looks[Wanted()] = changes, views
-        except ConnectorError as error:
-            log.warning("reports could not be computed", because=error.what)
-        finally:
-            self._refreshing = False
-
-    def _new_look(self, wanted: Wanted) -> Views:
-        return Views(Reporter(self._store, self._mapping, self._settings, wanted, self._clock.now()))
-
-    def look(self, wanted: Wanted) -> Views:
-        """Figures as of the last change; for what everybody looks at, the last ones there are."""
-        with self._lock:
-            known = self._looks.get(wanted)
-            is_old = known is not None and self._clock.now() - known[1].now > _STALE
-            if known is not None and wanted == Wanted():
-                if is_old or known[0] != self._changes:
-                    self._refresh()
-                return known[1]
-            if known is None or is_old or known[0] != self._changes:
-                known = self._changes, self._new_look(wanted)
-                others = {each: look for each, look in self._looks.items() if each not in {wanted, Wanted()}}
-                while len(others) > _KEPT:
-                    others.pop(next(iter(others)))
-                default = {each: look for each, look in self._looks.items() if each == Wanted()}
-                self._looks = {**default, **others, wanted: known}
-            return known[1]
-
-    # -- over HTTP
+            self.looks.changed()
+        if is_first:
+            self.looks.prepare(["funnel"])
 
     def routes(self, token: str | None) -> list[Route]:
         """``token``: None where only this machine is served."""
@@ -126,6 +88,9 @@ class Site:
                 return refused
             try:
                 response = answer(request)
+            except StillComputing as error:
+                response = self._message(error.what, error.hint, "", 503)
+                response.headers.update({"Refresh": str(_AGAIN), "Retry-After": str(_AGAIN)})
             except ConfigurationError as error:
                 response = self._message("That cannot be shown", error.what, error.hint, 400)
             except ConnectorError as error:
@@ -178,7 +143,7 @@ class Site:
         if name not in REPORTS:
             return self._message("There is no such report", name, f"there are {', '.join(REPORTS)}", 404)
         wanted, asked = _wanted(request)
-        views = self.look(wanted)
+        views = self.looks.look(wanted, name)
         report = views.report(name)
         action, links, said = request.url.path, _Addresses(views, asked), views.said()
         return self._html(
@@ -190,7 +155,7 @@ class Site:
         wanted, asked = _wanted(request)
         query = request.query_params
         name, table, row, column = (query.get(each, "") for each in ("report", "table", "row", "column"))
-        views = self.look(wanted)
+        views = self.looks.look(wanted, name if name in REPORTS else "")
         figure = find_figure(views.report(name), table, row, column) if name in REPORTS else None
         if figure is None:
             return self._message("Nobody is behind that any more", row, "go back to the report, and choose again", 404)
@@ -207,7 +172,7 @@ class Site:
         )
 
     def _find(self, request: Request) -> Response:
-        views, who = self.look(Wanted()), request.query_params.get("who", "").strip()
+        views, who = self.looks.look(USUAL), request.query_params.get("who", "").strip()
         found, links = views.called(who), _Addresses(views)
         if len(found) == 1 and (there := links.person(found[0])):
             return RedirectResponse(there)
@@ -221,7 +186,7 @@ class Site:
         )
 
     def _person(self, request: Request) -> Response:
-        views = self.look(Wanted())
+        views = self.looks.look(USUAL)
         person = views.person(request.path_params["person"])
         if person is None:
             return self._message(
@@ -233,7 +198,7 @@ class Site:
         )
 
     def _mapping_page(self, _request: Request) -> Response:
-        views = self.look(Wanted())
+        views = self.looks.look(USUAL, "funnel")
         links = _Addresses(views)
         funnel = views.report("funnel")
         table = funnel.table("stages")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 from itertools import zip_longest
-from threading import RLock
+from pathlib import PurePath
 from typing import Protocol
 
 from connector.base.facts import Stay
@@ -62,14 +62,18 @@ class Views:
         self.reporter = reporter
         self.store, self.mapping, self.now = reporter.store, reporter.mapping, reporter.now
         self._reports: dict[str, Report] = {}
-        self._lock = RLock()  # reports share what was read
+        self.is_read = False  # who is there, and where they stand
 
     def report(self, name: str) -> Report:
         """Computed once."""
-        with self._lock:
-            if name not in self._reports:
-                self._reports[name] = self.reporter.report(name)
-            return self._reports[name]
+        if name not in self._reports:
+            self._reports[name] = self.reporter.report(name)
+        return self._reports[name]
+
+    def read(self) -> None:
+        """What lists of people and a person's page need."""
+        _ = self.paths, self.reporter.rows
+        self.is_read = True
 
     def computed(self) -> list[str]:
         return list(self._reports)
@@ -78,9 +82,9 @@ class Views:
     def address(self) -> str:
         return known_address(self.store)
 
-    @cached_property
+    @property
     def paths(self) -> dict[str, Path]:
-        return {each.person: each for each in self.reporter.paths}
+        return self.reporter.ground.path_of
 
     def said(self) -> str:
         since, until = self.reporter.asked.period
@@ -205,7 +209,15 @@ class Views:
             (move.name, ", ".join(move.origins) or "anywhere", move.to, move.when.said)
             for move in self.mapping.model.stage.moves
         ]
-        return {"name": self.mapping.name, "version": self.mapping.version, "steps": steps, "moves": moves}
+        tests = [(name, f"{PurePath(file).name}, line {line}") for name, file, line in self.mapping.examples]
+        return {
+            "name": self.mapping.name,
+            "version": self.mapping.version,
+            "steps": steps,
+            "moves": moves,
+            "tests": tests,
+            "differs": list(self.mapping.differs),
+        }
 
 
 def _nothing(step: Step) -> str:
