@@ -2,8 +2,8 @@
 
 People with ``--stays`` stays each, written straight into a state: on SQLite, and on PostgreSQL under
 ``tools/postgres.sh``. Each report is computed from nothing, as the command does; then the page is asked for each tab
-until its figures are computed, beside the clicks, and once more: what the slowest click took, how long the figures took,
-and the click after. Seconds, and megabytes of the whole process.
+until its figures are computed, beside the clicks, and once more: what the slowest click took, how long the figures
+took, and the click after. Seconds, and megabytes of the whole process.
 """
 
 from __future__ import annotations
