@@ -90,7 +90,7 @@ def history_table(console: Console, history: Sequence[JsonMap], names: Mapping[s
     told = [each for each in history if not is_beside(each["track"])]
     rows = [
         (
-            str(each["at"])[:19],
+            str(each["at"])[:19].replace("T", " "),
             each["track"],
             f"{_value(each['old'], names, EMPTY)} -> {_value(each['new'], names, EMPTY)}",
             each["rule"],

@@ -13,13 +13,14 @@ from connector.base.errors import ConfigurationError
 from connector.base.json import JsonObject
 from connector.base.private import open_private
 from connector.base.text import harmless
+from connector.commands.fitting import AROUND, BETWEEN, parts_of
 from connector.commands.screen import grid, out, print_json, shown
 from connector.reports.paths import Asked
 from connector.reports.table import Cell, Figure, Report, Table, plain_value
 
 _ROWS = 40  # of a table on the screen
 _BARS, _SPARKS = "▏▎▍▌▋▊▉█", "▁▂▃▄▅▆▇█"
-_WIDTH = 24  # of a bar
+_WIDTH, _LEAST = 24, 8  # of a bar
 
 
 def show_reports(reports: Sequence[Report], asked: Asked, *, as_json: bool) -> None:
@@ -52,15 +53,28 @@ def _show(console: Console, table: Table) -> None:
     numbers = [index for index in range(len(columns)) if any(isinstance(row[index], Figure) for row in table.rows)]
     if table.picture == "lines":
         columns, rows, numbers = _as_lines(table)
-    elif table.picture == "bars":
-        drawn = table.columns.index(table.drawn)
-        measured = [cell.value or 0 if isinstance(cell := row[drawn], Figure) else 0 for row in table.rows]
-        rows = [[*row, bar(each, max(measured))] for row, each in zip(rows, measured, strict=True)]
-        columns.append("")
     more = f" (the first {_ROWS} of {len(rows):,}; --csv and --json have all)" if len(rows) > _ROWS else ""
-    console.print(grid(f"{table.title}{more}", columns, rows[:_ROWS], right=numbers))
+    shown_rows, pictured = rows[:_ROWS], table.picture == "bars"
+    for part in parts_of(columns, shown_rows, numbers, console.width):
+        names, cells = [columns[each] for each in part], [[row[each] for each in part] for row in shown_rows]
+        if pictured:
+            names, cells, pictured = *_with_bars(table, names, cells, console.width), False
+        right = [place for place, each in enumerate(part) if each in numbers]
+        console.print(grid(f"{table.title}{more}", names, cells, right=right))
     if table.note:
-        console.print(f"[dim]{shown(table.note)}[/dim]\n", soft_wrap=True)
+        console.print(f"[dim]{shown(table.note)}[/dim]\n", soft_wrap=not console.is_terminal)
+
+
+def _with_bars(table: Table, columns: list[str], rows: list[list[str]], room: int) -> tuple[list[str], list[list[str]]]:
+    """With a bar for each row, where there is room for one beside the numbers."""
+    widths = [max(map(len, each)) for each in zip(columns, *rows, strict=True)]
+    width = min(_WIDTH, room - sum(widths) - BETWEEN * len(widths) - AROUND)
+    drawn = table.columns.index(table.drawn)
+    measured = [cell.value or 0 if isinstance(cell := row[drawn], Figure) else 0 for row in table.rows]
+    if width < _LEAST or not any(measured):
+        return columns, rows
+    bars = [bar(each, max(measured), width) for each in measured]
+    return [*columns, ""], [[*row, each] for row, each in zip(rows, bars, strict=False)]
 
 
 def said(cell: Cell) -> str:
@@ -75,9 +89,9 @@ def said(cell: Cell) -> str:
     return f"{cell.value:,.1f}"
 
 
-def bar(value: float, largest: float) -> str:
+def bar(value: float, largest: float, width: int = _WIDTH) -> str:
     """Eighths of a character, so that little differences are seen."""
-    eighths = round(value / largest * _WIDTH * 8) if largest > 0 else 0
+    eighths = round(value / largest * width * 8) if largest > 0 else 0
     return _BARS[-1] * (eighths // 8) + (_BARS[eighths % 8 - 1] if eighths % 8 else "")
 
 

@@ -20,7 +20,7 @@ from connector.base.text import fit_lines, printable
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from rich.console import Console
+    from rich.console import Console, JustifyMethod
     from rich.progress import TaskID
     from rich.table import Table
 
@@ -159,9 +159,13 @@ def grid(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], r
     from rich import box
     from rich.table import Table
 
+    from connector.commands.fitting import widths_of
+
     table = Table(title=shown(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    widths = widths_of(columns, [[printable(str(cell)) for cell in row] for row in rows], right, out().width)
     for index, name in enumerate(columns):
-        table.add_column(shown(name), justify="right" if index in right else "left", overflow="fold")
+        justify: JustifyMethod = "right" if index in right else "left"
+        table.add_column(shown(name), justify=justify, overflow="fold", width=widths[index] if widths else None)
     for row in rows:
         table.add_row(*(shown(cell) for cell in row))
     return table

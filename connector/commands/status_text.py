@@ -70,7 +70,7 @@ def show_status(report: JsonMap, *, as_json: bool) -> int:
 def _last_cycles(console: Console, found: Sequence[JsonMap]) -> None:
     cycles = [
         (
-            str(each["started_at"])[:19],
+            str(each["started_at"])[:19].replace("T", " "),
             each["kind"],
             each.get("people_decided", ""),
             each.get("written", ""),
