@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.commands.fitting import AROUND, BETWEEN, parts_of, widths_of
+from connector.commands.fitting import AT_THE_ENDS, BETWEEN_COLUMNS, parts_of, widths_of
 
 words = st.lists(st.text("abcdefgh", min_size=1, max_size=9), min_size=1, max_size=3).map(" ".join)
 
@@ -34,7 +34,7 @@ def test_a_table_of_numbers_is_shown_whole_in_parts_that_fit(
         widths = widths_of(names, cells, range(1, len(part)), room)
         if widths is None:
             widths = [max(map(len, each)) for each in zip(names, *cells, strict=True)]
-        assert sum(widths) + BETWEEN * (len(widths) - 1) + AROUND <= room
+        assert sum(widths) + BETWEEN_COLUMNS * (len(widths) - 1) + AT_THE_ENDS <= room
         for index, width in enumerate(widths):
             assert all(len(word) <= width for word in names[index].split())
             assert all(len(row[index]) <= width for row in cells) or index == 0

@@ -55,16 +55,18 @@ def main() -> None:
                 if asked.readme:
                     _shoot(browser, f"{url}/report/funnel", README_PICTURE, "wide", "light", whole=False)
                 else:
-                    _shoot_all(browser, str(url), asked.out)
+                    _shoot_all(browser, str(url), asked.out, min(pipeline.store.existing()))
                 browser.close()
 
 
-def _shoot_all(browser: Browser, url: str, out: Path) -> None:
+def _shoot_all(browser: Browser, url: str, out: Path, somebody: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    for tab in (each if each == "mapping" else f"report/{each}" for each in TITLES):
+    pages = {each: each if each == "mapping" else f"report/{each}" for each in TITLES}
+    pages |= {"people": "find?who=an", "person": f"person/{somebody}"}
+    for name, path in pages.items():
         for size in SIZES:
-            _shoot(browser, f"{url}/{tab}", out / f"{Path(tab).name}-{size}.png", size, "light")
-    _shoot(browser, f"{url}/report/funnel", out / "funnel-dark.png", "wide", "dark")
+            for scheme in ("light", "dark"):
+                _shoot(browser, f"{url}/{path}", out / f"{name}-{size}-{scheme}.png", size, scheme)
 
 
 def _shoot(browser: Browser, url: str, path: Path, size: str, scheme: str, *, whole: bool = True) -> None:

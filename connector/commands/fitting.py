@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
-BETWEEN, AROUND = 3, 2  # characters between two columns, and at both ends
+BETWEEN_COLUMNS, AT_THE_ENDS = 3, 2  # characters between two columns, and at both ends
 _Rows = Sequence[Sequence[str]]
 
 
@@ -48,7 +48,7 @@ def parts_of(columns: Sequence[str], rows: _Rows, right: Sequence[int], room: in
 
 
 def _taken(widths: Sequence[int]) -> int:
-    return sum(widths) + BETWEEN * (len(widths) - 1) + AROUND
+    return sum(widths) + BETWEEN_COLUMNS * (len(widths) - 1) + AT_THE_ENDS
 
 
 def _least(columns: Sequence[str], rows: _Rows, right: Sequence[int], index: int) -> int:

@@ -13,7 +13,7 @@ from connector.base.errors import ConfigurationError
 from connector.base.json import JsonObject
 from connector.base.private import open_private
 from connector.base.text import harmless
-from connector.commands.fitting import AROUND, BETWEEN, parts_of
+from connector.commands.fitting import AT_THE_ENDS, BETWEEN_COLUMNS, parts_of
 from connector.commands.screen import grid, out, print_json, shown
 from connector.reports.paths import Asked
 from connector.reports.table import Cell, Figure, Report, Table, plain_value
@@ -68,7 +68,7 @@ def _show(console: Console, table: Table) -> None:
 def _with_bars(table: Table, columns: list[str], rows: list[list[str]], room: int) -> tuple[list[str], list[list[str]]]:
     """With a bar for each row, where there is room for one beside the numbers."""
     widths = [max(map(len, each)) for each in zip(columns, *rows, strict=True)]
-    width = min(_WIDTH, room - sum(widths) - BETWEEN * len(widths) - AROUND)
+    width = min(_WIDTH, room - sum(widths) - BETWEEN_COLUMNS * len(widths) - AT_THE_ENDS)
     drawn = table.columns.index(table.drawn)
     measured = [cell.value or 0 if isinstance(cell := row[drawn], Figure) else 0 for row in table.rows]
     if width < _LEAST or not any(measured):

@@ -36,7 +36,7 @@ from connector.wiring import load_mapping, open_state
 WEEKS = 13  # of a period that nobody asked for
 _BATCH = 2000  # people
 _INSTANT = timedelta(microseconds=1)  # what was settled now is in it
-_NOT_APART = frozenset({"ledger", "health", "repair"})  # about the state, not about people
+NOT_APART = frozenset({"ledger", "health", "repair"})  # about the state, not about people
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Reporter:
 
     def report(self, name: str) -> Report:
         make = REPORTS[name]
-        if self.wanted.by and name not in _NOT_APART:
+        if self.wanted.by and name not in NOT_APART:
             groups: dict[str, list[Path]] = defaultdict(list)
             for each in self.paths:
                 groups[self.value_of(each.person, self.wanted.by) or "(none)"].append(each)

@@ -11,7 +11,7 @@ from connector.reports.paths import Asked, Path, Period, name_of, stages_in, sta
 from connector.reports.table import Figure, Report, Table, people, share
 
 ReachedWhen = Callable[[Path], dict[str, list[datetime]]]  # stage -> when it was reached, in time
-Reached = Sequence[tuple[str, Mapping[str, Sequence[datetime]]]]  # the same of everybody, with who it is
+WhoReached = Sequence[tuple[str, Mapping[str, Sequence[datetime]]]]  # the same of everybody, with who it is
 
 
 def funnel(paths: Sequence[Path], asked: Asked) -> Report:
@@ -60,7 +60,7 @@ def _standing(paths: Sequence[Path], moment: datetime) -> dict[str, list[str]]:
     return found
 
 
-def everybody_s(paths: Sequence[Path], read: ReachedWhen) -> Reached:
+def everybody_s(paths: Sequence[Path], read: ReachedWhen) -> WhoReached:
     return [(path.person, read(path)) for path in paths]
 
 
@@ -89,7 +89,7 @@ def passing_through(asked: Asked) -> ReachedWhen:
     return read
 
 
-def reached_in(reached: Reached, period: Period) -> dict[str, list[str]]:
+def reached_in(reached: WhoReached, period: Period) -> dict[str, list[str]]:
     """Stage -> who reached it in the period."""
     found: dict[str, list[str]] = defaultdict(list)
     for person, times in reached:
@@ -99,7 +99,7 @@ def reached_in(reached: Reached, period: Period) -> dict[str, list[str]]:
     return found
 
 
-def cohorts(reached: Reached, asked: Asked, period: Period) -> dict[tuple[str, str], list[str]]:
+def cohorts(reached: WhoReached, asked: Asked, period: Period) -> dict[tuple[str, str], list[str]]:
     """(S, T) -> of those who reached S in the period, who reached T then or later, by now; (S, S): all of them."""
     order, position = asked.stages.funnel, asked.stages.position
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -124,7 +124,7 @@ def _first(moments: Sequence[datetime], period: Period) -> datetime | None:
     return None
 
 
-def conversion(reached: Reached, asked: Asked, name: str, title: str, said: str) -> Table:
+def conversion(reached: WhoReached, asked: Asked, name: str, title: str, said: str) -> Table:
     order = asked.stages.funnel
     found, earlier = cohorts(reached, asked, asked.period), cohorts(reached, asked, asked.period.before)
     table = Table(

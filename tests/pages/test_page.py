@@ -235,3 +235,10 @@ def test_the_page_is_not_open_elsewhere_without_a_token(world: World, site: Site
         serve_machines(settings, CollectorRegistry(), tmp_path / "beat", world.clock, site.routes),
     ):
         pass
+
+
+def test_what_is_of_the_state_is_not_asked_for_some_people_only(url: str) -> None:
+    for name in REPORTS:
+        text = requests.get(f"{url}/report/{name}?where=object%3DContact", timeout=90).text
+        assert ("side by side" in text) is (name not in {"ledger", "health", "repair"})
+        assert 'value="object=Contact"' in text  # and goes on from tab to tab

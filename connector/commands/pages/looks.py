@@ -27,11 +27,11 @@ from connector.store import Store
 
 log = structlog.get_logger(__name__)
 
-USUAL = Wanted()  # what is asked for when nothing is
+WHAT_MOST_ASK = Wanted()  # what is asked for when nothing is
 _KEPT = 8  # periods and filters that are kept computed
 _STALE = timedelta(minutes=10)  # after which "now" is another one
 _WATCHED = timedelta(hours=1)  # so long after somebody looked, figures are renewed after a cycle
-PATIENCE = 0.7  # seconds
+A_CLICK = 0.7  # seconds
 _CLICK, _BESIDE = 0, 1  # what is computed first
 
 
@@ -51,7 +51,7 @@ class Looks:
     """What was computed of the state, by what was asked."""
 
     def __init__(
-        self, store: Store, mapping: CompiledMapping, settings: Settings, clock: Clock, patience: float = PATIENCE
+        self, store: Store, mapping: CompiledMapping, settings: Settings, clock: Clock, patience: float = A_CLICK
     ) -> None:
         self._store, self._mapping, self._settings, self._clock = store, mapping, settings, clock
         self.patience = patience
@@ -71,14 +71,14 @@ class Looks:
     def changed(self) -> None:
         """What was computed is of the past; where somebody looks, it is computed again."""
         with self._lock:
-            before = self._now.get(USUAL) or self._before
+            before = self._now.get(WHAT_MOST_ASK) or self._before
             self._now, self._ground, self._before = {}, None, before
         if before is not None and self._looked is not None and self._clock.now() - self._looked < _WATCHED:
             self.prepare(before.computed())
 
     def prepare(self, reports: Sequence[str]) -> None:
         """Computes these beside what is asked for."""
-        views = self._newest(USUAL)
+        views = self._newest(WHAT_MOST_ASK)
         for need in ("", *reports):
             self._order(views, need, _BESIDE)
 
@@ -93,7 +93,7 @@ class Looks:
                 each.result(timeout=self.patience)
         except TimeoutError:
             before = self._before
-            if wanted == USUAL and before is not None and _has(before, "") and _has(before, need):
+            if wanted == WHAT_MOST_ASK and before is not None and _has(before, "") and _has(before, need):
                 return before
             raise StillComputing("The figures are being computed", "the page comes again by itself") from None
         return views
@@ -104,14 +104,14 @@ class Looks:
             views = self._now.get(wanted)
             if views is not None and now - views.now <= _STALE:
                 return views
-            if wanted == USUAL and views is not None:
+            if wanted == WHAT_MOST_ASK and views is not None:
                 self._now, self._ground, self._before = {}, None, views
             self._ground = self._ground or Ground(self._store, self._mapping)
             reporter = Reporter(self._store, self._mapping, self._settings, wanted, now, self._ground)
             views = Views(reporter)
             _ = reporter.asked  # what cannot be asked is said now
             while len(self._now) > _KEPT:
-                self._now.pop(next(each for each in self._now if each != USUAL))
+                self._now.pop(next(each for each in self._now if each != WHAT_MOST_ASK))
             self._now[wanted] = views
             return views
 
@@ -141,7 +141,7 @@ class Looks:
     def _forget_before(self, views: Views) -> None:
         """Once all that was known before is known again."""
         with self._lock:
-            before, is_newest = self._before, views is self._now.get(USUAL)
+            before, is_newest = self._before, views is self._now.get(WHAT_MOST_ASK)
             if before is not None and is_newest and all(_has(views, each) for each in ("", *before.computed())):
                 self._before = None
 

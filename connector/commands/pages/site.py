@@ -19,9 +19,9 @@ from connector.base.json import JsonMap, JsonObject
 from connector.base.settings import Settings
 from connector.commands.options import condition_of, date_of, end_of
 from connector.commands.pages.drawing import policy, render, style
-from connector.commands.pages.looks import PATIENCE, USUAL, Looks, StillComputing
+from connector.commands.pages.looks import A_CLICK, WHAT_MOST_ASK, Looks, StillComputing
 from connector.commands.pages.views import MOST, TITLES, Views, find_figure, key_of
-from connector.commands.reporting import REPORTS, WEEKS, Wanted
+from connector.commands.reporting import NOT_APART, REPORTS, WEEKS, Wanted
 from connector.mapping import CompiledMapping
 from connector.pipeline.cycle import Pipeline
 from connector.reports.table import Cell, Figure, Report, Table
@@ -44,7 +44,7 @@ class Site:
         mapping: CompiledMapping,
         settings: Settings,
         clock: Clock,
-        patience: float = PATIENCE,
+        patience: float = A_CLICK,
     ) -> None:
         """``patience``: seconds that a click waits for what is being computed."""
         self._store, self._settings = store, settings
@@ -148,7 +148,7 @@ class Site:
         action, links, said = request.url.path, _Addresses(views, asked), views.said()
         return self._html(
             "report.html", TITLES[name], name, asked=asked, said=said, report=report, links=links, action=action,
-            periods=list(_periods(action, asked, views.now)),
+            periods=list(_periods(action, asked, views.now)), is_of_people=name not in NOT_APART,
         )  # fmt: skip
 
     def _people(self, request: Request) -> Response:
@@ -172,7 +172,7 @@ class Site:
         )
 
     def _find(self, request: Request) -> Response:
-        views, who = self.looks.look(USUAL), request.query_params.get("who", "").strip()
+        views, who = self.looks.look(WHAT_MOST_ASK), request.query_params.get("who", "").strip()
         found, links = views.called(who), _Addresses(views)
         if len(found) == 1 and (there := links.person(found[0])):
             return RedirectResponse(there)
@@ -186,7 +186,7 @@ class Site:
         )
 
     def _person(self, request: Request) -> Response:
-        views = self.looks.look(USUAL)
+        views = self.looks.look(WHAT_MOST_ASK)
         person = views.person(request.path_params["person"])
         if person is None:
             return self._message(
@@ -198,7 +198,7 @@ class Site:
         )
 
     def _mapping_page(self, _request: Request) -> Response:
-        views = self.looks.look(USUAL, "funnel")
+        views = self.looks.look(WHAT_MOST_ASK, "funnel")
         links = _Addresses(views)
         funnel = views.report("funnel")
         table = funnel.table("stages")

@@ -135,7 +135,7 @@ class Views:
             "email": told["email"],
             "link": self.link(told["person"]),
             "also": [each for each in also if each[1]],
-            "tracks": [self._track(each, told["owners"]) for each in told["decided"]],
+            "tracks": [self._track(each, told["owners"]) for each in sorted(told["decided"], key=_stage_first)],
             "stays": [_stay_row(each, self.now) for each in path.stays] if path else [],
             "rules": _rules(told["now"]["tracks"]),
             "timeline": [
@@ -218,6 +218,10 @@ class Views:
             "tests": tests,
             "differs": list(self.mapping.differs),
         }
+
+
+def _stage_first(track: JsonMap) -> tuple[bool, bool]:
+    return track["track"] != "stage", track["track"] != "status"
 
 
 def _nothing(step: Step) -> str:
