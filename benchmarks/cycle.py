@@ -21,10 +21,8 @@ import requests
 from simple_salesforce.api import Salesforce
 
 from connector.base import settings
-from connector.base.ports import PolledObject
 from connector.pipeline.backfill import Scope, run_backfill
 from connector.pipeline.cycle import run_cycle
-from connector.pipeline.optional_fields import with_optional_fields
 from connector.wiring import open_pipeline
 
 
@@ -62,7 +60,8 @@ def line(what: str, seconds: float, rows: int, calls: int, note: str = "") -> No
     print(f"{what:<34}{seconds:>8.2f} s {rows:>10,} rows {rows / seconds:>10,.0f} rows/s {calls:>6,} calls  {note}")
 
 
-def connector_cycles(given, folder: str) -> list[PolledObject]:
+def connector_cycles(given, folder: str) -> dict[str, list[str]]:
+    """The objects that were read, and the fields."""
     with open_pipeline(settings_for(given, Path(folder) / "state.sqlite3")) as pipeline:
         for what in ("backfill", "cycle: our writes come back", "idle cycle", "second backfill"):
             before, start = org_calls(given), time.perf_counter()
@@ -70,8 +69,8 @@ def connector_cycles(given, folder: str) -> list[PolledObject]:
             note = f"{report.people_decided:,} decided, {report.written:,} written"
             line(what, time.perf_counter() - start, sum(report.read.values()), org_calls(given) - before, note)
             time.sleep(1.1)  # so that the next cycle's stamps are later ones
-        there = with_optional_fields(pipeline.objects, pipeline.salesforce, pipeline.store, pipeline.clock.now())
-        return list(there)
+        cursors = {each.name: pipeline.store.cursor(each.name) for each in pipeline.objects}
+        return {name: cursor["fields"] for name, cursor in cursors.items() if cursor}
 
 
 class ToLoopback(requests.adapters.HTTPAdapter):
@@ -88,9 +87,9 @@ def peer(given, objects) -> None:
         client = Salesforce(instance_url=given["url"].replace("http:", "https:"), session_id=given["access_token"],
                             session=session)  # fmt: skip
         before, start, rows = org_calls(given), time.perf_counter(), 0
-        for each in objects:
-            columns = ", ".join(dict.fromkeys(["Id", "SystemModstamp", *each.fields]))
-            rows += sum(1 for _ in client.query_all_iter(f"SELECT {columns} FROM {each.name}", include_deleted=True))
+        for name, fields in objects.items():
+            columns = ", ".join(dict.fromkeys(["Id", "SystemModstamp", *fields]))
+            rows += sum(1 for _ in client.query_all_iter(f"SELECT {columns} FROM {name}", include_deleted=True))
         line("simple-salesforce reads the same", time.perf_counter() - start, rows, org_calls(given) - before)
 
 
