@@ -164,6 +164,7 @@ def check(
     form: Annotated[Form, typer.Option("--format", help="github: as notes beside the lines of a change.")] = "text",
     as_json: AsJson = False,
     sources: Annotated[bool, typer.Option("--sources", help="Sign in to each source, and show a row of each.")] = False,
+    dry_row: Annotated[bool, typer.Option("--dry-row", help="Have the org try each value, and keep none.")] = False,
 ) -> None:
     """Check the mapping, and with credentials that the org has what it needs."""
     from connector.commands.check import check_files, run_check, show_check, show_files
@@ -179,7 +180,7 @@ def check(
     form = "json" if as_json else form
     if files:
         raise typer.Exit(show_files(check_files(files), form))
-    raise typer.Exit(show_check(run_check(settings_of(mapping=mapping)), form))
+    raise typer.Exit(show_check(run_check(settings_of(mapping=mapping), dry_row=dry_row), form))
 
 
 @app.command()

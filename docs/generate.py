@@ -31,8 +31,9 @@ def settings_page() -> str:
         "|---|---|---|",
     ]
     for name, each in Settings.model_fields.items():
-        unset = each.default is None or each.default is PydanticUndefined
-        default = "" if unset else f"`{each.default:g}`" if isinstance(each.default, float) else f"`{each.default}`"
+        given = each.get_default(call_default_factory=True)
+        unset = given is None or given is PydanticUndefined
+        default = "" if unset else f"`{given:g}`" if isinstance(given, float) else f"`{given}`"
         names = f"`{variable_of(name)}`" + (f" or `{variable_of(name)}_FILE`" if name in secrets() else "")
         lines.append(f"| {names} | {default} | {each.description} |")
     lines += [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.base import settings
+from connector.base import heartbeat, settings
 from connector.base.errors import ConfigurationError
 from connector.base.web import is_loopback, is_this_machine
 
@@ -19,6 +19,26 @@ TOKEN = {"salesforce_access_token": "hush", "salesforce_instance_url": "https://
 )
 def test_the_way_to_sign_in_follows_from_what_is_set(given, flow):
     assert settings.explicit(**given).sign_in() == flow
+
+
+@pytest.mark.parametrize("receipt", ["uv-receipt.toml", "pipx_metadata.json"])
+def test_a_tool_keeps_its_state_with_its_user_unless_it_works_in_a_folder_of_a_project(receipt, tmp_path, monkeypatch):
+    here, theirs = tmp_path / "here", tmp_path / "theirs"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("XDG_STATE_HOME", str(theirs))
+    assert settings.load_settings().state == "sqlite:///state/connector.sqlite3", "no tool"
+    monkeypatch.setattr("sys.prefix", str(tmp_path))
+    (tmp_path / receipt).touch()
+    found, folder = settings.load_settings(), theirs / "lifecycle-connector"
+    assert (found.state, found.taps_quarantine) == (f"sqlite:///{folder}/connector.sqlite3", folder / "quarantine")
+    assert heartbeat.beside("postgresql://host/db") == folder / "connector.heartbeat"
+    assert settings.load_settings(state="mine.sqlite3").state == "mine.sqlite3"
+    (here / ".env").touch()
+    assert settings.load_settings().state == "sqlite:///state/connector.sqlite3"
+    (here / ".env").unlink()
+    (here / "state").mkdir()
+    assert heartbeat.beside("postgresql://host/db") == Path("state/connector.heartbeat")
 
 
 @pytest.mark.parametrize("given", [KEY | SECRET, KEY | TOKEN, SECRET | TOKEN])

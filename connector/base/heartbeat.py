@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
+from connector.base.folders import state_folder
 from connector.base.json import JsonMap, JsonObject
 from connector.base.private import open_private, private_folder
 
@@ -45,16 +46,16 @@ class Heartbeat:
 
 
 def beside(state: str) -> Path:
-    """Where the file is: beside a SQLite state; otherwise in the working directory's state folder."""
+    """Where the file is: beside a SQLite state; otherwise in the state folder."""
     if "://" not in state:
         return Path(state + ".heartbeat")
     try:
         url = urlsplit(state)
     except ValueError:  # no address at all: whoever opens it says so
-        return Path("state") / "connector.heartbeat"
+        return state_folder() / "connector.heartbeat"
     if url.scheme.partition("+")[0] == "sqlite" and len(url.path) > 1:
         return Path(unquote(url.path)[1:] + ".heartbeat")
-    return Path("state") / "connector.heartbeat"
+    return state_folder() / "connector.heartbeat"
 
 
 def write_heartbeat(path: Path, beat: Heartbeat) -> None:

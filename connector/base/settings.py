@@ -22,6 +22,7 @@ from dotenv.parser import Original, parse_stream
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from connector.base.errors import ConfigurationError
+from connector.base.folders import state_folder
 from connector.base.hiding import keep_hidden, secret_parts
 from connector.base.web import check_url
 
@@ -51,7 +52,7 @@ class Settings(BaseModel):
 
     mapping: str = Field("lead-liaison", description="Mapping file, or the name of one that is shipped.")
     state: str = Field(
-        "sqlite:///state/connector.sqlite3",
+        default_factory=lambda: f"sqlite:///{state_folder() / 'connector.sqlite3'}",
         repr=False,  # a URL may hold a password
         description="SQLAlchemy URL of the state, on SQLite or PostgreSQL; a plain path means a SQLite file.",
     )
@@ -141,7 +142,8 @@ class Settings(BaseModel):
     warehouse_query_file: Path | None = Field(None, description="File with the SQL query that gives the activities.")
     taps_file: Path | None = Field(None, description="YAML file that names Singer taps to read; unset: off.")
     taps_quarantine: Path = Field(
-        Path("state/quarantine"), description="Folder for lines of taps that cannot be understood."
+        default_factory=lambda: state_folder() / "quarantine",
+        description="Folder for lines of taps that cannot be understood.",
     )
     webhook_port: int | None = Field(
         None, ge=0, le=65535, description="Port on which the daemon takes activities over HTTP; unset: off."

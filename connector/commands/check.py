@@ -15,6 +15,7 @@ from connector.base.json import JsonMap, JsonObject
 from connector.base.money import Currencies
 from connector.base.ports import PolledObject, Read
 from connector.base.settings import Settings
+from connector.commands.check_values import lacking_by_record_type, try_dry_rows
 from connector.commands.screen import grid, out, print_json, shown
 from connector.commands.status import read_sources, unknown_types
 from connector.lifecycle.amounts import bounds_told
@@ -64,8 +65,9 @@ class CheckReport:
         }
 
 
-def run_check(settings: Settings) -> CheckReport:
-    """Raises Refused when the org cannot be asked; what is wrong with mapping or org is in the report."""
+def run_check(settings: Settings, *, dry_row: bool = False) -> CheckReport:
+    """``dry_row``: also has the org try each value. Raises Refused when the org cannot be asked; what is wrong with
+    mapping or org is in the report."""
     report = CheckReport(mapping=settings.mapping)
     try:
         mapping = load_mapping(settings)
@@ -87,6 +89,9 @@ def run_check(settings: Settings) -> CheckReport:
             currencies = _amounts(mapping, salesforce, report)
             report.warnings += [*unseen_changes(mapping, described), *long_tags(mapping, described)]
             report.warnings += _in_use(mapping, salesforce) if not report.mistakes else ()
+            _by_record_type(mapping, salesforce, described, report)
+            if dry_row and not report.mistakes:
+                _dry_row(mapping, salesforce, described, report)
             report.notes += _person_accounts(mapping, described)
             for each in objects:
                 missing = missing_fields(salesforce, each)
@@ -101,6 +106,25 @@ def run_check(settings: Settings) -> CheckReport:
                 report.warnings += _no_bounces(each, missing)
                 report.warnings += _lost_by_reports(each, missing)
     return report
+
+
+def _by_record_type(
+    mapping: CompiledMapping, salesforce: SalesforceClient, described: Mapping[str, JsonMap | None], report: CheckReport
+) -> None:
+    for each in lacking_by_record_type(mapping, salesforce, described):
+        report.mistakes += [each] if isinstance(each, Mistake) else []
+        report.warnings += [each] if isinstance(each, str) else []
+
+
+def _dry_row(
+    mapping: CompiledMapping, salesforce: SalesforceClient, described: Mapping[str, JsonMap | None], report: CheckReport
+) -> None:
+    rules = [rule for handoff in mapping.model.handoffs for rule in handoff.owners_named]
+    owners = look_up_owners(rules, salesforce, (), SystemClock().now())["ids"] if rules else {}
+    notes, warnings, kept = try_dry_rows(mapping, salesforce, described, owners, SystemClock())
+    report.notes += notes
+    report.warnings += warnings
+    report.mistakes += [Mistake(mapping.name, 0, each, "look at the record") for each in kept]
 
 
 def check_files(files: Sequence[Path]) -> list[CheckReport]:

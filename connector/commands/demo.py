@@ -18,6 +18,7 @@ from rich.console import Console
 
 from connector.base.clock import SystemClock
 from connector.base.facts import Person
+from connector.base.folders import state_folder
 from connector.base.json import JsonMap
 from connector.base.private import private_folder
 from connector.commands import cycle_text, explain_text, screen
@@ -80,8 +81,8 @@ def run_demo(*, as_json: bool) -> None:
 
 
 def _state_file() -> Path:
-    """A new state: in the working directory's state folder, or where that cannot be written in a temporary one."""
-    folder = Path("state")
+    """A new state: in the state folder, or where that cannot be written in a temporary one."""
+    folder = state_folder()
     try:
         private_folder(folder)
         path = folder / "demo.sqlite3"

@@ -187,6 +187,9 @@ def _values(mapping: CompiledMapping, fields: Fields) -> _Found:
             yield from _values_of(each.track, name, field, values, fields)
             if _types_of(each) == _TEXTS and not values:
                 yield from _text_of(each, name, field, (fields.get(name) or {}).get(field, {}))
+    if model.account_field is not None:
+        names = [step.name for step in mapping.stages if step.funnel]
+        yield from _values_of("account_stage", "Account", model.account_field, names, fields)
     for name, field in model.tag_fields.items():
         yield from _values_of("tags", name, field, [tag.name for tag in model.tags], fields)
 

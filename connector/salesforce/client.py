@@ -48,6 +48,7 @@ from connector.salesforce.writes import Pack, write_rows
 
 _SERVICE = "Salesforce"
 DESCRIBED_FOR = timedelta(minutes=10)  # fields come and go while a daemon runs
+HALTED = "PROCESSING_HALTED"  # of a part that was undone for the sake of another
 FLOOR = 62.0  # the oldest API version that is tested
 CALL_OPTIONS = {"Sforce-Call-Options": "client=lifecycle-connector"}  # names us in the org's change events
 WRITE_HEADERS = {
@@ -141,6 +142,23 @@ class SalesforceClient:
 
     def update(self, changes: Sequence[RecordChange]) -> Iterator[Sequence[Outcome]]:
         return write_rows(self._send_collections, changes, self._pack, self._clock, SystemRandom().random)
+
+    def rehearse(self, change: RecordChange) -> tuple[str, str] | None:
+        """Whether the org would take a row: None, or the code and the text of its refusal. It takes nothing."""
+        request = composite.rehearsal(change, self._base(), WRITE_HEADERS)
+        body, _ = self._call("rehearsal", "composite", "POST", json=request, headers=WRITE_HEADERS)
+        row, undoing = (composite.problem(each) for each in _complete(body, len(request["compositeRequest"])))
+        if undoing is None:
+            raise Refused("the org took a request that nothing can do; look at the record", change.id)
+        return None if row is None or row[0] == HALTED else row[:2]
+
+    def picklists(self, object_name: str, record_type: str) -> dict[str, list[str]]:
+        """Field -> the values that records of a type may have."""
+        path = f"ui-api/object-info/{name(object_name)}/picklist-values/{id18(record_type)}"
+        body, _ = self._call("picklists", path)
+        with reading(_SERVICE):
+            found = body["picklistFieldValues"].items()
+            return {field: [str(value["value"]) for value in each["values"]] for field, each in found}
 
     def describe(self, object_name: str) -> JsonMap:
         """Kept for some minutes."""

@@ -71,6 +71,14 @@ def write_request(collections: Sequence[Sequence[RecordChange]], base: str, head
     )
 
 
+def rehearsal(change: RecordChange, base: str, headers: Mapping[str, str]) -> Body:
+    """One row, and behind it a part that no org can do, so that all of it is taken back."""
+    url = f"{base}/sobjects/{change.object}/{change.id}"
+    parts = [change.values(), {"nothing that a field is called": True}]
+    request = _request([{"method": "PATCH", "url": url, "httpHeaders": dict(headers), "body": each} for each in parts])
+    return {**request, "allOrNone": True, "collateSubrequests": False}
+
+
 def collections(changes: Sequence[RecordChange]) -> Iterator[Sequence[RecordChange]]:
     for start in range(0, len(changes), COLLECTION):
         yield changes[start : start + COLLECTION]

@@ -65,6 +65,7 @@ class OrgCore:
         self.rules: dict[str, list[Rule]] = defaultdict(list)
         # which of some records a SOQL condition holds for; the org fills it in, because queries stand beside writing
         self.matching: Callable[[str, str, Sequence[str]], set[str]] = _nothing
+        self.record_types: dict[str, dict[str, tuple[str, ...]]] = {}  # id -> picklist -> its values for these records
         self.assignment: dict[str, str] = {}  # object -> the owner its active assignment rule gives
         self.role_removals_listed = True  # getDeleted lists removed contact roles (UNCONFIRMED on a live org)
         self.daily_limit = 15000

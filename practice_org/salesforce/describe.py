@@ -188,19 +188,46 @@ def full(org: OrgCore, spec: ObjectSpec, base: str) -> dict[str, Any]:
         "lookupLayoutable": None,
         "namedLayoutInfos": [],
         "networkScopeFieldName": None,
-        "recordTypeInfos": [
-            {
-                "active": True,
-                "available": True,
-                "defaultRecordTypeMapping": True,
-                "developerName": "Master",
-                "master": True,
-                "name": "Master",
-                "recordTypeId": MASTER_RECORD_TYPE,
-                "urls": {"layout": f"{base}/sobjects/{spec.name}/describe/layouts/{MASTER_RECORD_TYPE}"},
-            }
-        ],
+        "recordTypeInfos": _record_types(org, spec, base),
         "searchLayoutable": "z" in spec.flags,
         "sobjectDescribeOption": "FULL",
         "supportedScopes": [{"label": f"All {spec.plural.lower()}", "name": "everything"}],
     }
+
+
+def _record_types(org: OrgCore, spec: ObjectSpec, base: str) -> list[dict[str, Any]]:
+    sql = "SELECT Id, DeveloperName, Name, IsActive FROM RecordType WHERE IsDeleted = 0 AND SobjectType = ? ORDER BY Id"
+    found = [*org.db.read(sql, (spec.name,)), (MASTER_RECORD_TYPE, "Master", "Master", 1)]
+    return [
+        {
+            "active": bool(active),
+            "available": True,
+            "defaultRecordTypeMapping": number == 0,
+            "developerName": developer_name,
+            "master": made == MASTER_RECORD_TYPE,
+            "name": name,
+            "recordTypeId": made,
+            "urls": {"layout": f"{base}/sobjects/{spec.name}/describe/layouts/{made}"},
+        }
+        for number, (made, developer_name, name, active) in enumerate(found)
+    ]
+
+
+def picklists(org: OrgCore, spec: ObjectSpec, kind: str, base: str) -> dict[str, Any]:
+    """The values that records of one type, or of none, may have, as the User Interface API tells them."""
+    found: dict[str, Any] = {}
+    for each in spec.fields.values():
+        if each.visible and each.type in ("picklist", "multipicklist"):
+            allowed = org.record_types.get(kind, {}).get(each.name)
+            shown = [one for one in (_value(*value) for value in values_of(org, each)) if one["active"]]
+            found[each.name] = {
+                "controllerValues": {},
+                "defaultValue": None,
+                "url": f"{base}/ui-api/object-info/{spec.name}/picklist-values/{kind}/{each.name}",
+                "values": [
+                    {"attributes": None, "label": one["label"], "validFor": [], "value": one["value"]}
+                    for one in shown
+                    if allowed is None or one["value"] in allowed
+                ],
+            }
+    return found

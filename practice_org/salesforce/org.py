@@ -21,6 +21,7 @@ from practice_org.salesforce.schema import FieldSpec, ObjectSpec, Value
 from practice_org.salesforce.soql import functions
 from practice_org.salesforce.soql import run as soql_run
 from practice_org.salesforce.writing import currency, dml, persons, relations, removal
+from practice_org.salesforce.writing.record_types import RECORD_TYPE_ID
 
 _MATCHED = 500  # ids in one query
 _RIGHTS = {"createable": "c", "updateable": "u", "deletable": "d"}
@@ -143,3 +144,14 @@ class PracticeOrg(OrgCore):
             self.create(found.values_from, rows)
             return
         self.define(object_name, [replace(found, values=tuple(Value(v, v) for v in labels), restricted=restricted)])
+
+    def set_record_type(self, object_name: str, developer_name: str, picklists: Mapping[str, Sequence[str]]) -> str:
+        """The id of a new record type, whose records may have these values; a picklist that is not named keeps all. It
+        is known until the org is closed. An object that had none gets the field."""
+        spec = self.schema.get(object_name)
+        if spec.find(RECORD_TYPE_ID) is None:
+            self.define(spec.name, [FieldSpec(RECORD_TYPE_ID, "reference", reference_to=("RecordType",))])
+        row = {"Name": developer_name, "DeveloperName": developer_name, "SobjectType": spec.name, "IsActive": True}
+        [made] = self.create("RecordType", [row])
+        self.record_types[made] = {name: tuple(each) for name, each in picklists.items()}
+        return made

@@ -102,6 +102,17 @@ def test_fields_of_the_wrong_type_and_tags_that_a_picklist_lacks_are_found():
     ]
 
 
+def test_a_value_that_the_accounts_picklist_lacks_is_found():
+    mapping = loads(
+        "fields: {stage: {Contact: Stage__c}, account_stage: Furthest__c}\n"
+        "stages: [{name: Suspect, when: {email: present}}, {name: Customer, when: {opportunity: won}}]\n"
+    )
+    account = {"fields": [picklist("Suspect") | {"name": "Furthest__c"}]}
+    contact = {"fields": [picklist("Suspect", "Customer"), field("Email")]}
+    found = [each.what for each in check_org(mapping, {"Account": account, "Contact": contact})]
+    assert found == ["the picklist Account.Furthest__c has no active value Customer"]
+
+
 def test_a_comparison_that_makes_no_sense_of_what_the_org_has_in_the_field_is_found():
     mapping = loads(
         "stages:\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from practice_org.salesforce.describe import MASTER_RECORD_TYPE, name_field
+from practice_org.salesforce.describe import MASTER_RECORD_TYPE, name_field, picklists
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.salesforce.problems import not_found
 from practice_org.salesforce.rest.calls import Call, Reply, Router
@@ -18,6 +18,7 @@ def routes(router: Router) -> None:
     router.add(r"sobjects/(?P<name>\w+)/describe/namedLayouts/(?P<layout>\w+)", GET=named)
     router.add(r"sobjects/(?P<name>\w+)/describe/compactLayouts", GET=compact)
     router.add(r"sobjects/(?P<name>\w+)/describe/approvalLayouts", GET=approval)
+    router.add(r"ui-api/object-info/(?P<name>\w+)/picklist-values/(?P<kind>\w+)", GET=values_by_record_type)
 
 
 def layouts(org: PracticeOrg, call: Call, name: str) -> Reply:
@@ -69,3 +70,8 @@ def approval(org: PracticeOrg, call: Call, name: str) -> Reply:
     """None: there are no approval processes."""
     spec_of(org, name)
     return Reply(body={"approvalLayouts": []})
+
+
+def values_by_record_type(org: PracticeOrg, call: Call, name: str, kind: str) -> Reply:
+    """Of the User Interface API this much: the values of an object's picklists for a record type."""
+    return Reply(body={"picklistFieldValues": picklists(org, spec_of(org, name), kind, call.base)})

@@ -11,7 +11,7 @@ from practice_org.salesforce.core import OrgCore
 from practice_org.salesforce.problems import Problem, Problems, no_such_field, not_found
 from practice_org.salesforce.schema import FieldSpec, ObjectSpec
 from practice_org.salesforce.storage import quoted
-from practice_org.salesforce.writing import persons
+from practice_org.salesforce.writing import persons, record_types
 from practice_org.salesforce.writing.results import Options, Row, Written
 
 
@@ -20,6 +20,7 @@ def created(org: OrgCore, spec: ObjectSpec, row: Written) -> None:
     if missing:
         raise _missing(missing)
     _values(spec, row)
+    record_types.refuse(org, spec, row)
     _rules(org, spec, row)
 
 
@@ -32,6 +33,7 @@ def updated(org: OrgCore, spec: ObjectSpec, row: Written) -> None:
     if cleared:
         raise _missing(cleared)
     _values(spec, row)
+    record_types.refuse(org, spec, row)
     _rules(org, spec, row)
 
 
