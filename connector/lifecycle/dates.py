@@ -62,14 +62,16 @@ def steps_on_the_way(
         return {"entered": kept} if kept else {}
     came_from, since = memory.get("at"), memory.get("since")
     entered: Entered = {came_from: [since, OBSERVED]} if came_from and since else {}
-    _passed(view, ladder, target, entered_at, entered)
+    before = ladder.positions.get(str(came_from), -1) if entered else -1
+    _passed(view, ladder, target, entered_at, entered, since=before if before < target else -1)
     passed = {step: told for step, told in entered.items() if told[1] == INFERRED}
     return {"entered": passed} if passed else {}
 
 
-def _passed(view: View, ladder: Ladder, target: int, entered_at: datetime, entered: Entered) -> None:
+def _passed(view: View, ladder: Ladder, target: int, entered_at: datetime, entered: Entered, since: int = -1) -> None:
+    """``since``: the position that they came from."""
     latest = entered_at
-    for position in range(target - 1, -1, -1):
+    for position in range(target - 1, since, -1):
         step = ladder.steps[position]
         if step.name in entered:
             latest = min(latest, time_of(entered[step.name][0]) or latest)  # nobody was at an earlier stage after it

@@ -143,9 +143,12 @@ def _passed(memory: JsonMap, made: JsonMap, before: Any) -> Iterator[JsonObject]
         if how == INFERRED and step != made["stage"] and when <= made["entered_at"]
     ]
     was_told = before is not None and not (before.by == FIRST_SIGHT and before.rule == UNDECIDED)
+    if was_told and made["by"] != BY_RULE:  # what is remembered is of the move before
+        return
     if was_told:  # what was passed earlier was told then
-        found = [each for each in found if memory["entered"][each[2]][0] >= before.entered_at]
-        found = [each for each in found if each[2] != before.stage]
+        when_of = {step: told[0] for step, told in memory.get("entered", {}).items()}
+        found = [each for each in found if when_of[each[2]] >= before.entered_at]
+        found = [each for each in found if each[2] != before.stage and when_of[each[2]] > when_of.get(before.stage, "")]
     for when, _, step in sorted(found):
         yield {**made, "stage": step, "entered_at": when, "how": INFERRED}
 

@@ -10,12 +10,15 @@ from datetime import UTC, datetime
 
 import pytest
 
+from connector.base.clock import SystemClock
 from connector.base.settings import explicit
 from connector.commands.reporting import Wanted, run_reports
 from connector.reports.table import Figure, Report
+from tests.data import oracle
 from tests.data.data_leadforge import leadforge
 from tests.data.data_olist import olist
 from tests.data.datasets import LADDER, Dataset, Key, csv_tables, raw_folder, select
+from tests.data.test_data_living import BESIDE
 from tests.data.test_data_stages import Load, Loaded, backfill, load
 
 __all__ = ["load"]  # the fixture
@@ -88,3 +91,23 @@ def test_who_came_in_which_month_as_what_is_what_the_raw_tables_say(load: Load) 
             table = replace(funnel.table("stages"), rows=part)
             found = told_by(Report("funnel", "", [table]), "stages", "entered")
             assert found.get(stage) == expected_of(stages, loaded.ids).get(stage)
+
+
+STAGES = [each for each in LADDER if each not in BESIDE]
+SPANS = {"olist": ("2017-11-08", "2018-02-20"), "leadforge": ("2024-02-05", "2024-06-12")}
+
+
+@pytest.mark.parametrize(("build", "name"), [(olist, "olist"), (leadforge, "leadforge")], ids=["olist", "leadforge"])
+def test_every_report_of_stages_is_what_lists_say(build: Callable[[], Dataset], name: str, load: Load) -> None:
+    loaded = load(build())
+    backfill(explicit(**loaded.settings))
+    state = sqlite3.connect(loaded.settings["state"].removeprefix("sqlite:///"))
+    humans = oracle.humans_of(state, STAGES)
+    state.close()
+    now = SystemClock().now()  # everything is long past
+    since, until = (datetime.fromisoformat(each).replace(tzinfo=UTC) for each in SPANS[name])
+    lists = oracle.Lists(humans, STAGES, sorted(BESIDE), since, until, now)
+    for report, (told, tables) in oracle.of_stages(lists, {*BESIDE, STAGES[-1]}).items():
+        [found] = figures(loaded, report, since=since, until=until, hidden=True)
+        assert any(value for value, _ in told.values()), report
+        assert oracle.differences(told, oracle.of_report(found, **tables)) == [], report

@@ -151,6 +151,51 @@ stages:
     assert wrong_in(report_of(world, "ledger")) == []
 
 
+@pytest.mark.parametrize("is_converted", [True, False], ids=["a lead that became a contact", "a contact"])
+@pytest.mark.parametrize("dates", ["", 'dates: {entered: "{stage}_On__c"}'])
+def test_who_goes_on_from_a_stage_does_not_pass_what_lies_before_it(world, dates, is_converted):
+    """Also where the evidence of it has the very time of that stage, as of a contact that was made with a deal."""
+    world.mapping = f"""
+fields:
+  stage: {{Contact: Lifecycle_Stage__c, Lead: Lifecycle_Stage__c}}
+stages:
+  - {{name: Suspect, when: {{email: present}}}}
+  - {{name: Opportunity, when: {{opportunity: any}}}}
+  - {{name: Customer, when: {{opportunity: won}}}}
+{dates}
+"""
+    lea = world.lead("ada@example.com") if is_converted else None
+    world.cycle()
+    world.wait(86400)
+    ada, deal = world.contact(), world.deal()
+    if lea:
+        world.org.put("Lead", {"Id": lea, "IsConverted": True, "ConvertedContactId": ada})
+    world.role(ada, deal)
+    world.cycle()
+    world.wait(86400)
+    world.win(deal)
+    world.org.put("Opportunity", {"Id": deal, "CloseDate": f"{world.clock.now() + timedelta(days=1):%Y-%m-%d}"})
+    world.wait(2 * 86400)
+    world.cycle()
+    [path] = paths_of(world.store.stays())
+    assert [each.stage for each in path.stays] == ["Suspect", "Opportunity", "Customer"]
+    came, went_on = path.stays[1].entered, path.stays[1].left
+    assert went_on is not None
+    assert went_on - came >= timedelta(days=1)
+    assert wrong_in(report_of(world, "ledger")) == []
+
+
+def test_whom_somebody_moves_by_hand_passes_no_stage_again(world):
+    ada = world.contact()
+    world.click("ada@example.com")
+    world.cycle()
+    world.wait(86400)
+    world.set_by_hand(ada, "Evangelist")
+    world.cycle()
+    assert [stage for stage, _, _ in stays_of(world, ada)] == ["Suspect", "Engaged", "Evangelist"]
+    assert wrong_in(report_of(world, "ledger")) == []
+
+
 OF_ADA = "WHERE person_id = :ada AND track = 'stage'"
 PLANTED = {
     "the stays": f"UPDATE stay SET stage = 'Customer' {OF_ADA} AND left_at IS NULL",

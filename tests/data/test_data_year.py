@@ -1,0 +1,232 @@
+"""A year of the living sample company, week by week, on a clock of its own: every figure of every report is what lists
+say (``oracle``), the lists are what the org itself said after each cycle, and the ledger closes every week."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from connector.base.clock import FrozenClock
+from connector.base.settings import Settings
+from connector.commands.practice import Practice, add_fields, add_owners
+from connector.commands.reporting import Reporter, Wanted
+from connector.mapping import CompiledMapping, load
+from connector.pipeline.backfill import Scope, run_backfill
+from connector.pipeline.cycle import run_cycle
+from connector.pipeline.report import CycleReport
+from connector.reports.table import Figure, Report
+from connector.wiring import open_pipeline, open_state
+from practice_org.company.build import build_company
+from practice_org.company.life import live
+from practice_org.pardot.system import Pardot
+from practice_org.salesforce.org import PracticeOrg
+from practice_org.serving.server import Server
+from tests.data import oracle
+from tests.data.datasets import LADDER
+from tests.data.oracle import DAY, HOUR, Told, differences, of_report
+
+BEGINS = datetime(2025, 1, 1, 12, tzinfo=UTC)  # a Wednesday
+WEEKS, EVENTS = 52, 14
+BESIDE = ("Evangelist", "Disqualified", "Other")
+FUNNEL = tuple(each for each in LADDER if each not in BESIDE)
+MAPPING = """
+include: lead-liaison
+fields: {score: {Contact: Score__c, Lead: Score__c}}
+score:
+  points: [{activity: form_submit, points: 40}, {activity: [email_click, page_view, visit], points: 15}]
+thresholds: {warm: {at: 50, again_below: 30}}
+handoff:
+  when: {threshold: warm}
+  reassign: [nobody, queue, integration user, colleague]
+  owner: [{round_robin: [anna@example.com, ben@example.com]}]
+"""
+NOW_THERE = """
+SELECT Id, Lifecycle_Stage__c FROM Contact WHERE IsDeleted = 0
+UNION ALL SELECT Id, Lifecycle_Stage__c FROM Lead WHERE IsDeleted = 0 AND IsConverted = 0
+"""
+
+
+@dataclass
+class Year:
+    """What happened, as it was seen from outside."""
+
+    practice: Practice
+    settings: Settings
+    mapping: CompiledMapping
+    clock: FrozenClock
+    stood: dict[datetime, dict[str, str]] = field(default_factory=dict)  # after each cycle: person -> stage, in the org
+    cycles: list[tuple[datetime, CycleReport]] = field(default_factory=list)
+    calls: Counter[str] = field(default_factory=Counter)  # day -> calls that the org counted
+
+    def note(self, report: CycleReport) -> None:
+        rows = self.practice.org.db.read(NOW_THERE)
+        self.stood[self.clock.now()] = {person: stage or "" for person, stage in rows}
+        self.cycles.append((report.started_at, report))
+
+    def report(self, name: str, **wanted: object) -> Report:
+        with open_state(self.settings, self.clock) as store:
+            asked = Wanted(**wanted)  # type: ignore[arg-type]
+            return Reporter(store, self.mapping, self.settings, asked, self.clock.now()).report(name)
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        state = sqlite3.connect(self.settings.state.removeprefix("sqlite:///"))
+        try:
+            return state.execute(sql).fetchall()
+        finally:
+            state.close()
+
+    def lists(self, since: datetime, until: datetime) -> oracle.Lists:
+        state = sqlite3.connect(self.settings.state.removeprefix("sqlite:///"))
+        try:
+            humans = oracle.humans_of(state, FUNNEL)
+        finally:
+            state.close()
+        return oracle.Lists(humans, FUNNEL, BESIDE, since, until, self.clock.now() + timedelta(microseconds=1))
+
+
+@pytest.fixture(scope="module")
+def year(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Year]:
+    folder = tmp_path_factory.mktemp("year")
+    (folder / "mine.yaml").write_text(MAPPING)
+    clock, mapping = FrozenClock(BEGINS), load(str(folder / "mine.yaml"))
+    org = PracticeOrg(clock=clock)
+    pardot = Pardot(org)
+    try:
+        with Server(org, extra_routes=pardot.routes) as server:
+            practice = Practice(org, pardot, server.url)
+            add_fields(org, mapping)
+            add_owners(org, mapping)
+            build_company(org, pardot, now=clock.now())
+            files = {"state": f"sqlite:///{folder}/state.sqlite3", "mapping": str(folder / "mine.yaml")}
+            quick = {"reconcile_interval": 0, "sweep_days": 0}  # comparisons that find nothing, slowly
+            settings = practice.settings(**files, **quick)
+            made = Year(practice, settings, mapping, clock)
+            live_a_year(made)
+            yield made
+    finally:
+        org.close()
+
+
+def live_a_year(year: Year) -> None:
+    dice = random.Random(11)  # noqa: S311 - the same life each time is the point
+    org, clock = year.practice.org, year.clock
+    with open_pipeline(year.settings, clock=clock) as pipeline:
+        year.note(run_backfill(pipeline, Scope()))
+        for _ in range(WEEKS // 2):
+            for _ in range(2):
+                clock.sleep((5 * DAY).total_seconds())
+                live(org, year.practice.pardot, dice, clock.now(), events=EVENTS)
+                clock.sleep((2 * DAY).total_seconds())
+            before = org.calls["total"]
+            year.note(run_cycle(pipeline))
+            year.calls[f"{clock.now():%Y-%m-%d}"] += org.calls["total"] - before
+            clock.sleep(60)
+
+
+def periods() -> list[tuple[datetime, datetime]]:
+    """A quarter, one that begins in the middle of a week, and most of the year."""
+    at = [datetime(2025, month, day, tzinfo=UTC) for month, day in ((3, 3), (6, 2), (8, 6), (9, 11), (2, 1), (12, 1))]
+    return [(at[0], at[1]), (at[2], at[3]), (at[4], at[5])]
+
+
+def test_the_lists_say_what_the_org_said_after_each_cycle(year: Year) -> None:
+    """So that figures which equal the lists equal what was. What is dated later than the cycle that saw it is none."""
+    humans = year.lists(*periods()[0]).humans
+    assert len(year.stood) == WEEKS // 2 + 1
+    for at, stood in year.stood.items():
+        just_after = at + timedelta(seconds=30)
+        told = [(one.person, one.stage) for each in humans for one in each.stood if one.at(just_after)]
+        assert len(told) == len(dict(told)), "everybody is in one place"
+        in_crm = Counter(stage for person, stage in told if person[:3] in {"003", "00Q"})
+        assert in_crm == Counter(stood.values()), at
+
+
+def test_the_ledger_closes_for_every_week_of_the_year(year: Year) -> None:
+    found = year.report("ledger", since=BEGINS, until=year.clock.now(), verify=True)
+    assert found.good, found.said
+    weeks = found.table("weeks")
+    assert len({row[0] for row in weeks.rows}) == WEEKS + 1
+    for row in weeks.rows:
+        opening, entered, left, closing = (each.value or 0 for each in row[2:6] if isinstance(each, Figure))
+        assert opening + entered - left == closing, row
+    lists = year.lists(BEGINS, year.clock.now())
+    assert differences(oracle.ledger(lists), of_report(found, weeks=2)) == []
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_funnel_movement_velocity_and_stuck_are_what_the_lists_say(year: Year, number: int) -> None:
+    since, until = periods()[number]
+    lists = year.lists(since, until)
+    expected = oracle.of_stages(lists, {*BESIDE, FUNNEL[-1]})
+    for name, (told, tables) in expected.items():
+        assert sum(value != 0 for value, _ in told.values()) > 20, name
+        assert differences(told, of_report(year.report(name, since=since, until=until, hidden=True), **tables)) == [], (
+            name
+        )
+
+
+WORKED_ON = ("call", "meeting", "email_sent", "email_reply")
+WITHOUT_ROLES = """
+SELECT u.Name, count(*), sum(o.Amount) FROM Opportunity o JOIN User u ON u.Id = o.OwnerId WHERE o.IsDeleted = 0
+AND o.Id NOT IN (SELECT OpportunityId FROM OpportunityContactRole WHERE IsDeleted = 0) GROUP BY u.Name
+"""
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_response_times_are_what_the_lists_say(year: Year, number: int) -> None:
+    since, until = periods()[number]
+    lists = year.lists(since, until)
+    now_called = oracle.called_now(lists.humans)
+    rows = year.rows("SELECT person_id, at, owner_id FROM report_handoff")
+    handed = {(now_called[str(who)], str(at)): str(owner) for who, at, owner in rows}
+    told_by = "SELECT crm_id, occurred_at FROM report_activity WHERE ref LIKE 'salesforce:%' AND direction = 'outbound'"
+    touched = defaultdict(list)
+    for who, at in year.rows(f"{told_by} AND kind IN {WORKED_ON}"):
+        if str(who) in now_called:
+            touched[now_called[str(who)]].append(datetime.fromisoformat(str(at)))
+    given = [(who, datetime.fromisoformat(at), owner) for (who, at), owner in handed.items()]
+    told = oracle.response(lists, given, touched, 24 * HOUR)
+    assert told
+    report = year.report("response", since=since, until=until, hidden=True)
+    assert differences(told, of_report(report, owners=1)) == []
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_engagement_is_what_the_lists_say(year: Year, number: int) -> None:
+    since, until = periods()[number]
+    lists = year.lists(since, until)
+    rows = year.rows("SELECT ref, kind, occurred_at FROM report_activity WHERE direction = 'inbound'")
+    done = [(datetime.fromisoformat(str(at)), f"{str(ref).partition(':')[0]} {kind}") for ref, kind, at in rows]
+    known = {each.person for each in lists.humans}
+    scored = year.rows("SELECT person_id, score FROM report_person WHERE score IS NOT NULL")
+    points = {str(who): float(str(score)) for who, score in scored if who in known}
+    told = oracle.activities(lists, done) | oracle.scores(points)
+    assert len(told) > 20
+    report = year.report("engagement", since=since, until=until, hidden=True)
+    assert differences(told, of_report(report, activity=2, scores=1)) == []
+
+
+def test_health_and_repair_are_what_the_org_and_the_cycles_say(year: Year) -> None:
+    health = of_report(year.report("health", since=BEGINS, until=year.clock.now()), cycles=1, calls=2)
+    reports = [report for _, report in year.cycles]
+    assert {report.result for report in reports} == {"done"}
+    told: Told = {
+        ("cycles", "done", "cycles"): (len(reports), ()),
+        ("cycles", "done", "people decided"): (sum(each.people_decided for each in reports), ()),
+        ("cycles", "done", "records written"): (sum(each.written for each in reports), ()),
+        ("cycles", "done", "refused"): (sum(each.refused for each in reports), ()),
+    }
+    assert differences(told, {key: value for key, value in health.items() if key in told}) == []
+    last = max(year.calls)
+    expired = 1  # the call that found its session over, which the org does not count
+    assert health["calls", last, "salesforce", "calls"][0] == year.calls[last] + expired
+    deals = {name: (count, amount or 0) for name, count, amount in year.practice.org.db.read(WITHOUT_ROLES)}
+    repair = of_report(year.report("repair"), deals_by_owner=1)
+    assert deals
+    assert {key[1]: (repair[*key[:2], "deals"][0], repair[*key[:2], "amount"][0]) for key in repair} == deals
