@@ -22,9 +22,8 @@ from connector.lifecycle.needs import Holds, NeededField, needed_fields
 from connector.mapping import CompiledMapping, Mistake
 from connector.reports.advice import advice
 from connector.salesforce import SalesforceClient
+from connector.salesforce.access import Describes
 from connector.salesforce.persons import IS_PERSON
-
-Describes = Mapping[str, JsonMap | None]
 
 
 def record_types(described: JsonMap | None) -> dict[str, str]:
