@@ -172,7 +172,7 @@ class Reporter:
             yield from self.store.facts_of(people[start : start + _BATCH], around=frozenset())
 
     def engagement(self, paths: Sequence[Path]) -> Report:
-        theirs = {each.person for each in paths} & self.existing
+        theirs = {each.person for each in paths} & self.ground.existing
         scores = {
             person: str(each["value"] or each["stands"] or "")
             for person, each in self.store.tracks_now("score").items()
