@@ -112,6 +112,7 @@ def test_side_by_side_the_parts_make_the_whole(report):
 def test_csv_has_a_file_for_each_table(report, tmp_path):
     report("funnel", "--csv", str(tmp_path / "funnel.csv"))
     assert sorted(each.name for each in tmp_path.iterdir()) == [
+        "funnel.cohort.csv",
         "funnel.conversion.csv",
         "funnel.conversion_own.csv",
         "funnel.csv",
