@@ -81,6 +81,14 @@ class Year:
         finally:
             state.close()
 
+    def dated_back(self, at: datetime) -> list[str]:
+        """Who came to a stage before a moment, as was seen after it."""
+        rows = self.rows("SELECT person_id, entered_at, seen_at FROM report_stay WHERE track = 'stage'")
+        times = [
+            (str(who), datetime.fromisoformat(str(came)), datetime.fromisoformat(str(seen))) for who, came, seen in rows
+        ]
+        return [who for who, came, seen in times if came <= at < seen]
+
     def lists(self, since: datetime, until: datetime) -> oracle.Lists:
         state = sqlite3.connect(self.settings.state.removeprefix("sqlite:///"))
         try:
@@ -136,15 +144,19 @@ def periods() -> list[tuple[datetime, datetime]]:
 
 
 def test_the_lists_say_what_the_org_said_after_each_cycle(year: Year) -> None:
-    """So that figures which equal the lists equal what was. What is dated later than the cycle that saw it is none."""
+    """So that figures which equal the lists equal what was. Left out is who was dated back since, as by a contact role
+    on a deal that was won before."""
     humans = year.lists(*periods()[0]).humans
+    now_called = oracle.called_now(humans)
     assert len(year.stood) == WEEKS // 2 + 1
     for at, stood in year.stood.items():
         just_after = at + timedelta(seconds=30)
-        told = [(one.person, one.stage) for each in humans for one in each.stood if one.at(just_after)]
+        told = [(each.person, one.stage) for each in humans for one in each.stood if one.at(just_after)]
         assert len(told) == len(dict(told)), "everybody is in one place"
-        in_crm = Counter(stage for person, stage in told if person[:3] in {"003", "00Q"})
-        assert in_crm == Counter(stood.values()), at
+        late = {now_called[who] for who in year.dated_back(just_after)}
+        assert len(late) < len(stood) / 10, "or too little was checked"
+        in_crm = Counter(stage for who, stage in told if who[:3] in {"003", "00Q"} and now_called[who] not in late)
+        assert in_crm == Counter(stage for who, stage in stood.items() if now_called[who] not in late), at
 
 
 def test_the_ledger_closes_for_every_week_of_the_year(year: Year) -> None:
