@@ -53,6 +53,24 @@ def test_nobody_is_decided_again_once_our_own_writes_have_come_back(world):
     assert [world.cycle().people_decided for _ in range(3)] == [0, 0, 0]
 
 
+@pytest.mark.parametrize(("kept", "times"), [(10, 1), (1, 2)])
+def test_a_plan_that_is_too_large_to_keep_is_made_a_second_time_and_is_the_same(world, monkeypatch, kept, times):
+    monkeypatch.setattr("connector.pipeline.decisions.BATCH", 2)
+    monkeypatch.setattr("connector.pipeline.decisions.KEPT", kept)
+    people = [world.contact(f"{number}@example.com") for number in range(5)]
+    read, asked = world.store.facts_of, []
+
+    def facts_of(ids, **more):
+        asked.extend(ids)
+        return read(ids, **more)
+
+    monkeypatch.setattr(world.store, "facts_of", facts_of)
+    report = world.cycle()
+    assert sorted(asked) == sorted(people * times)
+    assert (report.people_decided, report.written) == (5, 5)
+    assert [world.stage(each) for each in people] == ["Suspect"] * 5
+
+
 def test_a_deal_won_later_moves_its_people_on(world):
     ada, deal = world.contact(), world.deal()
     world.role(ada, deal)
