@@ -114,6 +114,16 @@ class Joined(DocumentPart):
     object: str = says("Contact or Lead")
 
 
+class Identifier(DocumentPart):
+    """An id or an address that is theirs."""
+
+    value: str = says("the id or the address")
+    kind: str = says("record, prospect or address")
+    whence: str = says("the object, source, field, record or prospect that says it, or former")
+    since: str | None = says("ISO 8601; null: nobody knows")
+    until: str | None = says("ISO 8601; null: still")
+
+
 class FieldBeside(DocumentPart):
     field: str = says("by its API name")
     what: str = says("what is written to it")
@@ -143,6 +153,7 @@ class PersonTold(DocumentPart):
     aliases: list[str] | None = may_lack("records that became this one")
     addresses: dict[str, JsonValue] | None = may_lack("further ones, by field")
     prospects: list[str] | None = may_lack("source and id")
+    identifiers: list[Identifier] | None = may_lack("every id and address that is theirs, with since and until when")
     joined_by_email: list[Joined] | None = may_lack("records that count as this one")
     owners: Texts | None = may_lack("id: name, of those named here")
     further_fields: list[FieldBeside] | None = may_lack("what else is written")

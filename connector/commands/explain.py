@@ -131,6 +131,7 @@ def explained(
         "aliases": list(person.aliases),
         "addresses": dict(sorted(person.addresses.items())),
         "prospects": [f"{each.source}:{each.id}" for each in (*person.prospects, *person.former_prospects)],
+        "identifiers": [each for each in store.identifiers(person) if (each["since"] or "") <= moment],
         "joined_by_email": store.followers(person.id),
         "decided": [become(each, fields, history) for each in decided if each["at"] <= moment],
         "owners": {each: names[each] for each in _owners(decided, history) if each in names},

@@ -41,9 +41,7 @@ def explanation(console: Console, person: JsonMap, *, rules: bool = True, histor
         names = ", ".join(f"{each['object']} {each['id']}" for each in followers)
         one_of = f"the same e-mail address as {names}: one person (identity: by_email), written to this record only"
         console.print(f"  {one_of}", soft_wrap=True)
-    was = [*person.get("aliases", ()), *person.get("prospects", ())]
-    was += [f"{each} ({whence})" for each, whence in person.get("addresses", {}).items()]
-    if was and was != [person["person"]]:
+    if was := known_as(person):
         console.print(f"  [dim]one person with {shown(', '.join(was))}[/dim]", soft_wrap=True)
     if unknown := person.get("unknown_before"):
         firsts = ", ".join(f"{name} on {at[:10]}" for name, at in sorted(unknown.items()))
@@ -84,6 +82,18 @@ def explanation(console: Console, person: JsonMap, *, rules: bool = True, histor
         console.print(grid(f"Timeline{more}", ("at (UTC)", "source", "what", "name"), happened))
     if history and person.get("history"):
         history_table(console, person["history"], names)
+
+
+def known_as(person: JsonMap) -> list[str]:
+    """What else they are, with whence it is and its days, as far as they are known."""
+    themselves = {person["person"], str(person.get("email") or "").lower()}
+    return [_known_as(each) for each in person.get("identifiers", ()) if each["value"] not in themselves]
+
+
+def _known_as(identifier: JsonMap) -> str:
+    more = [identifier["whence"]] if identifier["kind"] == "address" else []
+    more += [f"{each} {identifier[each][:10]}" for each in ("since", "until") if identifier[each]]
+    return f"{identifier['value']} ({', '.join(more)})" if more else str(identifier["value"])
 
 
 def history_table(console: Console, history: Sequence[JsonMap], names: Mapping[str, str]) -> None:

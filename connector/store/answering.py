@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
+from connector.base.facts import Person
 from connector.base.json import JsonMap, JsonObject
 from connector.lifecycle.model import RecordLink
 from connector.store import accounts, books, contesting, journal, links, reading, roleless, undoing
 from connector.store.history import fields_since
+from connector.store.identifiers import identifiers
 from connector.store.past import people_at
 from connector.store.reporting import Reporting
 
@@ -35,6 +37,11 @@ class Answering(Reporting):
         """Live records that count as this person for their e-mail address: id, object."""
         with self._read() as connection:
             return reading.followers(connection, person_id)
+
+    def identifiers(self, person: Person) -> list[JsonObject]:
+        """Every id and address that is theirs: value, kind, whence, since and until."""
+        with self._read() as connection:
+            return identifiers(connection, person)
 
     def record_links(self) -> Mapping[str, RecordLink]:
         """How the mapping in force links records of other objects to people."""

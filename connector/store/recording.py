@@ -87,7 +87,7 @@ def record_rows(
     _touch(connection, _SEEN, {row.id: row.generation for row in seen}, generation)
     more: set[str] = set()
     if object_name in PEOPLE:
-        more = addresses.keep_versions(connection, versions, old, {row["id"]: row for row in stored})
+        more = addresses.keep_versions(connection, versions, old, {row["id"]: row for row in stored}, now)
     mark_changed(connection, object_name, changed)
     found = [each.after["id"] for each in changed]
     if more := more.difference(found):  # a version that came late changes no row
@@ -187,14 +187,14 @@ def _record_prospects(connection: Connection, page: SourcePage, gone: Sequence[s
     corrected = [
         (name, old[name].email) for name, row in new.items() if name in old and old[name].email != row["email"]
     ]
-    added = addresses.keep(connection, said, corrected) | addresses.add(connection, given)
+    added = addresses.keep(connection, said, corrected, now) | addresses.add(connection, given, now)
     whose_are_more = {owner for owner, _ in added}
     changed = [
         row
         for name, row in new.items()
         if name not in old or _differs(old[name], row, columns) or name in whose_are_more
     ]
-    upsert(connection, PROSPECT, changed, keep=frozenset())
+    upsert(connection, PROSPECT, changed, keep=frozenset({"since"}))
     before = [old[row["ref"]] for row in changed if row["ref"] in old]
     ids = {row["crm_id"] for row in changed} | {row.crm_id for row in before}
     emails = {row["email"] for row in changed if not row["crm_id"]} | {row.email for row in before if not row.crm_id}

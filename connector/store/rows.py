@@ -211,6 +211,7 @@ def prospect_row(prospect: Prospect, now: datetime) -> JsonObject:
         "attributes": dumps(prospect.attributes) if prospect.attributes else "{}",
         "deleted": prospect.deleted,
         "recorded_at": iso(now),
+        "since": iso(now),
     }
 
 

@@ -13,7 +13,7 @@ from sqlmodel import Field, SQLModel
 from connector.base.json import JsonObject
 from connector.store.dialect import Packed, Plain
 
-HEAD = "0018"  # the newest migration; a file with another one unknown to us is newer than this program
+HEAD = "0019"  # the newest migration; a file with another one unknown to us is newer than this program
 
 
 def _where(column: str) -> JsonObject:
@@ -90,6 +90,7 @@ class StoredProspect(SQLModel, table=True):
     attributes: str = Field(sa_type=Packed)  # JSON object
     deleted: bool  # its activities still count, it does not
     recorded_at: str = Field(sa_type=Plain)
+    since: str | None = Field(sa_type=Plain)  # when it was first heard of; None: nobody knows
 
 
 class KnownAddress(SQLModel, table=True):
@@ -101,6 +102,8 @@ class KnownAddress(SQLModel, table=True):
     owner: str = Field(sa_type=Plain, primary_key=True)  # id of a record, or ref of a prospect
     address: str = Field(sa_type=Plain, primary_key=True)
     whence: str = Field(sa_type=Plain)  # the field, the source, or "former"
+    since: str | None = Field(sa_type=Plain)  # None: nobody knows
+    until: str | None = Field(sa_type=Plain)  # None: still
 
 
 class Superseded(SQLModel, table=True):

@@ -359,7 +359,7 @@ class Store(Forgetting):
             domains.link_by_domain(connection, asked=books.DOMAINS in around)
             books.set_setting(connection, "around", " ".join(sorted(around)))
             accounts.ask_for(connection, asked=rolls_up)
-            addresses.read_fields(connection, joins)
+            addresses.read_fields(connection, joins, self._clock.now())
             linked.link_records(connection, records)
             identity.join_records(connection, joins)
             books.set_mapping(connection, version, text, self._clock.now())

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from connector.base.clock import FrozenClock
 from connector.commands.explain import explain_people
+from connector.commands.explain_text import explanation
 from practice_org.salesforce.schema import FieldSpec
 from tests.sources.test_sources_together import Site
 
@@ -84,6 +87,31 @@ def test_explain_shows_all_ids_and_addresses_that_are_one_person_and_whence_they
         "ann@work.example": "former",
         "ann@second.example": loser,
     }
+
+
+def test_explain_shows_since_when_and_until_when_each_id_and_address_is_theirs(site: Site) -> None:
+    known = {"email": "ann@private.example", "hs_additional_emails": "old@x.example", "salesforcecontactid": site.ann}
+    [own] = site.hubspot.add_contacts([known])
+    site.cycle()
+    site.org.update("Contact", [{"Id": site.ann, "Email": "ann@new.example"}])
+    [loser] = site.org.create("Contact", [{"LastName": "Ann", "Email": "ann@second.example"}])
+    site.cycle()
+    site.hubspot.update_contacts([{"id": own, "hs_additional_emails": ""}])
+    site.org.merge("Contact", site.ann, [loser])
+    site.cycle()
+    [told] = explain_people(site.practice.settings(state=str(site.state)), site.ann)
+    found = {each["value"]: each for each in told["identifiers"]}
+    assert found.keys() == {
+        site.ann, loser, f"hubspot:{own}",
+        "ann@new.example", "ann@work.example", "ann@second.example", "ann@private.example", "old@x.example",
+    }  # fmt: skip
+    ended = {value for value, each in found.items() if each["until"]}
+    assert ended == {loser, "ann@work.example", "ann@second.example", "old@x.example"}
+    assert found["ann@work.example"]["until"] == found["ann@new.example"]["since"]
+    assert found["ann@second.example"]["until"] == found[loser]["until"]
+    assert found[f"hubspot:{own}"]["since"] == found["ann@private.example"]["since"] < found["old@x.example"]["until"]
+    explanation(Console(width=400, file=(screen := StringIO())), told)
+    assert "ann@work.example (former, since" in screen.getvalue()
 
 
 @pytest.mark.situation(14)

@@ -12,7 +12,7 @@ from typing import Protocol
 from connector.base.facts import Stay
 from connector.base.json import JsonMap, JsonObject
 from connector.commands.explain import explain_now
-from connector.commands.explain_text import condition_in_words, found_in_words
+from connector.commands.explain_text import condition_in_words, found_in_words, known_as
 from connector.commands.pages.drawing import safe_link
 from connector.commands.reporting import Reporter
 from connector.commands.screen import NONE
@@ -127,8 +127,7 @@ class Views:
             return None
         told = explain_now(self.store, ids[0], self.mapping, self.now)
         path = self.paths.get(told["person"])
-        also = [("became this person", ", ".join(told["aliases"])), ("prospects", ", ".join(told["prospects"]))]
-        also += [("further addresses", ", ".join(told["addresses"]))]
+        also = [("one person with", ", ".join(known_as(told)))]
         return {
             "id": told["person"],
             "name": told["name"] or told["email"] or told["person"],
