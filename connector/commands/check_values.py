@@ -42,7 +42,7 @@ def lacking_by_record_type(
         fields = {each["name"]: each for each in (described.get(name) or {}).get("fields", ())}
         for kind, called in record_types(described.get(name)).items():
             try:
-                values = salesforce.picklists(name, kind)
+                values = salesforce.picklists(name, kind)  # how it then refuses a row of that type is UNCONFIRMED
             except Refused as error:
                 yield f"the picklist values of {name} for the record type {called} could not be read: {error.what}"
                 break

@@ -30,6 +30,7 @@ from practice_org.serving.server import Server
 from tests.data import oracle
 from tests.data.datasets import LADDER
 from tests.data.oracle import DAY, HOUR, Told, differences, of_report
+from tests.data.origins import sources
 
 BEGINS = datetime(2025, 1, 1, 12, tzinfo=UTC)  # a Wednesday
 WEEKS, EVENTS = 52, 14
@@ -222,6 +223,32 @@ def test_engagement_is_what_the_lists_say(year: Year, number: int) -> None:
     assert len(told) > 20
     report = year.report("engagement", since=since, until=until, hidden=True)
     assert differences(told, of_report(report, activity=2, scores=1)) == []
+
+
+LEAD_SOURCES = "SELECT Id, LeadSource FROM Contact UNION ALL SELECT Id, LeadSource FROM Lead"
+ADDRESSES = "SELECT Id, lower(Email) FROM Lead UNION ALL SELECT Id, lower(Email) FROM Contact WHERE IsDeleted = 0"
+DONE = """
+SELECT a.occurred_at, a.ref, a.kind, coalesce(a.crm_id, p.crm_id), coalesce(p.email, a.email), a.prospect
+FROM report_activity a LEFT JOIN prospect p ON p.ref = a.prospect WHERE a.direction = 'inbound'
+"""
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_sources_of_wins_are_what_the_lists_say(year: Year, number: int) -> None:
+    lists = year.lists(*periods()[number])
+    now_called = oracle.called_now(lists.humans)
+    org = year.practice.org.db
+    by_address = {address: now_called.get(who, who) for who, address in org.read(ADDRESSES) if address}
+    done = defaultdict(list)
+    for at, ref, kind, crm_id, email, prospect in year.rows(DONE):
+        who = now_called.get(str(crm_id)) or by_address.get(email) or now_called.get(str(prospect))
+        if who is not None:
+            what = f"{str(ref).partition(':')[0]} {kind}"
+            done[who].append((datetime.fromisoformat(str(at)), what))
+    told = sources(lists, {who: source or "" for who, source in org.read(LEAD_SOURCES)}, done)
+    assert len(told) > 20
+    report = year.report("engagement", since=lists.since, until=lists.until, hidden=True)
+    assert differences(told, of_report(report, sources=2)) == []
 
 
 def test_health_and_repair_are_what_the_org_and_the_cycles_say(year: Year) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import signal
 from xml.etree import ElementTree as Xml
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from connector.commands import practice
 from connector.mapping import load
 from practice_org.salesforce.schema import FieldSpec, Value
+from tests.e2e.test_daemon_process import lines_until
+from tests.e2e.test_practice_command import started
 from tests.e2e.test_practice_fields import MAPPINGS
 
 
@@ -20,7 +23,7 @@ def served():
 
 
 @pytest.mark.parametrize("name", MAPPINGS)
-def test_the_whole_way_of_a_shipped_mapping_needs_no_step_by_hand(name, served, shell):
+def test_the_whole_way_of_a_shipped_mapping_needs_no_step_by_hand(name, served, shell, tmp_path):
     practice.add_owners(served.org, load(name))  # a company has its people before it has a connector
     shell.env = {**served.environment(), "CONNECTOR_MAPPING": name, "CONNECTOR_STATE": "state.sqlite3"}
     assert shell("check").returncode == 2
@@ -37,6 +40,16 @@ def test_the_whole_way_of_a_shipped_mapping_needs_no_step_by_hand(name, served, 
     assert backfill["set_aside"] == {}
     again = json.loads(shell("setup", "--deploy", "--yes", "--json").stdout)
     assert (again["adds"], again["assigned_to"]) == ([], None)
+    [lead] = served.org.create("Lead", [{"LastName": "Late", "Company": "Late", "Email": "late@example.com"}])
+    running = shell.env | {"CONNECTOR_INTERVAL": "1", "CONNECTOR_LOG_FORMAT": "json", "CONNECTOR_OVERLAP": "0"}
+    with started("run", folder=tmp_path, **running) as daemon:
+        done = lines_until(daemon, "cycle done")[-1]
+        daemon.send_signal(signal.SIGTERM)
+        daemon.communicate(timeout=30)
+    assert (done["set_aside"], done["waiting"], daemon.returncode) == ({}, 0, 0)
+    assert done["written"] >= 1
+    written = load(name).writes["stage"]["Lead"]
+    assert served.org.rows(f"SELECT {written} FROM Lead WHERE Id = '{lead}'")[0][written]
 
 
 def test_the_project_has_every_field_with_its_type_and_values(tmp_path, shell):
