@@ -118,7 +118,9 @@ def practice(
     sample: Annotated[Sample | None, typer.Option(help="A generated company.")] = None,
     persist: Annotated[Path | None, typer.Option(help="SQLite file that keeps the org.")] = None,
     live: Annotated[float, typer.Option(min=0, help="Seconds between events of the living company; 0: none.")] = 0,
-    mapping: Annotated[list[str] | None, typer.Option(help="Add the fields that this mapping writes.")] = None,
+    mapping: Annotated[
+        list[str] | None, typer.Option(help="Whose users and fields to add; else the one in force.")
+    ] = None,
     bare: Annotated[bool, typer.Option("--bare", help="Add users only; connector setup makes the fields.")] = False,
     system: Annotated[list[System] | None, typer.Option(help="A marketing system to serve beside the org.")] = None,
     currencies: Annotated[str | None, typer.Option(help="Several, the corporate one first: EUR,JPY=160.")] = None,
@@ -134,7 +136,7 @@ def practice(
     with stop.on_signals(), orgs.serve(port=port, persist=persist, systems=system or ()) as served:
         if currencies:
             orgs.use_currencies(served.org, currencies)
-        for name in mapping or ["lead-liaison"]:
+        for name in mapping or [settings_of().mapping]:
             orgs.add_owners(served.org, load_mapping(name))
             if not bare:
                 orgs.add_fields(served.org, load_mapping(name))

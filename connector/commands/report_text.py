@@ -106,8 +106,10 @@ def _as_lines(table: Table) -> tuple[list[str], list[list[str]], list[int]]:
     rows = []
     for name, values in found.items():
         line = [values.get(week, 0) for week in weeks]
-        rows.append([name, spark(line), *(f"{each:,.0f}" for each in (line[0], line[-1], sum(line)))])
-    return [table.columns[1], f"{table.drawn}, {weeks[0]} to {weeks[-1]}", "first", "last", "sum"], rows, [2, 3, 4]
+        told = (line[0], line[-1]) if table.is_level else (line[0], line[-1], sum(line))
+        rows.append([name, spark(line), *(f"{each:,.0f}" for each in told)])
+    named = ["first", "last"] if table.is_level else ["first", "last", "sum"]
+    return [table.columns[1], f"{table.drawn}, {weeks[0]} to {weeks[-1]}", *named], rows, [2, 3, 4][: len(named)]
 
 
 def spark(values: Sequence[float]) -> str:

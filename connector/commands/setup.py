@@ -240,7 +240,8 @@ def _gets(report: SetupReport) -> Iterator[str]:
 
 
 def _lines(report: SetupReport) -> Iterator[str]:
-    yield from _gets(report)
+    if report.out:
+        yield from _gets(report)  # what is sent was told before
     yield from (f"by hand: {each}" for each in report.by_hand)
     yield from (f"refused: {each}" for each in report.problems)
     if report.out:

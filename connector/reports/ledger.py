@@ -83,6 +83,7 @@ def _weeks(paths: Sequence[Path], asked: Asked) -> Table:
         note="weeks begin on Monday, UTC; opening + entered - left = closing",
         picture="lines",
         drawn="closing",
+        is_level=True,
     )
     for number, week in enumerate(weeks):
         for stage in asked.stages.shown(stages_in(paths)):

@@ -29,7 +29,8 @@ Cell = Figure | str
 @dataclass
 class Table:
     """``note`` says what the numbers mean; ``empty``: why there are none. ``picture``: how the column ``drawn`` is
-    shown, by the first column (bars), or as one line for each value of the second column (lines)."""
+    shown, by the first column (bars), or as one line for each value of the second column (lines). ``is_level``: what is
+    drawn is how many there are, and has no sum over time."""
 
     name: str
     title: str
@@ -38,6 +39,7 @@ class Table:
     note: str = ""
     picture: Picture = ""
     drawn: str = ""
+    is_level: bool = False
     empty: str = "None."
 
     def add(self, *cells: Cell) -> None:

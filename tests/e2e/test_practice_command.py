@@ -74,7 +74,7 @@ def test_the_daemon_keeps_up_with_a_living_company_and_stops_when_told(tmp_path)
     assert {code for line in cycles for code in line["set_aside"]} <= GONE
     assert sum(sum(line["set_aside"].values()) for line in cycles) <= 3
     assert sum(cycles[0]["changes"]["stage"].values()) > 300
-    assert cycles[0]["api_calls"]["composite"] == 3
+    assert cycles[0]["api_calls"]["composite"] == 4
 
 
 def test_a_kept_org_is_served_again_with_what_was_written(tmp_path):
@@ -91,6 +91,14 @@ def test_a_kept_org_is_served_again_with_what_was_written(tmp_path):
         given = json.loads(practice.stdout.readline())
         assert len(query(given, "SELECT Id FROM Contact")) == people
         assert query(given, "SELECT Id FROM Contact WHERE Lifecycle_Stage__c = null") == []
+
+
+def test_the_users_are_those_whom_the_mapping_in_force_names(tmp_path):
+    with started("practice", "--bare", folder=tmp_path, CONNECTOR_MAPPING="states") as process:
+        assert process.stdout is not None
+        given = json.loads(process.stdout.readline())
+        names = {each["Username"] for each in query(given, "SELECT Username FROM User WHERE IsActive = true")}
+        assert {"anna@example.com", "dora@example.com"} <= names
 
 
 def test_a_port_that_is_taken_is_said_plainly(tmp_path):

@@ -94,6 +94,11 @@ def test_every_report_is_a_text_and_a_document(report, subject):
     assert told["reports"][subject.value]["tables"]
 
 
+def test_how_many_there_are_is_not_summed_over_weeks(report):
+    assert [text.split()[-1] for text in report("ledger").splitlines() if "closing, " in text] == ["last"]
+    assert [text.split()[-1] for text in report("engagement").splitlines() if "activities, " in text] == ["sum"]
+
+
 def test_side_by_side_the_parts_make_the_whole(report):
     whole = json.loads(report("funnel", "--json"))["reports"]["funnel"]["tables"]["stages"]
     parts = json.loads(report("funnel", "--by", "object", "--json"))["reports"]["funnel"]["tables"]["stages"]

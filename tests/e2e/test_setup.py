@@ -232,4 +232,5 @@ def test_nothing_is_sent_without_a_yes(served, shell, monkeypatch):
     done = shell("setup", "--deploy")
     assert (done.returncode, "the org says not sent" in done.stdout) == (2, True)
     assert "+ the field Contact.Customer_Lifecycle__c" in done.stderr, "shown before it is asked"
+    assert "+ the field" not in done.stdout, "and once"
     assert served.org.schema.get("Contact").find("Customer_Lifecycle__c") is None
