@@ -86,7 +86,7 @@ def test_what_is_to_be_repaired_and_how_the_connector_fares_is_what_the_raw_list
     assert sum(value for key, (value, _) in told.items() if key[-1] == "deals") == len(bare)
     amounts = sum(value for key, (value, _) in told.items() if key[-1] == "amount")
     assert amounts == pytest.approx(sum(deals[each] for each in bare))
-    todo = {row[0]: row[1].value for row in repair.table("todo").rows}  # type: ignore[union-attr]
+    todo = {row[0]: row[1].value for row in repair.table("todo").rows}
     assert todo.pop("opportunities without contact roles") == len(bare)
     assert set(todo.values()) == {0}, "the first read refuses nobody, and nobody set anything by hand"
     cycles = of_report(health, cycles=1)
