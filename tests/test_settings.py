@@ -99,6 +99,17 @@ def test_a_wrong_value_is_named_by_its_variable_and_not_shown(monkeypatch, tmp_p
     assert "hush" not in str(caught.value)
 
 
+SPANS = [name for name, each in settings.Settings.model_fields.items() if each.annotation in (float, float | None)]
+
+
+@pytest.mark.parametrize("name", SPANS)
+@pytest.mark.parametrize("value", ["1e30", "inf", "nan", "-1"])
+def test_a_span_that_no_calendar_holds_is_a_wrong_value(monkeypatch, folder, name, value):
+    monkeypatch.setenv(f"CONNECTOR_{name.upper()}", value)
+    with pytest.raises(ConfigurationError, match=f"CONNECTOR_{name.upper()}"):
+        settings.load_settings()
+
+
 def test_secrets_do_not_show_when_settings_are_printed():
     assert "hush" not in repr(settings.explicit(**SECRET))
 

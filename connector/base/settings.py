@@ -27,6 +27,8 @@ from connector.base.hiding import keep_hidden, secret_parts
 from connector.base.web import check_url
 
 _PREFIX, _ENV_FILE = "CONNECTOR_", ".env"
+_DAYS = 36_525  # a century: longer ones leave the calendar when they are counted from today
+_SECONDS = _DAYS * 86_400
 _INJECTED = re.compile(r"_SERVICE_(HOST|PORT)(_|$)|_PORT_\d+_(TCP|UDP|SCTP)(_|$)")  # names that Kubernetes makes
 _SHOWN_IN_PART = {"state", "warehouse_url"}  # the address of a database says which one it is
 _OF_OTHERS = re.compile(r"_proxy$|^PGPASSWORD$", re.IGNORECASE)  # variables of libraries that hold secrets
@@ -56,7 +58,7 @@ class Settings(BaseModel):
         repr=False,  # a URL may hold a password
         description="SQLAlchemy URL of the state, on SQLite or PostgreSQL; a plain path means a SQLite file.",
     )
-    interval: float = Field(60.0, ge=1, description="Seconds from one cycle's start to the next.")
+    interval: float = Field(60.0, ge=1, le=_SECONDS, description="Seconds from one cycle's start to the next.")
     log_format: Literal["console", "json"] = Field("console", description="Log lines on stderr.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least important line shown.")
     ca_bundle: Path | None = Field(
@@ -65,9 +67,14 @@ class Settings(BaseModel):
     api_daily_budget: int | None = Field(
         None, ge=1, description="Salesforce API calls a day (UTC) this connector may make."
     )
-    overlap: float = Field(600.0, ge=0, description="Seconds re-read behind the cursor, for rows that commit late.")
+    overlap: float = Field(
+        600.0, ge=0, le=_SECONDS, description="Seconds re-read behind the cursor, for rows that commit late."
+    )
     reconcile_interval: float = Field(
-        86400.0, ge=0, description="Seconds between two comparisons of all that is known with the org; 0: never."
+        86400.0,
+        ge=0,
+        le=_SECONDS,
+        description="Seconds between two comparisons of all that is known with the org; 0: never.",
     )
     reconcile_calls: int = Field(
         20, ge=5, description="About how many API calls of one cycle go into that; what is left goes on in the next."
@@ -78,14 +85,16 @@ class Settings(BaseModel):
     forget_deleted_days: float | None = Field(
         None,
         ge=0,
+        le=_DAYS,
         description="Days after a person's deletion in Salesforce until they are forgotten; unset: never.",
     )
     sweep_days: float = Field(
-        7.0, ge=0, description="Days between two comparisons of a source with what is known of it; 0: never."
+        7.0, ge=0, le=_DAYS, description="Days between two comparisons of a source with what is known of it; 0: never."
     )
     evidence_days: float = Field(
         1095.0,
         ge=0,
+        le=_DAYS,
         description="Days every activity is kept; an older one while a rule can see it; 0: for ever.",
     )
     write_pack: int = Field(1000, ge=1, le=1000, description="Rows written in one request (200 a collection).")
@@ -183,7 +192,7 @@ class Settings(BaseModel):
         None, description="Token that the reports and /metrics ask for, as a bearer's or a password."
     )
     ready_within: float = Field(
-        600.0, gt=0, description="Seconds since the last good cycle up to which /readyz is 200."
+        600.0, gt=0, le=_SECONDS, description="Seconds since the last good cycle up to which /readyz is 200."
     )
 
     def sign_in(self) -> SignIn:
