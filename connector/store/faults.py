@@ -36,8 +36,13 @@ _PASSING = (  # parts of what a server or its driver say when it is away, restar
 )
 
 
-def translate(error: SQLAlchemyError, where: str) -> ConnectorError:
-    """``where`` names the state."""
+FAULTS = (SQLAlchemyError, UnicodeDecodeError)  # the latter by SQLite's driver, of a damaged file
+
+
+def translate(error: SQLAlchemyError | UnicodeDecodeError, where: str) -> ConnectorError:
+    """Of ``FAULTS``. ``where`` names the state."""
+    if isinstance(error, UnicodeDecodeError):
+        return StateError(f"the state {where} is damaged: a text in it is no text", _HINTS["malformed"])
     said = str(getattr(error, "orig", None) or error).strip()
     reason = said.splitlines()[0]
     hint = next((hint for part, hint in _HINTS.items() if part in reason.lower()), "")

@@ -23,7 +23,7 @@ from connector.base.errors import ConnectorError, StateError, Transient
 from connector.base.private import narrow, private_file, private_folder
 from connector.store import migrations
 from connector.store.dialect import compact, make_engine, make_holder
-from connector.store.faults import translate
+from connector.store.faults import FAULTS, translate
 from connector.store.schema import HEAD
 from connector.store.store import Store
 
@@ -56,7 +56,7 @@ def open_store(
             writer = _hold(held, engine, path, where) if exclusive else engine
             held.callback(engine.dispose)  # before the lock is given back
             _migrate(writer, path, where, create=create, locked=exclusive, upgrade=upgrade)
-        except SQLAlchemyError as error:
+        except FAULTS as error:
             raise translate(error, where) from error
         files = [each for each in (path, _lock_of(path) if path and exclusive else None) if each]
         return Store(engine, writer, where=where, clock=clock, held=held.pop_all(), files=files)

@@ -10,12 +10,11 @@ from types import TracebackType
 from typing import Self
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from connector.base.clock import Clock
 from connector.base.errors import StateError
 from connector.store.dialect import WRITES
-from connector.store.faults import translate
+from connector.store.faults import FAULTS, translate
 from connector.store.logbook import Logbook
 
 
@@ -82,7 +81,7 @@ class Transactions:
         try:
             with engine.connect().execution_options(**{WRITES: writes}) as connection, connection.begin():
                 yield connection
-        except SQLAlchemyError as error:
+        except FAULTS as error:
             raise translate(error, self._where) from error
 
     def _read(self) -> AbstractContextManager[Connection]:

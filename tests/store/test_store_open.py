@@ -236,3 +236,9 @@ def test_a_killed_process_leaves_whole_pages_with_their_marks_and_cursor(no_stat
         assert cursor["pages"] >= 20
         assert store.counts()["records"] == {"Contact": cursor["pages"] * 10}
         assert store.dirty_count() == cursor["pages"] * 10
+
+
+def test_a_text_that_is_no_text_is_a_damaged_state(store: Store) -> None:
+    """As SQLite's driver says of a file whose pages have other bytes."""
+    with pytest.raises(StateError, match="is damaged"), store._read():
+        b"\xff".decode()
