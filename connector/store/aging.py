@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, delete, select
 
 from connector.store import links, related
-from connector.store.links import IDS, rows_in
+from connector.store.links import IDS, rows_in, run_for
 from connector.store.rows import OF_SALESFORCE, iso, read_json, ref
 from connector.store.schema import ACTIVITY
 
@@ -48,7 +48,4 @@ def leave(connection: Connection, refs: Sequence[str]) -> int:
     """Nobody is marked: nothing is decided otherwise."""
     mails = [read_json(row.attributes) for row in rows_in(connection, _TOLD, refs)]
     also = {ref(OF_SALESFORCE, task) for each in mails if (task := each.get(_ALSO_TOLD_BY))}
-    going, gone = sorted({*refs, *also}), 0
-    for start in range(0, len(going), links.CHUNK):
-        gone += connection.execute(_LEAVE, {"ids": going[start : start + links.CHUNK]}).rowcount
-    return gone
+    return run_for(connection, _LEAVE, {*refs, *also})

@@ -38,12 +38,13 @@ def rows_in(connection: Connection, statement: Executable, ids: Iterable[str], *
         yield from connection.execute(some, {**told, **more}).all()
 
 
-def run_for(connection: Connection, statement: Executable, ids: Iterable[str], **more: Any) -> None:
-    """A statement with ``IN :ids`` that returns nothing."""
-    wanted = list(ids)
+def run_for(connection: Connection, statement: Executable, ids: Iterable[str], **more: Any) -> int:
+    """A statement with ``IN :ids`` that changes rows. Returns how many."""
+    wanted, count = list(ids), 0
     for start in range(0, len(wanted), CHUNK):
         some, told = with_ids(connection, statement, wanted[start : start + CHUNK])
-        connection.execute(some, {**told, **more})
+        count += connection.execute(some, {**told, **more}).rowcount
+    return count
 
 
 def is_person(table: Any) -> ColumnElement[bool]:

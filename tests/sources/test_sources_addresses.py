@@ -70,13 +70,20 @@ def test_a_merge_in_hubspot_that_keeps_the_other_address_takes_nothing_away(site
     assert site.stage() == "Engaged"
 
 
-def test_explain_shows_all_ids_and_addresses_that_are_one_person_and_whence_they_are(site: Site) -> None:
+def known_in_three_places(site: Site) -> tuple[int, str]:
+    """Ann is a contact whose Email was corrected, a prospect of HubSpot with two addresses more, and, not merged yet,
+    another contact: the ids of the latter two."""
     known = {"email": "ann@private.example", "hs_additional_emails": "old@x.example", "salesforcecontactid": site.ann}
     [own] = site.hubspot.add_contacts([known])
     site.cycle()
     site.org.update("Contact", [{"Id": site.ann, "Email": "ann@new.example"}])
     [loser] = site.org.create("Contact", [{"LastName": "Ann", "Email": "ann@second.example"}])
     site.cycle()
+    return own, loser
+
+
+def test_explain_shows_all_ids_and_addresses_that_are_one_person_and_whence_they_are(site: Site) -> None:
+    own, loser = known_in_three_places(site)
     site.org.merge("Contact", site.ann, [loser])
     site.cycle()
     [told] = explain_people(site.practice.settings(state=str(site.state)), "old@x.example")
@@ -90,12 +97,7 @@ def test_explain_shows_all_ids_and_addresses_that_are_one_person_and_whence_they
 
 
 def test_explain_shows_since_when_and_until_when_each_id_and_address_is_theirs(site: Site) -> None:
-    known = {"email": "ann@private.example", "hs_additional_emails": "old@x.example", "salesforcecontactid": site.ann}
-    [own] = site.hubspot.add_contacts([known])
-    site.cycle()
-    site.org.update("Contact", [{"Id": site.ann, "Email": "ann@new.example"}])
-    [loser] = site.org.create("Contact", [{"LastName": "Ann", "Email": "ann@second.example"}])
-    site.cycle()
+    own, loser = known_in_three_places(site)
     site.hubspot.update_contacts([{"id": own, "hs_additional_emails": ""}])
     site.org.merge("Contact", site.ann, [loser])
     site.cycle()
