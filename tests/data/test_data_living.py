@@ -1,5 +1,4 @@
-"""A company lives, on a clock of its own, while the connector keeps up: after each cycle everybody stands where plain SQL
-says.
+"""A company lives on a clock of its own, and the connector keeps up: after each cycle all stand where plain SQL says.
 
 The oracle reads the org's own tables. A person's stage is the furthest of what stood there before the cycle and what
 the rules say now; a stage that a person set while the connector was watching stays, unless the rules lead further.
