@@ -34,7 +34,7 @@ def apply_rollback(settings: Settings, wanted: ToUndo, person: str | None) -> tu
     with open_pipeline(settings) as pipeline:
         report, undoing = run_rollback(pipeline, _of(pipeline.store, wanted, person))
         run = pipeline.store.cycles(1)[0]["id"]
-    return {**_document(report, undoing), "run": run}, report.exit_code or (3 if report.waiting else 0)
+    return {**_document(report, undoing), "run": run}, report.exit_code
 
 
 def show_rollback(told: JsonMap, *, as_json: bool) -> None:

@@ -14,6 +14,7 @@ from connector.base.json import JsonObject
 from connector.base.text import count
 from connector.pipeline.approval import HeldBack
 from connector.pipeline.object_reader import Polled
+from connector.pipeline.overtaken import OVERTAKEN
 from connector.pipeline.planned import Listing, Planned, counted_as, named
 
 
@@ -48,6 +49,7 @@ class CycleReport:
     written: int = 0
     unchanged: int = 0
     waiting: int = 0
+    unanswered: int = 0  # of those who wait: Salesforce did not answer, or their row stayed locked
     set_aside: Counter[str] = field(default_factory=Counter)
     api_calls: dict[str, int] = field(default_factory=dict)
     source_calls: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -135,6 +137,7 @@ class CycleReport:
             self.set_aside[outcome.code or "UNKNOWN"] += 1
         elif outcome.result is Result.WAITING:
             self.waiting += 1
+            self.unanswered += outcome.message != OVERTAKEN
         else:
             self.written += 1
 
@@ -145,11 +148,12 @@ class CycleReport:
 
     @property
     def exit_code(self) -> int:
-        """0 done, 3 records were set aside, or fields are hidden, unread or not understood, 4 a source was down."""
+        """0 done, 3 records were set aside or not answered, or fields hidden, unread or not understood, 4 a source was
+        down."""
         if self.sources_failed:
             return 4
-        left = (self.set_aside, self.unseen, self.unread, self.hidden, self.unmapped, self.not_understood)
-        return 3 if any(left) else 0
+        left = (self.set_aside, self.unanswered, self.unseen, self.unread, self.hidden, self.unmapped)
+        return 3 if any(left) or self.not_understood else 0
 
     def as_dict(self) -> JsonObject:
         """JSON values, as they are kept."""

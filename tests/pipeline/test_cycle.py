@@ -236,9 +236,9 @@ def test_writes_that_nobody_answered_wait_for_the_next_cycle(world):
     ada = world.contact()
     world.org.fail = lambda kind: kind == "collections"
     report = world.cycle()
-    assert (report.waiting, report.written) == (1, 0)
+    assert (report.waiting, report.written, report.exit_code) == (1, 0, 3)
     world.org.fail = lambda _kind: False
-    world.cycle()
+    assert world.cycle().exit_code == 0
     assert world.stage(ada) == "Suspect"
 
 

@@ -133,7 +133,7 @@ def test_an_account_that_waits_is_tried_again_in_the_next_cycle(world, acme):
     calls = count(1)
     world.org.fail = lambda kind: kind == "collections" and next(calls) == 2
     report = world.cycle()
-    assert (report.waiting, account_stage(world)) == (1, None)
+    assert (report.waiting, report.exit_code, account_stage(world)) == (1, 3, None)
     world.cycle()
     assert account_stage(world) == "Suspect"
     world.cycle()
