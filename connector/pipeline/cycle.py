@@ -178,8 +178,6 @@ def poll(pipeline: Pipeline) -> Polled:
         progress=pipeline.progress,
         rhythm=pipeline.rhythm,
     )
-    polled.blind = never_seen(pipeline.store, pipeline.mapping, cursors)
-    keep_blindness(pipeline.store, polled.blind)
     keep_waiting(pipeline.store, polled.waiting)
     tell_unread(pipeline.store, polled.unread)
     now = polled.server_time or pipeline.clock.now()
@@ -193,6 +191,8 @@ def poll(pipeline: Pipeline) -> Polled:
         sweep_every=pipeline.sweep_every,
         patience=pipeline.patience,
     )
+    polled.blind = never_seen(store, pipeline.mapping, cursors, [each.name for each in pipeline.sources])
+    keep_blindness(store, polled.blind)
     return polled
 
 

@@ -200,6 +200,14 @@ stages:
 """
 
 
+COUNTED = """
+score:
+  points:
+    - {activity: email_click, points: 10}
+    - {activity: call, points: 10}
+"""
+
+
 @pytest.mark.parametrize(
     "rule",
     [
@@ -209,15 +217,81 @@ stages:
         "not: {not: {opportunity: none}}",
         "not: {activity: {kind: call}}",
         "not: {account: {opportunity: open}}",
+        "opportunity: {state: none, where: {StageName: Prospecting}}",
+        "score: '< 20'",
+        "score: {not: '>= 20'}",
+        "score: {not: '>= 1'}",
+        "not: {score: '>= 20'}",
+        "any: [{activity: call}, {all: [{email: present}, {not: {activity: {count: 2}}}]}]",
     ],
 )
 def test_nobody_moves_forward_for_the_lack_of_what_was_never_seen(world, rule):
-    world.mapping = ABSENT.replace("RULE", rule)
+    world.mapping = ABSENT.replace("RULE", rule) + COUNTED
     world.org.hidden.update({"Opportunity", "Task"})
     new = world.contact("new@example.com")
     report = world.cycle()
     assert (world.stage(new), report.exit_code) == (None, 3)
     world.org.hidden.clear()
+    world.cycle()
+    assert world.stage(new) == "Prospect"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "not: {activity: {kind: email_click}}",
+        "prospect: {grade: missing}",
+        "not: {prospect: {grade: A}}",
+        "score: '< 20'",
+        "not: {activity: {kind: email_click, source: fake}}",
+    ],
+)
+def test_nobody_moves_forward_for_the_lack_of_what_a_source_told_that_is_down_since_the_start(world, rule):
+    world.mapping = ABSENT.replace("RULE", rule) + COUNTED
+    world.source.fail = True
+    new = world.contact("new@example.com")
+    report = world.cycle()
+    assert (world.stage(new), report.blind) == (None, ["source fake"])
+    world.source.fail = False
+    world.cycle()
+    assert world.stage(new) == "Prospect"
+    world.source.fail = True  # it was seen: what it told is known
+    other = world.contact("other@example.com")
+    assert (world.cycle().blind, world.stage(other)) == ([], "Prospect")
+
+
+@pytest.mark.parametrize("rule", ["not: {activity: {source: salesforce}}", "opportunity: none", "score: '>= 0'"])
+def test_a_source_that_is_down_holds_nobody_who_is_moved_without_it(world, rule):
+    world.mapping = ABSENT.replace("RULE", rule) + COUNTED
+    world.source.fail = True
+    new = world.contact("new@example.com")
+    world.cycle()
+    assert world.stage(new) == "Prospect"
+
+
+def test_a_source_that_the_mapping_switched_off_holds_nobody(world):
+    rule = "not: {activity: {kind: email_click}}"
+    world.mapping = ABSENT.replace("RULE", rule) + "sources: {marketo: off}\n"
+    world.source.fail, world.source.name = True, "marketo"
+    new = world.contact("new@example.com")
+    assert (world.cycle().blind, world.stage(new)) == ([], "Prospect")
+
+
+def test_points_that_are_taken_away_for_what_was_never_seen_keep_people_from_a_score_above(world):
+    world.mapping = (
+        ABSENT.replace("RULE", "score: '>= 10'")
+        + """
+score:
+  points:
+    - {when: {field: {Title: VIP}}, points: 30}
+    - {activity: unsubscribe, points: -30}
+"""
+    )
+    world.source.fail = True
+    new = world.contact("new@example.com", Title="VIP")
+    world.cycle()
+    assert world.stage(new) is None
+    world.source.fail = False
     world.cycle()
     assert world.stage(new) == "Prospect"
 
