@@ -72,7 +72,7 @@ make_cluster() {
 start_server() {
   cd "$FOLDER"
   as_owner "$BIN/postgres" -D "$FOLDER/data" -k "$FOLDER" -c listen_addresses= -c timezone=America/New_York \
-    -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=60 >>"$FOLDER/log" 2>&1 &
+    -c jit=off -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=60 >>"$FOLDER/log" 2>&1 &
   SERVER=$!
   cd "$HERE"
   for _ in $(seq 150); do

@@ -135,6 +135,7 @@ class Company:
 def company(folder: Path, seed: int, *, state: str = "") -> Company:
     """An empty one, with the fields of the mapping that is shipped, in this process; from now on time does not wait."""
     moments.without_waiting()
+    moments.begin()
     wire.without_threads()
     org = PracticeOrg()
     pardot = Pardot(org)

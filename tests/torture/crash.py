@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
@@ -19,9 +19,11 @@ from tests.torture.doomed import HUNG, KILLED, Ended
 from tests.torture.forks import forked
 from tests.torture.found import Tried
 from tests.torture.invariants import Seen, cursors_of, wrong
+from tests.torture.places import folder
+from tests.torture.warm import said, still, unheard, warm
 
 PEOPLE, EVENTS = 6, 14
-_FAST = Path("/dev/shm")  # noqa: S108 - a killed process loses nothing of its files, whatever they are on
+_INTERRUPTED = 130
 
 Words = tuple[str, ...]
 
@@ -117,16 +119,34 @@ def case(name: str, seed: int, on: str = "sqlite") -> Iterator[Case]:
     with ExitStack() as held:
         place = Path(held.enter_context(folder()))
         state = plain(held.enter_context(server().database())) if on == "postgresql" else ""
+        rehearsed(on)
         made = company(place, seed, state=state)
         commands = SCENARIOS[name](made)
         cursors = [] if name == "backfill" else [cursors_of(made)]
         start = Case(made, commands, cursors, {}, ())
+        still()
         values, boundaries = forked(partial(_unbroken, start))
         yield replace(start, values=values, boundaries=boundaries)
 
 
-def folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="torture-", dir=_FAST if _FAST.is_dir() else None)
+@cache
+def rehearsed(on: str) -> None:
+    """What is done after a trial, and a little of what is tried, was done once in this process."""
+    warm()
+    with ExitStack() as held:
+        place = Path(held.enter_context(folder()))
+        state = plain(held.enter_context(server().database())) if on == "postgresql" else ""
+        made = company(place, 1, state=state)
+        founded(made)
+        before = os.getcwd()
+        os.chdir(place)
+        with unheard():
+            for words in ("backfill", "sync --json", "rollback 1 --apply", "failures retry", "sync"):
+                if said(words.split(), made.variables) == _INTERRUPTED:
+                    raise KeyboardInterrupt
+                made.lives(EVENTS)
+        os.chdir(before)
+        wrong(Seen(made, {}, [cursors_of(made)]))
 
 
 def _unbroken(start: Case) -> tuple[Mapping[Place, str], Sequence[str]]:

@@ -29,6 +29,7 @@ from sqlalchemy.engine.default import DefaultDialect
 import connector
 import connector.commands.run
 from connector import cli
+from connector.base import hiding
 from connector.pipeline.daemon import Daemon, Stop
 from tests.torture import moments, wire
 
@@ -108,6 +109,8 @@ def _run(
         for name in [each for each in os.environ if each.startswith("CONNECTOR_")]:  # noqa: TID251 - what it finds
             del os.environ[name]  # noqa: TID251
         os.environ.update(variables)  # noqa: TID251
+        hiding._known.clear()  # what others were given
+        hiding._found.clear()
         out = os.open("printed", os.O_WRONLY | os.O_APPEND)
         os.dup2(out, 1)
         os.dup2(out, 2)

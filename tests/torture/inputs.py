@@ -20,11 +20,8 @@ import traceback
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from functools import cache
 from pathlib import Path
 from typing import Any
-
-import typer.main
 
 import connector.sources.webhook.server as hooks
 from connector import cli
@@ -33,8 +30,9 @@ from connector.base.settings import Settings
 from connector.sources.webhook.inbox import Inbox
 from connector.sources.webhook.source import secret_key
 from tests.torture import moments, wire
-from tests.torture.crash import Case, folder, how
+from tests.torture.crash import Case, how
 from tests.torture.found import Tried
+from tests.torture.places import folder
 
 BATCH = 25
 DONE_OR_TOLD = {0, 2, 3, 4}
@@ -139,8 +137,7 @@ def _judged(what: str, told: tuple[int, str], may: set[int] = DONE_OR_TOLD) -> I
 
 @contextmanager
 def _apart() -> Iterator[Path]:
-    """A folder of its own, nobody to be reached, and commands that are put together once."""
-    typer.main.get_command = cache(typer.main.get_command)
+    """A folder of its own, and nobody to be reached."""
 
     def nobody(_request: bytes) -> wire.Answer:
         raise ConnectionRefusedError(111, "Connection refused")

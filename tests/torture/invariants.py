@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from connector.base.clock import SystemClock
 from connector.base.json import JsonObject
@@ -26,18 +27,12 @@ class Seen:
     expected: Mapping[Place, str]
     cursors: Sequence[Mapping[str, JsonObject]]
 
-    @property
-    def log(self) -> list[JsonObject]:
-        with open_store(self.company.state, clock=SystemClock()) as store:
-            people = [*store.people_in(), *(place[0] for place in self.company.values())]
-            entries = {each["id"]: each for person in sorted(set(people)) for each in store.history(person)}
-        return [entries[each] for each in sorted(entries)]
-
-    def written(self) -> dict[Place, list[tuple[str, str]]]:
+    @cached_property
+    def written(self) -> Mapping[Place, list[tuple[str, str]]]:
         """What the log says that Salesforce took: old and new, oldest first."""
         found: dict[Place, list[tuple[str, str]]] = defaultdict(list)
-        for entry in self.log:
-            if entry["result"] == "applied":
+        with open_store(self.company.state, clock=SystemClock()) as store:
+            for entry in store.written():
                 for change in entry["changes"]:
                     place = entry["record_id"], change["field"]
                     found[place].append((change["old"] or "", change["new"] or ""))
@@ -57,7 +52,7 @@ def the_end_is_the_same(seen: Seen) -> Iterator[str]:
 
 
 def what_is_ours_is_in_the_log_once(seen: Seen) -> Iterator[str]:
-    written = seen.written()
+    written = seen.written
     for place, value in seen.company.values().items():
         entries = written.get(place, [])
         for entry in entries:
@@ -77,7 +72,7 @@ def no_hand_is_invented(seen: Seen) -> Iterator[str]:
 
 
 def what_people_set_stands(seen: Seen) -> Iterator[str]:
-    written = seen.written()
+    written = seen.written
     values = seen.company.values()
     for place, value in seen.company.by_hand.items():
         if place in values and values[place] != value and value not in {old for old, _ in written.get(place, [])}:

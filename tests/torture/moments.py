@@ -21,6 +21,12 @@ def passed() -> float:
     return _passed
 
 
+def begin() -> None:
+    """Of a world: the same one again has the same time."""
+    global _passed  # noqa: PLW0603 - a process has one time
+    _passed = 0.0
+
+
 def go_to(seconds: float) -> None:
     global _passed  # noqa: PLW0603 - a process has one time
     _passed = max(_passed, seconds)
