@@ -29,7 +29,7 @@ def warm() -> None:
     keys.load_pem_private_key = cache(keys.load_pem_private_key)
     mapping: Any = connector.mapping
     mapping.load = _loaded(mapping.load)
-    alike: Any = DefaultDialect
+    alike: Any = DefaultDialect  # what it compiles is kept under it, and each engine has one of its own
     alike.__hash__, alike.__eq__ = lambda one: hash(type(one)), lambda one, other: type(one) is type(other)
     dialect: Any = connector.store.dialect
     dialect.create_engine = _engine(dialect.create_engine)
