@@ -22,6 +22,7 @@ from connector.lifecycle.amounts import bounds_told
 from connector.lifecycle.ladder import UNKNOWN, Ladder
 from connector.lifecycle.sources import TAP
 from connector.mapping import CompiledMapping, MappingInvalid, Mistake, check_org, load, long_tags, unseen_changes
+from connector.pipeline.aging import gone_before, said_of_gone
 from connector.pipeline.currencies import currencies_of, said_of_unknown, unknown_currencies, with_codes
 from connector.pipeline.optional_fields import NOTHING_OF_IT, UNSEEN, missing_fields, with_optional
 from connector.pipeline.owners import look_up_owners
@@ -75,7 +76,7 @@ def run_check(settings: Settings, *, dry_row: bool = False) -> CheckReport:
         report.mistakes = list(error.mistakes)
         return report
     report.warnings, report.differs = [*mapping.warnings, *_sources(mapping, settings)], [*mapping.differs]
-    report.warnings += _unknown_types(mapping, settings)
+    report.warnings += _of_the_state(mapping, settings)
     report.sources = read_sources(settings, mapping)
     objects = polled_objects(mapping)
     report.reads = {each.name: list(each.fields) for each in objects}
@@ -163,13 +164,15 @@ def _sources(mapping: CompiledMapping, settings: Settings) -> Iterator[str]:
             yield f"{where} counts deals as opportunities, and reads none: add deals to CONNECTOR_HUBSPOT_READS"
 
 
-def _unknown_types(mapping: CompiledMapping, settings: Settings) -> Iterator[str]:
-    """What senders called activities that were read before, as far as there is a state to tell."""
+def _of_the_state(mapping: CompiledMapping, settings: Settings) -> Iterator[str]:
+    """What senders called activities that were read before, and which of them are gone, as far as there is a state."""
     try:
         with open_state(settings) as store:
-            found = unknown_types(store, mapping)
+            found, before = unknown_types(store, mapping), gone_before(store, mapping)
     except ConnectorError:
         return
+    if before:
+        yield said_of_gone(before)
     for each in found:
         yield (
             f"{each['count']:,} x {each['type']} of {each['source']} is no kind of activity that the mapping knows:"

@@ -13,6 +13,7 @@ from connector.base.text import count, printable
 from connector.commands.plan import Preview
 from connector.commands.screen import NONE, grid, out, print_json, shown
 from connector.lifecycle.plan import NUMBERS
+from connector.pipeline.aging import said_of_gone
 from connector.pipeline.planned import Listing, ListingRow, is_beside
 from connector.pipeline.reconcile import drift_text
 from connector.pipeline.report import CycleReport
@@ -86,12 +87,18 @@ def _what_is_hidden(console: Console, report: CycleReport) -> None:
     if report.blind:
         said = f"nobody is moved back until it is read: {shown(', '.join(report.blind))}"
         console.print(f"[yellow]never seen:[/yellow] {said}", soft_wrap=True)
+    _kept_in_part(console, report.kept_in_part)
     if report.drift:
         said = f"{shown(drift_text(report.drift))}; repaired"
         console.print(f"[yellow]the state differed from the org:[/yellow] {said}", soft_wrap=True)
     for name, number in sorted(report.unseen.items()):
         said = f"{number:,} rows of {name} are not seen any more, and were not deleted; connector status"
         console.print(f"[yellow]hidden:[/yellow] {said}", soft_wrap=True)
+
+
+def _kept_in_part(console: Console, before: str | None) -> None:
+    if before:
+        console.print(f"[yellow]kept in part:[/yellow] {said_of_gone(before)}", soft_wrap=True)
 
 
 def show_plan(plan: Preview, *, as_json: bool) -> None:
@@ -116,6 +123,7 @@ def show_plan(plan: Preview, *, as_json: bool) -> None:
         them = "it" if len(fields) == 1 else "them"
         said = f"{name}.{', '.join(fields)}; a cycle reads {them} first, and rules over {them} do not hold here"
         console.print(f"[yellow]not read yet:[/yellow] {said}", soft_wrap=True)
+    _kept_in_part(console, plan.kept_in_part)
     if plan.assumed:
         said = f"{', '.join(plan.assumed)}; a cycle looks for these owners first, and stops where the org has none"
         console.print(f"[yellow]not looked up yet:[/yellow] {shown(said)}", soft_wrap=True)

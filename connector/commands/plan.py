@@ -11,6 +11,7 @@ from connector.base.json import JsonObject
 from connector.base.ports import Progress
 from connector.base.settings import Settings
 from connector.mapping import CompiledMapping
+from connector.pipeline.aging import gone_before
 from connector.pipeline.by_ids import chunks
 from connector.pipeline.decisions import BATCH, Decisions
 from connector.pipeline.owners import known_owners
@@ -25,11 +26,13 @@ from connector.wiring import open_state_under
 @dataclass(frozen=True)
 class Preview:
     """``missing``: object -> fields that the mapping looks at and the state has not read, so that rules over them count
-    as not holding here; a cycle would read them first. ``assumed``: owners whom nobody looked up yet."""
+    as not holding here; a cycle would read them first. ``assumed``: owners whom nobody looked up yet.
+    ``kept_in_part``: before when it looks at activities of which only some were kept."""
 
     report: CycleReport
     missing: dict[str, list[str]]
     assumed: list[str]
+    kept_in_part: str | None
     write_calls: int  # Salesforce API calls that the writes would cost
 
     def as_dict(self) -> JsonObject:
@@ -40,6 +43,7 @@ class Preview:
             **{name: told[name] for name in kept},
             "owners": self.owners(),
             "missing_fields": self.missing,
+            "kept_in_part": self.kept_in_part,
             "owners_not_looked_up": self.assumed,
             "write_calls": self.write_calls,
         }
@@ -78,10 +82,10 @@ def run_preview(
             progress("deciding", min((done + 1) * BATCH, len(people)), len(people))
         for batch in decisions.rollup.to_come(decisions.coming_accounts()):
             report.plan_accounts(batch)
-        missing = _missing(store, mapping)
+        missing, kept_in_part = _missing(store, mapping), gone_before(store, mapping)
     report.duration = round((clock.now() - report.started_at).total_seconds(), 3)
     calls = ceil(report.people_to_change / settings.write_pack) + ceil(report.accounts_to_change / settings.write_pack)
-    return Preview(report, missing, assumed, calls)
+    return Preview(report, missing, assumed, kept_in_part, calls)
 
 
 def _missing(store: Store, mapping: CompiledMapping) -> dict[str, list[str]]:

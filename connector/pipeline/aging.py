@@ -67,15 +67,24 @@ def whole_since(store: Store) -> datetime | None:
     return _time(kept["before"]) if kept.get("before") else None
 
 
-def warn_of_gone(store: Store, mapping: CompiledMapping) -> None:
-    """A mapping that comes into force may look at what is no longer there."""
+def gone_before(store: Store, mapping: CompiledMapping) -> str | None:
+    """A mapping may look at what is no longer there: the time before which only some activities were kept."""
     kept = store.cursor(AGING) or {}
-    if kept.get("said") and looks_further(mapping.folding.said, kept["said"]):
-        log.warning(
-            "the mapping looks at old activities of which only some were kept",
-            older_than=kept["before"],
-            hint="connector backfill reads Salesforce's again; CONNECTOR_EVIDENCE_DAYS says for how long all are kept",
-        )
+    looks_at_gone = kept.get("said") and looks_further(mapping.folding.said, kept["said"])
+    return str(kept["before"]) if looks_at_gone else None
+
+
+def said_of_gone(before: str) -> str:
+    return (
+        f"the mapping looks at activities before {before[:10]}, of which only some were kept"
+        " (CONNECTOR_EVIDENCE_DAYS); a backfill reads again what Salesforce has"
+    )
+
+
+def warn_of_gone(store: Store, mapping: CompiledMapping) -> None:
+    """When a mapping comes into force."""
+    if before := gone_before(store, mapping):
+        log.warning(said_of_gone(before), older_than=before)
 
 
 def _time(text: str) -> datetime:

@@ -28,7 +28,7 @@ from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError, ConnectorError
 from connector.base.ports import PolledObject, Progress, Salesforce, Source
 from connector.mapping import CompiledMapping
-from connector.pipeline.aging import let_go_of_old, warn_of_gone
+from connector.pipeline.aging import gone_before, let_go_of_old, warn_of_gone
 from connector.pipeline.approval import hold_back
 from connector.pipeline.blind import keep_blindness, keep_waiting, never_seen
 from connector.pipeline.currencies import find_currencies, with_codes
@@ -131,6 +131,7 @@ def run_cycle(
         now = polled.server_time or clock.now()
         look_again(pipeline.salesforce, store, now)
         notice(pipeline, now)
+        report.kept_in_part = gone_before(store, pipeline.mapping)
         owners = find_owners(pipeline.mapping, pipeline.salesforce, store, now)
         decisions = Decisions(pipeline.mapping, store, owners, now)
         if settle_unanswered(pipeline.salesforce, store, decisions, pipeline.overlap):

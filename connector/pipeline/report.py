@@ -39,6 +39,7 @@ class CycleReport:
     unseen: dict[str, int] = field(default_factory=dict)  # object -> rows that are hidden, it seems
     hidden: dict[str, list[str]] = field(default_factory=dict)  # object -> fields that are
     blind: list[str] = field(default_factory=list)  # what was never seen, for which nobody is moved back
+    kept_in_part: str | None = None  # before when the mapping looks at activities of which only some were kept
     drift: dict[str, dict[str, int]] = field(default_factory=dict)  # object -> what the reconcile repaired
     people_decided: int = 0
     people_to_change: int = 0
@@ -175,6 +176,7 @@ class CycleReport:
             "unread": self.unread,
             "hidden_fields": self.hidden,
             "never_seen": self.blind,
+            "kept_in_part": self.kept_in_part,
             "drift": self.drift,
             "people_decided": self.people_decided,
             "people_to_change": self.people_to_change,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -10,9 +11,13 @@ from sqlalchemy import select
 from connector.base import logs
 from connector.base.facts import Activity, Direction, SourcePage
 from connector.base.settings import explicit
+from connector.commands.check import run_check
+from connector.commands.cycle_text import cycle, show_plan
+from connector.commands.plan import run_preview
 from connector.commands.reporting import REPORTS, Reporter, Wanted
 from connector.pipeline.aging import AGING
 from connector.pipeline.backfill import Scope, run_backfill
+from connector.pipeline.cycle import silent
 from connector.reports.table import Report
 from connector.store.schema import ACTIVITY
 from tests.fakes import START
@@ -105,14 +110,34 @@ def test_by_default_a_pipeline_keeps_everything(world: World) -> None:
     assert world.store.cursor(AGING) is None
 
 
-def test_a_mapping_that_looks_at_what_left_is_warned_of(world: World, capsys: Any) -> None:
+def test_a_mapping_that_looks_at_what_left_is_warned_of(world: World, tmp_path: Path, state: Path, capsys: Any) -> None:
     logs.configure("json", "WARNING")
     ada = world.contact("ada@example.com")
     done(world, "email_click", list(range(200, 220)), email="ada@example.com")
     world.evidence = KEEP
-    world.cycle()
+    assert world.cycle().kept_in_part is None
     assert world.stage(ada)
     text = f"fields: {{stage: {{Contact: {STAGE}, Lead: {STAGE}}}}}\nstages:\n  - {{name: Suspect, when: always}}\n"
     world.mapping = text + "  - {name: Engaged, when: {activity: {direction: inbound, count: 9}}}\n"
-    world.cycle()
-    assert "only some were kept" in capsys.readouterr().err
+    path = tmp_path / "further.yaml"
+    path.write_text(world.mapping)
+    before = (START - KEEP).date().isoformat()
+    said = f"the mapping looks at activities before {before}, of which only some were kept"
+    here = explicit(state=world.address or f"sqlite:///{state}")
+    further = here.model_copy(update={"mapping": str(path)})
+    assert [each for each in run_check(further).warnings if said in each]
+    assert not [each for each in run_check(here).warnings if "kept" in each]
+    for name, text in ((str(path), said), (None, "")):
+        shown = run_preview(here, name, silent)
+        show_plan(shown, as_json=False)
+        assert text in (told := flat(capsys.readouterr().out))
+        assert bool(text) is ("kept in part" in told) is bool(shown.as_dict()["kept_in_part"])
+    backfill = run_backfill(world.pipeline, Scope(), dry_run=True)
+    assert str(backfill.as_dict()["kept_in_part"])[:10] == before
+    assert "only some were kept" in capsys.readouterr().err  # as when any mapping comes into force
+    cycle(backfill, as_json=False)
+    assert said in flat(capsys.readouterr().out)
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
