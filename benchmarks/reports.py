@@ -1,9 +1,10 @@
 """How long reports and the page take: ``python benchmarks/reports.py [--people 100000] [--stays 10] [--json]``.
 
 People with ``--stays`` stays each, written straight into a state: on SQLite, and on PostgreSQL under
-``tools/postgres.sh``. Each report is computed from nothing, as the command does; then the page is asked for each tab
-until its figures are computed, beside the clicks, and once more: what the slowest click took, how long the figures
-took, and the click after. Seconds, and megabytes of the whole process.
+``tools/postgres.sh``. The page is asked for each tab until its figures are computed, in a process beside it as the
+daemon does, and once more: what the slowest click took, how long the figures took, and the click after. Then each
+report is computed from nothing, as the command does. Seconds, and megabytes at the most; for those,
+measure one database alone (``--on``), since a process does not give back what it had.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from connector.base.clock import FrozenClock
 from connector.base.json import JsonObject
 from connector.base.serving import serving
 from connector.base.settings import explicit
+from connector.commands.pages.apart import Apart
 from connector.commands.pages.site import Site
 from connector.commands.reporting import REPORTS, Reporter, Wanted, stages_of
 from connector.store import Store, open_store
@@ -45,6 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--people", type=int, default=100_000)
     parser.add_argument("--stays", type=int, default=10, help="stays a person")
+    parser.add_argument("--on", default="", help="sqlite or postgresql alone")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     figures: JsonObject = {"people": asked.people, "stays": asked.people * asked.stays}
@@ -52,6 +55,7 @@ def main() -> None:
         urls = {"sqlite": f"sqlite:///{folder}/state.sqlite3"}
         if server := os.environ.get("TEST_POSTGRES"):  # noqa: TID251 - no setting of the connector
             urls["postgresql"] = server
+        urls = {name: url for name, url in urls.items() if asked.on in {"", name}}
         for name, url in urls.items():
             figures[name] = measured(url, asked.people, asked.stays)
     if asked.json:
@@ -71,13 +75,21 @@ def measured(url: str, people: int, stays: int) -> JsonObject:
         build(url, people, stays, order, mapping.writes["stage"]["Contact"])
         found["(writing the state)"] = time.perf_counter() - started
         settings = explicit(mapping=MAPPING, state=url)
+        with Apart(settings) as computing:
+            found |= clicks(store, Site(store, mapping, settings, clock, computing=computing))
+        found["MiB of the daemon with the page"] = most(resource.RUSAGE_SELF)
+        found["MiB of the process beside it"] = most(resource.RUSAGE_CHILDREN)
         for name in REPORTS:
             started = time.perf_counter()
             Reporter(store, mapping, settings, Wanted(), clock.now()).report(name)
             found[name] = time.perf_counter() - started
-        found |= clicks(store, Site(store, mapping, settings, clock))
-    found["MiB of the process"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found["MiB of the command"] = most(resource.RUSAGE_SELF)
     return found
+
+
+def most(who: int) -> float:
+    """MiB that it took at once."""
+    return resource.getrusage(who).ru_maxrss / 1024
 
 
 def clicks(store: Store, site: Site) -> JsonObject:

@@ -22,12 +22,7 @@ class Ground:
 
     @cached_property
     def stays(self) -> list[Stay]:
-        """Under the names that stages have today."""
-        former = {old: new for each in tracks_of(self._mapping, "stage") for old, new in each.migrate.items()}
-        found = self._store.stays("stage")
-        if not former:
-            return found
-        return [each._replace(stage=former[each.stage]) if each.stage in former else each for each in found]
+        return called_today(self._store.stays("stage"), self._mapping)
 
     @cached_property
     def paths(self) -> list[Path]:
@@ -49,6 +44,14 @@ class Ground:
     @cached_property
     def existing(self) -> set[str]:
         return self._store.existing()
+
+
+def called_today(stays: list[Stay], mapping: CompiledMapping) -> list[Stay]:
+    """Under the names that stages have today."""
+    former = {old: new for each in tracks_of(mapping, "stage") for old, new in each.migrate.items()}
+    if not former:
+        return stays
+    return [each._replace(stage=former[each.stage]) if each.stage in former else each for each in stays]
 
 
 def tracks_of(mapping: CompiledMapping, name: str) -> list[Track]:

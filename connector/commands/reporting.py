@@ -67,7 +67,7 @@ class Reporter:
     ) -> None:
         """``ground``: shared with reports of other periods and people."""
         self.store, self.mapping, self.settings, self.wanted = store, mapping, settings, wanted
-        self.now, self.ground = now + _INSTANT, ground or Ground(store, mapping)
+        self._now, self.ground = now, ground or Ground(store, mapping)
         self.owners = self.ground.owners
 
     def report(self, name: str) -> Report:
@@ -84,11 +84,7 @@ class Reporter:
 
     @cached_property
     def asked(self) -> Asked:
-        until = min(self.wanted.until or self.now, self.now)
-        since = self.wanted.since or until - timedelta(weeks=WEEKS)
-        if since >= until:
-            raise ConfigurationError("the period ends before it begins", "give --since an earlier date than --until")
-        return Asked(stages_of(self.mapping, hidden=self.wanted.hidden), Period(since, until), self.now)
+        return asked_of(self.mapping, self.wanted, self._now)
 
     @cached_property
     def paths(self) -> list[Path]:
@@ -255,6 +251,16 @@ class Reporter:
 
     def _verified(self, fields: Mapping[str, str]) -> list[books.Wrong]:
         return verified(self.settings, self.store, self.rows, fields)
+
+
+def asked_of(mapping: CompiledMapping, wanted: Wanted, now: datetime) -> Asked:
+    """Raises ConfigurationError for a period that is none."""
+    now += _INSTANT
+    until = min(wanted.until or now, now)
+    since = wanted.since or until - timedelta(weeks=WEEKS)
+    if since >= until:
+        raise ConfigurationError("the period ends before it begins", "give --since an earlier date than --until")
+    return Asked(stages_of(mapping, hidden=wanted.hidden), Period(since, until), now)
 
 
 def _touched(person: Person) -> list[tuple[datetime, str]]:

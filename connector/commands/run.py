@@ -9,6 +9,7 @@ from connector.base import heartbeat
 from connector.base.settings import Settings
 from connector.commands.machines import serve_machines
 from connector.commands.notify import open_channels
+from connector.commands.pages.apart import Apart
 from connector.commands.pages.site import Site
 from connector.mapping import MappingFiles
 from connector.pipeline.alerts import Watch
@@ -28,11 +29,12 @@ def run_beside(settings: Settings) -> None:
         open_pipeline(settings, stop=stop, mapping=files.load()) as pipeline,
         serve_webhooks(settings, pipeline.clock),
         open_channels(settings, pipeline.clock, beats) as channels,
+        Apart(settings) as computing,
     ):
         watch = Watch(pipeline, beats, channels.send, refused=settings.alert_refused, budget=budget, state_file=file)
         after: list[Callable[[], None]] = [watch.after_cycle, channels.ping]
         metrics = Metrics(pipeline, budget=budget, state_file=file)
-        site = Site(pipeline.store, pipeline.mapping, settings, pipeline.clock)
+        site = Site(pipeline.store, pipeline.mapping, settings, pipeline.clock, computing=computing)
         after += [metrics.after_cycle, site.after_cycle] if settings.http_port is not None else []
         remapping = Remapping(files, partial(with_mapping, settings), taken=[metrics.take, site.take])
         with serve_machines(settings, metrics.registry, beats, pipeline.clock, site.routes):

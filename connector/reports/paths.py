@@ -37,6 +37,17 @@ def stands(stay: Stay, moment: datetime) -> bool:
     return stay.entered < moment and (stay.left is None or stay.left >= moment)
 
 
+def stands_now(last: Stay | None) -> str:
+    """In words; "" for somebody who stood nowhere yet."""
+    if last is None:
+        return ""
+    return name_of(last.stage) if last.left is None else f"{name_of(last.stage)}, gone"
+
+
+def by_whom(stay: Stay) -> str:
+    return {"rule": f"rule {stay.rule}" if stay.rule else "rule", "person": "a person"}.get(stay.by, stay.by)
+
+
 def paths_of(stays: Iterable[Stay]) -> list[Path]:
     """A stay that goes on at the same stage under another name (the lead became a contact) is one."""
     lines: dict[str, list[Stay]] = defaultdict(list)

@@ -21,6 +21,11 @@ class Reporting(Transactions):
         with uncollected(), self._read() as connection:
             return standing.stays(connection, track)
 
+    def stays_of(self, person: str) -> list[Stay]:
+        """At stages, of one person, under whatever they were called."""
+        with self._read() as connection:
+            return standing.stays_of(connection, person, "stage")
+
     def moves_after(self, last: int | None) -> tuple[int, list[tuple[datetime, datetime]]]:
         """The newest stay's id; and of the moves by rules behind ``last`` that were seen to happen (None: of none)
         when the facts say it was so, and when it was settled."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -43,16 +43,17 @@ class _Known(dict[str, datetime]):
         return self.setdefault(text, time(text))
 
 
-def stays(connection: Connection, track: str) -> list[Stay]:
+def stays(connection: Connection, track: str, whose: Collection[str] = ()) -> list[Stay]:
     """All stays of a track, in the order in which they were settled. Those of people who are there no longer end when
-    their record did."""
-    ended = _gone(connection, track)
+    their record did. ``whose``: only what was settled under these ids."""
+    theirs = [STAY.c.person_id.in_(whose)] if whose else []
+    ended = _gone(connection, _OPEN_NOW.where(STAY.c.track == track, *theirs))
     found: list[Stay] = []
     known = _Known().__getitem__
     same: dict[str, str] = {}
     one = same.setdefault
     for person, line, stage, entered, left, how, by, rule, became, seen in connection.execute(
-        _STAYS.where(STAY.c.track == track)
+        _STAYS.where(STAY.c.track == track, *theirs)
     ):
         until = max(ended[person], entered) if left is None and person in ended else left
         end = known(until) if until is not None else None
@@ -60,6 +61,20 @@ def stays(connection: Connection, track: str) -> list[Stay]:
         words = (one(how, how), one(by, by), one(rule, rule))
         found.append(Stay(*names, known(entered), end, *words, became, known(seen)))
     return found
+
+
+def stays_of(connection: Connection, person: str, track: str) -> list[Stay]:
+    """The line that a person is on: theirs, and of whoever went on as them."""
+    own = stays(connection, track, [person])
+    if not own:
+        return []
+    line, known = own[-1].line, {person, own[-1].line}
+    while True:
+        found = [each for each in stays(connection, track, known) if each.line == line]
+        further = {each.became for each in found if each.became} - known
+        if not further:
+            return found
+        known |= further
 
 
 def moves_after(connection: Connection, last: int | None) -> tuple[int, list[tuple[datetime, datetime]]]:
@@ -75,11 +90,11 @@ def moves_after(connection: Connection, last: int | None) -> tuple[int, list[tup
     return newest, [(datetime.fromisoformat(entered), datetime.fromisoformat(seen)) for entered, seen in rows]
 
 
-def _gone(connection: Connection, track: str) -> dict[str, str]:
+def _gone(connection: Connection, open_now: Any) -> dict[str, str]:
     """People whose last stay is open though they are there no longer -> when that ended."""
     gone: dict[str, str] = {}
     alone: set[str] | None = None
-    for person, live, leader, stamp in connection.execute(_OPEN_NOW.where(STAY.c.track == track)):
+    for person, live, leader, stamp in connection.execute(open_now):
         if ":" in person:
             alone = {row[0] for row in connection.execute(everybody("Prospect"))} if alone is None else alone
             if person not in alone:

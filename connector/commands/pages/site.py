@@ -18,6 +18,7 @@ from connector.base.errors import ConfigurationError, ConnectorError
 from connector.base.json import JsonMap, JsonObject
 from connector.base.settings import Settings
 from connector.commands.options import condition_of, date_of, end_of
+from connector.commands.pages.computing import Computing, Here
 from connector.commands.pages.drawing import policy, render, style
 from connector.commands.pages.looks import A_CLICK, WHAT_MOST_ASK, Looks, StillComputing
 from connector.commands.pages.views import MOST, TITLES, Views, find_figure, key_of
@@ -45,12 +46,13 @@ class Site:
         settings: Settings,
         clock: Clock,
         patience: float = A_CLICK,
+        computing: Computing | None = None,
     ) -> None:
-        """``patience``: seconds that a click waits for what is being computed."""
+        """``patience``: seconds that a click waits for what is being computed. ``computing``: by whom, if not here."""
         self._store, self._settings = store, settings
         self._token: str | None = None
         self._last_cycle: int | None = None
-        self.looks = Looks(store, mapping, settings, clock, patience)
+        self.looks = Looks(computing or Here(store, settings), store, mapping, clock, patience)
 
     def take(self, pipeline: Pipeline) -> None:
         """Another mapping."""
@@ -144,7 +146,7 @@ class Site:
             return self._message("There is no such report", name, f"there are {', '.join(REPORTS)}", 404)
         wanted, asked = _wanted(request)
         views = self.looks.look(wanted, name)
-        report = views.report(name)
+        report = views.reports[name]
         action, links, said = request.url.path, _Addresses(views, asked), views.said()
         return self._html(
             "report.html", TITLES[name], name, asked=asked, said=said, report=report, links=links, action=action,
@@ -156,7 +158,7 @@ class Site:
         query = request.query_params
         name, table, row, column = (query.get(each, "") for each in ("report", "table", "row", "column"))
         views = self.looks.look(wanted, name if name in REPORTS else "")
-        figure = find_figure(views.report(name), table, row, column) if name in REPORTS else None
+        figure = find_figure(views.reports[name], table, row, column) if name in REPORTS else None
         if figure is None:
             return self._message("Nobody is behind that any more", row, "go back to the report, and choose again", 404)
         start = int(query["from"]) if query.get("from", "").isdecimal() else 0
@@ -200,7 +202,7 @@ class Site:
     def _mapping_page(self, _request: Request) -> Response:
         views = self.looks.look(WHAT_MOST_ASK, "funnel")
         links = _Addresses(views)
-        funnel = views.report("funnel")
+        funnel = views.reports["funnel"]
         table = funnel.table("stages")
         there = [
             (str(row[0]), links.people(funnel, table, row, "at the end", row[1]))

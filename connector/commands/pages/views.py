@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
@@ -13,14 +14,17 @@ from connector.base.facts import Stay
 from connector.base.json import JsonMap, JsonObject
 from connector.commands.explain import explain_now
 from connector.commands.explain_text import condition_in_words, found_in_words, known_as
+from connector.commands.ground import called_today
+from connector.commands.pages.computing import NOBODY, Everybody
 from connector.commands.pages.drawing import safe_link
-from connector.commands.reporting import Reporter
 from connector.commands.screen import NONE
 from connector.lifecycle.model import Step
 from connector.lifecycle.values import fold
+from connector.mapping import CompiledMapping
 from connector.pipeline.signed_in import known_address
-from connector.reports.paths import A_DAY, Path, name_of
+from connector.reports.paths import A_DAY, Asked, by_whom, name_of, paths_of
 from connector.reports.table import Cell, Figure, Report, Table
+from connector.store import Store
 
 TITLES = {
     "funnel": "Funnel",
@@ -35,7 +39,6 @@ TITLES = {
     "mapping": "Mapping",
 }
 _RECORD_ID = 18  # characters
-_NAMED = ("Name", "Email")
 _OUTCOMES = {
     "written": "",
     "refused": "refused by Salesforce",
@@ -58,58 +61,29 @@ class Links(Protocol):
 class Views:
     """One look at the state."""
 
-    def __init__(self, reporter: Reporter) -> None:
-        self.reporter = reporter
-        self.store, self.mapping, self.now = reporter.store, reporter.mapping, reporter.now
-        self._reports: dict[str, Report] = {}
-        self.is_read = False  # who is there, and where they stand
-
-    def report(self, name: str) -> Report:
-        """Computed once."""
-        if name not in self._reports:
-            self._reports[name] = self.reporter.report(name)
-        return self._reports[name]
-
-    def read(self) -> None:
-        """What lists of people and a person's page need."""
-        _ = self.paths, self.reporter.rows
-        self.is_read = True
-
-    def computed(self) -> list[str]:
-        return list(self._reports)
+    def __init__(self, store: Store, mapping: CompiledMapping, asked: Asked, everybody: Everybody) -> None:
+        self.store, self.mapping, self.period, self.now = store, mapping, asked.period, asked.now
+        self.everybody = everybody
+        self.reports: dict[str, Report] = {}
 
     @cached_property
     def address(self) -> str:
         return known_address(self.store)
 
-    @property
-    def paths(self) -> dict[str, Path]:
-        return self.reporter.ground.path_of
-
     def said(self) -> str:
-        since, until = self.reporter.asked.period
+        since, until = self.period
         return f"{since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC, as known at {self.now:%Y-%m-%d %H:%M} UTC"
 
     def people(self, ids: Sequence[str], measured: Sequence[float] = ()) -> list[JsonObject]:
         """Rows of a list of people; ``measured``: a number of each."""
-        found = []
-        for person, number in zip_longest(ids, measured):
-            row, path = self.reporter.rows.get(person, {}), self.paths.get(person)
-            last = path.stays[-1] if path else None
-            found.append(
-                {
-                    "id": person,
-                    "name": str(row.get("Name") or row.get("Email") or ""),
-                    "email": str(row.get("Email") or ""),
-                    "object": str(row.get("object") or ""),
-                    "stage": _stands(last),
-                    "since": f"{last.entered:%Y-%m-%d}" if last else "",
-                    "by": by_whom(last) if last else "",
-                    "owner": str(row.get("owner") or ""),
-                    "measured": "" if number is None else f"{number:,.1f}",
-                }
-            )
-        return found
+        return [
+            {
+                "id": person,
+                **self.everybody.get(person, NOBODY)._asdict(),
+                "measured": "" if number is None else f"{number:,.1f}",
+            }
+            for person, number in zip_longest(ids, measured)
+        ]
 
     def called(self, text: str) -> list[str]:
         """Ids of whoever is meant: by record id or address, or else by a part of the name or address."""
@@ -117,8 +91,7 @@ class Views:
         if found or not text.strip():
             return found
         part = fold(text)
-        rows = self.reporter.rows
-        return [each for each, row in rows.items() if any(part in fold(str(row.get(key) or "")) for key in _NAMED)]
+        return [each for each, told in self.everybody.items() if part in fold(told.name) or part in fold(told.email)]
 
     def person(self, person_id: str) -> JsonObject | None:
         """None where nobody is called so."""
@@ -126,7 +99,7 @@ class Views:
         if not ids:
             return None
         told = explain_now(self.store, ids[0], self.mapping, self.now)
-        path = self.paths.get(told["person"])
+        path = next(iter(paths_of(called_today(self.store.stays_of(told["person"]), self.mapping))), None)
         also = [("one person with", ", ".join(known_as(told)))]
         return {
             "id": told["person"],
@@ -186,18 +159,14 @@ class Views:
     def mapping_page(self, there: Sequence[tuple[str, str]]) -> JsonObject:
         """``there``: stage -> where its people are listed."""
         links = dict(there)
-        standing: dict[str, int] = {}
-        for path in self.reporter.paths:
-            last = path.stays[-1]
-            if last.left is None:
-                standing[last.stage] = standing.get(last.stage, 0) + 1
+        standing = Counter(each.stage for each in self.everybody.values())
         steps = [
             {
                 "name": step.name,
                 "funnel": step.funnel,
                 "hidden": step.reports == "hidden",
                 "description": step.description,
-                "count": standing.get(step.name, 0),
+                "count": standing[step.name],
                 "there": links.get(step.name, ""),
                 "nothing": _nothing(step),
                 "rules": [{"name": rule.name, "when": rule.when.said, "line": rule.line} for rule in step.rules],
@@ -225,16 +194,6 @@ def _stage_first(track: JsonMap) -> tuple[bool, bool]:
 
 def _nothing(step: Step) -> str:
     return "set by people" if step.set_by == "people" else "no rule of this mapping leads here"
-
-
-def _stands(stay: Stay | None) -> str:
-    if stay is None:
-        return ""
-    return name_of(stay.stage) if stay.left is None else f"{name_of(stay.stage)}, gone"
-
-
-def by_whom(stay: Stay) -> str:
-    return {"rule": f"rule {stay.rule}" if stay.rule else "rule", "person": "a person"}.get(stay.by, stay.by)
 
 
 def _stay_row(stay: Stay, now: datetime) -> tuple[str, ...]:
