@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 _NICE = 10
 _TRIES = 2
-_PROGRAM = "from connector.commands.pages.apart import serve; serve()"
+_PROGRAM = "from connector.commands.pages.apart import answer_tasks; answer_tasks()"
 
 
 class Apart:
@@ -69,7 +69,7 @@ class Apart:
                 self.rest()
                 continue
             if is_done:
-                return told  # type: ignore[no-any-return]  # what serve sent
+                return told  # type: ignore[no-any-return]  # what answer_tasks sent
             raise told
         raise Transient(
             "The figures could not be computed: the process that computes them ended",
@@ -108,7 +108,7 @@ class Apart:
                 pipe.close()  # type: ignore[union-attr]
 
 
-def serve() -> None:
+def answer_tasks() -> None:
     """What runs there."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's to answer
     os.nice(_NICE)

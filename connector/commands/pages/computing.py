@@ -17,7 +17,7 @@ from connector.reports.table import Report
 from connector.store import Store
 
 
-class Known(NamedTuple):
+class Listed(NamedTuple):
     """What lists say of a person."""
 
     name: str
@@ -29,10 +29,10 @@ class Known(NamedTuple):
     owner: str
 
 
-NOBODY = Known("", "", "", "", "", "", "")
+UNLISTED = Listed("", "", "", "", "", "", "")
 
 
-Everybody = dict[str, Known]
+Everybody = dict[str, Listed]
 
 
 class Task(NamedTuple):
@@ -70,7 +70,7 @@ class Here:
             self._ground, self._moment = None, task.moment  # what was read before goes first
             self._ground = Ground(self._store, mapping)
         if not task.need:
-            return everybody(self._ground)
+            return all_listed(self._ground)
         reporter = Reporter(self._store, mapping, self._settings, task.wanted, task.now, self._ground)
         return reporter.report(task.need)
 
@@ -78,14 +78,14 @@ class Here:
         self._ground = None
 
 
-def everybody(ground: Ground) -> Everybody:
+def all_listed(ground: Ground) -> Everybody:
     """Also those who are there no longer."""
     found: Everybody = {}
     for person in dict.fromkeys([*ground.rows, *ground.path_of]):
         row, path = ground.rows.get(person, {}), ground.path_of.get(person)
         last = path.stays[-1] if path else None
         email = str(row.get("Email") or "")
-        found[person] = Known(
+        found[person] = Listed(
             str(row.get("Name") or "") or email,
             email,
             str(row.get("object") or ""),

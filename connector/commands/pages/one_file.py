@@ -11,7 +11,7 @@ from connector.base.errors import ConfigurationError
 from connector.base.json import JsonObject
 from connector.base.private import open_private
 from connector.base.settings import Settings
-from connector.commands.pages.computing import everybody
+from connector.commands.pages.computing import all_listed
 from connector.commands.pages.drawing import policy, render, style
 from connector.commands.pages.views import TITLES, Views
 from connector.commands.reporting import REPORTS, Reporter, Wanted
@@ -56,7 +56,7 @@ class _Anchors:
 
 
 def html_of(reporter: Reporter, names: Sequence[str]) -> str:
-    views = Views(reporter.store, reporter.mapping, reporter.asked, everybody(reporter.ground))
+    views = Views(reporter.store, reporter.mapping, reporter.asked, all_listed(reporter.ground))
     anchors = _Anchors(views.link)
     reports = [reporter.report(name) for name in names]
     for report in reports:  # what is linked must be known before anything is drawn

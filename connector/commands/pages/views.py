@@ -15,7 +15,7 @@ from connector.base.json import JsonMap, JsonObject
 from connector.commands.explain import explain_now
 from connector.commands.explain_text import condition_in_words, found_in_words, known_as
 from connector.commands.ground import called_today
-from connector.commands.pages.computing import NOBODY, Everybody
+from connector.commands.pages.computing import UNLISTED, Everybody
 from connector.commands.pages.drawing import safe_link
 from connector.commands.screen import NONE
 from connector.lifecycle.model import Step
@@ -79,7 +79,7 @@ class Views:
         return [
             {
                 "id": person,
-                **self.everybody.get(person, NOBODY)._asdict(),
+                **self.everybody.get(person, UNLISTED)._asdict(),
                 "measured": "" if number is None else f"{number:,.1f}",
             }
             for person, number in zip_longest(ids, measured)
