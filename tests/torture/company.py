@@ -17,7 +17,7 @@ from practice_org.pardot.system import Pardot
 from practice_org.salesforce.org import PracticeOrg
 from practice_org.serving.server import app
 from tests.torture import moments, wire
-from tests.torture.doomed import Ended, command
+from tests.torture.doomed import Ended, alone, command
 
 EMPTY: tuple[str, ...] = ("", "Open - Not Contacted")  # what an org has before anybody said something
 _BETWEEN = 2.0  # seconds from command to command; the books know seconds
@@ -47,6 +47,13 @@ class Company:
         ended = command(
             words, self.variables, self.folder, serve=self.serve, between=self.goes_on, dies_at=dies_at, faults=faults
         )
+        self.printed += ended.printed
+        return ended
+
+    def run_alone(self, *words: str) -> Ended:
+        """In this process: nothing breaks."""
+        moments.pass_by(_BETWEEN)
+        ended = alone(words, self.variables, self.folder, self.goes_on)
         self.printed += ended.printed
         return ended
 

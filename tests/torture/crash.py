@@ -15,12 +15,12 @@ from connector.base.json import JsonObject
 from practice_org.salesforce.core import Rule
 from tests.postgres import plain, server
 from tests.torture.company import Company, Place, company
-from tests.torture.doomed import HUNG, KILLED, Ended
+from tests.torture.doomed import HUNG, KILLED, Ended, heard, said
 from tests.torture.forks import forked
 from tests.torture.found import Tried
 from tests.torture.invariants import Seen, cursors_of, wrong
 from tests.torture.places import folder
-from tests.torture.warm import said, still, unheard, warm
+from tests.torture.warm import still, warm
 
 PEOPLE, EVENTS = 6, 14
 _INTERRUPTED = 130
@@ -108,7 +108,7 @@ class Case:
     def recovered(self, made: Company, *cursors: Mapping[str, JsonObject]) -> list[str]:
         """What is wrong after the commands were given again, and nothing breaks any more."""
         for words in self.commands:
-            if (ended := made.run(*words)).code != 0:
+            if (ended := made.run_alone(*words)).code != 0:
                 return [f"what came afterwards, {words[0]}, {how(ended)}"]
         seen = [*self.cursors, *cursors, cursors_of(made)]
         return wrong(Seen(made, self.values, seen))
@@ -140,7 +140,7 @@ def rehearsed(on: str) -> None:
         founded(made)
         before = os.getcwd()
         os.chdir(place)
-        with unheard():
+        with heard(os.devnull):
             for words in ("backfill", "sync --json", "rollback 1 --apply", "failures retry", "sync"):
                 if said(words.split(), made.variables) == _INTERRUPTED:
                     raise KeyboardInterrupt

@@ -17,8 +17,10 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
@@ -103,59 +105,96 @@ def _run(
     dies_at: int | None,
     faults: wire.Faults,
 ) -> NoReturn:
-    code = 1
     try:
         os.chdir(folder)
-        for name in [each for each in os.environ if each.startswith("CONNECTOR_")]:  # noqa: TID251 - what it finds
-            del os.environ[name]  # noqa: TID251
-        os.environ.update(variables)  # noqa: TID251
-        hiding._known.clear()  # what others were given
-        hiding._found.clear()
-        out = os.open("printed", os.O_WRONLY | os.O_APPEND)
-        os.dup2(out, 1)
-        os.dup2(out, 2)
-        faulthandler.dump_traceback_later(LIMIT - 5, file=out)  # where it hangs
-        boundary = _boundaries(dies_at)
-        _around(DefaultDialect, "do_commit", "commit", boundary)
-        asking = threading.Lock()
+        with heard("printed") as out:
+            faulthandler.dump_traceback_later(LIMIT - 5, file=out)  # where it hangs
+            boundary = _boundaries(dies_at)
+            _around(DefaultDialect, "do_commit", "commit", boundary)
+            asking = threading.Lock()
 
-        def ask(kind: str, payload: bytes = b"") -> Any:
-            with asking:
-                line.send((kind, payload, moments.passed()))
-                answer, passed = line.recv()
-                moments.go_to(passed)
+            def ask(kind: str, payload: bytes = b"") -> Any:
+                with asking:
+                    line.send((kind, payload, moments.passed()))
+                    answer, passed = line.recv()
+                    moments.go_to(passed)
+                    return answer
+
+            def serve(request: bytes) -> wire.Answer:
+                boundary("before request")
+                answer = ask("request", request)
+                boundary("after request")
                 return answer
 
-        def serve(request: bytes) -> wire.Answer:
-            boundary("before request")
-            answer = ask("request", request)
-            boundary("after request")
-            return answer
+            _without_a_scheduler(partial(ask, "between"))
+            wire.through(faults(serve))
+            code = said(words, variables)
+    finally:
+        os._exit(code)
 
-        def cycles(daemon: Daemon, _stop: Stop, interval: float) -> None:
-            """What the scheduler does, without waiting."""
-            for number in range(CYCLES):
-                if number:
-                    moments.pass_by(interval)
-                    ask("between")
-                daemon.tick()
-                if daemon.fatal:
-                    raise daemon.fatal
 
-        run: Any = connector.commands.run
-        run.run_daemon = cycles
-        wire.through(faults(serve))
-        sys.argv = ["connector", *words]
+def _without_a_scheduler(between: Callable[[], Any]) -> None:
+    """What it does, without waiting, so many times."""
+
+    def cycles(daemon: Daemon, _stop: Stop, interval: float) -> None:
+        for number in range(CYCLES):
+            if number:
+                moments.pass_by(interval)
+                between()
+            daemon.tick()
+            if daemon.fatal:
+                raise daemon.fatal
+
+    run: Any = connector.commands.run
+    run.run_daemon = cycles
+
+
+def alone(words: Sequence[str], variables: Mapping[str, str], folder: Path, between: Callable[[], Any]) -> Ended:
+    """Runs ``connector WORDS`` in this process, which is a fork that ends soon: nothing breaks any more."""
+    os.chdir(folder)
+    with heard("printed") as out:
+        faulthandler.dump_traceback_later(LIMIT, file=out, exit=True)
+        _without_a_scheduler(between)
+        code = said(words, variables)
+        faulthandler.cancel_dump_traceback_later()
+    return Ended(code, (), Path("printed").read_text(errors="replace"))
+
+
+def said(words: Sequence[str], variables: Mapping[str, str]) -> int:
+    """The exit code of ``connector WORDS``, which knows nothing of those before it in this process."""
+    for name in [each for each in os.environ if each.startswith("CONNECTOR_")]:  # noqa: TID251 - what it finds
+        del os.environ[name]  # noqa: TID251
+    os.environ.update(variables)  # noqa: TID251
+    hiding._known.clear()
+    hiding._found.clear()
+    sys.argv = ["connector", *words]
+    code: Any = 0
+    try:
         cli.main()
-        code = 0
     except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(bool(end.code))
-    except BaseException:  # noqa: BLE001 - told, and this fork ends here whatever it was
+        code = end.code
+    except BaseException:  # noqa: BLE001 - told
+        code = 1
         traceback.print_exc()
+    return code if isinstance(code, int) else int(bool(code))
+
+
+@contextmanager
+def heard(file: str) -> Iterator[int]:
+    """Whatever this process prints meanwhile is in the file, and nowhere else."""
+    kept = [os.dup(each) for each in (1, 2)]
+    out = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for each in (1, 2):
+        os.dup2(out, each)
+    try:
+        yield out
     finally:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
-        os._exit(code)
+        for each, was in zip((1, 2), kept, strict=True):
+            os.dup2(was, each)
+            os.close(was)
+        os.close(out)
 
 
 def _boundaries(dies_at: int | None) -> Callable[[str], None]:

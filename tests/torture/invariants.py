@@ -98,7 +98,7 @@ def the_ledger_closes(seen: Seen) -> Iterator[str]:
 
 def a_second_look_changes_nothing(seen: Seen) -> Iterator[str]:
     before = seen.company.values()
-    ended = seen.company.run("sync", "--json")
+    ended = seen.company.run_alone("sync", "--json")
     document = json.loads(ended.printed[ended.printed.index("{\n") :])
     if ended.code != 0 or document["written"] or seen.company.values() != before:
         yield f"a second look ended with {ended.code} and wrote {document['written']}: {document['changes']}"

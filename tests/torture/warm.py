@@ -5,10 +5,7 @@ and statements compiled, commands put together. What a command does with the sta
 from __future__ import annotations
 
 import gc
-import os
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -18,7 +15,6 @@ from sqlalchemy.engine.default import DefaultDialect
 
 import connector.mapping
 import connector.store.dialect
-from connector import cli
 from connector.mapping.load import shipped_names
 
 
@@ -53,42 +49,8 @@ def _engine(create_engine: Any) -> Callable[..., Any]:
     return made
 
 
-def said(words: Sequence[str], variables: Mapping[str, str]) -> int:
-    """A command in this process and this folder: its exit code."""
-    for name in [each for each in os.environ if each.startswith("CONNECTOR_")]:  # noqa: TID251
-        del os.environ[name]  # noqa: TID251
-    os.environ.update(variables)  # noqa: TID251
-    sys.argv = ["connector", *words]
-    code: Any = 0
-    try:
-        cli.main()
-    except SystemExit as end:
-        code = end.code
-    return code if isinstance(code, int) else int(bool(code))
-
-
 def still() -> None:
     """What is there now is not looked through for what nobody holds any more, by no fork."""
     gc.unfreeze()
     gc.collect()
     gc.freeze()
-
-
-@contextmanager
-def unheard() -> Iterator[None]:
-    """What is printed goes nowhere."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    kept = [os.dup(each) for each in (1, 2)]
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for each in (1, 2):
-        os.dup2(nowhere, each)
-    try:
-        yield
-    finally:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        for each, was in zip((1, 2), kept, strict=True):
-            os.dup2(was, each)
-            os.close(was)
-        os.close(nowhere)
