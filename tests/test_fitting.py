@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.commands.fitting import AT_THE_ENDS, BETWEEN_COLUMNS, parts_of, widths_of
+from connector.commands.fitting import AT_THE_ENDS, BETWEEN_COLUMNS, parts_of, told_aside, widths_of
 
 words = st.lists(st.text("abcdefgh", min_size=1, max_size=9), min_size=1, max_size=3).map(" ".join)
 
@@ -49,3 +49,41 @@ def test_a_table_that_fits_is_left_as_it_is() -> None:
 def test_a_table_of_texts_stays_in_one_piece() -> None:
     columns, rows = ["who", "days", "next step"], [["x" * 30, "1.0", "y" * 30]]
     assert list(parts_of(columns, rows, [1], 50)) == [[0, 1, 2]]
+
+
+def test_an_address_may_break_where_an_id_stays_whole() -> None:
+    columns = ["who", "name", "owner"]
+    rows = [["00QPO000000000T2AQ", "ada.of.a.long.name@example.com", "Anna Sales"]]
+    widths = widths_of(columns, rows, [], 50)
+    assert widths is not None
+    assert widths[0] == len(rows[0][0])
+    assert sum(widths) + 2 * BETWEEN_COLUMNS + AT_THE_ENDS <= 50
+
+
+def test_names_of_rows_are_not_broken_for_one_number_more_beside_them() -> None:
+    columns = ["by", "what", *(f"Stage{each}" for each in range(9))]
+    rows = [["lead source", "Other", *("1" for _ in range(9))]]
+    for part in parts_of(columns, rows, range(2, 11), 60):
+        names, cells = [columns[each] for each in part], [[row[each] for each in part] for row in rows]
+        assert widths_of(names, cells, range(2, len(part)), 60) is None
+
+
+def test_long_texts_that_follow_from_another_word_are_told_once() -> None:
+    columns = ["who", "stage", "days", "next step", "because"]
+    stages = {"Engaged": "ask for a demo, or for a price, or for a call", "Lead": "read what we have written"}
+    rows = [
+        [f"p{each}", stage, "1.0", stages[stage], "longer than nine in ten who left"]
+        for each in "abc"
+        for stage in stages
+    ]
+    kept, cells, right, lines = told_aside(columns, rows, [2], 80)
+    assert (kept, right) == (["who", "stage", "days"], [2])
+    assert cells[0] == ["pa", "Engaged", "1.0"]
+    assert lines == [
+        "next step of Engaged: ask for a demo, or for a price, or for a call",
+        "next step of Lead: read what we have written",
+        "because: longer than nine in ten who left",
+    ]
+    assert told_aside(columns, rows, [2], 200) == (columns, rows, [2], [])
+    each_its_own = [[*row[:3], f"{row[3]} {number}", f"{row[4]} {number}"] for number, row in enumerate(rows)]
+    assert told_aside(columns, each_its_own, [2], 80) == (columns, each_its_own, [2], [])

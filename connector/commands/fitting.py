@@ -6,12 +6,17 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
 BETWEEN_COLUMNS, AT_THE_ENDS = 3, 2  # characters between two columns, and at both ends
+_MANY, _LONG = 4, 25  # rows, characters
+_AN_ID = 18  # characters
 _Rows = Sequence[Sequence[str]]
 
 
 def widths_of(columns: Sequence[str], rows: _Rows, right: Sequence[int], room: int) -> list[int] | None:
-    """Where the table does not fit as it is, but does without cutting a word: how wide each column is."""
+    """Where the table does not fit as it is, but does without cutting a word, or none but what is longer than an id:
+    how wide each column is."""
     least = [_least(columns, rows, right, index) for index in range(len(columns))]
+    if _taken(least) > room:
+        least = [min(each, _AN_ID) for each in least]
     whole = [
         max(len(cell) for cell in (columns[index], *(row[index] for row in rows))) for index in range(len(columns))
     ]
@@ -34,6 +39,9 @@ def parts_of(columns: Sequence[str], rows: _Rows, right: Sequence[int], room: in
     every = range(len(columns))
     names = list(takewhile(lambda index: index not in right, every))
     others = [index for index in every if index not in names]
+    whole = {index: max(map(len, (columns[index], *(row[index] for row in rows)))) for index in names}
+    if all(_taken([*whole.values(), least[each]]) <= room * 3 / 4 for each in others):
+        least = [whole.get(index, least[index]) for index in every]  # not broken for one number more beside them
     fits = all(_taken([least[index] for index in (*names, each)]) <= room for each in others)
     if _taken(least) <= room or not fits or any(index not in right for index in others):
         yield list(every)
@@ -45,6 +53,35 @@ def parts_of(columns: Sequence[str], rows: _Rows, right: Sequence[int], room: in
             part = list(names)
         part.append(index)
     yield part
+
+
+def told_aside(
+    columns: list[str], rows: list[list[str]], right: list[int], room: int
+) -> tuple[list[str], list[list[str]], list[int], list[str]]:
+    """Of a table that is too wide, long texts that say the same of all rows, or of all with the same word in an earlier
+    column, are told once, in lines below it. Returns columns, rows, ``right``, and the lines."""
+    every = range(len(columns))
+    if (
+        len(rows) < _MANY
+        or _taken([max(map(len, (columns[each], *(row[each] for row in rows)))) for each in every]) <= room
+    ):
+        return columns, rows, right, []
+    lines, kept = [], list(every)
+    for index in (each for each in every[1:] if each not in right):
+        if max(len(row[index]) for row in rows) < _LONG:
+            continue
+        if len({row[index] for row in rows}) == 1:
+            lines.append(f"{columns[index]}: {rows[0][index]}")
+            kept.remove(index)
+            continue
+        for key in (each for each in kept[1:] if each < index and each not in right):
+            told = {row[key]: row[index] for row in rows}
+            if len(told) <= len(rows) / 2 and all(told[row[key]] == row[index] for row in rows):
+                lines += [f"{columns[index]} of {name}: {text}" for name, text in told.items() if text]
+                kept.remove(index)
+                break
+    numbers = [place for place, each in enumerate(kept) if each in right]
+    return [columns[each] for each in kept], [[row[each] for each in kept] for row in rows], numbers, lines
 
 
 def _taken(widths: Sequence[int]) -> int:

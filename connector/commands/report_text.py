@@ -13,7 +13,7 @@ from connector.base.errors import ConfigurationError
 from connector.base.json import JsonObject
 from connector.base.private import open_private
 from connector.base.text import harmless
-from connector.commands.fitting import AT_THE_ENDS, BETWEEN_COLUMNS, parts_of
+from connector.commands.fitting import AT_THE_ENDS, BETWEEN_COLUMNS, parts_of, told_aside
 from connector.commands.screen import grid, out, print_json, shown
 from connector.reports.paths import Asked
 from connector.reports.table import Cell, Figure, Report, Table, plain_value
@@ -34,7 +34,8 @@ def show_reports(reports: Sequence[Report], asked: Asked, *, as_json: bool) -> N
         if report.good is not None:
             console.print(f"[{'green' if report.good else 'red'}]{shown(report.said)}[/]", soft_wrap=True)
         if not any(table.rows for table in report.tables):
-            console.print("nothing in this period")
+            for said_of in dict.fromkeys(table.empty for table in report.tables):
+                console.print(shown(said_of), soft_wrap=not console.is_terminal)
         for table in report.tables:
             if table.rows:
                 _show(console, table)
@@ -53,6 +54,7 @@ def _show(console: Console, table: Table) -> None:
     numbers = [index for index in range(len(columns)) if any(isinstance(row[index], Figure) for row in table.rows)]
     if table.picture == "lines":
         columns, rows, numbers = _as_lines(table)
+    columns, rows, numbers, aside = told_aside(columns, rows, numbers, console.width)
     more = f" (the first {_ROWS} of {len(rows):,}; --csv and --json have all)" if len(rows) > _ROWS else ""
     shown_rows, pictured = rows[:_ROWS], table.picture == "bars"
     for part in parts_of(columns, shown_rows, numbers, console.width):
@@ -61,6 +63,8 @@ def _show(console: Console, table: Table) -> None:
             names, cells, pictured = *_with_bars(table, names, cells, console.width), False
         right = [place for place, each in enumerate(part) if each in numbers]
         console.print(grid(f"{table.title}{more}", names, cells, right=right))
+    for each in aside:
+        console.print(f"[dim]{shown(each)}[/dim]", soft_wrap=not console.is_terminal)
     if table.note:
         console.print(f"[dim]{shown(table.note)}[/dim]\n", soft_wrap=not console.is_terminal)
 

@@ -134,16 +134,15 @@ class Reporter:
 
     @cached_property
     def handed_off(self) -> list[Handed]:
-        """Of the period and the one before; who is called otherwise today goes by today's name."""
+        """Until the end of the period; who is called otherwise today goes by today's name."""
         lines = {each.person: each.line for each in self.ground.stays}
         now_called = {each.line: each.person for each in self.ground.stays}
-        since = self.asked.period.before.since
         once: dict[tuple[str, datetime], JsonObject] = {}
         for each in self.store.hand_offs():
             called = str(each["person"])
             person = now_called.get(lines.get(called, ""), called)
             once[person, datetime.fromisoformat(each["at"])] = each
-        found = {key: each for key, each in once.items() if since <= key[1] < self.asked.period.until}
+        found = {key: each for key, each in once.items() if key[1] < self.asked.period.until}
         touches = self._touches(sorted({person for person, _ in found}))
         return [
             Handed(

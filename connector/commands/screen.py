@@ -168,4 +168,5 @@ def grid(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], r
         table.add_column(shown(name), justify=justify, overflow="fold", width=widths[index] if widths else None)
     for row in rows:
         table.add_row(*(shown(cell) for cell in row))
+    table.min_width = min(len(title), out().width)  # or else it would wrap above a narrow table
     return table

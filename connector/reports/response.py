@@ -28,6 +28,7 @@ def answered_at(at: datetime, touches: Sequence[datetime]) -> datetime | None:
 
 
 def response(handed: Sequence[Handed], asked: Asked, limit: timedelta, rows: Mapping[str, JsonMap]) -> Report:
+    """``handed``: all that were made before the period ends."""
     said = _hours(limit)
     owners = Table(
         "owners",
@@ -42,8 +43,7 @@ def response(handed: Sequence[Handed], asked: Asked, limit: timedelta, rows: Map
     now = asked.now
     here = [each for each in handed if asked.period.has(each.at)]
     earlier = [each for each in handed if asked.period.before.has(each.at)]
-    waits = [each for each in here if each.touched is None]
-    late = {each for each in waits if now - each.at > limit}
+    late = {each for each in handed if each.touched is None and now - each.at > limit}
     groups: dict[str, list[Handed]] = defaultdict(list)
     for each in here:
         groups[each.owner or "(nobody)"].append(each)
@@ -67,9 +67,12 @@ def response(handed: Sequence[Handed], asked: Asked, limit: timedelta, rows: Map
         "waiting",
         "Waiting for a first touch",
         ("who", "name", "owner", "handed off", "hours ago", "so far"),
-        note="of the hand-offs of the period, the longest first",
+        note="everybody who was handed off by the end of the period, in it or before, and not called, met or written to"
+        " until now, by their last hand-off; the longest first",
         empty="Nobody waits.",
     )
+    last = {each.person: each for each in sorted(handed, key=lambda one: one.at)}
+    waits = [each for each in last.values() if each.touched is None and rows.get(each.person, {}).get("live", True)]
     for each in sorted(waits, key=lambda one: (one.at, one.person)):
         row = rows.get(each.person, {})
         name = str(row.get("Name") or row.get("Email") or "")

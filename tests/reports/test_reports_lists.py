@@ -63,6 +63,22 @@ def test_response_is_what_a_list_of_hand_offs_says(rows: list[tuple[str, int, in
     assert waiting == [(name, "late" if ago < -24 else "in time") for ago, name in sorted(untouched)]
 
 
+def test_who_was_handed_off_before_the_period_and_never_called_still_waits() -> None:
+    """Each once, by their last hand-off, and nobody whose record is gone."""
+    before = ASKED.period.since - 5 * DAY
+    handed = [
+        Handed("ada", before, "anna", None),
+        Handed("bob", before, "anna", None),
+        Handed("bob", NOW - 30 * HOUR, "ben", None),
+        Handed("cleo", before, "anna", before + HOUR),
+        Handed("dan", before, "anna", None),
+    ]
+    report = response(handed, ASKED, 24 * HOUR, {"dan": {"live": False}})
+    waiting = [(row[0], row[2], row[-1]) for row in report.table("waiting").rows]
+    assert waiting == [("ada", "anna", "late"), ("bob", "ben", "late")]
+    assert [row[0] for row in report.table("owners").rows] == ["ben"]
+
+
 def test_what_was_done_before_the_hand_off_is_no_answer_to_it() -> None:
     assert answered_at(NOW, [NOW - HOUR]) is None
     assert answered_at(NOW, [NOW + 2 * HOUR, NOW + HOUR, NOW - HOUR]) == NOW + HOUR

@@ -32,6 +32,7 @@ _ASKED = ("since", "until", "by", "where")
 _PAGE = 200  # people of a list
 _MONTHS = 12  # that a link leads to
 _AGAIN = 2  # seconds until the browser asks again for what is being computed
+_OF_NOW = frozenset({"repair"})  # reports that have no period
 _NOTHING: JsonMap = {}
 _Answer = Callable[[Request], Response]
 
@@ -147,10 +148,12 @@ class Site:
         wanted, asked = _wanted(request)
         views = self.looks.look(wanted, name)
         report = views.reports[name]
-        action, links, said = request.url.path, _Addresses(views, asked), views.said()
+        action, links = request.url.path, _Addresses(views, asked)
+        said = views.said_now() if name in _OF_NOW else views.said()
         return self._html(
             "report.html", TITLES[name], name, asked=asked, said=said, report=report, links=links, action=action,
-            periods=list(_periods(action, asked, views.now)), is_of_people=name not in NOT_APART,
+            periods=[] if name in _OF_NOW else list(_periods(action, asked, views.now)),
+            is_of_people=name not in NOT_APART,
         )  # fmt: skip
 
     def _people(self, request: Request) -> Response:
@@ -210,7 +213,7 @@ class Site:
             if isinstance(row[1], Figure)
         ]
         return self._html(
-            "mapping.html", "Mapping", "mapping", said=views.said(), mapping=views.mapping_page(there), links=links
+            "mapping.html", "Mapping", "mapping", said=views.said_now(), mapping=views.mapping_page(there), links=links
         )
 
 

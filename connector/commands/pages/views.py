@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cached_property
 from itertools import zip_longest
@@ -73,6 +73,10 @@ class Views:
     def said(self) -> str:
         since, until = self.period
         return f"{since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC, as known at {self.now:%Y-%m-%d %H:%M} UTC"
+
+    def said_now(self) -> str:
+        """Of what has no period."""
+        return f"as known at {self.now:%Y-%m-%d %H:%M} UTC"
 
     def people(self, ids: Sequence[str], measured: Sequence[float] = ()) -> list[JsonObject]:
         """Rows of a list of people; ``measured``: a number of each."""
@@ -145,14 +149,15 @@ class Views:
             "reason": track["reason"],
             "outcome": f"{_OUTCOMES.get(outcome, outcome)}{more}",
             "tone": "bad" if outcome == "refused" else "note",
-            "evidence": [
+            "evidence": [  # what two conditions of a rule stand on is told once
                 {
                     "text": each["text"],
                     "ref": each["ref"],
                     "at": str(each["at"] or "")[:16].replace("T", " "),
                     "link": self.link(str(each["ref"])),
                 }
-                for each in track["evidence"]
+                for number, each in enumerate(track["evidence"])
+                if each not in track["evidence"][:number]
             ],
         }
 
@@ -168,7 +173,7 @@ class Views:
                 "description": step.description,
                 "count": standing[step.name],
                 "there": links.get(step.name, ""),
-                "nothing": _nothing(step),
+                "nothing": _nothing(step, {move.to for move in self.mapping.model.stage.moves}),
                 "rules": [{"name": rule.name, "when": rule.when.said, "line": rule.line} for rule in step.rules],
             }
             for step in self.mapping.stages
@@ -192,7 +197,9 @@ def _stage_first(track: JsonMap) -> tuple[bool, bool]:
     return track["track"] != "stage", track["track"] != "status"
 
 
-def _nothing(step: Step) -> str:
+def _nothing(step: Step, moved_to: Collection[str]) -> str:
+    if step.name in moved_to:
+        return "by the moves below, or set by people" if step.set_by == "people" else "by the moves below"
     return "set by people" if step.set_by == "people" else "no rule of this mapping leads here"
 
 
