@@ -19,13 +19,16 @@ from prometheus_client import CollectorRegistry
 from connector.base.clock import FrozenClock
 from connector.base.errors import ConfigurationError
 from connector.base.facts import Stay
-from connector.base.settings import explicit
+from connector.base.settings import Settings, explicit
 from connector.commands.machines import serve_machines
+from connector.commands.pages.computing import Everybody, Here, Task
 from connector.commands.pages.looks import StillComputing
 from connector.commands.pages.one_file import html_of
 from connector.commands.pages.site import Site
 from connector.commands.pages.views import TITLES
 from connector.commands.reporting import REPORTS, Reporter, Wanted
+from connector.mapping import CompiledMapping
+from connector.reports.table import Report
 from connector.store import Store, open_store
 from tests.fakes import START
 from tests.pages.conftest import Window, in_a_browser, serious
@@ -177,6 +180,34 @@ def test_other_periods_stand_on_the_same_rows_read_once(world: World) -> None:
     site.looks.changed()
     site.looks.look(Wanted(), "funnel")
     assert held.reads == 2
+
+
+class Counted(Here):
+    """Notes what was computed."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        super().__init__(store, settings)
+        self.done: list[str] = []
+
+    def compute(self, mapping: CompiledMapping, task: Task) -> Report | Everybody:
+        found = super().compute(mapping, task)
+        self.done.append(task.need)
+        return found
+
+
+def test_what_is_being_computed_is_not_ordered_again_by_the_next_click(world: World) -> None:
+    held = Held(world.store)
+    settings = explicit(http_port=0)
+    counted, mapping = Counted(cast("Store", held), settings), world.pipeline.mapping
+    looks = Site(world.store, mapping, settings, world.clock, patience=0.01, computing=counted).looks
+    for _ in range(5):
+        with pytest.raises(StillComputing):
+            looks.look(Wanted(), "funnel")
+    held.may.set()
+    looks.patience = 90
+    looks.look(Wanted(), "funnel")
+    looks.look(Wanted(), "ledger")
+    assert counted.done == ["", "funnel", "ledger"]
 
 
 def test_who_cannot_wait_gets_the_figures_before_or_is_told_to_come_again(world: World) -> None:

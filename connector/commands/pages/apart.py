@@ -64,7 +64,12 @@ class Apart:
         for _ in range(_TRIES):
             try:
                 is_done, told = self._asked(task)
-            except (OSError, EOFError, pickle.UnpicklingError) as error:
+            except (
+                OSError,
+                EOFError,
+                ValueError,
+                pickle.UnpicklingError,
+            ) as error:  # ValueError: its pipes were closed
                 log.debug("the process that computes reports ended", because=type(error).__name__)
                 self.rest()
                 continue

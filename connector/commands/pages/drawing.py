@@ -20,6 +20,7 @@ from connector.reports.table import Cell, Figure, Table
 _LINE = (160, 32)  # width and height of a line's picture
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?")
 _LONG = 16  # characters
+_A_SENTENCE = 40
 
 
 @cache
@@ -38,6 +39,7 @@ def environment() -> Environment:
         "class_of": _class_of,
         "count": count,
         "rows_shown": _rows_shown,
+        "is_wordy": _is_wordy,
     }
     return made
 
@@ -64,6 +66,11 @@ def policy() -> str:
 def _class_of(text: str) -> str:
     """Moments stay on one line; addresses, ids and sentences need not."""
     return "d" if _MOMENT.fullmatch(text) else "w" if len(text) > _LONG else ""
+
+
+def _is_wordy(table: Table) -> bool:
+    """Has sentences in it."""
+    return any(isinstance(cell, str) and len(cell) > _A_SENTENCE for row in table.rows for cell in row)
 
 
 def _rows_shown(table: Table) -> Sequence[Sequence[Cell]]:

@@ -70,6 +70,7 @@ class Looks:
         self._moment = 0
         self._made: dict[_Key, _Made] = {}
         self._ordered: dict[_Key, _Job] = {}  # and not begun
+        self._begun: tuple[_Job, int] | None = None  # and of which moment
         self._looked: datetime | None = None
         self._lock, self._numbers = threading.RLock(), count()
         self._jobs: PriorityQueue[_Job] = PriorityQueue()
@@ -119,8 +120,11 @@ class Looks:
             return made is not None and made.moment == self._moment and self._clock.now() - made.asked.now <= _STALE
 
     def _order(self, key: _Key, urgency: int) -> Future[None]:
-        """What waits to be computed is ordered again only where that hastens it."""
+        """What waits to be computed is ordered again only where that hastens it, and what is being computed only after
+        a change."""
         with self._lock:
+            if self._begun and self._begun[0].key == key and self._begun[1] == self._moment:
+                return self._begun[0].done
             job = self._ordered.get(key)
             if job is None or urgency < job.urgency:
                 job = _Job(urgency, next(self._numbers), key, job.done if job else Future())
@@ -149,14 +153,17 @@ class Looks:
             with self._lock:
                 del self._ordered[job.key]
                 mapping, moment = self._mapping, self._moment
+                self._begun = job, moment
             now = self._clock.now()
             result = self._computing.compute(mapping, Task(moment, wanted, need, now))
             with self._lock:
                 if mapping is self._mapping:
                     self._keep(job.key, _Made(moment, asked_of(mapping, wanted, now), result))
+                self._begun = None
             job.done.set_result(None)
         except Exception as error:  # noqa: BLE001 - whoever asked gets it; nobody else is disturbed
             log.debug("a report could not be computed", report=need, because=type(error).__name__)
+            self._begun = None
             job.done.set_exception(error)
 
     def _keep(self, key: _Key, made: _Made) -> None:
