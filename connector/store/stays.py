@@ -222,7 +222,8 @@ def versions(connection: Connection) -> Iterator[Version]:
         for until, memory in memories:
             is_last = not until
             rule = row.rule if is_last else memory.get("rule") or ""
-            moved = bool(rule) and not memory.get("start")
+            by_hand = (memory.get("hold") or {}).get("by") == "person"  # a rule may lead there as well
+            moved = bool(rule) and not memory.get("start") and not by_hand
             if memory:
                 written = memory.get("written") or ""
                 yield Version(at, *key, memory, "moves" if moved else "stays", rule, written)

@@ -1,16 +1,20 @@
-"""A year of a living company in seconds: things happen, and much of what can fail does. At its end the state knows
-what a state knows that reads everything for the first time, and it has grown by what happened, not by the cycles: what
-was done long ago and matters to no rule has left it."""
+"""A year of a living company in seconds: things happen, much of what can fail does, and processes are killed. At its
+end the state knows what a state knows that reads everything for the first time, and it has grown by what happened, not
+by the cycles: what was done long ago and matters to no rule has left it."""
 
 from __future__ import annotations
 
 import copy
+import os
 import random
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from sqlalchemy import func, select, text
@@ -18,12 +22,15 @@ from sqlmodel import SQLModel
 
 from connector.base import logs
 from connector.base.clock import FrozenClock
+from connector.base.facts import Outcome, RecordChange
 from connector.base.settings import explicit
 from connector.commands.reporting import Reporter, Wanted
 from connector.pipeline.cycle import run_cycle
 from connector.pipeline.daemon import Daemon
 from connector.reports.table import Figure, Report
 from connector.store import Store, open_store
+from connector.store.rows import read_json
+from connector.store.schema import LOG
 from tests.cases import cases
 from tests.fakes import START
 from tests.pipeline.conftest import World
@@ -133,6 +140,47 @@ def fails(company: Company, daemon: Daemon) -> None:
     org.refuse.clear()
 
 
+def dies(company: Company, state: Path) -> None:
+    """A cycle in a process that is killed before a call of the org, or once it took a row: what it took stands."""
+    world, left = company.world, company.dice.randrange(8)
+    world.store.close()
+    ours, theirs = Pipe(duplex=False)
+    process = os.fork()
+    if process == 0:
+        _live(world, state, left, theirs)
+    theirs.close()
+    world.org.rows, world.org.updates, world.org.removed = ours.recv()
+    os.waitpid(process, 0)
+    world.store = open_store(str(state), clock=world.clock)
+
+
+def _live(world: World, state: Path, left: int, theirs: Connection) -> None:
+    org, moments = world.org, iter(range(left))
+    call, write = org._call, org._write
+
+    def end() -> None:
+        theirs.send((org.rows, org.updates, org.removed))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def calls(kind: str) -> None:
+        if next(moments, None) is None:
+            end()
+        call(kind)
+
+    def writes(change: RecordChange) -> Outcome:
+        outcome = write(change)
+        if next(moments, None) is None:
+            end()
+        return outcome
+
+    org._call, org._write = calls, writes  # type: ignore[method-assign]
+    try:
+        world.store = open_store(str(state), clock=world.clock)
+        run_cycle(world.pipeline)
+    finally:
+        end()
+
+
 def size(world: World) -> dict[str, int]:
     with world.store._read() as connection:
         tables = [SQLModel.metadata.tables[name] for name in (*OF_NOW, *FOR_EVER, "activity")]
@@ -179,14 +227,17 @@ def year(folder: Path, seed: int) -> None:
                 company.goes_on()
                 if company.dice.random() < 0.3:
                     fails(company, daemon)
+                if company.dice.random() < 0.2:
+                    dies(company, state)
+                    daemon = Daemon(world.pipeline, beats=folder / "beat")
                 daemon.tick(at_once=True)
                 world.wait(EVERY.total_seconds())
-            store.retry_set_aside()  # as somebody does who mended what refused them
+            world.store.retry_set_aside()  # as somebody does who mended what refused them
             for _ in range(2):
                 daemon.tick(at_once=True)
                 world.wait(600)
             told = f"seed {seed}, season {season}"
-            rows, old = size(world), stages(world, store)
+            rows, old = size(world), stages(world, world.store)
             path = folder / f"{season}.sqlite3"
             shutil.copy(empty, path)
             new, written = of_a_new_state(world, path)
@@ -195,8 +246,28 @@ def year(folder: Path, seed: int) -> None:
             assert {name: rows[name] for name in OF_NOW} == dict.fromkeys(OF_NOW, 0), told
             assert rows["activity"] < MOST_ACTIVITIES + company.happened, f"{told}: {rows}"
             assert sum(rows[name] for name in FOR_EVER) < 10 * company.happened, f"{told}: {rows}"
+        each_value_of_ours_is_in_the_log_once(world)
         every_week_closes(world)
         a_row_that_was_changed_by_hand_is_named(world)
+        world.store.close()
+
+
+def each_value_of_ours_is_in_the_log_once(world: World) -> None:
+    """What the org took, whoever was killed then."""
+    with world.store._read() as connection:
+        query = select(LOG.c.record_id, LOG.c.changes).where(LOG.c.result == "applied").order_by(LOG.c.id)
+        logged = Counter(
+            (row.record_id, each["field"], each["new"])
+            for row in connection.execute(query)
+            for each in read_json(row.changes)
+        )
+    took = Counter(
+        (each["Id"], name, value)
+        for each in world.org.updates
+        for name, value in each.items()
+        if name not in {"object", "Id"}
+    )
+    assert logged == took
 
 
 def ledger(world: World) -> Report:

@@ -196,6 +196,23 @@ def test_whom_somebody_moves_by_hand_passes_no_stage_again(world):
     assert wrong_in(report_of(world, "ledger")) == []
 
 
+def test_who_is_set_by_hand_where_a_rule_leads_as_well_passes_no_stage_again(world):
+    ada = world.contact()
+    world.click("ada@example.com")
+    role = world.role(ada, world.deal())
+    world.cycle()
+    world.org.remove("OpportunityContactRole", role, hard=True)
+    world.cycle()
+    for stage in ("Engaged", "Suspect"):
+        world.wait(86400)
+        world.set_by_hand(ada, stage)
+        world.cycle()
+        world.click("ada@example.com")
+        world.cycle()
+    assert [stage for stage, _, _ in stays_of(world, ada)][2:5] == ["Opportunity", "Engaged", "Suspect"]
+    assert wrong_in(report_of(world, "ledger")) == []
+
+
 OF_ADA = "WHERE person_id = :ada AND track = 'stage'"
 PLANTED = {
     "the stays": f"UPDATE stay SET stage = 'Customer' {OF_ADA} AND left_at IS NULL",
