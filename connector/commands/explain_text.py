@@ -54,7 +54,7 @@ def explanation(console: Console, person: JsonMap, *, rules: bool = True, histor
         console.print(f"  [red]Salesforce refused to write it: {shown(said)}[/red]{retry}", soft_wrap=True)
     for track in person["decided"]:
         console.print(f"  {_headline(track, names)}", soft_wrap=True)
-        for each in track["evidence"]:
+        for each in told_once(track["evidence"]):
             at = f" {str(each['at'])[:10]}" if each.get("at") else ""
             console.print(f"    - {shown(each['text'])} [dim]({shown(each['ref'])}{at})[/dim]", soft_wrap=True)
     for line in () if is_past else _to_come(person, names):
@@ -153,6 +153,11 @@ def found_in_words(rule: JsonMap) -> str:
     if not parts:
         return str(rule.get("found", ""))
     return "; ".join(dict.fromkeys(found for part in parts if (found := found_in_words(part))))
+
+
+def told_once(evidence: Sequence[JsonMap]) -> list[JsonMap]:
+    """Two conditions of a rule may stand on the same."""
+    return [each for number, each in enumerate(evidence) if each not in evidence[:number]]
 
 
 def condition_in_words(rule: JsonMap) -> str:

@@ -20,6 +20,7 @@ from connector.base.clock import FrozenClock
 from connector.base.errors import ConfigurationError
 from connector.base.facts import Stay
 from connector.base.settings import Settings, explicit
+from connector.commands.explain_text import told_once
 from connector.commands.machines import serve_machines
 from connector.commands.pages.computing import Everybody, Here, Task
 from connector.commands.pages.looks import StillComputing
@@ -231,6 +232,11 @@ def test_who_cannot_wait_gets_the_figures_before_or_is_told_to_come_again(world:
     looks.patience = 90
     for each, found in before.items():
         assert looks.look(each, "funnel").reports["funnel"] is not found
+
+
+def test_evidence_on_which_two_conditions_of_a_rule_stand_is_told_once() -> None:
+    won, role = {"text": "won", "ref": "006"}, {"text": "a role", "ref": "006"}
+    assert told_once([won, role, won]) == [won, role]
 
 
 def test_without_a_token_only_this_machine_s_own_names_are_answered(url: str) -> None:

@@ -20,7 +20,7 @@ from connector.reports.table import Cell, Figure, Table
 _LINE = (160, 32)  # width and height of a line's picture
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?")
 _LONG = 16  # characters
-_A_SENTENCE = 40
+_A_SENTENCE = 30
 
 
 @cache

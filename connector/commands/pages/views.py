@@ -13,7 +13,7 @@ from typing import Protocol
 from connector.base.facts import Stay
 from connector.base.json import JsonMap, JsonObject
 from connector.commands.explain import explain_now
-from connector.commands.explain_text import condition_in_words, found_in_words, known_as
+from connector.commands.explain_text import condition_in_words, found_in_words, known_as, told_once
 from connector.commands.ground import called_today
 from connector.commands.pages.computing import UNLISTED, Everybody
 from connector.commands.pages.drawing import safe_link
@@ -149,15 +149,14 @@ class Views:
             "reason": track["reason"],
             "outcome": f"{_OUTCOMES.get(outcome, outcome)}{more}",
             "tone": "bad" if outcome == "refused" else "note",
-            "evidence": [  # what two conditions of a rule stand on is told once
+            "evidence": [
                 {
                     "text": each["text"],
                     "ref": each["ref"],
                     "at": str(each["at"] or "")[:16].replace("T", " "),
                     "link": self.link(str(each["ref"])),
                 }
-                for number, each in enumerate(track["evidence"])
-                if each not in track["evidence"][:number]
+                for each in told_once(track["evidence"])
             ],
         }
 
