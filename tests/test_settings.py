@@ -70,6 +70,12 @@ def test_plain_http_is_for_this_machine_only(url):
         settings.explicit(salesforce_login_url=url)
 
 
+@pytest.mark.parametrize("url", ["http://[::1", "https://acme.example:99999", "https://acme.example:a", "https://[a]"])
+def test_an_address_that_is_none_is_told_as_such(url):
+    with pytest.raises(ConfigurationError):
+        settings.explicit(salesforce_login_url=url)
+
+
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:8123", "http://localhost:1", "http://[::1]:5", "https://acme.example"]
 )

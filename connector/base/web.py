@@ -22,8 +22,12 @@ def is_loopback(url: str) -> bool:
 
 def check_url(url: str, name: str) -> str:
     """Returns ``url``; raises ConfigurationError unless it is https, or http to this machine."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        _ = parts.port
+    except ValueError:  # brackets that are no address, or a port that is none
+        parts, host = urlsplit(""), ""
     if parts.scheme not in {"https", "http"} or not host:
         raise ConfigurationError(f"{name} is not a web address", "write it like https://host")
     if "@" in parts.netloc:

@@ -67,13 +67,15 @@ def tell_apart(salesforce: Salesforce, store: Store, mapping: CompiledMapping) -
     after = ""
     while marks := store.next_dirty(BATCH, after):
         after = marks[-1][0]
+        known = store.known([each for each, _ in marks])
         for person in store.facts_of([each for each, _ in marks], around=frozenset()):
+            stood = known[person.id].stood if person.id in known else {}
             for track, memory in person.memory.items():
                 field = mapping.writes.get(track, {}).get(person.object)
                 if field is None or memory.get("record") != person.id or "written" not in memory:
                     continue
                 value = person.fields.get(field)
-                if not same(value, memory["written"]):
+                if not same(value, memory["written"]) and not same(value, stood.get(track)):
                     standing[person.id, track] = str(value) if value not in (None, "") else None
                     objects.setdefault(person.object, set()).add(person.id)
     ours: set[str] = set()

@@ -236,6 +236,7 @@ class _Maker:
         runs = ", ".join(map(str, each.runs))
         memory = self.before[record, each.track] or self._stands(record, object_name, each)
         undone = {"value": each.new, "run": runs, "at": self.now.isoformat(), "mapping": self.version}
+        undone["stands"] = each.old  # by hand, where it was overwritten before anything was decided of it
         return TrackDecision(
             each.track, each.old, each.new, "", "moves", f"rolls back run {runs}", (), {**memory, UNDONE: undone}
         )

@@ -20,6 +20,7 @@ from connector.store.dialect import run_many
 from connector.store.links import IDS, rows_in
 from connector.store.rows import read_json
 from connector.store.schema import HISTORY, STAY, TRACK
+from connector.store.undoing import UNDONE
 
 BY_RULE, BY_HAND, FIRST_SIGHT, TAKEN_OVER = "rule", "person", "first sight", "taken over"
 UNDECIDED = "(not decided)"  # in place of a rule: a value that the mapping does not know, or whose change is refused
@@ -225,7 +226,7 @@ def versions(connection: Connection) -> Iterator[Version]:
             by_hand = (memory.get("hold") or {}).get("by") == "person"  # a rule may lead there as well
             moved = bool(rule) and not memory.get("start") and not by_hand
             if memory:
-                written = memory.get("written") or ""
+                written = memory.get(UNDONE, {}).get("stands", memory.get("written")) or ""
                 yield Version(at, *key, memory, "moves" if moved else "stays", rule, written)
             at = until
         if is_told and _is_undecided({"stands": row.stands}, memories[-1][1]):

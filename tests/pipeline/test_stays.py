@@ -13,6 +13,8 @@ from connector import mapping as mappings
 from connector.base.clock import FrozenClock
 from connector.base.settings import Settings
 from connector.commands.reporting import Reporter, Wanted, stages_of
+from connector.pipeline.restored import UNSURE
+from connector.pipeline.rollback import ToUndo, run_rollback
 from connector.reports.paths import paths_of
 from connector.reports.table import Figure, Report
 from connector.store import open_store
@@ -210,6 +212,28 @@ def test_who_is_set_by_hand_where_a_rule_leads_as_well_passes_no_stage_again(wor
         world.click("ada@example.com")
         world.cycle()
     assert [stage for stage, _, _ in stays_of(world, ada)][2:5] == ["Opportunity", "Engaged", "Suspect"]
+
+
+@pytest.mark.parametrize("logbook", ["there", "lost"])
+def test_what_was_set_by_hand_and_is_put_back_is_where_they_stand(world, logbook):
+    """Nobody decided on it: it was overwritten in the cycle that saw it first."""
+    ada = world.contact()
+    world.cycle()
+    world.set_by_hand(ada, "Engaged")
+    world.wait(60)
+    world.role(ada, world.deal())
+    world.cycle()
+    assert world.stage(ada) == "Opportunity"
+    run = world.store.cycles(1)[0]["id"]
+    run_rollback(world.pipeline, ToUndo(run))
+    assert world.stage(ada) == "Engaged"
+    assert wrong_in(report_of(world, "ledger")) == []
+    world.wait(60)
+    if logbook == "lost":
+        world.store.set_cursor(UNSURE, {"since": world.clock.now().isoformat()})
+    world.click("ada@example.com")
+    world.cycle()
+    assert [stage for stage, _, _ in stays_of(world, ada)] == ["Suspect", "Opportunity", "Engaged"]
     assert wrong_in(report_of(world, "ledger")) == []
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from connector.commands import practice
 from connector.commands.practice import Practice
-from connector.wiring import load_mapping
+from connector.wiring import load_mapping, logbook_of
 from practice_org.company.life import live
 from practice_org.pardot.system import Pardot
 from practice_org.salesforce.org import PracticeOrg
@@ -65,7 +65,15 @@ class Company:
         """Works with a copy of its state from now on: in another folder, or where ``state`` says."""
         for file in self.folder.glob("state.sqlite3*"):
             shutil.copy(file, folder)
+        written = self._logbook
         self.folder, self.state = folder, state or str(folder / "state.sqlite3")
+        if written.exists():  # of a database it has its name
+            self._logbook.parent.mkdir(exist_ok=True)
+            shutil.copy(written, self._logbook)
+
+    @property
+    def _logbook(self) -> Path:
+        return self.folder / logbook_of(self.practice.settings(state=self.state)).path
 
     def found(self, people: int) -> None:
         """People of every kind, half of them with a past."""

@@ -18,7 +18,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
@@ -151,13 +151,12 @@ def _without_a_scheduler(between: Callable[[], Any]) -> None:
 
 def alone(words: Sequence[str], variables: Mapping[str, str], folder: Path, between: Callable[[], Any]) -> Ended:
     """Runs ``connector WORDS`` in this process, which is a fork that ends soon: nothing breaks any more."""
-    os.chdir(folder)
-    with heard("printed") as out:
+    with chdir(folder), heard("printed") as out:
         faulthandler.dump_traceback_later(LIMIT, file=out, exit=True)
         _without_a_scheduler(between)
         code = said(words, variables)
         faulthandler.cancel_dump_traceback_later()
-    return Ended(code, (), Path("printed").read_text(errors="replace"))
+    return Ended(code, (), (folder / "printed").read_text(errors="replace"))
 
 
 def said(words: Sequence[str], variables: Mapping[str, str]) -> int:
