@@ -142,7 +142,7 @@ def practice(
                 orgs.add_fields(served.org, load_mapping(name))
         loaded = orgs.fill(served, sample=sample, data=data, tell=screen.note)
         orgs.announce(served)
-        for line in orgs.instructions(served, loaded):
+        for line in orgs.instructions(served, loaded, is_bare=bare):
             screen.note(line)
         orgs.serve_until(served, every=live, wait=stop.wait, tell=screen.note)
 

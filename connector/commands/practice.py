@@ -146,11 +146,11 @@ def _add_owner(org: PracticeOrg, owner: str, is_queue: bool) -> None:
         org.create("User", [{**name, "Username": owner, "Email": owner, "IsActive": True}])
 
 
-def instructions(practice: Practice, loaded: Mapping[str, int]) -> Iterator[str]:
-    """For the person who started it: what is there, and how to reach it."""
+def instructions(practice: Practice, loaded: Mapping[str, int], *, is_bare: bool = False) -> Iterator[str]:
+    """For the person who started it: what is there, how to reach it, and what to begin with."""
     if loaded:
         yield "loaded " + ", ".join(f"{count:,} {name}" for name, count in loaded.items())
     yield f"practice org at {practice.url}; end it with Ctrl-C. To work with it, in another shell:"
     for name, value in practice.environment().items():
         yield f"  export {name}={value}"
-    yield "  connector backfill"
+    yield "  connector setup --deploy" if is_bare else "  connector backfill"

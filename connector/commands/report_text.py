@@ -126,7 +126,7 @@ def spark(values: Sequence[float]) -> str:
 def write_csv(reports: Sequence[Report], file: Path) -> list[Path]:
     """The first table into this file, each further one beside it, with its name in the file's. Returns all."""
     written = []
-    tables = [(report, table) for report in reports for table in report.tables if table.rows]
+    tables = [(report, table) for report in reports for table in report.tables]
     for number, (report, table) in enumerate(tables):
         name = table.name if len(reports) == 1 else f"{report.name}.{table.name}"
         path = file if number == 0 else file.with_name(f"{file.stem}.{name}{file.suffix or '.csv'}")

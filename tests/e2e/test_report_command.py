@@ -114,6 +114,18 @@ def test_side_by_side_the_parts_make_the_whole(report):
         break
 
 
+@pytest.mark.parametrize("subject", list(Subject))
+def test_every_report_takes_filters_and_goes_into_files(report, subject, tmp_path):
+    for condition in ("object=Contact", "owner!=Nobody", "lead source=Web"):
+        told = json.loads(report(subject.value, "--where", condition, "--json"))
+        assert told["reports"][subject.value]["tables"], condition
+    tables = told["reports"][subject.value]["tables"]
+    report(subject.value, "--html", str(tmp_path / "all.html"))
+    assert "<table" in (tmp_path / "all.html").read_text(encoding="utf-8")
+    report(subject.value, "--csv", str(tmp_path / "all.csv"))
+    assert len([*tmp_path.glob("*.csv")]) == len(tables), "also of tables without a row, with their header"
+
+
 def test_csv_has_a_file_for_each_table(report, tmp_path):
     report("funnel", "--csv", str(tmp_path / "funnel.csv"))
     assert sorted(each.name for each in tmp_path.iterdir()) == [
