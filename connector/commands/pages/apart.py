@@ -26,12 +26,14 @@ from connector.base.settings import Settings, explicit
 from connector.commands.pages.computing import Everybody, Here, Task
 from connector.mapping import CompiledMapping
 from connector.reports.table import Report
+from connector.store.transactions import uncollected
 from connector.wiring import open_state
 
 log = structlog.get_logger(__name__)
 
 _NICE = 10
 _TRIES = 2
+_LENGTH = 8  # bytes that say how long an answer is
 _PROGRAM = "from connector.commands.pages.apart import answer_tasks; answer_tasks()"
 
 
@@ -87,7 +89,12 @@ class Apart:
         assert child.stdout is not None  # noqa: S101
         pickle.dump(task, child.stdin)
         child.stdin.flush()
-        return pickle.load(child.stdout)  # noqa: S301 - from our own process
+        length = int.from_bytes(child.stdout.read(_LENGTH))
+        text = child.stdout.read(length)  # whole, before it becomes objects: clicks go on meanwhile
+        if not length or len(text) < length:
+            raise EOFError
+        with uncollected():
+            return pickle.loads(text)  # noqa: S301 - from our own process
 
     def _started(self) -> subprocess.Popen[bytes]:
         with self._lock:
@@ -131,5 +138,6 @@ def answer_tasks() -> None:
                     told = True, here.compute(mapping, task)
                 except Exception as error:  # noqa: BLE001 - whoever asked gets it
                     told = False, error
-                pickle.dump(told, answers, pickle.HIGHEST_PROTOCOL)
+                text = pickle.dumps(told, pickle.HIGHEST_PROTOCOL)
+                answers.write(len(text).to_bytes(_LENGTH) + text)
                 answers.flush()

@@ -81,6 +81,8 @@ class Here:
 def all_listed(ground: Ground) -> Everybody:
     """Also those who are there no longer."""
     found: Everybody = {}
+    same: dict[str, str] = {}
+    one = same.setdefault  # what many people share is kept once
     for person in dict.fromkeys([*ground.rows, *ground.path_of]):
         row, path = ground.rows.get(person, {}), ground.path_of.get(person)
         last = path.stays[-1] if path else None
@@ -90,8 +92,8 @@ def all_listed(ground: Ground) -> Everybody:
             email,
             str(row.get("object") or ""),
             stands_now(last),
-            f"{last.entered:%Y-%m-%d}" if last else "",
-            by_whom(last) if last else "",
+            one(since := f"{last.entered:%Y-%m-%d}" if last else "", since),
+            one(by := by_whom(last) if last else "", by),
             str(row.get("owner") or ""),
         )
     return found

@@ -36,7 +36,7 @@ _KEPT = 8  # periods and filters that are kept computed
 _STALE = timedelta(minutes=10)  # after which "now" is another one
 _WATCHED = timedelta(hours=1)  # so long after somebody looked, figures are renewed after a cycle
 _RESTS = 600.0  # seconds without anything to compute
-A_CLICK = 0.7  # seconds
+A_CLICK = 0.4  # seconds
 _CLICK, _BESIDE = 0, 1  # what is computed first
 
 _Key = tuple[Wanted, str]  # a report of a period and of some people
