@@ -47,6 +47,9 @@ def report_command(
         list[str] | None, typer.Option(help="How long is too long at a stage, like Engaged=30d; repeatable.")
     ] = None,
     within: Annotated[str, typer.Option(help="How soon a hand-off should be answered, like 4h.")] = "24h",
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Beside each figure what it was in the period before.")
+    ] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Ledger: compare with what Salesforce counts.")] = False,
     as_json: AsJson = False,
     html: Annotated[Path | None, typer.Option(help="Write them all as one page into this file.")] = None,
@@ -68,6 +71,7 @@ def report_command(
         limits=tuple(map(_limit, limit or ())),
         within=_span(within),
         verify=verify,
+        compare=compare,
     )
     if html is not None:
         from connector.commands.pages.one_file import write_html

@@ -124,7 +124,8 @@ def spark(values: Sequence[float]) -> str:
 
 
 def write_csv(reports: Sequence[Report], file: Path) -> list[Path]:
-    """The first table into this file, each further one beside it, with its name in the file's. Returns all."""
+    """The first table into this file, each further one beside it, with its name in the file's; an empty one
+    has its heading. Returns all."""
     written = []
     tables = [(report, table) for report in reports for table in report.tables]
     for number, (report, table) in enumerate(tables):

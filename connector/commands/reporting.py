@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
 from connector.base.clock import Clock, SystemClock
 from connector.base.errors import ConfigurationError
 from connector.base.facts import PEOPLE, Direction, Person
-from connector.base.json import JsonObject
+from connector.base.json import JsonMap, JsonObject
 from connector.base.settings import Settings
 from connector.commands.ground import Ground, tracks_of
 from connector.commands.status import grouped
@@ -21,6 +21,7 @@ from connector.lifecycle.handoff import WORKED_ON
 from connector.lifecycle.values import fold
 from connector.mapping import CompiledMapping
 from connector.reports import ledger as books
+from connector.reports.compared import beside
 from connector.reports.engagement import Inbound, Origin, engagement_report, reached_anywhere
 from connector.reports.funnel import funnel
 from connector.reports.health import health_report
@@ -36,12 +37,14 @@ from connector.wiring import load_mapping, open_state
 WEEKS = 13  # of a period that nobody asked for
 _BATCH = 2000  # people
 _INSTANT = timedelta(microseconds=1)  # what was settled now is in it
-NOT_APART = frozenset({"ledger", "health", "repair"})  # about the state, not about people
+NOT_APART = frozenset({"ledger", "health", "repair"})  # what `by` leaves as it is
+OF_NOW = frozenset({"ledger", "repair"})  # what knows no period before
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a report is asked for. ``where``: ("owner", "=" or "!=", "Anna"). ``limits``: stage -> how long."""
+    """What a report is asked for. ``where``: ("owner", "=" or "!=", "Anna"). ``limits``: stage -> how long.
+    ``compare``: with the period before."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -51,6 +54,7 @@ class Wanted:
     limits: tuple[tuple[str, timedelta], ...] = ()
     within: timedelta = timedelta(hours=24)
     verify: bool = False
+    compare: bool = False
 
 
 class Reporter:
@@ -71,6 +75,17 @@ class Reporter:
         self.owners = self.ground.owners
 
     def report(self, name: str) -> Report:
+        if self.wanted.compare and name not in OF_NOW:
+            return beside(self._report(name), self._before._report(name))
+        return self._report(name)
+
+    @cached_property
+    def _before(self) -> Reporter:
+        since, until = self.asked.period.before
+        wanted = replace(self.wanted, since=since, until=until, compare=False)
+        return Reporter(self.store, self.mapping, self.settings, wanted, self.now - _INSTANT, self.ground)
+
+    def _report(self, name: str) -> Report:
         make = REPORTS[name]
         if self.wanted.by and name not in NOT_APART:
             groups: dict[str, list[Path]] = defaultdict(list)
@@ -89,11 +104,22 @@ class Reporter:
     @cached_property
     def paths(self) -> list[Path]:
         every = self.ground.paths
-        return [each for each in every if self._is_meant(each.person)] if self.wanted.where else every
+        return (
+            [each for each in every if self._is_meant(self.rows.get(each.person, {}))] if self.wanted.where else every
+        )
 
-    def _is_meant(self, person: str) -> bool:
+    @cached_property
+    def _meant(self) -> Set[str]:
+        """Of who is there now."""
+        everybody = self.ground.existing
+        return (
+            {each for each in everybody if self._is_meant(self.rows.get(each, {}))} if self.wanted.where else everybody
+        )
+
+    def _is_meant(self, row: JsonMap) -> bool:
+        """Of a person or an opportunity."""
         return all(
-            (fold(self.value_of(person, name)) == fold(value)) == (sign == "=")
+            (fold(where({"": row}, "", name)) == fold(value)) == (sign == "=")
             for name, sign, value in self.wanted.where
         )
 
@@ -177,12 +203,12 @@ class Reporter:
             each.id: Origin(self.value_of(each.id, "lead source"), _touched(self._counting(each)))
             for each in self._facts(reached_anywhere(paths, self.asked))
         }
-        return engagement_report(paths, self.asked, scores, self._inbound(), origins)
+        return engagement_report(paths, self.asked, scores, self._inbound(theirs), origins)
 
-    def _inbound(self) -> Inbound:
-        """Of everybody, only what counts when they are decided; what several people share is counted once."""
+    def _inbound(self, theirs: Set[str]) -> Inbound:
+        """Only what counts when these are decided; what several of them share is counted once."""
         period = self.asked.period
-        who = [each for each in self.store.people_who_did(period.since, period.until) if each in self.ground.existing]
+        who = [each for each in self.store.people_who_did(period.since, period.until) if each in theirs]
         seen: dict[tuple[str, str], tuple[str, str, str]] = {}
         for person in self._facts(who):
             for each in self._counting(person).activities:
@@ -194,10 +220,13 @@ class Reporter:
         return self.mapping.programs[person.object].counting(person)
 
     def repair(self, _paths: Sequence[Path]) -> Report:
+        """Deals by what their own records say; lines of files are nobody's, and always told."""
         deals = [
             {**each, "owner": self.owners.get(str(each.get("OwnerId")), str(each.get("OwnerId") or ""))}
             for each in self.store.deals_without_roles()
         ]
+        deals = [each for each in deals if self._is_meant(each)]
+        meant = self._meant
         unknown: dict[str, dict[str, list[str]]] = {}
         held: dict[str, list[str]] = {}
         for name in ("stage", "status"):
@@ -205,12 +234,12 @@ class Reporter:
             strange: dict[str, list[str]] = defaultdict(list)
             held[name] = []
             for person, each in sorted(self.store.tracks_now(name).items()):
-                if known and each["stands"] and fold(each["stands"]) not in known and person in self.ground.existing:
+                if known and each["stands"] and fold(each["stands"]) not in known and person in meant:
                     strange[each["stands"]].append(person)
-                if (each["memory"].get("hold") or {}).get("by") == "person" and person in self.ground.existing:
+                if (each["memory"].get("hold") or {}).get("by") == "person" and person in meant:
                     held[name].append(person)
             unknown[name] = strange
-        refused = self.store.set_aside(None)
+        refused = [each for each in self.store.set_aside(None) if each["person_id"] in meant or not self.wanted.where]
         whose = {each["record_id"]: each["person_id"] for each in refused}
         groups = [{**each, "people": [whose[record] for record in each["records"]]} for each in grouped(refused)]
         return repair(deals, groups, unknown, held, _quarantined(self.settings))
@@ -225,11 +254,21 @@ class Reporter:
         cycles = self.store.cycles_between(period.since, period.until)
         return health_report(paths, self.asked, cycles, calls, self.settings.api_daily_budget)
 
-    def ledger(self, _paths: Sequence[Path]) -> Report:
-        """Of everybody: a part of the people has no closing sum that Salesforce knows. With all stages."""
-        stages = stages_of(self.mapping, hidden=True)
-        asked, stays = self.asked._replace(stages=stages), self.ground.stays
-        accepts, paths = accepting(self.mapping), self.ground.paths
+    def ledger(self, paths: Sequence[Path]) -> Report:
+        """With all stages. What Salesforce counts is of everybody."""
+        asked = self.asked._replace(stages=stages_of(self.mapping, hidden=True))
+        wrong = self._wrong()
+        if self.wanted.where:
+            wrong = [each for each in wrong if self._is_meant(self.rows.get(each.person, {}))]
+        checked = [each for each in books.CHECKS if each != "Salesforce"]
+        if self.wanted.verify:
+            wrong += self._verified()
+            checked.append("Salesforce")
+        return books.ledger(paths, asked, wrong, checked)
+
+    def _wrong(self) -> list[books.Wrong]:
+        """Whoever differs between our own books."""
+        stays, paths, accepts = self.ground.stays, self.ground.paths, accepting(self.mapping)
         tracks, waiting = self.store.tracks_now("stage"), set(self.store.dirty())
         fields = self.mapping.writes.get("stage", {})
         values = {
@@ -241,15 +280,10 @@ class Reporter:
         wrong += books.what_stands(stays, values, tracks, accepts)
         wrong += books.what_is_remembered(self.store.stages_kept(), self.store.stages_remembered())
         known = values_of(self.mapping, "stage")
-        wrong += books.what_was_written(stays, self.store.stages_logged(), accepts, known)
-        checked = [each for each in books.CHECKS if each != "Salesforce"]
-        if self.wanted.verify:
-            wrong += self._verified(fields)
-            checked.append("Salesforce")
-        return books.ledger(paths, asked, wrong, checked)
+        return wrong + books.what_was_written(stays, self.store.stages_logged(), accepts, known)
 
-    def _verified(self, fields: Mapping[str, str]) -> list[books.Wrong]:
-        return verified(self.settings, self.store, self.rows, fields)
+    def _verified(self) -> list[books.Wrong]:
+        return verified(self.settings, self.store, self.rows, self.mapping.writes.get("stage", {}))
 
 
 def asked_of(mapping: CompiledMapping, wanted: Wanted, now: datetime) -> Asked:

@@ -71,7 +71,7 @@ def lateness(paths: Sequence[Path], asked: Asked) -> Table:
     )
     spans.sort()
     numbers = [Figure(quantile(spans, part), "seconds") for part in (0.5, 0.95, 1.0)]
-    table.add(f"{len(spans):,}", *numbers)
+    table.add(Figure(len(spans), "number"), *numbers)
     return table
 
 

@@ -98,10 +98,12 @@ def side_by_side(report: Report, by: str, parts: Sequence[tuple[str, Report]]) -
     """The same report of several groups: each row with its group in front."""
     tables = []
     for each in report.tables:
-        columns = (by, *each.columns)
-        rows: list[tuple[Cell, ...]] = [
-            (group, *row) for group, part in parts for table in part.tables if table.name == each.name
-            for row in table.rows
-        ]  # fmt: skip
-        tables.append(Table(each.name, each.title, columns, rows, each.note))
+        own = [(group, table) for group, part in parts for table in part.tables if table.name == each.name]
+        columns = tuple(dict.fromkeys([*each.columns, *(name for _, table in own for name in table.columns)]))
+        made = Table(each.name, each.title, (by, *columns), note=each.note, empty=each.empty)
+        for group, table in own:
+            for row in table.rows:
+                named = dict(zip(table.columns, row, strict=True))
+                made.add(group, *(named.get(name, Figure(0)) for name in columns))
+        tables.append(made)
     return Report(report.name, report.title, tables, report.good, report.said)

@@ -33,7 +33,7 @@ class Reporting(Transactions):
             return standing.moves_after(connection, last)
 
     def people_rows(self) -> dict[str, JsonObject]:
-        """Person -> their record's fields, with "object" and "account" (its name)."""
+        """Person -> their record's fields, with "object" and "account" (its name or id)."""
         with uncollected(), self._read() as connection:
             return standing.people_rows(connection)
 

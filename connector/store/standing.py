@@ -109,7 +109,7 @@ def _gone(connection: Connection, open_now: Any) -> dict[str, str]:
 
 def people_rows(connection: Connection) -> dict[str, JsonObject]:
     """Record of a person, also one that is there no longer -> its fields, with "object", "live" and "account" (the
-    account's Name) beside them. Prospects have their attributes."""
+    account's Name; its id where accounts are not read) beside them. Prospects have their attributes."""
     accounts: dict[str, Any] = {}
     found: dict[str, JsonObject] = {}
     for record_id, object_name, account, text, live in connection.execute(_ROWS):
@@ -119,7 +119,8 @@ def people_rows(connection: Connection) -> dict[str, JsonObject]:
         else:
             found[record_id] = {**fields, "object": object_name, "account": account, "live": bool(live)}
     for fields in found.values():
-        fields["account"] = accounts.get(str(fields["account"]), "") if fields["account"] else ""
+        account = fields["account"] or ""
+        fields["account"] = accounts.get(account) or account
     for row in connection.execute(select(PROSPECT.c.ref, PROSPECT.c.email, PROSPECT.c.attributes)):
         told = {"Email": row.email, "object": "Prospect", "account": "", "live": True}
         found[row.ref] = {**read_json(row.attributes), **told}
@@ -165,8 +166,16 @@ def cycles_between(connection: Connection, since: datetime, until: datetime) -> 
 
 
 def deals_without_roles(connection: Connection, condition: Any) -> list[JsonObject]:
-    """The rows of the opportunities that meet it."""
-    return [read_json(row.fields) for row in connection.execute(select(RECORD.c.fields).where(condition))]
+    """The rows of the opportunities that meet it, with "object" and "account" as people have it."""
+    account = RECORD.alias("of_deal")
+    query = select(RECORD.c.fields, RECORD.c.account_id, account.c.fields.label("account")).select_from(
+        RECORD.outerjoin(account, account.c.id == RECORD.c.account_id)
+    )
+    found: list[JsonObject] = []
+    for row in connection.execute(query.where(condition)):
+        name = read_json(row.account or "{}").get("Name")
+        found.append({**read_json(row.fields), "object": "Opportunity", "account": name or row.account_id or ""})
+    return found
 
 
 def stages_kept(connection: Connection) -> dict[str, list[str]]:

@@ -126,6 +126,35 @@ def test_every_report_takes_filters_and_goes_into_files(report, subject, tmp_pat
     assert len([*tmp_path.glob("*.csv")]) == len(tables), "also of tables without a row, with their header"
 
 
+ASKED = ("--where", "object=Contact", "--by", "owner", "--compare")
+
+
+@pytest.mark.parametrize("subject", list(Subject))
+def test_every_report_is_filtered_parted_and_compared_in_text_json_and_csv(report, subject, tmp_path):
+    told = json.loads(report(subject.value, *ASKED, "--json"))["reports"][subject.value]["tables"]
+    assert len(report(subject.value, *ASKED).splitlines()) > 1
+    report(subject.value, *ASKED, "--csv", str(tmp_path / "told.csv"))
+    assert {each.name for each in tmp_path.iterdir()} == {"told.csv", *(f"told.{name}.csv" for name in [*told][1:])}
+    first = list(csv.DictReader(StringIO((tmp_path / "told.csv").read_text(encoding="utf-8"))))
+    assert [[*row] for row in first] == [[*row] for row in next(iter(told.values()))]
+
+
+def test_an_account_goes_by_its_id_where_the_mapping_reads_none(report, office):
+    [row] = office[2].rows(
+        "SELECT AccountId a, COUNT(Id) n FROM Contact GROUP BY AccountId ORDER BY COUNT(Id) DESC LIMIT 1"
+    )
+    funnel, repair = (
+        json.loads(report(name, "--hidden", "--where", f"account={row['a']}", "--json"))["reports"][name]["tables"]
+        for name in ("funnel", "repair")
+    )
+    assert sum(each["at the end"] for each in funnel["stages"]) == row["n"] > 0
+    [alone] = office[2].rows(
+        f"SELECT COUNT(Id) n FROM Opportunity WHERE AccountId = '{row['a']}'"
+        " AND Id NOT IN (SELECT OpportunityId FROM OpportunityContactRole)"
+    )
+    assert repair["todo"][0]["how many"] == alone["n"]
+
+
 def test_csv_has_a_file_for_each_table(report, tmp_path):
     report("funnel", "--csv", str(tmp_path / "funnel.csv"))
     assert sorted(each.name for each in tmp_path.iterdir()) == [

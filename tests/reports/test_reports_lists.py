@@ -113,7 +113,7 @@ def test_lateness_is_of_moves_that_were_seen_and_the_forecast_of_today_alone() -
     late = [stay(f"p{n}", "Engaged", 3, seen=NOW - 3 * DAY + n * timedelta(seconds=1)) for n in range(101)]
     paths: list[Path] = paths_of([*late, stay("q", "Engaged", 9, how="inferred"), stay("r", "Engaged", 9, by="person")])
     [row] = lateness(paths, ASKED).rows
-    assert [each.value if isinstance(each, Figure) else each for each in row] == ["101", 50, 95, 100]
+    assert [each.value if isinstance(each, Figure) else each for each in row] == [101, 50, 95, 100]
     calls = {date(2026, 3, 1): {"salesforce": 30}, date(2026, 2, 28): {"salesforce": 70}}
     table = spent(calls, 1000, NOW + 6 * HOUR)
     told = [[each.value if isinstance(each, Figure) else each for each in row] for row in table.rows]
