@@ -83,7 +83,7 @@ class Reporter:
     def _before(self) -> Reporter:
         since, until = self.asked.period.before
         wanted = replace(self.wanted, since=since, until=until, compare=False)
-        return Reporter(self.store, self.mapping, self.settings, wanted, self.now - _INSTANT, self.ground)
+        return Reporter(self.store, self.mapping, self.settings, wanted, self._now, self.ground)
 
     def _report(self, name: str) -> Report:
         make = REPORTS[name]
