@@ -19,7 +19,7 @@ import typer
 from connector import __version__
 from connector.base.errors import ConfigurationError, ConnectorError
 from connector.commands import export_cli, failures_cli, report_cli, screen, undoing_cli
-from connector.commands.options import AsJson, MaxChanges, Options, date_of, settings_of
+from connector.commands.options import AsJson, MaxChanges, Options, date_of, settings_of, tell_as_logs_do
 
 app = typer.Typer(
     name="connector",
@@ -67,6 +67,7 @@ def main() -> None:
     except ConnectorError as error:
         if Options.debug:
             raise
+        tell_as_logs_do()
         screen.error(error)
         sys.exit(error.exit_code)
     except BrokenPipeError:

@@ -21,6 +21,7 @@ from dotenv import dotenv_values
 from dotenv.parser import Original, parse_stream
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from connector.base import logs
 from connector.base.errors import ConfigurationError
 from connector.base.folders import state_folder
 from connector.base.hiding import keep_hidden, secret_parts
@@ -61,9 +62,7 @@ class Settings(BaseModel):
     interval: float = Field(60.0, ge=1, le=_SECONDS, description="Seconds from one cycle's start to the next.")
     log_format: Literal["console", "json"] = Field("console", description="Log lines on stderr.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least important line shown.")
-    ca_bundle: Path | None = Field(
-        None, description="PEM file of certificate authorities to trust instead of the usual ones."
-    )
+    ca_bundle: Path | None = Field(None, description="PEM file of authorities to trust instead of the usual ones.")
     api_daily_budget: int | None = Field(
         None, ge=1, description="Salesforce API calls a day (UTC) this connector may make."
     )
@@ -253,6 +252,8 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         settings = Settings(**{**values, **_from_files(given), **overrides})
     except ValidationError as error:
+        if given.get(variable_of("log_format")) == "json":  # so is what is wrong with the settings
+            logs.configure("json", "INFO")
         wrong = [
             f"{variable_of('_'.join(str(part) for part in item['loc']))}: {item['msg']}"
             for item in error.errors(include_input=False, include_url=False)

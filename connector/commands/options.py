@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from connector.base.errors import ConfigurationError
+from connector.base.errors import ConfigurationError, ConnectorError
 
 if TYPE_CHECKING:
     from connector.base.settings import Settings
@@ -38,6 +39,15 @@ def settings_of(**overrides: Any) -> Settings:
     for stranger in settings.strangers():
         structlog.get_logger(__name__).warning(stranger)
     return found
+
+
+def tell_as_logs_do() -> None:
+    """For an error that comes before any setting was read."""
+    import structlog
+
+    if not structlog.is_configured():
+        with suppress(ConnectorError):
+            settings_of()
 
 
 def date_of(text: str | None) -> datetime | None:
