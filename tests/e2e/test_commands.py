@@ -380,3 +380,14 @@ def test_an_error_is_one_json_line_where_the_logs_are(connected):
     assert (done.returncode, last["event"], last["level"], last["exit_code"]) == (4, "command failed", "error", 4)
     assert "user hasn't approved" in last["error"]
     assert last["hint"]
+
+
+@pytest.mark.parametrize(
+    ("words", "known"),
+    [(("report", "--where", "owner"), {}), (("status",), {"CONNECTOR_INTERVAL": "soon"})],
+    ids=["an option", "a setting"],
+)
+def test_what_is_wrong_before_the_settings_are_known_is_json_too(shell, words, known):
+    done = shell(*words, CONNECTOR_LOG_FORMAT="json", **known)
+    [last] = map(json.loads, done.stderr.splitlines())
+    assert (done.returncode, last["event"], last["exit_code"]) == (2, "command failed", 2)
