@@ -21,7 +21,6 @@ from dotenv import dotenv_values
 from dotenv.parser import Original, parse_stream
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from connector.base import logs
 from connector.base.errors import ConfigurationError
 from connector.base.folders import state_folder
 from connector.base.hiding import keep_hidden, secret_parts
@@ -131,9 +130,7 @@ class Settings(BaseModel):
         "salesforcecontactid,salesforceleadid", description="Contact properties that hold Salesforce ids."
     )
     hubspot_properties: str = Field("", description="More contact properties to read, separated by commas.")
-    activity_folder: Path | None = Field(
-        None, description="Folder where CSV and JSONL files of activities are dropped; unset: off."
-    )
+    activity_folder: Path | None = Field(None, description="Folder with CSV and JSONL files of activities; unset: off.")
     activity_columns: str = Field(
         "", description="What columns of CSV files are called elsewhere, e.g. Email Address=email, Date=occurred_at."
     )
@@ -252,14 +249,17 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         settings = Settings(**{**values, **_from_files(given), **overrides})
     except ValidationError as error:
-        if given.get(variable_of("log_format")) == "json":  # so is what is wrong with the settings
-            logs.configure("json", "INFO")
         wrong = [
             f"{variable_of('_'.join(str(part) for part in item['loc']))}: {item['msg']}"
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise ConfigurationError("settings are wrong: " + "; ".join(wrong), "see docs/settings.md") from None
     return _checked(settings)
+
+
+def as_given(name: str) -> str | None:
+    """What the environment says of one setting, right or wrong."""
+    return {**_file(), **_environment()}.get(variable_of(name))
 
 
 def explicit(**values: Any) -> Settings:

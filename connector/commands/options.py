@@ -42,12 +42,14 @@ def settings_of(**overrides: Any) -> Settings:
 
 
 def tell_as_logs_do() -> None:
-    """For an error that comes before any setting was read."""
+    """For an error that comes before the settings are known, or because of them."""
     import structlog
 
-    if not structlog.is_configured():
-        with suppress(ConnectorError):
-            settings_of()
+    from connector.base import logs, settings
+
+    with suppress(ConnectorError):
+        if not structlog.is_configured() and settings.as_given("log_format") == "json":
+            logs.configure("json", "INFO")
 
 
 def date_of(text: str | None) -> datetime | None:
