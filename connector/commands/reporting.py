@@ -21,7 +21,7 @@ from connector.lifecycle.handoff import WORKED_ON
 from connector.lifecycle.values import fold
 from connector.mapping import CompiledMapping
 from connector.reports import ledger as books
-from connector.reports.compared import beside
+from connector.reports.compared import with_before
 from connector.reports.engagement import Inbound, Origin, engagement_report, reached_anywhere
 from connector.reports.funnel import funnel
 from connector.reports.health import health_report
@@ -76,7 +76,7 @@ class Reporter:
 
     def report(self, name: str) -> Report:
         if self.wanted.compare and name not in OF_NOW:
-            return beside(self._report(name), self._before._report(name))
+            return with_before(self._report(name), self._before._report(name))
         return self._report(name)
 
     @cached_property

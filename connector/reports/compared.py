@@ -27,7 +27,7 @@ _TOLD_ALREADY = frozenset({"at the start", "change", "before", "reached before",
 _COUNTS = frozenset({"people", "number"})
 
 
-def beside(report: Report, before: Report) -> Report:
+def with_before(report: Report, before: Report) -> Report:
     tables = [
         _beside(each, before.table(each.name)) if each.name in COMPARED else each for each in report.tables
     ]  # fmt: skip
