@@ -356,7 +356,7 @@ def test_the_demo_needs_no_settings_and_works_beside_wrong_ones(shell):
     assert len(told["explained"]) == 3
     assert all(person["decided"][0]["evidence"] for person in told["explained"])
     heard_by = {each["source"] for each in told["heard_of_everywhere"]["timeline"]}
-    assert heard_by == {"pardot", "marketo", "hubspot"}
+    assert heard_by >= {"pardot", "marketo", "hubspot"}
     funnel = told["funnel"]
     assert funnel["after_backfill"]["Customer"] > 0
     assert told["changes"]["stage"]["Opportunity -> Customer"] > 0  # whatever else the day brings
