@@ -141,10 +141,11 @@ def _spent(since: datetime, until: datetime) -> float:
 
 
 def _usual(paths: Iterable[Path]) -> dict[str, float]:
+    """Of those who stood there: a stage that was passed in one moment says nothing of waiting."""
     spans: dict[str, list[float]] = defaultdict(list)
     for path in paths:
         for stay in path.stays:
-            if stay.left is not None and not (stay.became and stay is path.stays[-1]):
+            if stay.left is not None and stay.left > stay.entered and not (stay.became and stay is path.stays[-1]):
                 spans[stay.stage].append(days(stay.left - stay.entered))
     found = {stage: quantile(sorted(measured), 0.9) for stage, measured in spans.items() if len(measured) >= _FEW}
     return {stage: limit for stage, limit in found.items() if limit is not None}

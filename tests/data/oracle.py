@@ -281,7 +281,7 @@ def stuck(lists: Lists, ends: Collection[str]) -> Told:
         over = [
             (one.until - one.since) / DAY
             for each, one in stays
-            if one.until and not (one.became and one is each.stood[-1])
+            if one.until and one.until != one.since and not (one.became and one is each.stood[-1])
         ]
         there = {each.person: (lists.until - one.since) / DAY for each, one in stays if one.at(lists.until)}
         told["stages", stage, "stand there"] = _people(there)

@@ -86,7 +86,9 @@ def test_what_was_done_before_the_hand_off_is_no_answer_to_it() -> None:
 
 def test_stuck_is_who_stays_longer_than_the_limit_or_than_nine_in_ten() -> None:
     gone = [stay(f"g{days}", "Suspect", 100, 100 - days) for days in range(1, 12)]  # of 1 to 11 days: 10 at nine in ten
-    stays = [*gone, stay("late", "Suspect", 10.5), stay("fine", "Suspect", 9.5), stay("won", "Customer", 900)]
+    passed = [stay(f"p{days}", "Suspect", days, days) for days in range(100)]  # in one moment: nobody waited
+    waiting = [stay("late", "Suspect", 10.5), stay("fine", "Suspect", 9.5), stay("won", "Customer", 900)]
+    stays = [*gone, *passed, *waiting]
     report = stuck(paths_of(stays), ASKED, {"late": {"Name": "Late", "owner": "Anna"}}, {})
     [row] = report.table("people").rows
     assert [each for each in row if isinstance(each, str)] == [
