@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +12,11 @@ from sqlalchemy import Connection, func, select
 
 from connector.base.facts import PEOPLE, Stay
 from connector.base.json import JsonObject
+from connector.lifecycle.dates import OBSERVED
 from connector.store.links import IDS, everybody, rows_in
 from connector.store.rows import iso, read_json, time
 from connector.store.schema import CYCLE, HISTORY, LOG, PROSPECT, RECORD, STAY, TRACK
-from connector.store.stays import UNDECIDED, replayed, versions
+from connector.store.stays import BY_HAND, UNDECIDED, replayed, versions
 
 _STAYS = select(
     *(STAY.c[name] for name in ("person_id", "line", "stage", "entered_at", "left_at", "how", "by", "rule")),
@@ -180,20 +181,27 @@ def deals_without_roles(connection: Connection, condition: Any) -> list[JsonObje
 
 def stages_kept(connection: Connection) -> dict[str, list[str]]:
     """Person -> the stages that they stood at, one after the other, as the stays have it."""
-    kept: dict[str, list[str]] = defaultdict(list)
-    query = select(STAY.c.person_id, STAY.c.stage).where(STAY.c.track == "stage", STAY.c.rule != UNDECIDED)
-    for person, stage in connection.execute(query.order_by(STAY.c.id)):
-        kept[person].append(stage)
-    return kept
+    query = select(STAY.c.person_id, STAY.c.stage, STAY.c.how).where(STAY.c.track == "stage", STAY.c.rule != UNDECIDED)
+    return _in_order(connection, connection.execute(query.order_by(STAY.c.id)))
 
 
 def stages_remembered(connection: Connection) -> dict[str, list[str]]:
     """The same, as it follows from everything that was ever remembered of them."""
-    said: dict[str, list[str]] = defaultdict(list)
-    for each in replayed(each for each in versions(connection) if each.track == "stage"):
-        if each["rule"] != UNDECIDED:
-            said[each["person_id"]].append(each["stage"])
-    return said
+    said = replayed(each for each in versions(connection) if each.track == "stage")
+    rows = ((each["person_id"], each["stage"], each["how"]) for each in said if each["rule"] != UNDECIDED)
+    return _in_order(connection, rows)
+
+
+def _in_order(connection: Connection, rows: Iterable[Any]) -> dict[str, list[str]]:
+    """Steps on the way are told since the stay before them. Where that was a hand's, on which nobody decided, memories
+    do not know of it: of these people what was seen is compared."""
+    by_hand = select(STAY.c.person_id).where(STAY.c.track == "stage", STAY.c.rule == UNDECIDED, STAY.c.by == BY_HAND)
+    some = set(connection.execute(by_hand).scalars())
+    found: dict[str, list[str]] = defaultdict(list)
+    for person, stage, how in rows:
+        if how == OBSERVED or person not in some:
+            found[person].append(stage)
+    return found
 
 
 def logged(connection: Connection) -> list[tuple[str, str, str, str]]:

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from connector import mapping as mappings
 from connector.base.clock import FrozenClock
+from connector.base.facts import Result
 from connector.base.settings import Settings
 from connector.commands.reporting import Reporter, Wanted, stages_of
 from connector.pipeline.restored import UNSURE
@@ -234,6 +236,31 @@ def test_what_was_set_by_hand_and_is_put_back_is_where_they_stand(world, logbook
     world.click("ada@example.com")
     world.cycle()
     assert [stage for stage, _, _ in stays_of(world, ada)] == ["Suspect", "Opportunity", "Engaged"]
+    assert wrong_in(report_of(world, "ledger")) == []
+
+
+def test_what_was_set_by_hand_and_overwritten_without_an_answer_is_no_wrong_book(world):
+    """The steps on the way are those since the hand; what is remembered knows of no hand that nobody decided on."""
+    ada = world.contact()
+    won = world.deal(won=True)
+    world.org.put("Opportunity", {"Id": won, "CloseDate": f"{world.clock.now():%Y-%m-%d}"})
+    world.role(ada, won)
+    world.cycle()
+    world.set_by_hand(ada, "Disqualified")
+    world.wait(60)
+    world.role(ada, world.deal())
+    taken = world.org.update
+
+    def unanswered(changes):
+        for outcomes in taken(changes):
+            yield [replace(each, result=Result.WAITING) for each in outcomes]
+
+    world.org.update = unanswered
+    world.cycle()
+    world.org.update = taken
+    world.cycle()
+    told = [(stage, by) for stage, by, _ in stays_of(world, ada)]
+    assert told == [("Customer", "rule"), ("Disqualified", "person"), ("Opportunity", "rule")]
     assert wrong_in(report_of(world, "ledger")) == []
 
 
