@@ -6,13 +6,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, bindparam, insert, select
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import SQLModel
 
 from connector.base.private import private_file
 from connector.store import migrations
 from connector.store.dialect import WRITES, make_engine, run_many
-from connector.store.faults import translate
+from connector.store.faults import FAULTS, translate
 from connector.store.opening import copy_file, parse_url, refuse_other, schema_of, shown_address
 
 _CHUNK = 5000  # rows
@@ -37,7 +36,7 @@ def _check_copy(copy: Path, where: str) -> None:
     engine = make_engine(make_url(f"sqlite:///{copy}"))
     try:
         refuse_other(schema_of(engine, where), where, is_read=False)
-    except SQLAlchemyError as error:
+    except FAULTS as error:
         raise translate(error, where) from error
     finally:
         engine.dispose()
@@ -54,7 +53,7 @@ def _copy_tables(url: URL, to: Path) -> None:
         private_file(to)
         migrations.upgrade(copy)
         _copy_rows(source, copy)
-    except SQLAlchemyError as error:
+    except FAULTS as error:
         raise translate(error, where) from error
     finally:
         source.dispose()

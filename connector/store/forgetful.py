@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import SQLModel
 
 from connector.store import aging, forgetting
 from connector.store.aging import OldOnes
 from connector.store.answering import Answering
 from connector.store.dialect import compact
-from connector.store.faults import translate
+from connector.store.faults import FAULTS, translate
 from connector.store.forgetting import Footprint
 
 
@@ -33,7 +32,7 @@ class Forgetting(Answering):
         """The bytes of what was forgotten leave the file; takes about as long as a copy of it."""
         try:
             compact(self._writer, [*SQLModel.metadata.tables])
-        except SQLAlchemyError as error:
+        except FAULTS as error:
             raise translate(error, self._where) from error
 
     def ask_to_forget(self, person_ids: Sequence[str], now: datetime) -> None:

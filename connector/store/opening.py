@@ -15,7 +15,7 @@ import structlog
 from filelock import FileLock, Timeout
 from sqlalchemy import Engine, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlmodel import SQLModel
 
 from connector.base.clock import Clock, FrozenClock
@@ -77,6 +77,7 @@ def open_past(store: Store, person_ids: Sequence[str], at: datetime) -> Iterator
 def parse_url(url: str) -> URL:
     """A SQLAlchemy URL, or the path of a SQLite file. Raises StateError for what is neither."""
     try:
+        url.encode()  # bytes that are no text are in no address
         parsed = make_url(url if "://" in url else f"sqlite:///{url}")
         parsed.get_dialect()
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError):
@@ -216,7 +217,7 @@ def _give_room_back(engine: Engine, where: str) -> None:
     """Where that fails, what comes next uses the room."""
     try:
         compact(engine, (), scratch="FILE")
-    except SQLAlchemyError as error:
+    except FAULTS as error:
         log.warning("the room of an older state was not given back", state=where, error=str(translate(error, where)))
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import make_url
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import StateError, Transient
-from connector.store import Store, open_store
+from connector.store import Store, copy_state, open_store
 from connector.store.dialect import WAL_KEPT, make_engine
 from tests.postgres import run
 from tests.store.store_facts import row
@@ -97,7 +97,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, clock: FrozenCloc
         open_store(str(tmp_path / "file" / "state.sqlite3"), clock=clock)
 
 
-@pytest.mark.parametrize("url", ["nonsense://x", "postgresql+nodriver://host/db", "://"])
+@pytest.mark.parametrize("url", ["nonsense://x", "postgresql+nodriver://host/db", "://", "\udcff"])
 def test_an_address_nobody_understands_is_named(url: str, clock: FrozenClock) -> None:
     with pytest.raises(StateError, match="CONNECTOR_STATE"):
         open_store(url, clock=clock)
@@ -236,6 +236,18 @@ def test_a_killed_process_leaves_whole_pages_with_their_marks_and_cursor(no_stat
         assert cursor["pages"] >= 20
         assert store.counts()["records"] == {"Contact": cursor["pages"] * 10}
         assert store.dirty_count() == cursor["pages"] * 10
+
+
+def test_a_copy_of_a_state_with_a_text_that_is_none_is_told_as_damaged(path: Path, clock: FrozenClock) -> None:
+    open_store(f"sqlite:///{path}", clock=clock).close()
+    with closing(sqlite3.connect(path)) as state:
+        state.execute("PRAGMA writable_schema = 1")
+        state.execute(
+            "UPDATE sqlite_master SET name = CAST(x'ff' AS TEXT), sql = 'CREATE TABLE (' WHERE name = 'cycle'"
+        )
+        state.commit()
+    with pytest.raises(StateError, match="is damaged"):
+        copy_state(f"sqlite:///{path}", path.with_name("copy"))
 
 
 def test_a_text_that_is_no_text_is_a_damaged_state(store: Store) -> None:
