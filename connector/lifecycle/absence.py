@@ -24,14 +24,8 @@ _OF_DEALS = frozenset({"Opportunity", "OpportunityContactRole"})
 _OF_ACTIVITIES = frozenset(
     {"Task", "Event", "CampaignMember", "EmailMessage", "TaskRelation", "EventRelation", "EmailMessageRelation"}
 )
-_LINKS = (
-    "AccountId",
-    "ContactId",
-    "OpportunityId",
-    "WhoId",
-    "IsWon",
-    "IsClosed",
-)  # without which an object says little
+# without which an object says little
+LINK_FIELDS = ("AccountId", "ContactId", "OpportunityId", "WhoId", "IsWon", "IsClosed")
 _FROM_SALESFORCE = OneOf((SALESFORCE,))
 _Measure = ScoreIs | ThresholdOn | AccountStageIs | ResponseTime | HandedOff
 _OF_ACCOUNT = (AccountHasOpportunity, AccountIsActive, AccountIs)
@@ -43,7 +37,7 @@ class Unseen:
     def __init__(self, model: Model, blind: Collection[str]) -> None:
         self._sources = frozenset(name.removeprefix(SOURCE) for name in blind if name.startswith(SOURCE))
         self._fields = frozenset(name for name in blind if "." in name and not name.startswith(SOURCE))
-        linking = {name.partition(".")[0] for name in self._fields if name.endswith(_LINKS)}
+        linking = {name.partition(".")[0] for name in self._fields if name.endswith(LINK_FIELDS)}
         self._objects = frozenset(blind) - self._fields | linking
         self._has_deals = not self._sources.isdisjoint(each.name for each in model.sources if each.deals)
         self._scores = {each.name: each for each in model.scores}

@@ -15,7 +15,7 @@ import structlog
 
 from connector.base.facts import Decision, Person, TrackDecision
 from connector.base.ids import WRITTEN_PREFIXES
-from connector.lifecycle.absence import SOURCE, Unseen
+from connector.lifecycle.absence import LINK_FIELDS, SOURCE, Unseen
 from connector.lifecycle.ladder import NOWHERE, UNKNOWN, Ladder
 from connector.lifecycle.plan import NUMBERS
 from connector.lifecycle.program import Model
@@ -31,7 +31,7 @@ from connector.store import Store
 log = structlog.get_logger(__name__)
 
 BLIND, CANNOT_BE_READ = "never seen", "cannot be read"  # where it is kept
-_LINKING = frozenset({"AccountId", "Email", "ContactId", "OpportunityId", "WhoId", "IsWon", "IsClosed"})
+_LINKING = frozenset({*LINK_FIELDS, "Email"})
 
 
 def never_seen(

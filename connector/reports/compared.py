@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from itertools import takewhile
 
 from connector.reports.table import Cell, Figure, Report, Table
 
-COMPARED = frozenset(
-    {
-        "stages",
-        "conversion",
-        "conversion_own",
-        "cohort",
-        "matrix",
-        "in_stage",
-        "between",
-        "owners",
-        "sources",
-        "cycles",
-        "lateness",
-    }
-)  # fmt: skip - others are by week or day, a list, or of now
+COMPARED = frozenset(  # others are by week or day, a list, or of now
+    "stages conversion conversion_own cohort matrix in_stage between owners sources cycles lateness".split()
+)
 _TOLD_ALREADY = frozenset({"at the start", "change", "before", "reached before", "next step before"})
 _COUNTS = frozenset({"people", "number"})
 
 
 def with_before(report: Report, before: Report) -> Report:
-    tables = [
-        _beside(each, before.table(each.name)) if each.name in COMPARED else each for each in report.tables
-    ]  # fmt: skip
+    tables = [_beside(each, before.table(each.name)) if each.name in COMPARED else each for each in report.tables]
     return replace(report, tables=tables)
 
 
@@ -68,6 +54,6 @@ def _numbers(table: Table) -> dict[str, Figure]:
     return {name: Figure(0 if unit in _COUNTS else None, unit) for name, unit in units.items()}
 
 
-def _by_key(table: Table, numbers: Sequence[str] | dict[str, Figure]) -> dict[tuple[Cell, ...], dict[str, Cell]]:
+def _by_key(table: Table, numbers: Collection[str]) -> dict[tuple[Cell, ...], dict[str, Cell]]:
     front = len(list(takewhile(lambda name: name not in numbers, table.columns)))
     return {row[:front]: dict(zip(table.columns, row, strict=True)) for row in table.rows}

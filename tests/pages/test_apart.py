@@ -20,6 +20,7 @@ from connector.commands.reporting import REPORTS, Wanted
 from connector.store import open_store
 from tests.fakes import FakeSalesforce
 from tests.pipeline.conftest import World
+from tests.torture.places import lives
 
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -51,14 +52,6 @@ def apart(settings: Settings) -> Iterator[Apart]:
 
 def task(world: World, need: str = "funnel", wanted: Wanted | None = None, moment: int = 0) -> Task:
     return Task(moment, wanted or Wanted(), need, world.clock.now())
-
-
-def is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_it_computes_what_would_be_computed_here(world: World, settings: Settings, apart: Apart) -> None:
@@ -109,8 +102,8 @@ def test_it_ends_with_the_daemon_and_when_nobody_looks(world: World, settings: S
         second = apart.process
     assert first is not None
     assert second is not None
-    assert not is_running(first)
-    assert not is_running(second)
+    assert not lives(first)
+    assert not lives(second)
     with pytest.raises(Transient):
         apart.compute(world.pipeline.mapping, task(world))
 

@@ -39,11 +39,11 @@ def _sweep() -> None:
         owner = each.name.removeprefix(_NAME).partition("-")[0]
         if owner.isdigit():
             with suppress(OSError):
-                if each.stat().st_uid == os.getuid() and not _lives(int(owner)):
+                if each.stat().st_uid == os.getuid() and not lives(int(owner)):
                     shutil.rmtree(each, ignore_errors=True)
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -87,13 +87,14 @@ def all_listed(ground: Ground) -> Everybody:
         row, path = ground.rows.get(person, {}), ground.path_of.get(person)
         last = path.stays[-1] if path else None
         email = str(row.get("Email") or "")
+        since, by = (f"{last.entered:%Y-%m-%d}", by_whom(last)) if last else ("", "")
         found[person] = Listed(
             str(row.get("Name") or "") or email,
             email,
             str(row.get("object") or ""),
             stands_now(last),
-            one(since := f"{last.entered:%Y-%m-%d}" if last else "", since),
-            one(by := by_whom(last) if last else "", by),
+            one(since, since),
+            one(by, by),
             str(row.get("owner") or ""),
         )
     return found
