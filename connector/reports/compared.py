@@ -8,9 +8,21 @@ from itertools import takewhile
 
 from connector.reports.table import Cell, Figure, Report, Table
 
-COMPARED = frozenset(  # others are by week or day, a list, or of now
-    "stages conversion conversion_own cohort matrix in_stage between owners sources cycles lateness".split()
-)
+COMPARED = frozenset(
+    {
+        "stages",
+        "conversion",
+        "conversion_own",
+        "cohort",
+        "matrix",
+        "in_stage",
+        "between",
+        "owners",
+        "sources",
+        "cycles",
+        "lateness",
+    }
+)  # fmt: skip - others are by week or day, a list, or of now
 _TOLD_ALREADY = frozenset({"at the start", "change", "before", "reached before", "next step before"})
 _COUNTS = frozenset({"people", "number"})
 
