@@ -11,7 +11,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
-LIMIT = 400.0  # seconds for one of them
+LIMIT = 600.0  # seconds for one of them
 _T = TypeVar("_T")
 
 
