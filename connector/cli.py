@@ -19,7 +19,7 @@ import typer
 from connector import __version__
 from connector.base.errors import ConfigurationError, ConnectorError
 from connector.commands import export_cli, failures_cli, report_cli, screen, undoing_cli
-from connector.commands.options import AsJson, MaxChanges, Options, date_of, settings_of, tell_as_logs_do
+from connector.commands.options import AsJson, MaxChanges, Options, date_of, ran, settings_of, tell_as_logs_do
 
 app = typer.Typer(
     name="connector",
@@ -61,7 +61,7 @@ def main() -> None:
     sys.excepthook = screen.traceback  # of --debug, which shows what is raised
     try:
         try:
-            app()
+            sys.exit(ran(app))
         finally:
             sys.stdout.flush()  # where it fails the interpreter would say so itself, when all is over
     except ConnectorError as error:
@@ -79,6 +79,7 @@ def main() -> None:
     except Exception as error:
         if Options.debug:
             raise
+        tell_as_logs_do()
         screen.unexpected(error)
         _end_unread(1)
 

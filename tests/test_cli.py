@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from connector import cli
@@ -75,6 +76,46 @@ def test_an_error_nobody_foresaw_ends_with_one_and_without_a_traceback(
     assert "--debug" in told.err
     assert "Traceback" not in told.err
     assert "hush" not in told.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "hint"),
+    [
+        (["status", "--nope"], "No such option: --nope", "connector status --help"),
+        (["nope"], "No such command 'nope'.", "connector --help"),
+        (["backup"], "Missing argument 'file'.", "connector backup --help"),
+        (["setup"], "say --out DIR, or --deploy", "connector setup --help"),
+        (["failures"], "no command is given", "connector failures --help"),
+        ([], "no command is given", "connector --help"),
+    ],
+)
+def test_a_command_line_that_is_none_is_one_json_line_where_the_logs_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], said: str, hint: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["connector", *words])
+    for form in ("console", "json"):
+        monkeypatch.setenv("CONNECTOR_LOG_FORMAT", form)
+        structlog.reset_defaults()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        told = capsys.readouterr()
+        assert (ended.value.code, told.out) == (2, "")
+        if form == "console":
+            assert told.err.startswith("Usage: connector")
+    [line] = told.err.splitlines()
+    assert said in json.loads(line)["error"]
+    assert (json.loads(line)["hint"], json.loads(line)["exit_code"]) == (hint, 2)
+
+
+def test_an_error_nobody_foresaw_is_one_json_line_where_the_logs_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CONNECTOR_LOG_FORMAT", "json")
+    structlog.reset_defaults()
+    with raising(monkeypatch, KeyError("hush"), "status"), pytest.raises(SystemExit):
+        cli.main()
+    [line] = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["error"] == "unexpected KeyError"
 
 
 def test_debug_anywhere_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -19,6 +19,8 @@ MaxChanges = Annotated[
     int | None, typer.Option("--max-changes", min=0, help="Stop before more people and accounts than this change.")
 ]
 
+# What typer raises for a command line that is none; of its errors it names only this one.
+_MISUSE = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
 _ASKED = re.compile(r"\s*(.+?)\s*(!=|=)\s*(.*?)\s*")
 
 
@@ -26,6 +28,21 @@ class Options:
     """What the options before the command say."""
 
     debug = False
+
+
+def ran(app: typer.Typer) -> int:
+    """The exit code. What is wrong on the command line is told as any other error where the logs are JSON."""
+    from connector.commands import screen
+
+    try:
+        return app(standalone_mode=False, prog_name="connector") or 0
+    except typer.Abort:
+        screen.note("Aborted!")
+        return 1
+    except _MISUSE as error:
+        tell_as_logs_do()
+        screen.misused(error)
+        return 2
 
 
 def settings_of(**overrides: Any) -> Settings:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod
     from rich.progress import TaskID
     from rich.table import Table
+    from typer import BadParameter
 
 WIDTH = 110  # of a table where stdout is no terminal
 NONE = "(none)"
@@ -68,6 +69,16 @@ def unexpected(problem: Exception) -> None:
     if not _is_a_line(said, hint, 1):
         err().print(f"[red]error:[/red] {said}", soft_wrap=True)
         err().print(f"  try: {hint}", soft_wrap=True)
+
+
+def misused(problem: BadParameter) -> None:
+    """A command line that is none; typer shows it with the usage."""
+    context = getattr(problem, "ctx", None)
+    said, asked = problem.format_message(), context.command_path if context else "connector"
+    if context is not None and said == context.get_help():
+        said = "no command is given"
+    if not _is_a_line(said, f"{asked} --help", 2):
+        problem.show()
 
 
 def traceback(kind: type[BaseException], problem: BaseException, trace: TracebackType | None) -> None:
