@@ -239,13 +239,14 @@ CONTESTED = "CONTESTED"  # our own code, of a field that somebody else sets back
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What Salesforce said of one :class:`RecordChange`. ``again``: it was sent before, and was never answered: that
-    sending may still come."""
+    sending may still come. ``overtaken``: it was not sent, since somebody changed the record since it was read."""
 
     change: RecordChange
     result: Result
     code: str = ""  # Salesforce's status code, "" when it went well
     message: str = ""  # Salesforce's words; may quote the record, so kept in the state, never logged
     again: bool = False
+    overtaken: bool = False
 
 
 class Stay(NamedTuple):

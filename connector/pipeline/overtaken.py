@@ -21,7 +21,6 @@ from connector.store import Store
 
 log = structlog.get_logger(__name__)
 
-OVERTAKEN = "changed since it was read"
 _WHO = "LastModifiedById"  # every object has it, and every user sees it; names of users are another right
 
 

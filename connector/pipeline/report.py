@@ -14,7 +14,6 @@ from connector.base.json import JsonObject
 from connector.base.text import count
 from connector.pipeline.approval import HeldBack
 from connector.pipeline.object_reader import Polled
-from connector.pipeline.overtaken import OVERTAKEN
 from connector.pipeline.planned import Listing, Planned, counted_as, named
 
 
@@ -138,7 +137,7 @@ class CycleReport:
             self.set_aside[outcome.code or "UNKNOWN"] += 1
         elif outcome.result is Result.WAITING:
             self.waiting += 1
-            self.unanswered += outcome.message != OVERTAKEN
+            self.unanswered += not outcome.overtaken
         else:
             self.written += 1
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from connector.base.facts import Outcome, RecordChange, Result
 from connector.base.ports import Salesforce
 from connector.pipeline.contested import contested
-from connector.pipeline.overtaken import OVERTAKEN, second_look
+from connector.pipeline.overtaken import second_look
 from connector.pipeline.planned import Planned
 from connector.pipeline.unwritable import note_unwritable, without_unwritable
 from connector.store import Intent, KeptCursor, Settled, Store
@@ -80,7 +80,8 @@ class Writer:
         """What is left to be written, and what is set aside of it, by record. Whoever was quicker waits; what is
         fought over, or cannot be edited, and nothing else is settled at once."""
         look = second_look(self._salesforce, self._store, changes)
-        self._take(by_id, [_late(each) for each in changes if each.id in look.overtaken])
+        late = [Outcome(each, Result.WAITING, overtaken=True) for each in changes if each.id in look.overtaken]
+        self._take(by_id, late)
         changes = [each for each in changes if each.id not in look.overtaken]
         closed = list(without_unwritable(self._store, changes))
         open_ = _without(changes, closed)
@@ -114,10 +115,6 @@ class Writer:
                 cursors=cursors,
                 marks=marks,
             )
-
-
-def _late(change: RecordChange) -> Outcome:
-    return Outcome(change, Result.WAITING, "", OVERTAKEN)
 
 
 def _without(changes: Sequence[RecordChange], apart: Sequence[Outcome]) -> list[RecordChange]:

@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
+from connector.base.facts import Outcome, RecordChange, Result
 from connector.pipeline.cycle import run_cycle
+from connector.pipeline.report import CycleReport
+from tests.fakes import START
 
 SOMEBODY = "005000000000002AAA"
 
@@ -48,3 +51,12 @@ def test_a_record_that_is_gone_by_then_is_told_as_ever(site):
     with site.pipeline() as pipeline:
         report = run_cycle(replace(pipeline, progress=delete))
         assert dict(report.set_aside) == {"ENTITY_IS_DELETED": 1}
+
+
+def test_only_the_mark_tells_who_was_quicker_whatever_salesforce_says():
+    report = CycleReport(kind="sync", dry_run=False, started_at=START, mapping="m")
+    change = RecordChange("003A", "Contact", "003A", ())
+    report.outcome(Outcome(change, Result.WAITING, overtaken=True))
+    assert (report.waiting, report.unanswered, report.exit_code) == (1, 0, 0)
+    report.outcome(Outcome(change, Result.WAITING, "", "changed since it was read"))
+    assert (report.waiting, report.unanswered, report.exit_code) == (2, 1, 3)
