@@ -278,7 +278,7 @@ class Reporter:
         }
         wrong = books.one_stage_each(stays, paths, {each for each in self.ground.existing if each in tracks})
         wrong += books.what_stands(stays, values, tracks, accepts)
-        wrong += books.what_is_remembered(self.store.stages_kept(), self.store.stages_remembered())
+        wrong += books.what_is_remembered(*self.store.stages_told())
         known = values_of(self.mapping, "stage")
         return wrong + books.what_was_written(stays, self.store.stages_logged(), accepts, known)
 

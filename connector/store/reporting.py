@@ -72,15 +72,10 @@ class Reporting(Transactions):
         with self._read() as connection:
             return standing.deals_without_roles(connection, roleless.LONELY)
 
-    def stages_kept(self) -> dict[str, list[str]]:
-        """Person -> their stages in order, as the stays have it."""
+    def stages_told(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        """Person -> their stages in order: as the stays have it, and as it follows from what is remembered of them."""
         with self._read() as connection:
-            return standing.stages_kept(connection)
-
-    def stages_remembered(self) -> dict[str, list[str]]:
-        """The same, as it follows from what is remembered of them."""
-        with self._read() as connection:
-            return standing.stages_remembered(connection)
+            return standing.stages_told(connection)
 
     def stages_logged(self) -> list[tuple[str, str, str, str]]:
         """(person, at, old, new) of every stage that Salesforce took, in order."""

@@ -179,27 +179,23 @@ def deals_without_roles(connection: Connection, condition: Any) -> list[JsonObje
     return found
 
 
-def stages_kept(connection: Connection) -> dict[str, list[str]]:
-    """Person -> the stages that they stood at, one after the other, as the stays have it."""
-    query = select(STAY.c.person_id, STAY.c.stage, STAY.c.how).where(STAY.c.track == "stage", STAY.c.rule != UNDECIDED)
-    return _in_order(connection, connection.execute(query.order_by(STAY.c.id)))
-
-
-def stages_remembered(connection: Connection) -> dict[str, list[str]]:
-    """The same, as it follows from everything that was ever remembered of them."""
-    said = replayed(each for each in versions(connection) if each.track == "stage")
-    rows = ((each["person_id"], each["stage"], each["how"]) for each in said if each["rule"] != UNDECIDED)
-    return _in_order(connection, rows)
-
-
-def _in_order(connection: Connection, rows: Iterable[Any]) -> dict[str, list[str]]:
-    """Steps on the way are told since the stay before them. Where that was a hand's, on which nobody decided, memories
-    do not know of it: of these people what was seen is compared."""
+def stages_told(connection: Connection) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Person -> the stages that they stood at, one after the other: as the stays have it, and as it follows from
+    everything that was ever remembered of them. Steps on the way are told since the stay before them. Where that was a
+    hand's, on which nobody decided, memories do not know of it: of these people what was seen is compared."""
     by_hand = select(STAY.c.person_id).where(STAY.c.track == "stage", STAY.c.rule == UNDECIDED, STAY.c.by == BY_HAND)
     some = set(connection.execute(by_hand).scalars())
+    query = select(STAY.c.person_id, STAY.c.stage, STAY.c.how).where(STAY.c.track == "stage", STAY.c.rule != UNDECIDED)
+    kept = _in_order(connection.execute(query.order_by(STAY.c.id)), some)
+    said = replayed(each for each in versions(connection) if each.track == "stage")
+    rows = ((each["person_id"], each["stage"], each["how"]) for each in said if each["rule"] != UNDECIDED)
+    return kept, _in_order(rows, some)
+
+
+def _in_order(rows: Iterable[Any], by_hand: Collection[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for person, stage, how in rows:
-        if how == OBSERVED or person not in some:
+        if how == OBSERVED or person not in by_hand:
             found[person].append(stage)
     return found
 

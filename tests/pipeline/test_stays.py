@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Engine, event
 
 from connector import mapping as mappings
 from connector.base.clock import FrozenClock
@@ -262,6 +263,25 @@ def test_what_was_set_by_hand_and_overwritten_without_an_answer_is_no_wrong_book
     told = [(stage, by) for stage, by, _ in stays_of(world, ada)]
     assert told == [("Customer", "rule"), ("Disqualified", "person"), ("Opportunity", "rule")]
     assert wrong_in(report_of(world, "ledger")) == []
+
+
+def test_both_books_of_stages_leave_out_the_way_of_the_same_people_whom_a_hand_moved(world):
+    ada, bob = world.contact(), world.contact("bob@example.com")
+    world.cycle()
+    world.set_by_hand(ada, "Disqualified")
+    asked = []
+
+    def note(_connection, _cursor, text, *_):
+        if text.startswith("SELECT stay.person_id \nFROM stay"):
+            asked.append(text)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        kept, remembered = world.store.stages_told()
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert len(asked) == 1
+    assert kept == remembered == {ada: ["Suspect"], bob: ["Suspect"]}
 
 
 OF_ADA = "WHERE person_id = :ada AND track = 'stage'"
