@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -190,6 +190,11 @@ def logbook_of(settings: Settings) -> Logbook:
     return Logbook(logbook_beside(heartbeat.beside(settings.state), state_url(settings)))
 
 
+def copied_state(settings: Settings, clock: Clock) -> AbstractContextManager[Store]:
+    """A copy of the state, thrown away afterwards."""
+    return _open_state(settings, clock, dry_run=True)
+
+
 @contextmanager
 def open_state_under(mapping: CompiledMapping, settings: Settings, clock: Clock) -> Iterator[Store]:
     """The state, to look at what this mapping decides. Where it joins or links records otherwise than the one in force,
@@ -198,6 +203,6 @@ def open_state_under(mapping: CompiledMapping, settings: Settings, clock: Clock)
         if store.joins() == mapping.identity and store.record_links() == mapping.model.records:
             yield store
             return
-    with _open_state(settings, clock, dry_run=True) as store:
+    with copied_state(settings, clock) as store:
         adopt(store, mapping)
         yield store

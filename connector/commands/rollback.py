@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import timedelta
 
 from connector.base.clock import SystemClock
 from connector.base.errors import ConfigurationError
@@ -12,17 +14,22 @@ from connector.base.text import count
 from connector.commands.screen import grid, out, print_json, shown
 from connector.pipeline.planned import EMPTY, SHOWN
 from connector.pipeline.report import CycleReport
-from connector.pipeline.rollback import ROLLBACK, ToUndo, Undoing, plan_rollback, run_rollback
+from connector.pipeline.rollback import ROLLBACK, ToUndo, Undoing, learn_unanswered, plan_rollback, run_rollback
 from connector.store import Store
-from connector.wiring import load_mapping, open_client, open_pipeline, open_state
+from connector.wiring import copied_state, load_mapping, open_client, open_pipeline, open_state
 
 _COLUMNS = ("person", "field", "before", "we wrote", "now", "why it is left alone")
 
 
 def preview_rollback(settings: Settings, wanted: ToUndo, person: str | None) -> JsonObject:
-    """What would be put back; writes nothing."""
+    """What would be put back; writes nothing. What was never answered is looked up in a copy."""
     clock, mapping = SystemClock(), load_mapping(settings)
-    with open_state(settings, clock) as store, open_client(settings, clock, store) as salesforce:
+    with ExitStack() as open_:
+        store = open_.enter_context(open_state(settings, clock))
+        salesforce = open_.enter_context(open_client(settings, clock, store))
+        if store.intents():
+            store = open_.enter_context(copied_state(settings, clock))
+            learn_unanswered(salesforce, store, mapping, clock.now(), timedelta(seconds=settings.overlap))
         undoing = plan_rollback(salesforce, store, mapping, _of(store, wanted, person), clock.now())
         report = CycleReport(kind=ROLLBACK, dry_run=True, started_at=clock.now(), mapping=mapping.version)
         report.plan(undoing.planned)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from connector.base.errors import ConfigurationError
@@ -21,8 +21,11 @@ from connector.lifecycle.written import same
 from connector.mapping import CompiledMapping
 from connector.pipeline.by_ids import rows_by_ids
 from connector.pipeline.cycle import Pipeline, calls_of, finish
+from connector.pipeline.decisions import Decisions
+from connector.pipeline.owners import known_owners
 from connector.pipeline.planned import EMPTY, Planned, is_beside
 from connector.pipeline.report import CycleReport
+from connector.pipeline.unanswered import settle_unanswered
 from connector.pipeline.writeback import Writer
 from connector.store import UNDONE, KeptCursor, Settled, Store
 
@@ -108,6 +111,7 @@ def run_rollback(pipeline: Pipeline, wanted: ToUndo) -> tuple[CycleReport, Undoi
     try:
         report.org = pipeline.salesforce.identity()
         store.bind_org(report.org)
+        learn_unanswered(pipeline.salesforce, store, pipeline.mapping, now, pipeline.overlap)
         undoing = plan_rollback(pipeline.salesforce, store, pipeline.mapping, wanted, now)
         report.plan(undoing.planned)
         if pipeline.max_changes is not None and report.to_change > pipeline.max_changes:
@@ -138,6 +142,13 @@ def run_rollback(pipeline: Pipeline, wanted: ToUndo) -> tuple[CycleReport, Undoi
     finally:
         finish(pipeline, cycle_id, report, calls)
     return report, undoing
+
+
+def learn_unanswered(
+    salesforce: Salesforce, store: Store, mapping: CompiledMapping, now: datetime, overlap: timedelta
+) -> None:
+    """A run that was killed, or lost its answers, may have written what the log does not know yet."""
+    settle_unanswered(salesforce, store, Decisions(mapping, store, known_owners(store, mapping), now), overlap)
 
 
 def too_many_undone(report: CycleReport, limit: int) -> ConfigurationError:

@@ -6,6 +6,7 @@ import pytest
 
 from connector.commands import practice
 from connector.mapping import load
+from connector.pipeline.cycle import run_cycle
 from connector.pipeline.rollback import ToUndo, run_rollback
 from tests.e2e.shell import Shell
 
@@ -260,3 +261,31 @@ def test_a_preview_is_paid_from_the_budget_like_everything(living, site):
     parked = living("rollback", str(run), CONNECTOR_API_DAILY_BUDGET="1")
     assert parked.returncode != 0
     assert "budget" in parked.stderr
+
+
+def test_what_a_run_wrote_without_an_answer_is_put_back_too(living, site):
+    """The run that went wrong was killed, and is rolled back at once: the log knows nothing of its last pack."""
+    site.contacts(3)
+    told(living("backfill", "--json"))
+    before = values(site)
+    (living.folder / "mapping.yaml").write_text(BAD)
+
+    with site.pipeline(mapping=str(living.folder / "mapping.yaml")) as pipeline:
+        update = pipeline.salesforce.update
+
+        def killed(changes):
+            for _ in update(changes):
+                raise Killed
+
+        pipeline.salesforce.update = killed
+        with pytest.raises(Killed):
+            run_cycle(pipeline)
+    assert {each[0] for each in values(site).values()} == {"Customer"}
+    run = told(living("status", "--json"))["cycles"][0]["id"]
+
+    assert told(living("rollback", str(run), "--json"))["changes"]["stage"] == {"Customer -> Suspect": 3}
+    done = told(living("rollback", str(run), "--apply", "--json"))
+    assert (done["written"], done["left_alone"]) == (3, [])
+    assert values(site) == before
+    assert told(living("sync", "--json"))["written"] == 0
+    assert values(site) == before
