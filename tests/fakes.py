@@ -11,6 +11,7 @@ from typing import Any
 from connector.base.errors import Refused, Transient
 from connector.base.facts import Outcome, RecordChange, Result, Row, SourcePage
 from connector.base.ports import Answers, Deleted, DeletedSince, LocatorExpired, Page, Read, Updated, UpdatedSince
+from connector.lifecycle.written import written_over
 
 SIGNED_IN = "005000000000001AAA"  # the user
 _OF_CURRENCIES = ("CurrencyType", "DatedConversionRate")  # only where the org has several
@@ -89,7 +90,7 @@ class FakeSalesforce:
 
     def update(self, changes: Sequence[RecordChange]) -> Iterator[Sequence[Outcome]]:
         rest = iter(changes)
-        while pack := list(islice(rest, 1000)):
+        while pack := list(islice(rest, 400)):
             try:
                 self._call("collections")
             except Transient as error:
@@ -206,7 +207,7 @@ class FakeSalesforce:
             return Outcome(change, Result.SET_ASIDE, "ENTITY_IS_DELETED", "entity is deleted")
         self.updates.append({"object": change.object, "Id": change.id, **change.values()})
         self.put(change.object, {"Id": change.id, **change.values()}, by=SIGNED_IN)
-        return Outcome(change, Result.APPLIED)
+        return written_over(change, row, row["LastModifiedById"])
 
 
 @dataclass

@@ -239,7 +239,9 @@ CONTESTED = "CONTESTED"  # our own code, of a field that somebody else sets back
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What Salesforce said of one :class:`RecordChange`. ``again``: it was sent before, and was never answered: that
-    sending may still come. ``overtaken``: it was not sent, since somebody changed the record since it was read."""
+    sending may still come. ``overtaken``: it was not sent, since somebody changed the record since it was read.
+    ``replaced``: fields that somebody set after they were read, right before they were written; what stood there is the
+    ``old`` of their changes."""
 
     change: RecordChange
     result: Result
@@ -247,6 +249,7 @@ class Outcome:
     message: str = ""  # Salesforce's words; may quote the record, so kept in the state, never logged
     again: bool = False
     overtaken: bool = False
+    replaced: tuple[str, ...] = ()
 
 
 class Stay(NamedTuple):

@@ -95,7 +95,9 @@ class Settings(BaseModel):
         le=_DAYS,
         description="Days every activity is kept; an older one while a rule can see it; 0: for ever.",
     )
-    write_pack: int = Field(1000, ge=1, le=1000, description="Rows written in one request (200 a collection).")
+    write_pack: int = Field(
+        1200, ge=1, le=1200, description="Rows looked at in one request, and written 400 a request."
+    )
 
     salesforce_login_url: str = Field("https://login.salesforce.com", description="Where to sign in.")
     salesforce_instance_url: str | None = Field(None, description="The org's My Domain; needed with an access token.")

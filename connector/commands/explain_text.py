@@ -104,13 +104,21 @@ def history_table(console: Console, history: Sequence[JsonMap], names: Mapping[s
             each["track"],
             f"{_value(each['old'], names, EMPTY)} -> {_value(each['new'], names, EMPTY)}",
             each["rule"],
-            "written" if each["result"] == "applied" else f"refused: {each['code']}",
+            said_of_entry(each, in_short=True),
         )
         for each in told
     ]
     beside = len(history) - len(told)
     title = f"History (--json also has {count(beside, 'write')} of dates and further fields)" if beside else "History"
     console.print(grid(title, ("at (UTC)", "track", "from -> to", "rule", "Salesforce"), rows))
+
+
+def said_of_entry(entry: JsonMap, *, in_short: bool = False) -> str:
+    """What became of an entry of the log in Salesforce."""
+    said = entry["message"]
+    if entry["result"] == "applied":
+        return f"written; {said}" if said else "written"
+    return f"refused: {entry['code']}" if in_short else f"refused: {entry['code']} {said}"
 
 
 def _value(value: Any, names: Mapping[str, str], nothing: str = NONE) -> str:

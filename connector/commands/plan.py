@@ -18,6 +18,7 @@ from connector.pipeline.owners import known_owners
 from connector.pipeline.planned import Listing
 from connector.pipeline.report import CycleReport
 from connector.pipeline.signed_in import known_address
+from connector.salesforce.composite import WRITE_ROWS
 from connector.salesforce.objects import polled_objects
 from connector.store import Store
 from connector.wiring import open_state_under
@@ -84,7 +85,10 @@ def run_preview(
             report.plan_accounts(batch)
         missing, kept_in_part = _missing(store, mapping), gone_before(store, mapping)
     report.duration = round((clock.now() - report.started_at).total_seconds(), 3)
-    calls = ceil(report.people_to_change / settings.write_pack) + ceil(report.accounts_to_change / settings.write_pack)
+    rows = (report.people_to_change, report.accounts_to_change)
+    calls = sum(
+        ceil(each / pack) for each in rows for pack in (settings.write_pack, min(settings.write_pack, WRITE_ROWS))
+    )
     return Preview(report, missing, assumed, kept_in_part, calls)
 
 

@@ -7,11 +7,11 @@ What they need to know of before is kept in the stage's memory: ``came`` (stage 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from connector.base.facts import Activity, TrackDecision
-from connector.base.json import JsonObject
+from connector.base.facts import Activity, Change, Outcome, RecordChange, Result, TrackDecision
+from connector.base.json import JsonMap, JsonObject
 from connector.lifecycle.activity import HasActivity
 from connector.lifecycle.ladder import NO_MEMORY, Memory
 from connector.lifecycle.model import Step
@@ -189,6 +189,25 @@ def beside_values(written: Sequence[Written], object_name: str, memory: Memory) 
         if name in values:
             found.append((each.track, name, values[name], each.what != "days_in_stage"))
     return found
+
+
+def is_anothers(value: Any, change: Change) -> bool:
+    """Whether what stands in a field is neither what stood there when the change was decided, nor what it sets."""
+    return not same(value, change.old) and not same(value, change.new)
+
+
+def written_over(change: RecordChange, stood: JsonMap, who: str, *, again: bool = False) -> Outcome:
+    """The outcome of a row that was written, where ``stood`` is what its fields had right before, as far as that was
+    seen: what somebody, ``who`` changed the record last, had set there by then takes the place of what was read."""
+    changes = tuple(
+        replace(each, old=stood[each.field]) if each.field in stood and is_anothers(stood[each.field], each) else each
+        for each in change.changes
+    )
+    replaced = tuple(now.field for now, each in zip(changes, change.changes, strict=True) if now is not each)
+    if not replaced:
+        return Outcome(change, Result.APPLIED, again=again)
+    said = f"replaced what {who or 'somebody'} set a moment before"
+    return Outcome(replace(change, changes=changes), Result.APPLIED, "", said, again, replaced=replaced)
 
 
 def same(old: Any, new: Any) -> bool:

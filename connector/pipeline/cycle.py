@@ -5,7 +5,7 @@
     notice    a new mapping, or a date that passed, makes people dirty      connector.store
     decide    every dirty person, from everything recorded of them          connector.pipeline.decisions
     plan      the fields that differ, all of them, before the first write   connector.pipeline.decisions
-    write     in packs of 1,000 rows a call                                 connector.pipeline.writeback
+    write     in packs of 1,200 rows, 400 a call                            connector.pipeline.writeback
     settle    what Salesforce answered, in one transaction a pack           connector.store
 
 It decides nothing itself. A crash between any two lines loses nothing: facts and cursors commit together, and a person

@@ -2,7 +2,8 @@
 
 Before a pack is sent, its records are read once more, 1,500 in one call. What stands in a field that is about to be
 written must be what it was when it was decided, or what is to be written. What differs is recorded at once, so that
-the next cycle decides from it. What is left open is the second or two that this read and the write take.
+the next cycle decides from it. What somebody sets in the second until they are written is replaced: the write itself
+looks at each record before it sets it, and the log has what it replaced (``connector.salesforce.writes``).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import structlog
 
 from connector.base.facts import RecordChange, Row
 from connector.base.ports import Read, Salesforce
-from connector.lifecycle.written import same
+from connector.lifecycle.written import is_anothers
 from connector.pipeline.by_ids import columns, reads_by_ids, rows_from
 from connector.pipeline.object_cursor import ObjectCursor
 from connector.store import Store
@@ -70,7 +71,4 @@ def _now(salesforce: Salesforce, store: Store, changes: Sequence[RecordChange]) 
 
 
 def _differs(change: RecordChange, row: Row) -> bool:
-    return any(
-        each.field in row and not same(row[each.field], each.old) and not same(row[each.field], each.new)
-        for each in change.changes
-    )
+    return any(each.field in row and is_anothers(row[each.field], each) for each in change.changes)

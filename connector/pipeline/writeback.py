@@ -1,9 +1,9 @@
 """Writing: a plan of changes goes out in full packs, and each answer is settled before the next pack is sent.
 
-A pack is what one API call carries (1,000 rows by default). People without a change settle at once; those with one wait
-until a pack is full, so that 1,000 changed people cost one call however few of a batch they are. No database
-transaction is open while a request is under way; what is sent is in the journal of intents before it is
-(``connector.pipeline.unanswered``).
+A pack is what is looked at in one API call and written in three (1,200 rows by default). People without a change settle
+at once; those with one wait until a pack is full, so that 1,200 changed people cost four calls however few of a batch
+they are. No database transaction is open while a request is under way; what is sent is in the journal of intents
+before it is (``connector.pipeline.unanswered``).
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+import structlog
+
 from connector.base.facts import Outcome, RecordChange, Result
 from connector.base.ports import Salesforce
 from connector.pipeline.contested import contested
@@ -19,6 +21,8 @@ from connector.pipeline.overtaken import second_look
 from connector.pipeline.planned import Planned
 from connector.pipeline.unwritable import note_unwritable, without_unwritable
 from connector.store import Intent, KeptCursor, Settled, Store
+
+log = structlog.get_logger(__name__)
 
 
 class Writer:
@@ -71,6 +75,10 @@ class Writer:
         self._store.intend([self._intent(by_id[each.person_id], each) for each in changes])
         for outcomes in self._salesforce.update(changes) if changes else ():
             said = {each.change.id for each in outcomes}
+            if replaced := sum(1 for each in outcomes if each.replaced):
+                log.warning(
+                    "replaced what somebody set a moment before; connector explain tells who and what", rows=replaced
+                )
             self._take(by_id, [*outcomes, *(one for each in said for one in apart.get(each, ()))])
             note_unwritable(self._salesforce, self._store, outcomes, self._now)
 

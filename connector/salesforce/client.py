@@ -88,7 +88,7 @@ class SalesforceClient:
             home=auth.instance_url,
         )
         self._session.headers.update(CALL_OPTIONS)
-        self._pack = Pack(settings.write_pack)
+        self._pack = Pack(min(settings.write_pack, composite.WRITE_ROWS))
         self._calls: Counter[str] = Counter()
         self._usage: tuple[int, int] | None = None
         self._described: dict[str, tuple[datetime, JsonMap]] = {}
@@ -249,7 +249,9 @@ class SalesforceClient:
             "collections", "composite", "POST", json=request, headers=WRITE_HEADERS, once_timed_out=True
         )
         again = self._calls["collections"] > before + 1
-        return [replace(each, again=again) for each in _complete(body, len(parts))]
+        with reading(_SERVICE):
+            answers = composite.with_looks(_complete(body, len(request["compositeRequest"])))
+        return [replace(each, again=again) for each in answers]
 
     def _call(self, kind: str, path: str, method: str = "GET", **kwargs: Any) -> tuple[JsonObject, requests.Response]:
         seen: list[requests.Response] = []

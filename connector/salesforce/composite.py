@@ -1,28 +1,34 @@
-"""Composite requests: many reads, or a thousand rows of writes, in one API call. Building and parsing only.
+"""Composite requests: many reads, or hundreds of rows of writes, in one API call. Building and parsing only.
 
 A Composite request carries up to 25 subrequests, up to five of them queries or collections. It answers 200 whatever
-its parts answer, and its parts' answers come back under the reference ids that the request gave them.
+its parts answer, and its parts' answers come back under the reference ids that the request gave them. Reads may be
+done in any order. Writes are done in theirs: each collection comes behind a query that looks what stands in its
+records right before, so that two collections fill a request.
 Source: REST API developer guide, "Composite" and "sObject Collections".
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import groupby
 from urllib.parse import quote
 
 from connector.base.facts import RecordChange, Row
 from connector.base.http import Reaction, describe
 from connector.base.json import Json, JsonMap, JsonObject
 from connector.base.ports import Deleted, DeletedSince, Page, Read, Updated, UpdatedSince
-from connector.base.soql import name
+from connector.base.soql import among, name, select
 from connector.salesforce.errors import first_error, judge_salesforce
 
 SUBREQUESTS = 25
 QUERIES = 5  # queries and collections together
 _ANY_TIME = "2000-01-01"
 COLLECTION = 200  # rows of one collection
+COLLECTIONS = QUERIES // 2  # of one request that writes
+WRITE_ROWS = COLLECTIONS * COLLECTION
+CHANGED_BY = "LastModifiedById"  # every object has it
 _NESTED = frozenset({dict, list})  # as ``json`` makes them
 
 Body = JsonObject
@@ -32,11 +38,13 @@ Item = Read | Window
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one subrequest answered. ``again``: it was sent before, and not answered."""
+    """What one subrequest answered. ``again``: it was sent before, and not answered. ``stood``: of a collection, what
+    stood in its records right before, by id, as far as it could be seen."""
 
     status: int
     body: Json
     again: bool = False
+    stood: Mapping[str, Row] = field(default_factory=dict)
 
 
 def groups(reads: Sequence[Read], windows: Sequence[Window]) -> list[list[Item]]:
@@ -58,17 +66,24 @@ def read_request(items: Sequence[Item], base: str) -> Body:
 
 def write_request(collections: Sequence[Sequence[RecordChange]], base: str, headers: Mapping[str, str]) -> Body:
     """``headers`` are repeated on each part: Salesforce documents both places and honours either."""
-    return _request(
-        [
-            {
-                "method": "PATCH",
-                "url": f"{base}/composite/sobjects",
-                "httpHeaders": dict(headers),
-                "body": {"allOrNone": False, "records": [_record(change) for change in rows]},
-            }
-            for rows in collections
-        ]
-    )
+    parts: list[Body] = []
+    for rows in collections:
+        parts.append({"method": "GET", "url": base + _path(_look(rows))})
+        body = {"allOrNone": False, "records": [_record(change) for change in rows]}
+        url = f"{base}/composite/sobjects"
+        parts.append({"method": "PATCH", "url": url, "httpHeaders": dict(headers), "body": body})
+    return {**_request(parts), "collateSubrequests": False}
+
+
+def with_looks(parts: Sequence[Answer]) -> list[Answer]:
+    """The answers to the collections of a write request, with what stood there before. Where it could not be seen, as
+    in fields that are hidden, the collection itself says what is wrong."""
+    found = []
+    for look, answer in zip(parts[::2], parts[1::2], strict=True):
+        body = look.body if look.status < 300 and isinstance(look.body, dict) else {}
+        rows = (flatten(record) for record in body.get("records") or ())
+        found.append(replace(answer, stood={row["Id"]: row for row in rows}))
+    return found
 
 
 def rehearsal(change: RecordChange, base: str, headers: Mapping[str, str]) -> Body:
@@ -80,8 +95,11 @@ def rehearsal(change: RecordChange, base: str, headers: Mapping[str, str]) -> Bo
 
 
 def collections(changes: Sequence[RecordChange]) -> Iterator[Sequence[RecordChange]]:
-    for start in range(0, len(changes), COLLECTION):
-        yield changes[start : start + COLLECTION]
+    """Each of one object, since a query that looks at records is."""
+    for _, rows in groupby(changes, key=lambda each: each.object):
+        alike = list(rows)
+        for start in range(0, len(alike), COLLECTION):
+            yield alike[start : start + COLLECTION]
 
 
 def answers(body: Json, count: int) -> list[Answer] | None:
@@ -183,6 +201,12 @@ def _stamp(at: datetime) -> str:
 
 def _time(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _look(rows: Sequence[RecordChange]) -> Read:
+    fields = {each.field for row in rows for each in row.changes}
+    ids = among("Id", sorted(row.id for row in rows))
+    return Read("look", select(rows[0].object, ["Id", *sorted(fields - {"Id", CHANGED_BY}), CHANGED_BY], ids))
 
 
 def _record(change: RecordChange) -> Body:

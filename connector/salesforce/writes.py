@@ -1,14 +1,16 @@
-"""Writing rows: packs of up to 1,000 in one API call, locked rows sent again, and packs that find their size.
+"""Writing rows: packs of up to 400 in one API call, locked rows sent again, and packs that find their size.
 
 Governor limits count over a whole request, so an org whose own automation is hungry needs smaller ones. A pack
 halves when that automation runs out of its limits, or when the answer takes too long, and grows back after successes.
+What somebody set after a row was read, and its write replaced, is told with its outcome.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import structlog
 
@@ -18,9 +20,10 @@ from connector.base.errors import INVALID_FIELD, INVALID_FIELD_FOR_WRITE, Refuse
 from connector.base.facts import Change, Outcome, RecordChange, Result
 from connector.base.hiding import hidden
 from connector.base.http import TimedOut
-from connector.base.json import JsonObject
+from connector.base.json import JsonMap, JsonObject
 from connector.base.text import quoted_in
-from connector.salesforce.composite import Answer, collections, problem
+from connector.lifecycle.written import written_over
+from connector.salesforce.composite import CHANGED_BY, COLLECTIONS, Answer, collections, problem
 from connector.salesforce.errors import GOVERNED_ROW, is_governed_row, is_passing_row
 from connector.salesforce.persons import NOT_THROUGH_CONTACT, needs_account, through_account
 
@@ -77,13 +80,14 @@ class _Job:
 @dataclass(frozen=True, slots=True)
 class RowAnswer:
     """What Salesforce said of one row; ``code`` is "" when it was written. ``of_all``: said of a whole collection.
-    ``again``: of a row that was sent before, and not answered."""
+    ``again``: of a row that was sent before, and not answered. ``stood``: what stood in the record right before."""
 
     code: str = ""
     message: str = ""
     fields: tuple[str, ...] = ()
     of_all: bool = False
     again: bool = False
+    stood: JsonMap = field(default_factory=dict)
 
 
 def write_rows(
@@ -173,9 +177,11 @@ def _named(job: _Job, row: RowAnswer) -> list[Change]:
     return [each for each, as_sent in sent if names & {each.field, as_sent.field}]
 
 
-def _written(job: _Job) -> list[Outcome]:
+def _written(job: _Job, row: RowAnswer) -> list[Outcome]:
     """The row, and the fields that were left out of it."""
-    done = Outcome(job.change, Result.APPLIED, again=job.again)
+    sent = zip(job.change.changes, job.row.changes, strict=True)  # of a person account, the names that are sent differ
+    stood = {each.field: row.stood[as_sent.field] for each, as_sent in sent if as_sent.field in row.stood}
+    done = written_over(job.change, stood, str(row.stood.get(CHANGED_BY) or ""), again=job.again)
     if not job.left_out:
         return [done]
     apart = replace(job.change, changes=job.left_out)
@@ -194,13 +200,15 @@ def _words(said: Sequence[RowAnswer]) -> str:
 
 
 def _next_jobs(queue: deque[_Job], size: int) -> list[_Job]:
-    """The next jobs of the same number of tries, no record twice; at least one."""
+    """The next jobs of the same number of tries, no record twice, as many as the collections of a request hold."""
     jobs = [queue.popleft()]
     ids = {jobs[0].row.id}
     while queue and len(jobs) < size and queue[0].tries == jobs[0].tries and queue[0].row.id not in ids:
         jobs.append(queue.popleft())
         ids.add(jobs[-1].row.id)
-    return jobs
+    count = sum(map(len, islice(collections([job.row for job in jobs]), COLLECTIONS)))
+    queue.extendleft(reversed(jobs[count:]))
+    return jobs[:count]
 
 
 def _send(send: Send, jobs: Sequence[_Job]) -> list[RowAnswer] | None:
@@ -218,7 +226,7 @@ def _send(send: Send, jobs: Sequence[_Job]) -> list[RowAnswer] | None:
             found = row_answers(answer, len(part))
         if found is None:
             return None
-        rows += found
+        rows += [replace(row, stood=answer.stood.get(change.id, {})) for row, change in zip(found, part, strict=True)]
     return rows
 
 
@@ -232,7 +240,7 @@ def _take(jobs: Sequence[_Job], rows: Sequence[RowAnswer], queue: deque[_Job], p
     for job, row, is_hidden in zip(jobs, rows, hidden, strict=True):
         if not row.code:
             pack.persons_by_account = pack.persons_by_account or (job.by_account and not needs_account(job.change))
-            outcomes += _written(job)
+            outcomes += _written(job, row)
         elif job.change.is_person_account and not job.by_account and row.code in NOT_THROUGH_CONTACT:
             queue.append(replace(job, by_account=True))
         elif rest := _without_refused(job, row):

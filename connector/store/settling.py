@@ -243,7 +243,7 @@ def _entries(person_id: str, outcome: Outcome, tracks: Tracks, books: Books) -> 
             "cycle_id": books.cycle_id,
             "mapping_version": books.mapping_version,
             "result": outcome.result.value,
-            "old": track["current"] if track else _text(changes[0].old),
+            "old": track["current"] if track and changes[0].field not in outcome.replaced else _text(changes[0].old),
             "new": track["value"] if track else _text(changes[0].new),
             "rule": track.get("rule", ""),
             "reason": track.get("reason", ""),

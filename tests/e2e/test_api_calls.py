@@ -20,15 +20,15 @@ def test_an_idle_cycle_costs_at_most_two_calls(site):
     assert site.calls_of(site.sync) <= 2  # and also as a process of its own
 
 
-def test_a_thousand_changed_people_cost_two_calls(site):
+def test_a_thousand_changed_people_cost_four_calls(site):
     site.contacts(1000)
     with site.pipeline() as pipeline:
         pipeline.store.bind_org(pipeline.salesforce.identity())
         report = run_cycle(pipeline)
     assert report.written == 1000
-    assert report.api_calls["collections"] == 1
-    # Two to read, one for a second look, one to write; ten describes and the owners' names, which hold for a day.
-    assert site.org.calls["total"] == 15
+    assert report.api_calls["collections"] == 3
+    # Two to read, one for a second look, three to write; ten describes and the owners' names, which hold for a day.
+    assert site.org.calls["total"] == 17
     assert set(site.stages().values()) == {"Suspect"}
 
 

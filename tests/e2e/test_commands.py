@@ -102,7 +102,7 @@ stages:
     assert told["changes"]["stage"] == {"Suspect -> Opportunity": 1}
     assert told["rules"]["stage"] == {"Opportunity": 1}
     assert told["missing_fields"]["Contact"] == ["LastName"]
-    assert told["write_calls"] == 1
+    assert told["write_calls"] == 2
     assert served.org.calls["total"] == before
     assert connected("plan", "--mapping", "new.yaml", "--max-changes", "0").returncode == 2
     assert only_document(connected("plan", "--json"))["people_to_change"] == 0

@@ -253,7 +253,7 @@ def test_an_account_is_explained_and_planned_as_people_are(world, acme, tmp_path
     explanations([told], as_json=False)
     told = run_preview(settings, str(tmp_path / "new.yaml"), silent).as_dict()
     assert told["changes"]["account_stage"] == {"(empty) -> Opportunity": 1}
-    assert (told["people_to_change"], told["accounts_to_change"], told["write_calls"]) == (1, 1, 2)
+    assert (told["people_to_change"], told["accounts_to_change"], told["write_calls"]) == (1, 1, 4)
 
 
 def test_only_those_count_for_the_account_whom_the_mapping_counts(world, acme):

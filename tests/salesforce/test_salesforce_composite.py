@@ -23,6 +23,7 @@ from connector.salesforce.composite import (
     page_of_answer,
     read_request,
     updates,
+    with_looks,
     write_request,
 )
 
@@ -86,14 +87,37 @@ def test_an_objects_name_cannot_become_a_path() -> None:
 
 def test_a_write_names_type_id_and_only_the_changed_fields() -> None:
     change = RecordChange("p", "Lead", "00Q1", (Change("status", "Status", "New", None),))
-    [part] = write_request([[change]], BASE, {"Sforce-Auto-Assign": "FALSE"})["compositeRequest"]
+    _look, part = write_request([[change]], BASE, {"Sforce-Auto-Assign": "FALSE"})["compositeRequest"]
     assert part == {
         "method": "PATCH",
         "url": f"{BASE}/composite/sobjects",
-        "referenceId": "part0",
+        "referenceId": "part1",
         "httpHeaders": {"Sforce-Auto-Assign": "FALSE"},
         "body": {"allOrNone": False, "records": [{"attributes": {"type": "Lead"}, "id": "00Q1", "Status": None}]},
     }
+
+
+def test_each_collection_is_looked_at_right_before_it_is_written() -> None:
+    rows = [RecordChange("p", "Lead", f"00Q{i}", (Change("status", "Status", "New", None),)) for i in range(2)]
+    more = RecordChange("p", "Contact", "0031", (Change("stage", "Stage__c", None, "x"),))
+    request = write_request([rows, [more]], BASE, {})
+    parts = request["compositeRequest"]
+    assert request["collateSubrequests"] is False
+    assert [part["method"] for part in parts] == ["GET", "PATCH", "GET", "PATCH"]
+    asked = [parse_qs(urlsplit(part["url"]).query)["q"][0] for part in parts[::2]]
+    assert asked == [
+        "SELECT Id, Status, LastModifiedById FROM Lead WHERE Id IN ('00Q0', '00Q1')",
+        "SELECT Id, Stage__c, LastModifiedById FROM Contact WHERE Id IN ('0031')",
+    ]
+
+
+def test_what_stood_there_is_told_as_far_as_it_was_seen() -> None:
+    seen = Answer(200, {"records": [{"attributes": {}, "Id": "00Q0", "Status": "New"}]})
+    hidden = Answer(400, [{"errorCode": "INVALID_FIELD", "message": "No such column"}])
+    done = Answer(200, [{"success": True}])
+    told = with_looks([seen, done, hidden, done])
+    assert [each.stood for each in told] == [{"00Q0": {"Id": "00Q0", "Status": "New"}}, {}]
+    assert [each.body for each in told] == [done.body, done.body]
 
 
 @given(st.integers(0, 1100))

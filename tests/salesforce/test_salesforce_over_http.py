@@ -125,8 +125,8 @@ def test_an_idle_cycle_costs_two_calls_counted_by_the_org(client: SalesforceClie
     assert org.calls["total"] - before == 2 == sum(client.calls().values())
 
 
-def test_a_thousand_people_cost_one_call_counted_by_the_org(client: SalesforceClient, org: PracticeOrg) -> None:
-    ids = leads(org, 1000)
+def test_four_hundred_people_cost_one_call_counted_by_the_org(client: SalesforceClient, org: PracticeOrg) -> None:
+    ids = leads(org, 400)
     client.read(READ)
     before = org.calls["total"]
     found = results(client, [change(one, "Engaged") for one in ids])

@@ -13,7 +13,13 @@ from typing import Protocol
 from connector.base.facts import Stay
 from connector.base.json import JsonMap, JsonObject
 from connector.commands.explain import explain_now
-from connector.commands.explain_text import condition_in_words, found_in_words, known_as, told_once
+from connector.commands.explain_text import (
+    condition_in_words,
+    found_in_words,
+    known_as,
+    said_of_entry,
+    told_once,
+)
 from connector.commands.ground import called_today
 from connector.commands.pages.computing import UNLISTED, Everybody
 from connector.commands.pages.drawing import safe_link
@@ -130,7 +136,7 @@ class Views:
                     _value(each["old"], told["owners"]),
                     _value(each["new"], told["owners"]),
                     each["rule"],
-                    "written" if each["result"] == "applied" else f"refused: {each['code']} {each['message']}",
+                    said_of_entry(each),
                 )
                 for each in told["history"][:MOST]
             ],
