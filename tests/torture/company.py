@@ -20,6 +20,7 @@ from tests.torture import moments, wire
 from tests.torture.doomed import Ended, alone, command
 
 EMPTY: tuple[str, ...] = ("", "Open - Not Contacted")  # what an org has before anybody said something
+STAGE = "Lifecycle_Stage__c"
 _BETWEEN = 2.0  # seconds from command to command; the books know seconds
 Place = tuple[str, str]  # record, field
 
@@ -119,7 +120,7 @@ class Company:
             at = moments.now()
             made.practice.org.create("OpportunityContactRole", [{"ContactId": buyer, "OpportunityId": deal}], at=at)
             made.practice.org.update("Opportunity", [{"Id": deal, "StageName": "Closed Won"}], at=at)
-            made.sets(hand, "Lifecycle_Stage__c", "Evangelist")
+            made.sets(hand, STAGE, "Evangelist")
 
         def less(made: Company) -> None:
             if made.practice.org.rows(f"SELECT Id FROM OpportunityContactRole WHERE Id = '{role}'"):
@@ -142,7 +143,7 @@ class Company:
             ("Lead", "Status", " WHERE IsConverted = false"),
         ):
             for row in self.practice.org.rows(f"SELECT Id, Lifecycle_Stage__c, {status} FROM {name}{more}"):
-                for each in ("Lifecycle_Stage__c", status):
+                for each in (STAGE, status):
                     found[row["Id"], each] = row[each] or ""
         return found
 

@@ -13,7 +13,7 @@ from connector.base.clock import SystemClock
 from connector.base.json import JsonObject
 from connector.commands.reporting import Wanted, run_reports
 from connector.store import open_store
-from tests.torture.company import EMPTY, Company, Place
+from tests.torture.company import EMPTY, STAGE, Company, Place
 
 _THROUGH = ("through", "deleted_through", "generation", "full_at")  # of a cursor: what only grows
 
@@ -47,8 +47,16 @@ def cursors_of(company: Company) -> dict[str, JsonObject]:
 def the_end_is_the_same(seen: Seen) -> Iterator[str]:
     values = seen.company.values()
     for place in sorted(values.keys() | seen.expected.keys()):
-        if values.get(place) != seen.expected.get(place):
+        both = {values.get(place), seen.expected.get(place)}
+        if len(both) > 1 and not _hangs_on_a_hand(seen, place, both):
             yield f"{place} is {values.get(place)!r}, and {seen.expected.get(place)!r} when nothing breaks"
+
+
+def _hangs_on_a_hand(seen: Seen, place: Place, values: set[str | None]) -> bool:
+    """A status that nobody said yet goes on from a lead to its contact while the stage has one. Where somebody set a
+    stage that has none, the carrying hangs on whether a cycle came before them, and what stands is left alone."""
+    record, name = place
+    return name != STAGE and (record, STAGE) in seen.company.by_hand and values <= {*EMPTY}
 
 
 def what_is_ours_is_in_the_log_once(seen: Seen) -> Iterator[str]:
