@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from connector.base.errors import ConfigurationError
+from connector.base.errors import ConfigurationError, Refused
 from connector.base.facts import Change, Decision, RecordChange, Row, TrackDecision
 from connector.base.json import JsonMap, JsonObject
 from connector.base.ports import Salesforce
@@ -22,6 +22,7 @@ from connector.mapping import CompiledMapping
 from connector.pipeline.by_ids import rows_by_ids
 from connector.pipeline.cycle import Pipeline, calls_of, finish
 from connector.pipeline.decisions import Decisions
+from connector.pipeline.hidden import named_in
 from connector.pipeline.owners import known_owners
 from connector.pipeline.planned import EMPTY, Planned, is_beside
 from connector.pipeline.report import CycleReport
@@ -183,9 +184,19 @@ def _read_now(
         ids = sorted(record for record in objects if objects[record] == name)
         wanted = {each for record in ids for track in tracks[record] for each in track.fields}
         wanted |= {"IsConverted"} if name == "Lead" else {"AccountId"}
-        rows = rows_by_ids(salesforce, name, sorted(wanted), ids)
-        found.update((row["Id"], row) for row in rows if not row.get("IsConverted"))
+        found.update((row["Id"], row) for row in _seen(salesforce, name, wanted, ids) if not row.get("IsConverted"))
     return found
+
+
+def _seen(salesforce: Salesforce, name: str, wanted: set[str], ids: Sequence[str]) -> list[Row]:
+    """With the fields that the user sees."""
+    try:
+        return rows_by_ids(salesforce, name, sorted(wanted), ids)
+    except Refused as error:
+        hidden = named_in(error, wanted)
+        if not hidden:
+            raise
+        return _seen(salesforce, name, wanted.difference(hidden), ids)
 
 
 def _why_not(each: _Written, row: Row | None, last: tuple[int, int]) -> str:
@@ -194,6 +205,8 @@ def _why_not(each: _Written, row: Row | None, last: tuple[int, int]) -> str:
         return "the record is gone, or a converted lead"
     if last[0] > each.last:
         return f"written again by run {last[1]}"
+    if hidden := [name for name in each.fields if name not in row]:
+        return f"{hidden[0]} is hidden from the connector's user"
     changed = [name for name, (_, new) in each.fields.items() if not same(row.get(name), new)]
     return f"changed since: {changed[0]} is {_shown(row.get(changed[0]))}" if changed else ""
 

@@ -289,3 +289,17 @@ def test_what_a_run_wrote_without_an_answer_is_put_back_too(living, site):
     assert values(site) == before
     assert told(living("sync", "--json"))["written"] == 0
     assert values(site) == before
+
+
+def test_a_field_that_is_hidden_since_is_left_alone_and_the_others_are_put_back(living, site):
+    people = site.contacts(2)
+    told(living("backfill", "--json"))
+    run = spoil(living)
+    site.org.set_field_access("Contact", "Tags__c", visible=False)
+    assert told(living("rollback", str(run), "--json"))["changes"]["stage"] == {"Customer -> Suspect": 2}
+    done = told(living("rollback", str(run), "--apply", "--json"))
+    assert (done["written"], {each["why"] for each in done["left_alone"]}) == (
+        2,
+        {"Tags__c is hidden from the connector's user"},
+    )
+    assert values(site) == dict.fromkeys(people, ("Suspect", "warm;hot", 1))
