@@ -26,16 +26,19 @@ from connector.store.stays import follow
 KEEP_SINCE = frozenset({"since"})
 HAS_IT_NOW = frozenset({Result.APPLIED, Result.UNCHANGED})  # Salesforce has the value now
 OPEN = frozenset({Result.SET_ASIDE, Result.WAITING})
+_REFUSED = frozenset({Result.SET_ASIDE})
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """One person's decision, with the dirty mark it answers and what Salesforce said (nothing: nothing to write)."""
+    """One person's decision, with the dirty mark it answers and what Salesforce said (nothing: nothing to write).
+    ``unseen``: tracks that were sent as well, and of which nobody can say whether it took them."""
 
     person_id: str
     seq: int
     decision: Decision
     outcomes: Sequence[Outcome] = ()
+    unseen: frozenset[str] = frozenset()
 
     @property
     def is_open(self) -> bool:
@@ -99,11 +102,12 @@ def _store_tracks(connection: Connection, settled: Sequence[Settled], ids: Seque
     rows: Tracks = {}
     for each in settled:
         taken = {change.track for change in _changes(each.outcomes, HAS_IT_NOW)}
+        missed = {change.track for change in _changes(each.outcomes, _REFUSED)} - taken | each.unseen
         is_open = each.is_open
         is_alone = ":" in each.person_id  # a prospect: nothing stands in Salesforce
         for track in each.decision.tracks:
             key = (each.person_id, track.track)
-            memory = _memory_of(track, old.get(key), is_open=is_open)
+            memory = _memory_of(track, old.get(key), is_open=is_open or track.track in missed)
             stands = track.value if track.track in taken or (is_alone and track.value) else track.current
             evidence = _evidence_of(track, old.get(key))
             rows[key] = _track_row(each.person_id, track, stands or "", evidence, memory, books)
@@ -116,8 +120,8 @@ def _store_tracks(connection: Connection, settled: Sequence[Settled], ids: Seque
 
 
 def _memory_of(track: TrackDecision, before: tuple[str, ...] | None, *, is_open: bool) -> str:
-    """Salesforce takes a row whole or not at all: with a refused one, what was decided of any track is not done yet,
-    and is decided again from what was remembered before. But what somebody set by hand is set, row or no row."""
+    """With a refused row, what was decided of any track is not done yet, and is decided again from what was remembered
+    before; with a refused field, that of its track. But what somebody set by hand is set, row or no row."""
     is_by_hand = before is not None and track.value == track.current and before[STANDS] != (track.current or "")
     if is_open and not is_by_hand:
         return before[-1] if before is not None else "{}"

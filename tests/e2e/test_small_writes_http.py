@@ -95,3 +95,39 @@ def test_a_field_that_is_hidden_from_the_user_leaves_the_stage_written_and_is_to
         assert dict(report.set_aside) == {"INVALID_FIELD": 1}
         results = {each["track"]: each["result"] for each in pipeline.store.history(ada)}
         assert results == {"stage": "applied", "tags": "set_aside"}
+
+
+FOREVER = """
+gate:
+  stage: {direction: forward, manual: forever}
+fields:
+  stage: {Contact: Lifecycle_Stage__c, Lead: Lifecycle_Stage__c}
+  tags: {Contact: Tags__c, Lead: Tags__c}
+stages:
+  - {name: Suspect, when: {email: present}}
+  - {name: Rated, when: {field: {Title: Hot}}}
+tags: [{name: warm, when: {email: present}}, {name: hot, when: {field: {Title: Hot}}}]
+"""
+
+
+@pytest.mark.parametrize("how", [{"updateable": False}, {"visible": False}])
+def test_a_stage_that_alone_was_refused_is_nobodys_hand_and_is_written_once_it_can_be(site, tmp_path, how):
+    mapping = tmp_path / "mapping.yaml"
+    mapping.write_text(FOREVER)
+    practice.add_fields(site.org, load_mapping(site.settings(mapping=str(mapping))))
+    [ada] = site.contacts(1)
+    with site.pipeline(mapping=str(mapping)) as pipeline:
+        run_cycle(pipeline)
+        site.org.set_field_access("Contact", "Lifecycle_Stage__c", **how)
+        site.org.update("Contact", [{"Id": ada, "Title": "Hot"}])
+        run_cycle(pipeline)
+        assert site.org.rows("SELECT Tags__c FROM Contact")[0]["Tags__c"] == "warm;hot"
+        site.org.update("Contact", [{"Id": ada, "Email": "ada@example.com"}])
+        assert run_cycle(pipeline).exit_code == 3
+        assert len(pipeline.store.set_aside(None)) == 1
+    site.org.set_field_access("Contact", "Lifecycle_Stage__c")
+    with site.pipeline(mapping=str(mapping)) as pipeline:
+        pipeline.store.retry_set_aside()
+        run_cycle(pipeline)
+        assert site.stages()[ada] == "Rated"
+        assert [each for each in pipeline.store.stays("stage") if each.by == "person"] == []
