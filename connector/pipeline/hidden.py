@@ -86,6 +86,16 @@ def as_known(store: Store, each: PolledObject, rows: Sequence[Row], fields: Coll
         return rows
     ids = [row["Id"] for row in rows]
     known = store.records(ids) if each.to_activity is None else store.told_of_activities(ids)
+    return _with(known, rows, fields)
+
+
+def record_again(store: Store, name: str, rows: Sequence[Row]) -> None:
+    """Records that were read by their ids between two polls, with what was known of hidden fields before."""
+    fields = hidden_fields(store).get(name, {})
+    store.record_rows(name, _with(store.records([row["Id"] for row in rows]) if fields else {}, rows, fields))
+
+
+def _with(known: Mapping[str, JsonMap], rows: Sequence[Row], fields: Collection[str]) -> list[Row]:
     return [{**row, **_of(known.get(row["Id"], {}), fields)} for row in rows]
 
 

@@ -17,6 +17,7 @@ from connector.base.facts import RecordChange, Row
 from connector.base.ports import Read, Salesforce
 from connector.lifecycle.written import is_anothers
 from connector.pipeline.by_ids import columns, reads_by_ids, rows_from
+from connector.pipeline.hidden import record_again
 from connector.pipeline.object_cursor import ObjectCursor
 from connector.store import Store
 
@@ -42,7 +43,7 @@ def second_look(salesforce: Salesforce, store: Store, changes: Sequence[RecordCh
         who |= {row["Id"]: str(row.get(_WHO) or "") for row in rows}
         others = [row for row in rows if _differs(planned[row["Id"]], row)]
         if others:
-            store.record_rows(name, [{key: row[key] for key in row if key != _WHO} for row in others])
+            record_again(store, name, [{key: row[key] for key in row if key != _WHO} for row in others])
             moved.update(row["Id"] for row in others)
     if moved:
         log.info("changed since they were read, decided anew in the next cycle", rows=len(moved))

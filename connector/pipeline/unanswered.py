@@ -9,7 +9,7 @@ newer was written, it is logged, and what it replaced is put back (``connector.p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -23,25 +23,28 @@ from connector.lifecycle.written import same
 from connector.pipeline.blind import waiting_objects
 from connector.pipeline.by_ids import rows_by_ids
 from connector.pipeline.decisions import Decisions
+from connector.pipeline.hidden import hidden_fields, record_again
 from connector.pipeline.object_cursor import ObjectCursor
 from connector.store import Intent, Store
 
 log = structlog.get_logger(__name__)
 
 _Taken = tuple[Intent, list[Change]]
+_Hidden = Mapping[str, Collection[str]]  # object -> fields
 
 
 def settle_unanswered(salesforce: Salesforce, store: Store, decisions: Decisions, overlap: timedelta) -> int:
     """Returns how many rows Salesforce had taken. Costs a call only where something was never answered."""
     blocked = waiting_objects(store)
-    intents = [each for each in store.intents() if each.change.object not in blocked]
+    hidden = hidden_fields(store)
+    intents = [each for each in store.intents() if each.change.object not in blocked and _in_sight(each, hidden)]
     if not intents:
         return 0
     rows = _read_again(salesforce, store, intents)
     journal = _Journal(store, intents, rows)
     in_time, late = journal.taken()
     for (cycle_id, version, at), group in groupby(sorted(in_time, key=_cycle), _cycle):
-        settled = [each.taken(changes) for each, changes in group]
+        settled = [each.taken(changes, hidden.get(each.change.object, ())) for each, changes in group]
         cursors, marks = decisions.settle(settled)
         accounts = {rows[each.change.id].get("AccountId") for each, _ in in_time} if decisions.rollup.is_wanted else ()
         marks = sorted({*marks, *(account for account in accounts if account)})
@@ -49,10 +52,24 @@ def settle_unanswered(salesforce: Salesforce, store: Store, decisions: Decisions
     for each, changes in late:
         store.came_late(each, changes, decisions.now)
     done = {each.number for each, _ in (*in_time, *late)}
-    _keep_waiting(store, [each for each in intents if each.number not in done], rows, decisions.now, overlap)
+    over = _keep_waiting(store, [each for each in intents if each.number not in done], rows, decisions.now, overlap)
+    store.intend([each for each in _out_of_sight(intents, hidden) if each.number in done or each.number in over])
     if done or any(each.until is None for each in intents):
         log.warning("writes that were never answered", rows=len(intents), taken=len(done), late=len(late))
     return len(done)
+
+
+def _in_sight(intent: Intent, hidden: _Hidden) -> bool:
+    """Whether a field of it can be looked at. Those that are hidden wait until they are shown."""
+    return any(each.field not in hidden.get(intent.change.object, ()) for each in intent.change.changes)
+
+
+def _out_of_sight(intents: Sequence[Intent], hidden: _Hidden) -> Iterator[Intent]:
+    """What is left to be looked for of each."""
+    for each in intents:
+        gone = hidden.get(each.change.object, ())
+        if left := tuple(one for one in each.change.changes if one.field in gone):
+            yield replace(each, change=replace(each.change, changes=left))
 
 
 def _read_again(salesforce: Salesforce, store: Store, intents: Sequence[Intent]) -> dict[str, Row]:
@@ -65,7 +82,7 @@ def _read_again(salesforce: Salesforce, store: Store, intents: Sequence[Intent])
             continue
         ids = sorted({each.change.id for each in intents if each.change.object == name})
         rows = rows_by_ids(salesforce, name, ObjectCursor.of(cursor).fields, ids, all_rows=True)
-        store.record_rows(name, rows)
+        record_again(store, name, rows)
         found.update((row["Id"], row) for row in rows)
     return found
 
@@ -118,7 +135,8 @@ class _Journal:
 
 def _keep_waiting(
     store: Store, intents: Sequence[Intent], rows: Mapping[str, Row], now: datetime, overlap: timedelta
-) -> None:
+) -> list[int]:
+    """Returns the numbers of those that can come no longer."""
     over, new = [], []
     for each in intents:
         row = rows.get(each.change.id)
@@ -128,6 +146,7 @@ def _keep_waiting(
             new.append(each.number)
     if over or new:
         store.forget_intents(over, wait=new, until=now + overlap)
+    return over
 
 
 def _cycle(taken: _Taken) -> tuple[int, str, datetime]:

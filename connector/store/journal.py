@@ -8,7 +8,7 @@ One without an answer stays beside those that are sent later, as long as it may 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -51,10 +51,11 @@ class Intent:
     until: datetime | None = None
     number: int = 0
 
-    def taken(self, changes: Sequence[Change]) -> Settled:
-        """As if Salesforce had answered that it took these of its changes."""
+    def taken(self, changes: Sequence[Change], hidden: Collection[str] = ()) -> Settled:
+        """As if Salesforce had answered that it took these of its changes. ``hidden``: fields that nobody sees now."""
         change = replace(self.change, changes=tuple(changes))
-        return Settled(self.change.person_id, self.seq, self.decision, (Outcome(change, Result.APPLIED),))
+        unseen = frozenset(each.track for each in self.change.changes if each.field in hidden)
+        return Settled(self.change.person_id, self.seq, self.decision, (Outcome(change, Result.APPLIED),), unseen)
 
 
 @dataclass(frozen=True, slots=True)

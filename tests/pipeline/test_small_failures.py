@@ -10,10 +10,13 @@ from connector.base.errors import Refused
 from connector.base.ports import LocatorExpired
 from connector.mapping import loads
 from connector.pipeline.blind import BLIND
+from connector.pipeline.cycle import run_cycle
 from connector.pipeline.hidden import HIDDEN_FIELDS
 from connector.pipeline.object_reader import POLL_PAGE
 from connector.salesforce.objects import polled_objects
 from tests.fakes import SIGNED_IN, FakeSalesforce
+from tests.pipeline.conftest import STAGE
+from tests.pipeline.test_unanswered import killed, unanswered
 
 BOTH_WAYS = """
 gate:
@@ -27,6 +30,10 @@ stages:
 """
 
 
+FOREVER = BOTH_WAYS.replace("{direction: both}", "{direction: forward, manual: forever}").replace(
+    "stages:", "  highest_stage: {Contact: Highest__c}\nstages:", 1
+)
+WAY = ("Suspect", "Rated", "Opportunity")
 PARENTS = {"AccountId": "Account"}
 
 
@@ -39,9 +46,7 @@ class Secretive(FakeSalesforce):
     asked: list[str] = field(default_factory=list)
 
     def describe(self, object_name):
-        names = {
-            field for each in polled_objects(loads(BOTH_WAYS)) if each.name == object_name for field in each.fields
-        }
+        names = {field for each in polled_objects(loads(FOREVER)) if each.name == object_name for field in each.fields}
         hidden = {name for of, name in self.hides if of == object_name}
         return {
             "name": object_name,
@@ -106,6 +111,46 @@ def test_a_field_that_is_withdrawn_counts_as_it_was_last_seen(org):
     report = org.cycle()
     assert (stages(org), report.blind) == (["Rated", "Opportunity"], [])
     assert org.store.records([org.ann])[org.ann]["Rating__c"] == "Hot"
+
+
+def test_a_record_that_is_read_once_more_before_it_is_written_keeps_what_was_seen_of_a_hidden_field(org):
+    org.cycle()
+    org.org.hides.add(("Contact", "Rating__c"))
+    org.role(org.ann, org.deal())
+
+    def set_by_hand(what, _done, _total):
+        if what == "deciding":
+            org.set_by_hand(org.ann, "Suspect")
+
+    report = run_cycle(replace(org.pipeline, progress=set_by_hand))
+    assert report.waiting == 1
+    assert org.store.records([org.ann])[org.ann]["Rating__c"] == "Hot"
+
+
+@pytest.mark.parametrize("minutes", [1, 15])
+@pytest.mark.parametrize("hidden", [{"Rating__c"}, {STAGE}, {"Highest__c"}, {STAGE, "Highest__c"}])
+def test_what_was_never_answered_is_nobodys_hand_whatever_is_hidden_meanwhile(org, state, hidden, minutes):
+    """What cannot be seen is looked for when it is shown again; the rest of the row at once."""
+    org.mapping = FOREVER
+    eve = org.contact("eve@example.com", Rating__c=None)
+    org.cycle()
+    org.org.put("Contact", {"Id": eve, "Rating__c": "Hot"})
+    unanswered(org, killed)
+    assert (org.stage(eve), org.field(eve, "Highest__c")) == ("Rated", "Rated")
+    org.org.hides |= {("Contact", name) for name in hidden}
+    org.restart(state)
+    for _ in range(minutes):
+        org.cycle()
+    org.org.hides.clear()
+    org.wait(86400)
+    for _ in range(2):
+        org.cycle()
+    assert [stay for stay in org.store.stays("stage") if stay.by == "person"] == []
+    org.role(eve, org.deal())
+    org.cycle()
+    assert org.stage(eve) == "Opportunity"
+    applied = [(each["track"], each["new"]) for each in org.store.history(eve) if each["result"] == "applied"]
+    assert sorted(applied) == sorted((track, value) for track in ("stage", "highest_stage") for value in WAY)
 
 
 def test_without_a_field_an_idle_cycle_costs_no_more(org):
