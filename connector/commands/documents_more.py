@@ -305,6 +305,7 @@ class ReportTold(DocumentPart):
     tables: dict[str, list[dict[str, str | float | int | None]]] = says("table: a row each: column: figure or text")
     good: bool | None = may_lack("ledger: every week closes and all books agree")
     said: str | None = may_lack("ledger: the same in words")
+    notes: list[str] | None = may_lack("what was asked for and the figures do not show: a filter that nobody meets")
 
 
 class ReportDocument(DocumentPart):

@@ -46,7 +46,9 @@ def report_command(
     limit: Annotated[
         list[str] | None, typer.Option(help="How long is too long at a stage, like Engaged=30d; repeatable.")
     ] = None,
-    within: Annotated[str, typer.Option(help="How soon a hand-off should be answered, like 4h.")] = "24h",
+    within: Annotated[
+        str | None, typer.Option(help="How soon a hand-off should be answered, like 4h; else 24h.")
+    ] = None,
     compare: Annotated[
         bool, typer.Option("--compare", help="Beside each figure what it was in the period before.")
     ] = False,
@@ -59,9 +61,13 @@ def report_command(
 ) -> None:
     """Funnel, movement, velocity, response times, who is stuck; the ledger that proves them; what to repair."""
     from connector.commands import screen
+    from connector.commands.asking import refuse_what_nothing_uses
     from connector.commands.report_text import show_reports, write_csv
     from connector.commands.reporting import Wanted, run_reports
 
+    names = [each.value for each in subject or (Subject if html else (Subject.FUNNEL,))]
+    given = {"--by": by, "--compare": compare, "--verify": verify, "--limit": limit, "--within": within}
+    refuse_what_nothing_uses(names, [option for option, value in given.items() if value])
     wanted = Wanted(
         since=date_of(since),
         until=end_of(until),
@@ -69,21 +75,22 @@ def report_command(
         where=tuple(map(condition_of, where or ())),
         hidden=hidden,
         limits=tuple(map(_limit, limit or ())),
-        within=_span(within),
+        within=_span(within or "24h"),
         verify=verify,
         compare=compare,
     )
     if html is not None:
         from connector.commands.pages.one_file import write_html
 
-        write_html(settings_of(), html, [each.value for each in subject or ()], wanted)
+        write_html(settings_of(), html, names, wanted)
         screen.note(f"wrote {html}")
         return
-    names = [each.value for each in subject or (Subject.FUNNEL,)]
     reports, asked = run_reports(settings_of(), names, wanted)
     if csv_file is not None:
         for path in write_csv(reports, csv_file):
             screen.note(f"wrote {path}")
+        for said in dict.fromkeys(said for each in reports for said in each.notes):
+            screen.note(f"note: {said}")
     if as_json or csv_file is None:
         show_reports(reports, asked, as_json=as_json)
     raise typer.Exit(3 if any(each.good is False for each in reports) else 0)

@@ -31,6 +31,8 @@ def show_reports(reports: Sequence[Report], asked: Asked, *, as_json: bool) -> N
     for report in reports:
         since, until = asked.period
         console.print(f"[bold]{report.title}[/bold], {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC")
+        for note in report.notes:
+            console.print(f"[yellow]note:[/yellow] {shown(note)}", soft_wrap=True)
         if report.good is not None:
             console.print(f"[{'green' if report.good else 'red'}]{shown(report.said)}[/]", soft_wrap=True)
         if not any(table.rows for table in report.tables):

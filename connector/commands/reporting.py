@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -14,6 +14,7 @@ from connector.base.errors import ConfigurationError
 from connector.base.facts import PEOPLE, Direction, Person
 from connector.base.json import JsonMap, JsonObject
 from connector.base.settings import Settings
+from connector.commands.asking import NOT_APART, OF_NOW, limits_of, meets, told_with, unmet
 from connector.commands.ground import Ground, tracks_of
 from connector.commands.status import grouped
 from connector.commands.verifying import verified
@@ -26,7 +27,7 @@ from connector.reports.engagement import Inbound, Origin, engagement_report, rea
 from connector.reports.funnel import funnel
 from connector.reports.health import health_report
 from connector.reports.movement import movement
-from connector.reports.paths import Asked, Path, Period, Stages, where
+from connector.reports.paths import Asked, Path, Period, Stages, stages_in, where
 from connector.reports.repair import repair
 from connector.reports.response import Handed, answered_at, response
 from connector.reports.table import Report, side_by_side
@@ -37,8 +38,6 @@ from connector.wiring import load_mapping, open_state
 WEEKS = 13  # of a period that nobody asked for
 _BATCH = 2000  # people
 _INSTANT = timedelta(microseconds=1)  # what was settled now is in it
-NOT_APART = frozenset({"ledger", "health", "repair"})  # what `by` leaves as it is
-OF_NOW = frozenset({"ledger", "repair"})  # what knows no period before
 
 
 @dataclass(frozen=True)
@@ -75,9 +74,17 @@ class Reporter:
         self.owners = self.ground.owners
 
     def report(self, name: str) -> Report:
+        report = self._report(name)
         if self.wanted.compare and name not in OF_NOW:
-            return with_before(self._report(name), self._before._report(name))
-        return self._report(name)
+            report = with_before(report, self._before._report(name))
+        notes = [*self._unmet, *told_with(name, self.wanted.by, compare=self.wanted.compare)]
+        return replace(report, notes=notes)
+
+    @cached_property
+    def _unmet(self) -> list[str]:
+        if not self.wanted.where:
+            return []
+        return list(unmet(self.wanted.where, self.rows.values(), self._lonely_deals))
 
     @cached_property
     def _before(self) -> Reporter:
@@ -118,10 +125,7 @@ class Reporter:
 
     def _is_meant(self, row: JsonMap) -> bool:
         """Of a person or an opportunity."""
-        return all(
-            (fold(where({"": row}, "", name)) == fold(value)) == (sign == "=")
-            for name, sign, value in self.wanted.where
-        )
+        return meets(row, self.wanted.where)
 
     def value_of(self, person: str, name: str) -> str:
         return where(self.rows, person, name)
@@ -151,7 +155,11 @@ class Reporter:
         return velocity(paths, self.asked)
 
     def stuck(self, paths: Sequence[Path]) -> Report:
-        return stuck(paths, self.asked, self.rows, dict(self.wanted.limits))
+        return stuck(paths, self.asked, self.rows, self._limits)
+
+    @cached_property
+    def _limits(self) -> Mapping[str, timedelta]:
+        return limits_of(self.wanted.limits, self.asked.stages, stages_in(self.ground.paths))
 
     def response(self, paths: Sequence[Path]) -> Report:
         theirs = {each.person for each in paths}
@@ -221,11 +229,7 @@ class Reporter:
 
     def repair(self, _paths: Sequence[Path]) -> Report:
         """Deals by what their own records say; lines of files are nobody's, and always told."""
-        deals = [
-            {**each, "owner": self.owners.get(str(each.get("OwnerId")), str(each.get("OwnerId") or ""))}
-            for each in self.store.deals_without_roles()
-        ]
-        deals = [each for each in deals if self._is_meant(each)]
+        deals = [each for each in self._lonely_deals if self._is_meant(each)]
         meant = self._meant
         unknown: dict[str, dict[str, list[str]]] = {}
         held: dict[str, list[str]] = {}
@@ -243,6 +247,14 @@ class Reporter:
         whose = {each["record_id"]: each["person_id"] for each in refused}
         groups = [{**each, "people": [whose[record] for record in each["records"]]} for each in grouped(refused)]
         return repair(deals, groups, unknown, held, _quarantined(self.settings))
+
+    @cached_property
+    def _lonely_deals(self) -> list[JsonObject]:
+        """Those without a contact role, with the owner's name as "owner"."""
+        return [
+            {**each, "owner": self.owners.get(str(each.get("OwnerId")), str(each.get("OwnerId") or ""))}
+            for each in self.store.deals_without_roles()
+        ]
 
     def health(self, paths: Sequence[Path]) -> Report:
         period = self.asked.period

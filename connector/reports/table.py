@@ -51,19 +51,22 @@ class Table:
 
 @dataclass
 class Report:
-    """``good``: None where there is nothing to be green or red about; ``said``: why, in one line."""
+    """``good``: None where there is nothing to be green or red about; ``said``: why, in one line. ``notes``: what was
+    asked for and the figures do not show."""
 
     name: str
     title: str
     tables: list[Table]
     good: bool | None = None
     said: str = ""
+    notes: Sequence[str] = ()
 
     def table(self, name: str) -> Table:
         return next(each for each in self.tables if each.name == name)
 
     def as_dict(self) -> JsonObject:
         told: JsonObject = {"report": self.name, "tables": {each.name: each.as_rows() for each in self.tables}}
+        told |= {"notes": [*self.notes]} if self.notes else {}
         return told if self.good is None else {**told, "good": self.good, "said": self.said}
 
 

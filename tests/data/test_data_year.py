@@ -14,8 +14,9 @@ import pytest
 
 from connector.base.clock import FrozenClock
 from connector.base.settings import Settings
+from connector.commands.asking import NOT_APART, OF_NOW
 from connector.commands.practice import Practice, add_fields, add_owners
-from connector.commands.reporting import NOT_APART, OF_NOW, Reporter, Wanted
+from connector.commands.reporting import Reporter, Wanted
 from connector.mapping import CompiledMapping, load
 from connector.pipeline.backfill import Scope, run_backfill
 from connector.pipeline.cycle import run_cycle

@@ -11,7 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from connector import cli
+from connector.base.errors import ConfigurationError
 from connector.commands import practice as orgs
+from connector.commands.asking import NOT_APART, OF_NOW
 from connector.commands.report_cli import Subject
 from connector.mapping import load as load_mapping
 
@@ -126,17 +128,88 @@ def test_every_report_takes_filters_and_goes_into_files(report, subject, tmp_pat
     assert len([*tmp_path.glob("*.csv")]) == len(tables), "also of tables without a row, with their header"
 
 
-ASKED = ("--where", "object=Contact", "--by", "owner", "--compare")
+def asked_of(subject):
+    """As much as there is for it."""
+    by = () if subject.value in NOT_APART else ("--by", "owner")
+    return ("--where", "object=Contact", *by, *(() if subject.value in OF_NOW else ("--compare",)))
 
 
 @pytest.mark.parametrize("subject", list(Subject))
 def test_every_report_is_filtered_parted_and_compared_in_text_json_and_csv(report, subject, tmp_path):
-    told = json.loads(report(subject.value, *ASKED, "--json"))["reports"][subject.value]["tables"]
-    assert len(report(subject.value, *ASKED).splitlines()) > 1
-    report(subject.value, *ASKED, "--csv", str(tmp_path / "told.csv"))
+    told = json.loads(report(subject.value, *asked_of(subject), "--json"))["reports"][subject.value]["tables"]
+    assert len(report(subject.value, *asked_of(subject)).splitlines()) > 1
+    report(subject.value, *asked_of(subject), "--csv", str(tmp_path / "told.csv"))
     assert {each.name for each in tmp_path.iterdir()} == {"told.csv", *(f"told.{name}.csv" for name in [*told][1:])}
     first = list(csv.DictReader(StringIO((tmp_path / "told.csv").read_text(encoding="utf-8"))))
     assert [[*row] for row in first] == [[*row] for row in next(iter(told.values()))]
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "hint"),
+    [
+        ("ledger --by owner", "--by changes nothing in ledger", "--where NAME=VALUE"),
+        ("repair health --by owner", "--by changes nothing in repair and health", "--where NAME=VALUE"),
+        ("ledger repair --compare", "--compare changes nothing in ledger and repair", "--since and --until"),
+        ("funnel --verify", "--verify changes nothing in funnel", "ask for ledger"),
+        ("--limit Engaged=3d", "--limit changes nothing in funnel", "ask for stuck"),
+        ("stuck --within 4h", "--within changes nothing in stuck", "ask for response"),
+        ("stuck --limit Engagd=3d", "--limit Engagd: there is no such stage", "did you mean Engaged?"),
+        ("stuck --limit Anonymous=3d", "leaves this stage out of reports", "--hidden"),
+        ("stuck --limit Customer=3d", "nobody is stuck where the funnel ends", "on the way"),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_an_error_that_says_what_to_try(office, words, said, hint):
+    problem = CliRunner().invoke(cli.app, ["report", *words.split()], env=office[0]).exception
+    assert isinstance(problem, ConfigurationError)
+    assert (said in problem.what, hint in problem.hint) == (True, True), problem
+
+
+def test_a_stage_with_a_limit_goes_by_its_name_whatever_the_case(report):
+    stages = json.loads(report("stuck", "--limit", "engaged=1h", "--json"))["reports"]["stuck"]["tables"]["stages"]
+    assert {row["stage"]: row["limit"] for row in stages}["Engaged"] == pytest.approx(1 / 24, abs=1e-4)
+
+
+def notes_of(report, *words):
+    told = json.loads(report(*words, "--json"))["reports"]
+    return {name: " ".join(each.get("notes", ())) for name, each in told.items()}
+
+
+def test_what_does_not_stand_side_by_side_or_beside_before_says_so_among_others(report, tmp_path):
+    asked = ("funnel", "ledger", "repair", "health", "--by", "object", "--compare")
+    told = notes_of(report, *asked)
+    assert {name for name, text in told.items() if "not side by side by object" in text} == NOT_APART
+    assert {name for name, text in told.items() if "not compared" in text} == OF_NOW
+    assert report(*asked).count("note: not side by side by object") == 3
+    report("--html", str(tmp_path / "all.html"), "--by", "object")
+    assert (tmp_path / "all.html").read_text(encoding="utf-8").count("not side by side by object") == 3
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ("owner=Idda", "nobody's owner is Idda: there is nobody to count"),
+        ("owner=Ida", "did you mean Ida Nordholt?"),
+        ("lead source=Webb", "nobody's lead source is Webb: there is nobody to count; did you mean Web?"),
+        ("object=", "nobody's object is (none): there is nobody to count"),
+        ("owner!=Idda", "owner!=Idda leaves nobody out"),
+        ("owner=Ida Nordholt", ""),
+    ],
+)
+def test_a_filter_that_nobody_meets_is_told(report, condition, said):
+    told = notes_of(report, "repair", "--where", condition)["repair"]
+    assert (said in told, bool(told)) == (True, bool(said))
+
+
+def test_it_is_told_with_every_report_in_every_form(office, report, tmp_path):
+    every = [each.value for each in Subject]
+    asked = (*every, "--where", "object=Prospect", "--where", "lead source=Web")
+    said = "nobody meets all of object=Prospect and lead source=Web: there is nobody to count"
+    assert notes_of(report, *asked) == dict.fromkeys(every, said)
+    assert report(*asked).count(f"note: {said}") == len(every)
+    done = CliRunner().invoke(cli.app, ["report", *asked, "--csv", str(tmp_path / "a.csv")], env=office[0])
+    assert done.stderr.count(f"note: {said}") == 1
+    report(*asked, "--html", str(tmp_path / "all.html"))
+    assert (tmp_path / "all.html").read_text(encoding="utf-8").count(said) == len(every)
 
 
 def test_an_account_goes_by_its_id_where_the_mapping_reads_none(report, office):

@@ -289,3 +289,11 @@ def test_what_is_of_the_state_is_not_asked_for_some_people_only(url: str) -> Non
         text = requests.get(f"{url}/report/{name}?where=object%3DContact", timeout=90).text
         assert ("side by side" in text) is (name not in {"ledger", "health", "repair"})
         assert 'funnel?where=object%3DContact"' in text  # and goes on from tab to tab
+
+
+def test_what_was_asked_and_changes_nothing_is_told_on_the_tab(url: str) -> None:
+    for where, said in (
+        ("ledger?by=object", "not side by side by object"),
+        ("funnel?where=object%3DCar", "object is Car: there is nobody to count"),
+    ):
+        assert said in requests.get(f"{url}/report/{where}", timeout=90).text

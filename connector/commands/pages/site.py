@@ -17,12 +17,13 @@ from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError, ConnectorError
 from connector.base.json import JsonMap, JsonObject
 from connector.base.settings import Settings
+from connector.commands.asking import NOT_APART
 from connector.commands.options import condition_of, date_of, end_of
 from connector.commands.pages.computing import Computing, Here
 from connector.commands.pages.drawing import policy, render, style
 from connector.commands.pages.looks import A_CLICK, WHAT_MOST_ASK, Looks, StillComputing
 from connector.commands.pages.views import MOST, TITLES, Views, find_figure, key_of
-from connector.commands.reporting import NOT_APART, REPORTS, WEEKS, Wanted
+from connector.commands.reporting import REPORTS, WEEKS, Wanted
 from connector.mapping import CompiledMapping
 from connector.pipeline.cycle import Pipeline
 from connector.reports.table import Cell, Figure, Report, Table
