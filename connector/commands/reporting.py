@@ -23,7 +23,7 @@ from connector.lifecycle.values import fold
 from connector.mapping import CompiledMapping
 from connector.reports import ledger as books
 from connector.reports.compared import with_before
-from connector.reports.engagement import Inbound, Origin, engagement_report, reached_anywhere
+from connector.reports.engagement import Origin, engagement_report, reached_anywhere
 from connector.reports.funnel import funnel
 from connector.reports.health import health_report
 from connector.reports.movement import movement
@@ -201,28 +201,43 @@ class Reporter:
             yield from self.store.facts_of(people[start : start + _BATCH], around=frozenset())
 
     def engagement(self, paths: Sequence[Path]) -> Report:
-        theirs = {each.person for each in paths} & self.ground.existing
-        scores = {
+        theirs = {each.person for each in paths}
+        scores = {person: self._scores[person] for person in theirs & self._scores.keys()}
+        origins = {person: self._origins[person] for person in theirs & self._origins.keys()}
+        did = {key: what for path in paths for key, what in self._did.get(path.person, {}).items()}
+        inbound = sorted((*what, count) for what, count in Counter(did.values()).items())
+        return engagement_report(paths, self.asked, scores, inbound, origins)
+
+    @cached_property
+    def _scores(self) -> dict[str, str]:
+        return {
             person: str(each["value"] or each["stands"] or "")
             for person, each in self.store.tracks_now("score").items()
-            if person in theirs
+            if person in self.ground.existing
         }
-        origins = {
-            each.id: Origin(self.value_of(each.id, "lead source"), _touched(self._counting(each)))
-            for each in self._facts(reached_anywhere(paths, self.asked))
-        }
-        return engagement_report(paths, self.asked, scores, self._inbound(theirs), origins)
 
-    def _inbound(self, theirs: Set[str]) -> Inbound:
-        """Only what counts when these are decided; what several of them share is counted once."""
-        period = self.asked.period
+    @cached_property
+    def _origins(self) -> dict[str, Origin]:
+        """Of whoever reached a stage in the period."""
+        return {
+            each.id: Origin(self.value_of(each.id, "lead source"), _touched(self._counting(each)))
+            for each in self._facts(reached_anywhere(self.paths, self.asked))
+        }
+
+    @cached_property
+    def _did(self) -> dict[str, dict[tuple[str, str], tuple[str, str, str]]]:
+        """Person -> source and id -> day, source and kind of what they did in the period; only what counts when they
+        are decided. What several of them share is told of each."""
+        period, theirs = self.asked.period, {each.person for each in self.paths} & self.ground.existing
         who = [each for each in self.store.people_who_did(period.since, period.until) if each in theirs]
-        seen: dict[tuple[str, str], tuple[str, str, str]] = {}
-        for person in self._facts(who):
-            for each in self._counting(person).activities:
-                if each.direction is Direction.INBOUND and period.has(each.occurred_at):
-                    seen[each.source, each.id] = f"{each.occurred_at:%Y-%m-%d}", each.source, each.kind
-        return sorted((*key, count) for key, count in Counter(seen.values()).items())
+        return {
+            person.id: {
+                (each.source, each.id): (f"{each.occurred_at:%Y-%m-%d}", each.source, each.kind)
+                for each in self._counting(person).activities
+                if each.direction is Direction.INBOUND and period.has(each.occurred_at)
+            }
+            for person in self._facts(who)
+        }
 
     def _counting(self, person: Person) -> Person:
         return self.mapping.programs[person.object].counting(person)

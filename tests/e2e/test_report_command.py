@@ -4,18 +4,24 @@ import csv
 import json
 import re
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from io import StringIO
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from connector import cli
+from connector.base.clock import SystemClock
 from connector.base.errors import ConfigurationError
+from connector.base.settings import explicit
 from connector.commands import practice as orgs
 from connector.commands.asking import NOT_APART, OF_NOW
 from connector.commands.report_cli import Subject
+from connector.commands.reporting import Reporter, Wanted
 from connector.mapping import load as load_mapping
+from connector.store import open_store
 
 
 @pytest.fixture(scope="module")
@@ -254,3 +260,33 @@ def test_csv_has_a_file_for_each_table(report, tmp_path):
 def test_what_cannot_be_asked_is_said(office, arguments, said):
     done = CliRunner().invoke(cli.app, ["report", *arguments], env=office[0])
     assert re.search(said, str(done.exception))
+
+
+class Counting:
+    """A state that counts what engagement asks of it."""
+
+    def __init__(self, store):
+        self._store = store
+        self.asked: Counter[str] = Counter()
+
+    def facts_of(self, people, **more):
+        self.asked["facts"] += len(people)
+        return self._store.facts_of(people, **more)
+
+    def __getattr__(self, name):
+        self.asked[name] += 1
+        return getattr(self._store, name)
+
+
+def test_what_people_did_is_read_once_however_many_groups_stand_side_by_side(office):
+    found: dict[str, tuple[Counter[str], float]] = {}
+    clock, settings, mapping = SystemClock(), explicit(state=str(office[1])), load_mapping("lead-liaison")
+    with open_store(f"sqlite:///{office[1]}", clock=clock) as store:
+        for by in ("", "account"):
+            state: Any = Counting(store)
+            told = Reporter(state, mapping, settings, Wanted(by=by), clock.now()).report("engagement").as_dict()
+            rows = told["tables"]["activity"]
+            found[by] = state.asked, sum(row["activities"] for row in rows)
+    assert len({row["account"] for row in rows}) > 20, "groups"
+    assert found["account"][0] == found[""][0]
+    assert found["account"][1] >= found[""][1] > 0, "what two accounts share is told of both"
