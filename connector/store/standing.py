@@ -32,7 +32,7 @@ _ENDED = select(HISTORY.c.ref, func.max(HISTORY.c.until)).where(
     HISTORY.c.ref.in_(IDS), HISTORY.c.track == "", HISTORY.c.live
 )
 _ROWS = select(RECORD.c.id, RECORD.c.object, RECORD.c.account_id, RECORD.c.fields, RECORD.c.live).where(
-    RECORD.c.object.in_((*PEOPLE, "Account"))
+    RECORD.c.object.in_(PEOPLE)
 )
 _STANDS = select(TRACK.c.person_id, TRACK.c.stands, TRACK.c.memory, TRACK.c.value, TRACK.c.current)
 
@@ -111,21 +111,22 @@ def _gone(connection: Connection, open_now: Any) -> dict[str, str]:
 def people_rows(connection: Connection) -> dict[str, JsonObject]:
     """Record of a person, also one that is there no longer -> its fields, with "object", "live" and "account" (the
     account's Name; its id where accounts are not read) beside them. Prospects have their attributes."""
-    accounts: dict[str, Any] = {}
+    accounts = _accounts(connection)
     found: dict[str, JsonObject] = {}
     for record_id, object_name, account, text, live in connection.execute(_ROWS):
-        fields = read_json(text)
-        if object_name == "Account":
-            accounts[record_id] = fields.get("Name")
-        else:
-            found[record_id] = {**fields, "object": object_name, "account": account, "live": bool(live)}
-    for fields in found.values():
-        account = fields["account"] or ""
-        fields["account"] = accounts.get(account) or account
+        told = {"object": object_name, "account": accounts.get(account, account or ""), "live": bool(live)}
+        found[record_id] = {**read_json(text), **told}
     for row in connection.execute(select(PROSPECT.c.ref, PROSPECT.c.email, PROSPECT.c.attributes)):
         told = {"Email": row.email, "object": "Prospect", "account": "", "live": True}
         found[row.ref] = {**read_json(row.attributes), **told}
     return found
+
+
+def _accounts(connection: Connection) -> dict[str, str]:
+    """Id -> name of the accounts that are read."""
+    query = select(RECORD.c.id, RECORD.c.fields).where(RECORD.c.object == "Account")
+    called = ((account, read_json(text).get("Name")) for account, text in connection.execute(query))
+    return {account: str(name) for account, name in called if name}
 
 
 def tracks_now(connection: Connection, track: str) -> dict[str, JsonObject]:
@@ -168,15 +169,13 @@ def cycles_between(connection: Connection, since: datetime, until: datetime) -> 
 
 def deals_without_roles(connection: Connection, condition: Any) -> list[JsonObject]:
     """The rows of the opportunities that meet it, with "object" and "account" as people have it."""
-    account = RECORD.alias("of_deal")
-    query = select(RECORD.c.fields, RECORD.c.account_id, account.c.fields.label("account")).select_from(
-        RECORD.outerjoin(account, account.c.id == RECORD.c.account_id)
-    )
-    found: list[JsonObject] = []
-    for row in connection.execute(query.where(condition)):
-        name = read_json(row.account or "{}").get("Name")
-        found.append({**read_json(row.fields), "object": "Opportunity", "account": name or row.account_id or ""})
-    return found
+    query = select(RECORD.c.fields, RECORD.c.account_id).where(condition)
+    deals = [(read_json(fields), account) for fields, account in connection.execute(query)]
+    accounts = _accounts(connection) if deals else {}
+    return [
+        {**fields, "object": "Opportunity", "account": accounts.get(account, account or "")}
+        for fields, account in deals
+    ]
 
 
 def stages_told(connection: Connection) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
