@@ -1,4 +1,5 @@
-"""Sends notices of trouble, and pings after good cycles, from a thread of its own: a dead channel delays nothing."""
+"""Sends notices of trouble, and pings after good cycles, each channel from a thread of its own: one that is dead delays
+neither the cycles nor another one."""
 
 from __future__ import annotations
 
@@ -32,87 +33,117 @@ _POLICY = Policy(attempts=5, patience=60.0)
 _TIMEOUT = (5.0, 10.0)
 
 
-class Channels:
-    """Where notices go. ``send`` and ``ping`` only queue."""
+class _Lane:
+    """What one channel is to send, one after another."""
 
-    def __init__(self, settings: Settings, clock: Clock, beats: Path) -> None:
-        self._url, self._ping_url = _address(settings, "alert_webhook_url"), _address(settings, "ping_url")
-        secret = settings.alert_webhook_secret.get_secret_value() if settings.alert_webhook_secret else ""
+    def __init__(self, name: str, most: int) -> None:
+        self.waiting: queue.Queue[Callable[[], None] | None] = queue.Queue(most)
+        self.thread = threading.Thread(target=self._work, name=name, daemon=True)
+
+    def put(self, job: Callable[[], None] | None) -> bool:
+        """Whether there is room for it. None ends the thread."""
         try:
-            self._key = secret_key(secret) if secret else b""
-        except ValueError:
-            raise ConfigurationError(
-                "CONNECTOR_ALERT_WEBHOOK_SECRET is no secret of Standard Webhooks", "write whsec_ and base64"
-            ) from None
-        if self._url and not self._key:
-            raise ConfigurationError("notices would not be signed", "set CONNECTOR_ALERT_WEBHOOK_SECRET")
-        self._services = services(settings.alerts.get_secret_value() if settings.alerts else "", clock)
-        self._clock, self._beats = clock, beats
-        self._waiting: queue.Queue[Callable[[], None] | None] = queue.Queue(_MOST_WAITING)
-        self._session = Session("the alerts' webhook", _judge, clock, ca_bundle=settings.ca_bundle, policy=_POLICY)
+            self.waiting.put_nowait(job)
+        except queue.Full:
+            return False
+        return True
 
-    def send(self, notice: Notice) -> None:
-        log.warning("trouble" if notice.began else "trouble is over", alert=notice.alert, what=notice.what)
-        if self._url:
-            self._queue(lambda: self._post(notice))
-        for each in self._services:
-            self._queue(partial(each, notice))
-
-    def ping(self) -> None:
-        """After a cycle: where it went well, the ping."""
-        beat = heartbeat.read_heartbeat(self._beats)
-        if self._ping_url and beat is not None and beat.status in {"ok", "partly", "held"}:
-            self._queue(lambda: self._ask("GET", self._ping_url))
-
-    def work(self) -> None:
-        """Sends what is queued until None comes."""
-        while (job := self._waiting.get()) is not None:
+    def _work(self) -> None:
+        while (job := self.waiting.get()) is not None:
             try:
                 job()
             except ConnectorError as error:
                 log.warning("notice not delivered", error=error.what)
             finally:
-                self._waiting.task_done()
-        self._waiting.task_done()
+                self.waiting.task_done()
+        self.waiting.task_done()
+
+
+class Channels:
+    """Where notices go. ``send`` and ``ping`` only queue."""
+
+    def __init__(self, settings: Settings, clock: Clock, beats: Path) -> None:
+        self._clock, self._beats = clock, beats
+        url, ping_url = _address(settings, "alert_webhook_url"), _address(settings, "ping_url")
+        key = _key(settings)
+        if url and not key:
+            raise ConfigurationError("notices would not be signed", "set CONNECTOR_ALERT_WEBHOOK_SECRET")
+        told = services(settings.alerts.get_secret_value() if settings.alerts else "", clock)
+        if url:
+            told.append(partial(self._post, self._session(settings, "the alerts' webhook"), url, key))
+        self._told = [(_Lane(f"notices {number}", _MOST_WAITING), each) for number, each in enumerate(told, 1)]
+        self._pinged = _Lane("ping", 1)  # a later one says the same
+        self._ping_url, self._ping_session = ping_url, self._session(settings, "the ping's address")
+
+    def _session(self, settings: Settings, name: str) -> Session:
+        return Session(name, _judge, self._clock, ca_bundle=settings.ca_bundle, policy=_POLICY)
+
+    @property
+    def _lanes(self) -> list[_Lane]:
+        return [self._pinged, *(lane for lane, _ in self._told)]
+
+    def send(self, notice: Notice) -> None:
+        log.warning("trouble" if notice.began else "trouble is over", alert=notice.alert, what=notice.what)
+        for lane, tell in self._told:
+            if not lane.put(partial(tell, notice)):
+                log.warning("notice not delivered", error="too many wait already")
+
+    def ping(self) -> None:
+        """After a cycle: where it went well, the ping."""
+        beat = heartbeat.read_heartbeat(self._beats)
+        if self._ping_url and beat is not None and beat.status in {"ok", "partly", "held"}:
+            self._pinged.put(lambda: self._ask(self._ping_session, "GET", self._ping_url))
+
+    def start(self) -> None:
+        for lane in self._lanes:
+            lane.thread.start()
 
     def drain(self) -> None:
         """Waits until all that is queued was tried."""
-        self._waiting.join()
+        for lane in self._lanes:
+            lane.waiting.join()
 
     def end(self) -> None:
-        try:
-            self._waiting.put_nowait(None)
-        except queue.Full:
-            log.warning("notices not delivered", waiting=self._waiting.qsize())
+        """Gives what waits a last moment."""
+        last = self._clock.monotonic() + _LAST_SECONDS
+        for lane in self._lanes:
+            lane.put(None)
+        for lane in self._lanes:
+            lane.thread.join(timeout=max(0.0, last - self._clock.monotonic()))
+        if waiting := sum(lane.waiting.qsize() for lane, _ in self._told):
+            log.warning("notices not delivered", waiting=waiting)
 
-    def _queue(self, job: Callable[[], None]) -> None:
-        try:
-            self._waiting.put_nowait(job)
-        except queue.Full:
-            log.warning("notice not delivered", error="too many wait already")
-
-    def _post(self, notice: Notice) -> None:
+    def _post(self, session: Session, url: str, key: bytes, notice: Notice) -> None:
         body = json.dumps(notice.as_dict())
         message, at = f"msg_{uuid.uuid4().hex}", str(int(self._clock.now().timestamp()))
-        signed = f"v1,{signature(self._key, message, at, body.encode()).decode()}"
+        signed = f"v1,{signature(key, message, at, body.encode()).decode()}"
         headers = {"webhook-id": message, "webhook-timestamp": at, "webhook-signature": signed}
-        self._ask("POST", self._url, data=body, headers={**headers, "Content-Type": "application/json"})
+        headers["Content-Type"] = "application/json"
+        self._ask(session, "POST", url, data=body, headers=headers)
 
-    def _ask(self, method: str, url: str, **kwargs: Any) -> None:
-        self._session.request(method, url, timeout=_TIMEOUT, **kwargs)
+    def _ask(self, session: Session, method: str, url: str, **kwargs: Any) -> None:
+        session.request(method, url, timeout=_TIMEOUT, **kwargs)
 
 
 @contextmanager
 def open_channels(settings: Settings, clock: Clock, beats: Path) -> Iterator[Channels]:
-    """Works in a thread while the context is open. Raises ConfigurationError."""
+    """Works in threads while the context is open. Raises ConfigurationError."""
     channels = Channels(settings, clock, beats)
-    thread = threading.Thread(target=channels.work, name="notices", daemon=True)
-    thread.start()
+    channels.start()
     try:
         yield channels
     finally:
         channels.end()
-        thread.join(timeout=_LAST_SECONDS)
+
+
+def _key(settings: Settings) -> bytes:
+    secret = settings.alert_webhook_secret.get_secret_value() if settings.alert_webhook_secret else ""
+    try:
+        return secret_key(secret) if secret else b""
+    except ValueError:
+        raise ConfigurationError(
+            "CONNECTOR_ALERT_WEBHOOK_SECRET is no secret of Standard Webhooks", "write whsec_ and base64"
+        ) from None
 
 
 def _address(settings: Settings, name: str) -> str:

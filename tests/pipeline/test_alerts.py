@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import sys
 import threading
 from contextlib import contextmanager
@@ -196,10 +197,22 @@ def test_every_alert_of_the_page_has_a_test_that_sees_it_begin_and_end():
 NOTICE = Notice("held", True, START, START, "a plan is held back", "connector approve")
 
 
+class Came(list[tuple[str, dict[str, str], bytes]]):
+    """What came: method, headers, body; and whether one or two did."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.second = threading.Event(), threading.Event()
+
+    def append(self, each):
+        super().append(each)
+        (self.one if len(self) == 1 else self.second).set()
+
+
 @contextmanager
 def receiver(status=200):
-    """(address, what came: method, headers, body)."""
-    came = []
+    """(address, what came)."""
+    came = Came()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
@@ -310,6 +323,33 @@ def test_a_channel_that_is_down_or_refuses_ends_nothing(tmp_path, capsys):
         channels.send(NOTICE)
         channels.drain()
     assert capsys.readouterr().err.count("notice not delivered") == 3
+
+
+@contextmanager
+def hanging():
+    """(address, end) of a receiver that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/hook", server.close
+
+
+def test_a_channel_that_hangs_delays_no_cycle_no_ping_and_no_other_channel(site, tmp_path):
+    pytest.importorskip("apprise")
+    with hanging() as (dead, end), receiver() as (ping_url, pinged), receiver() as (other, came):
+        services = f"{dead} {other}/b".replace("http://", "json://")
+        settings = explicit(alert_webhook_url=dead, alert_webhook_secret=SECRET, alerts=services, ping_url=ping_url)
+        with open_channels(settings, site.world.clock, site.beats) as channels:
+            watch = Watch(site.world.pipeline, site.beats, channels.send)
+            site.daemon = Daemon(site.world.pipeline, beats=site.beats, after=[watch.after_cycle, channels.ping])
+            site.fails(Refused("no"))
+            site.ticks(3)
+            site.fails(None)
+            site.ticks()
+            assert pinged.one.wait(30)
+            assert came.second.wait(30)
+            end()
+    titles = [json.loads(body)["title"] for _, _, body in came]
+    assert titles == ["Lifecycle connector: cycles", "Lifecycle connector: cycles is over"]
+    assert [method for method, _, _ in pinged] == ["GET"]
 
 
 @pytest.mark.parametrize(
