@@ -125,7 +125,11 @@ def _dry_row(
     notes, warnings, kept = try_dry_rows(mapping, salesforce, described, owners, SystemClock())
     report.notes += notes
     report.warnings += warnings
-    report.mistakes += [Mistake(mapping.name, 0, each, "look at the record") for each in kept]
+    report.mistakes += [Mistake(_file(mapping), 0, each, "look at the record") for each in kept]
+
+
+def _file(mapping: CompiledMapping) -> str:
+    return next(iter(mapping.texts), mapping.name)
 
 
 def check_files(files: Sequence[Path]) -> list[CheckReport]:
@@ -257,7 +261,7 @@ def _person_accounts(mapping: CompiledMapping, described: Mapping[str, JsonMap |
 
 def _amounts(mapping: CompiledMapping, salesforce: SalesforceClient, report: CheckReport) -> Currencies:
     """Tells what the rules' amounts are in the org's currencies, and which of those it has not."""
-    file = next(iter(mapping.texts), mapping.name)
+    file = _file(mapping)
     try:
         currencies = currencies_of(salesforce, mapping)
     except ConfigurationError as error:
@@ -283,7 +287,8 @@ def _owners(mapping: CompiledMapping, salesforce: SalesforceClient) -> list[Mist
         if rules:
             look_up_owners(rules, salesforce, mapping.model.away, SystemClock().now())
     except ConfigurationError as error:
-        return [Mistake(mapping.name, rules[0].line, error.what, error.hint)]
+        line = rules[0].line if len(mapping.texts) == 1 else 0  # it may be of what is included
+        return [Mistake(_file(mapping), line, error.what, error.hint)]
     return []
 
 
@@ -362,6 +367,8 @@ def _for_github(report: CheckReport) -> None:
         sys.stdout.write(f"::error {where}::{_escaped(text)}\n")
     for warning in (*report.differs, *report.warnings):
         sys.stdout.write(f"::warning file={_escaped(report.mapping, inside=True)}::{_escaped(warning)}\n")
+    for note in report.notes:
+        sys.stdout.write(f"::notice::{_escaped(note)}\n")
 
 
 def _escaped(text: str, *, inside: bool = False) -> str:

@@ -82,6 +82,14 @@ def test_a_dry_row_says_what_the_org_would_refuse_and_leaves_nothing(site, check
     assert not about([*told["warnings"], *told["notes"]], "dry row"), "nobody asked for one"
 
 
+def test_what_a_dry_row_tried_is_told_in_a_workflow_too(site, check, shell):
+    [ann] = site.contacts(1)
+    done = shell("check", "--dry-row", "--format", "github")
+    notices = [line for line in done.stdout.splitlines() if line.startswith("::notice::dry row: ")]
+    assert done.returncode == 0
+    assert [line.partition("tried on the ")[2] for line in notices if ann in line] == [f"Contact {ann}, 0 refused"]
+
+
 def test_each_record_type_has_a_dry_row_of_its_own(site, check):
     site.org.set_picklist("Contact", STAGE, NAMES)
     partner = site.org.set_record_type("Contact", "Partner", {})
@@ -111,8 +119,8 @@ def test_users_and_queues_that_nobody_has_are_told(site, check, tmp_path):
         "handoff: {when: {stage: Suspect}, owner: [{queue: Nowhere}, {user: nobody@example.com}]}\n"
     )
     code, told = check("--mapping", "mine.yaml")
-    [said] = [each["what"] for each in told["mistakes"]]
-    assert (code, said) == (
-        2,
-        "the mapping hands people to Nowhere, nobody@example.com, and the org has no active user or queue of that name",
+    said = (
+        "the mapping hands people to Nowhere, nobody@example.com, and the org has no active user or queue of that name"
     )
+    [mistake] = told["mistakes"]
+    assert (code, mistake["file"], mistake["line"], mistake["what"]) == (2, "mine.yaml", 3, said)
