@@ -14,7 +14,7 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from connector.store.settling import HAS_IT_NOW, Books, Settled
 log = structlog.get_logger(__name__)
 
 LARGEST_LOGBOOK = 32 * 2**20  # bytes of one of the two files
+_MISSED = "unseen"  # the key of tracks that were refused, where the rest of the row was taken
 _END = " .\n"  # of a line that is whole
 
 
@@ -72,7 +73,7 @@ class Logbook:
         """The number of the line; None where Salesforce took nothing. ``after``: what the state knows."""
         at, version = datetime.fromisoformat(run.at), run.mapping_version
         rows = [
-            row_of(Intent(outcome.change, each.decision, 0, run.cycle_id, version, at))
+            row_of(Intent(outcome.change, each.decision, 0, run.cycle_id, version, at)) | _missed(each)
             for each in settled
             for outcome in each.outcomes
             if outcome.result in HAS_IT_NOW
@@ -92,9 +93,9 @@ class Logbook:
         """What was settled later."""
         for each, told in self._lines():
             if each > number:
-                rows = [intent_of({"id": 0, **row}) for row in told()["rows"]]
-                run = rows[0].cycle_id if rows else 0
-                settled = tuple(row.taken(row.change.changes) for row in rows)
+                rows = told()["rows"]
+                run = rows[0]["cycle_id"] if rows else 0
+                settled = tuple(_settled(row) for row in rows)
                 cursors = tuple((name, value) for name, value in told()["cursors"])
                 yield Noted(each, run, datetime.fromisoformat(told()["at"]), told()["version"], settled, cursors)
 
@@ -187,6 +188,15 @@ def _read(path: Path) -> Iterator[tuple[int, Callable[[], JsonObject]]]:
             number, _, packed = line.removesuffix(_END).partition(" ")
             if number.isdigit() and line.endswith(_END):
                 yield int(number), _Unpacked(packed, path)
+
+
+def _missed(settled: Settled) -> JsonObject:
+    return {_MISSED: sorted(settled.missed)} if settled.missed else {}
+
+
+def _settled(row: JsonObject) -> Settled:
+    intent = intent_of({"id": 0, **row})
+    return replace(intent.taken(intent.change.changes), unseen=frozenset(row.get(_MISSED, ())))
 
 
 def _others(rows: Sequence[JsonObject], is_theirs: Callable[[JsonObject], bool]) -> list[JsonObject]:

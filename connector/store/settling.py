@@ -47,6 +47,14 @@ class Settled:
         results = {outcome.result for outcome in self.outcomes}
         return Result.WAITING in results or (Result.SET_ASIDE in results and not results & HAS_IT_NOW)
 
+    @property
+    def missed(self) -> frozenset[str]:
+        """Tracks that were to be written and were not, as far as anybody knows, whatever came of the rest."""
+        taken, refused = (
+            frozenset(change.track for change in _changes(self.outcomes, results)) for results in (HAS_IT_NOW, _REFUSED)
+        )
+        return (refused - taken) | self.unseen
+
 
 @dataclass(frozen=True, slots=True)
 class Books:
@@ -102,7 +110,7 @@ def _store_tracks(connection: Connection, settled: Sequence[Settled], ids: Seque
     rows: Tracks = {}
     for each in settled:
         taken = {change.track for change in _changes(each.outcomes, HAS_IT_NOW)}
-        missed = {change.track for change in _changes(each.outcomes, _REFUSED)} - taken | each.unseen
+        missed = each.missed
         is_open = each.is_open
         is_alone = ":" in each.person_id  # a prospect: nothing stands in Salesforce
         for track in each.decision.tracks:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from connector.base.errors import StateError
-from connector.base.facts import Result
+from connector.base.facts import Change, Outcome, Result
 from connector.store import Logbook, Settled, logbook_beside
 from connector.store.settling import Books
 from tests.store.store_facts import START, answered, decided
@@ -33,6 +33,15 @@ def test_what_was_taken_is_read_again_as_it_was_settled(file, took):
     assert [each.person_id for each in second.settled] == ["C3"]
     assert [each.number for each in Logbook(file).after(1)] == [2]
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_track_that_alone_was_refused_is_read_again_as_such(file, took):
+    tags = replace(took("C1").outcomes[0].change, changes=(Change("tags", "Tags__c", "warm", "hot"),))
+    stage = Outcome(took("C1").outcomes[0].change, Result.SET_ASIDE, "INVALID_FIELD_FOR_INSERT_UPDATE")
+    settled = replace(took("C1"), outcomes=(Outcome(tags, Result.APPLIED), stage))
+    Logbook(file).note([settled], RUN, [], after=0)
+    [[again]] = [each.settled for each in Logbook(file).after(0)]
+    assert (again.missed, again.outcomes) == (frozenset({"stage"}), (Outcome(tags, Result.APPLIED),))
 
 
 def test_nothing_is_noted_where_nothing_was_taken(file, store, took):
