@@ -276,3 +276,20 @@ def test_an_address_with_a_secret_in_it_is_refused_and_not_shown(name, address):
         settings.explicit(**{name: address})
     assert "pw-5ecret" not in str(refused.value)
     assert name.upper() in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["state", "warehouse_url"])
+@pytest.mark.parametrize("password", ["pw@5ecret", "@5ecret", "pw@5ec@ret", "p/w?x@5ecret"])
+def test_a_password_of_a_database_with_a_bare_at_is_refused_and_not_shown(name, password):
+    with pytest.raises(ConfigurationError, match="has an @") as refused:
+        settings.explicit(**{name: f"postgresql+psycopg://ann:{password}@db.example/x"})
+    assert "5ec" not in str(refused.value)
+    assert name.upper() in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql+psycopg://ann:pw%405ecret@db/x", "postgresql://ann@db/x?options=a@b", "/srv/a@b@c.sqlite3", "a@b@c"],
+)
+def test_other_addresses_of_databases_with_an_at_are_taken(url):
+    assert settings.explicit(state=url).state == url

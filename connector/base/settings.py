@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from connector.base.errors import ConfigurationError
 from connector.base.folders import state_folder
 from connector.base.hiding import keep_hidden, secret_parts
-from connector.base.web import check_url
+from connector.base.web import check_database, check_url
 
 _PREFIX, _ENV_FILE = "CONNECTOR_", ".env"
 _DAYS = 36_525  # a century: longer ones leave the calendar when they are counted from today
@@ -380,6 +380,10 @@ def _check(settings: Settings) -> None:
                 raise ConfigurationError(
                     f"{variable_of(name)} has parameters, and is shown and stored", "write it like https://host"
                 )
+    check_database(settings.state, variable_of("state"))
+    check_database(
+        settings.warehouse_url.get_secret_value() if settings.warehouse_url else "", "CONNECTOR_WAREHOUSE_URL"
+    )
     if settings.ca_bundle is not None:
         _check_authorities(settings.ca_bundle)
     if not re.fullmatch(r"\d{2,3}\.0", settings.salesforce_api_version):

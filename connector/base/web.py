@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from connector.base.errors import ConfigurationError
+
+_BARE = re.compile(r"[^/?]*://[^:/@]*(?::[^@]*)?@[^/?]*@")  # as SQLAlchemy reads it
 
 
 def is_this_machine(host: str) -> bool:
@@ -40,3 +43,12 @@ def check_url(url: str, name: str) -> str:
             "use https; plain http is accepted for 127.0.0.1 and localhost only",
         )
     return url
+
+
+def check_database(url: str, name: str) -> None:
+    """Raises ConfigurationError where a bare ``@`` in the password would make the rest of it part of the host."""
+    if _BARE.match(url):
+        raise ConfigurationError(
+            f"{name} has an @ in its user or password, so that the rest would be taken for the host and shown",
+            "write it as %40",
+        )
