@@ -14,6 +14,7 @@ import structlog
 from connector.base.ports import Salesforce
 from connector.lifecycle.written import same
 from connector.mapping import CompiledMapping
+from connector.pipeline.blind import waiting_objects
 from connector.pipeline.by_ids import rows_by_ids
 from connector.pipeline.decisions import BATCH
 from connector.pipeline.report import CycleReport
@@ -64,6 +65,7 @@ def tell_apart(salesforce: Salesforce, store: Store, mapping: CompiledMapping) -
         return 0
     standing: dict[tuple[str, str], str | None] = {}
     objects: dict[str, set[str]] = {}
+    waiting = waiting_objects(store)
     after = ""
     while marks := store.next_dirty(BATCH, after):
         after = marks[-1][0]
@@ -72,7 +74,12 @@ def tell_apart(salesforce: Salesforce, store: Store, mapping: CompiledMapping) -
             stood = known[person.id].stood if person.id in known else {}
             for track, memory in person.memory.items():
                 field = mapping.writes.get(track, {}).get(person.object)
-                if field is None or memory.get("record") != person.id or "written" not in memory:
+                if (
+                    person.object in waiting
+                    or field is None
+                    or memory.get("record") != person.id
+                    or "written" not in memory
+                ):
                     continue
                 value = person.fields.get(field)
                 if not same(value, memory["written"]) and not same(value, stood.get(track)):
@@ -84,7 +91,8 @@ def tell_apart(salesforce: Salesforce, store: Store, mapping: CompiledMapping) -
         ours |= {row["Id"] for row in rows if row.get(_WHO) == salesforce.user()}
     taken = {key: value for key, value in standing.items() if key[0] in ours}
     store.take_as_ours(taken)
-    store.set_cursor(UNSURE, None)
+    if not waiting:  # whoever cannot be read now is asked for in the cycle that can
+        store.set_cursor(UNSURE, None)
     if standing:
         log.warning("what stands and the state does not know", ours=len(taken), of_others=len(standing) - len(taken))
     return len(taken)

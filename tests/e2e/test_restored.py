@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from connector.commands import practice
+from connector.pipeline.cycle import run_cycle
 from connector.wiring import load_mapping, logbook_of
 
 MAPPING = """
@@ -127,6 +128,18 @@ def test_without_the_logbook_what_our_user_wrote_last_is_ours(company):
     assert company.sync().written == 0
     goes_on(company)
     assert company.sync().written == 0
+
+
+def test_who_wrote_last_is_asked_once_people_can_be_read_who_cannot_be_now(company):
+    company.restore()
+    company.logbook.path.unlink()
+    company.site.org.set_object_access("Contact", readable=False)
+    with company.site.pipeline(**company.options) as daemon:
+        report = run_cycle(daemon)
+        assert (list(report.unread), report.exit_code) == (["Contact"], 3)
+        company.site.org.set_object_access("Contact", readable=True)
+        assert run_cycle(daemon).written == 0
+    goes_on(company)
 
 
 def test_a_copy_that_is_used_where_it_is_knows_whose_what_stands_is(company):
