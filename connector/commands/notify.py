@@ -36,8 +36,8 @@ _TIMEOUT = (5.0, 10.0)
 class _Lane:
     """What one channel is to send, one after another."""
 
-    def __init__(self, name: str, most: int) -> None:
-        self.waiting: queue.Queue[Callable[[], None] | None] = queue.Queue(most)
+    def __init__(self, name: str) -> None:
+        self.waiting: queue.Queue[Callable[[], None] | None] = queue.Queue(_MOST_WAITING)
         self.thread = threading.Thread(target=self._work, name=name, daemon=True)
 
     def put(self, job: Callable[[], None] | None) -> bool:
@@ -71,8 +71,8 @@ class Channels:
         told = services(settings.alerts.get_secret_value() if settings.alerts else "", clock)
         if url:
             told.append(partial(self._post, self._session(settings, "the alerts' webhook"), url, key))
-        self._told = [(_Lane(f"notices {number}", _MOST_WAITING), each) for number, each in enumerate(told, 1)]
-        self._pinged = _Lane("ping", 1)  # a later one says the same
+        self._told = [(_Lane(f"notices {number}"), each) for number, each in enumerate(told, 1)]
+        self._pinged = _Lane("ping")
         self._ping_url, self._ping_session = ping_url, self._session(settings, "the ping's address")
 
     def _session(self, settings: Settings, name: str) -> Session:
@@ -89,9 +89,10 @@ class Channels:
                 log.warning("notice not delivered", error="too many wait already")
 
     def ping(self) -> None:
-        """After a cycle: where it went well, the ping."""
+        """After a cycle: where it went well, the ping, if none waits: it would say the same."""
         beat = heartbeat.read_heartbeat(self._beats)
-        if self._ping_url and beat is not None and beat.status in {"ok", "partly", "held"}:
+        is_well = beat is not None and beat.status in {"ok", "partly", "held"}
+        if self._ping_url and is_well and self._pinged.waiting.empty():
             self._pinged.put(lambda: self._ask(self._ping_session, "GET", self._ping_url))
 
     def start(self) -> None:

@@ -352,6 +352,16 @@ def test_a_channel_that_hangs_delays_no_cycle_no_ping_and_no_other_channel(site,
     assert [method for method, _, _ in pinged] == ["GET"]
 
 
+def test_pings_that_wait_behind_one_that_hangs_are_one_and_the_thread_ends(site):
+    with hanging() as (dead, end), open_channels(explicit(ping_url=dead), site.world.clock, site.beats) as channels:
+        site.daemon = Daemon(site.world.pipeline, beats=site.beats, after=[channels.ping])
+        site.ticks(5)
+        assert channels._pinged.waiting.qsize() <= 1
+        end()
+    channels._pinged.thread.join(timeout=60)
+    assert not channels._pinged.thread.is_alive()
+
+
 @pytest.mark.parametrize(
     "given",
     [
