@@ -136,10 +136,14 @@ class Reporter:
         rows = self.ground.rows
         asked = [self.wanted.by, *(each[0] for each in self.wanted.where)]
         for name in (each for each in asked if each):
+            fields = self.mapping.attributes.get(name.casefold(), {})
+            for row in rows.values() if fields else ():
+                if (field := fields.get(row["object"])) is not None:
+                    row[name] = row.get(field)
             if rows and not any(where({"": row}, "", name) for row in rows.values()):
                 raise ConfigurationError(
                     f"nobody has a value for {name}",
-                    "use object, owner, account, lead source, or a field that the mapping reads, by its API name",
+                    "use object, owner, account, lead source, or an attribute or field that the mapping reads",
                 )
         return rows
 

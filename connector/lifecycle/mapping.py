@@ -33,6 +33,7 @@ class CompiledMapping:
         self.texts = texts
         self.warnings = warnings
         self.differs: tuple[str, ...] = ()  # what tests of included files say that is not so here
+        self.attributes: Mapping[str, Mapping[str, str]] = {}  # name, in small letters -> object -> field
         self.examples: tuple[tuple[str, str, int], ...] = ()  # its tests: name, file, line; they hold
         self._from_texts = from_texts
 

@@ -100,6 +100,7 @@ def compile_tree(found: Gathered, file: str, notes: Notes) -> CompiledMapping:
         raise MappingInvalid(notes.mistakes)
     name = values["name"] or Path(file).stem
     mapping = CompiledMapping(name, version_of(tree), model, found.texts, from_texts, warnings)
+    mapping.attributes = {name.casefold(): fields for name, fields in reading.attributes.items()}
     run_examples(values["tests"], mapping, reading)
     if notes.mistakes:
         raise MappingInvalid(notes.mistakes)

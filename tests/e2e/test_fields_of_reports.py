@@ -64,3 +64,17 @@ def test_the_permission_set_lets_them_be_read_with_and_without_an_org(office, si
                   for each in told.iter(f"{space}fieldPermissions")}  # fmt: skip
         wanted = {"Contact.LeadSource", "Lead.LeadSource", "Opportunity.Amount"}
         assert {name: fields[name] for name in wanted} == dict.fromkeys(wanted, "false")
+
+
+def test_an_attribute_is_the_field_that_the_mapping_says_on_each_object(office, site, shell):
+    near = "{name: Near, when: {email: present, country: Germany}}"
+    mine = MINE.replace("stages: [", f"stages: [{near}, ")
+    mine = mine.replace("{Contact: Lifecycle_Stage__c}", "Lifecycle_Stage__c")  # of leads, too
+    (shell.folder / "mine.yaml").write_text(mine)
+    site.org.create("Contact", [{"LastName": "Bo", "Email": "bo@example.com", "MailingCountry": "Germany"}])
+    site.org.create("Lead", [{"LastName": "Cy", "Company": "C", "Email": "cy@example.com", "Country": "Germany"}])
+    assert office("sync").returncode == 0
+    for words in (["--where", "country=Germany"], ["--by", "Country", "--where", "country!=France"]):
+        rows = report(office, "funnel", *words)["funnel"]["tables"]["stages"]
+        there = [row["at the end"] for row in rows if row.get("Country", "Germany") == "Germany"]
+        assert sum(there) == 2, (words, rows)
