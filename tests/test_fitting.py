@@ -60,6 +60,16 @@ def test_an_address_may_break_where_an_id_stays_whole() -> None:
     assert sum(widths) + 2 * BETWEEN_COLUMNS + AT_THE_ENDS <= 50
 
 
+def test_an_id_beside_an_address_and_numbers_stays_whole_on_the_smallest_screen() -> None:
+    columns = ["who", "name", "stage", "days", "limit (days)", "owner"]
+    address = "maite.sternmann.624898@example.com"
+    rows = [["00QPO000000000T2AQ", address, "Comparison", "571.6", "254.7", "Lifecycle Connector"]]
+    widths = widths_of(columns, rows, [3, 4], 80)
+    assert widths is not None
+    assert (widths[0], widths[2]) == (18, 10)
+    assert sum(widths) + 5 * BETWEEN_COLUMNS + AT_THE_ENDS <= 80
+
+
 def test_names_of_rows_are_not_broken_for_one_number_more_beside_them() -> None:
     columns = ["by", "what", *(f"Stage{each}" for each in range(9))]
     rows = [["lead source", "Other", *("1" for _ in range(9))]]

@@ -7,7 +7,7 @@ from itertools import takewhile
 
 BETWEEN_COLUMNS, AT_THE_ENDS = 3, 2  # characters between two columns, and at both ends
 _MANY, _LONG = 4, 25  # rows, characters
-_AN_ID = 18  # characters
+_AN_ID, _A_PART = 18, 10  # characters of what is never cut, and at least of what may be
 _Rows = Sequence[Sequence[str]]
 
 
@@ -16,7 +16,10 @@ def widths_of(columns: Sequence[str], rows: _Rows, right: Sequence[int], room: i
     how wide each column is."""
     least = [_least(columns, rows, right, index) for index in range(len(columns))]
     if _taken(least) > room:
+        long = [index for index, each in enumerate(least) if each > _AN_ID]
         least = [min(each, _AN_ID) for each in least]
+        for index in long:
+            least[index] -= min(max(_taken(least) - room, 0), _AN_ID - _A_PART)
     whole = [
         max(len(cell) for cell in (columns[index], *(row[index] for row in rows))) for index in range(len(columns))
     ]

@@ -52,8 +52,8 @@ def as_document(reports: Sequence[Report], asked: Asked) -> JsonObject:
 
 
 def _show(console: Console, table: Table) -> None:
-    columns, rows = list(table.columns), [[said(cell) for cell in row] for row in table.rows]
-    numbers = [index for index in range(len(columns)) if any(isinstance(row[index], Figure) for row in table.rows)]
+    columns, rows = table.heads(), [[said(cell) for cell in row] for row in table.rows]
+    numbers = sorted(table.units())
     if table.picture == "lines":
         columns, rows, numbers = _as_lines(table)
     columns, rows, numbers, aside = told_aside(columns, rows, numbers, console.width)

@@ -23,7 +23,7 @@ from connector.lifecycle.values import fold
 from connector.mapping import CompiledMapping
 from connector.reports import ledger as books
 from connector.reports.compared import with_before
-from connector.reports.engagement import Origin, engagement_report, reached_anywhere
+from connector.reports.engagement import Inbound, Origin, engagement_report, reached_anywhere
 from connector.reports.funnel import funnel
 from connector.reports.health import health_report
 from connector.reports.movement import movement
@@ -208,9 +208,17 @@ class Reporter:
         theirs = {each.person for each in paths}
         scores = {person: self._scores[person] for person in theirs & self._scores.keys()}
         origins = {person: self._origins[person] for person in theirs & self._origins.keys()}
-        did = {key: what for path in paths for key, what in self._did.get(path.person, {}).items()}
-        inbound = sorted((*what, count) for what, count in Counter(did.values()).items())
-        return engagement_report(paths, self.asked, scores, inbound, origins)
+        return engagement_report(paths, self.asked, scores, self._inbound(paths), origins)
+
+    def _inbound(self, paths: Sequence[Path]) -> Inbound:
+        """What several of them share is counted once."""
+        did: dict[tuple[str, str], tuple[str, str, str]] = {}
+        whose: dict[tuple[str, str, str], dict[str, None]] = defaultdict(dict)
+        for path in paths:
+            for key, what in self._did.get(path.person, {}).items():
+                did[key] = what
+                whose[what][path.person] = None
+        return [(*what, number, tuple(whose[what])) for what, number in sorted(Counter(did.values()).items())]
 
     @cached_property
     def _scores(self) -> dict[str, str]:

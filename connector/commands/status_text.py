@@ -38,7 +38,8 @@ def show_status(report: JsonMap, *, as_json: bool) -> int:
     for line in joined(report):
         console.print(line, soft_wrap=True)
     cursors = [(name, _known_up_to(name, cursor, report["cycles"])) for name, cursor in report["cursors"].items()]
-    console.print(grid("Known up to", ("object or source", "server time, or the last cycle that read it"), cursors))
+    columns = ("object or source", "server time (UTC), or the last cycle that read it")
+    console.print(grid("Known up to", columns, cursors))
     _what_is_hidden(console, report)
     _compared(console, report["reconcile"]["last"])
     for name, told in report["refresh"].items():
@@ -70,7 +71,7 @@ def show_status(report: JsonMap, *, as_json: bool) -> int:
 def _last_cycles(console: Console, found: Sequence[JsonMap]) -> None:
     cycles = [
         (
-            str(each["started_at"])[:19].replace("T", " "),
+            _at(each["started_at"]),
             each["kind"],
             each.get("people_decided", ""),
             each.get("written", ""),
@@ -138,7 +139,7 @@ def _compared(console: Console, last: JsonMap | None) -> None:
 
 
 def _daemon_and_mapping(console: Console, report: JsonMap) -> None:
-    since = f" since {at[:19]}" if (at := report["mapping_since"]) else ""
+    since = f" since {_at(at)}" if (at := report["mapping_since"]) else ""
     daemon = _daemon(report["heartbeat"])
     console.print(f"daemon: {daemon}; mapping version {report['mapping']}{since}", soft_wrap=True)
     if broken := (report["heartbeat"] or {}).get("mapping_broken"):
@@ -206,7 +207,11 @@ def _told_of_fields(report: JsonMap) -> Iterator[str]:
 def _known_up_to(name: str, cursor: JsonMap, cycles: Sequence[JsonMap]) -> str:
     if cursor.get("full"):
         return "reading all" if cursor.get("started") else "not read yet, or not there"
-    return str(cursor.get("through") or _heard_of(name, cycles))
+    return _at(cursor["through"]) if cursor.get("through") else _heard_of(name, cycles)
+
+
+def _at(moment: object) -> str:
+    return str(moment)[:19].replace("T", " ")
 
 
 def _heard_of(source: str, cycles: Sequence[JsonMap]) -> str:
@@ -214,9 +219,9 @@ def _heard_of(source: str, cycles: Sequence[JsonMap]) -> str:
     for each in cycles:
         report = each.get("report") or {}
         if why := report.get("sources_failed", {}).get(source):
-            return f"down in the cycle of {str(each['started_at'])[:19]}: {why}"
+            return f"down in the cycle of {_at(each['started_at'])}: {why}"
         if source in report.get("read", {}):
-            return f"{str(each['started_at'])[:19]}, {report['read'][source]:,} rows"
+            return f"{_at(each['started_at'])}, {count(report['read'][source], 'row')}"
     return "not in the last cycles"
 
 

@@ -27,14 +27,14 @@ def cohort(paths: Iterable[Path], asked: Asked) -> Table:
         ("from", "to", "came in", "went on", "median", "90th percentile", "longest", "inferred"),
         note="of those who came to the first stage in the period: who came to the second, or past it, afterwards, and"
         " the days until then; inferred: how many of them are dated by evidence from before the connector looked",
-        empty="Nobody who came to a stage in this period went on to a further one.",
+        empty="Nobody came to a stage of the funnel in this period.",
     )
     order = asked.stages.funnel
     for number, old in enumerate(order):
         for new in order[number + 1 :]:
-            theirs = sorted(went.get((old, new), ()))
-            if not theirs:
+            if old not in came:
                 continue
+            theirs = sorted(went.get((old, new), ()))
             days, who = [each.span / A_DAY for each in theirs], [each.person for each in theirs]
             table.add(
                 old,
@@ -42,7 +42,7 @@ def cohort(paths: Iterable[Path], asked: Asked) -> Table:
                 people(came[old]),
                 share(who, came[old]),
                 *(Figure(quantile(days, part), "days", who, days) for part in (0.5, 0.9)),
-                Figure(days[-1], "days", who[-1:], days[-1:]),
+                Figure(quantile(days, 1.0), "days", who[-1:], days[-1:]),
                 people([each.person for each in theirs if not each.is_seen]),
             )
     return table

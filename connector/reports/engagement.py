@@ -12,7 +12,7 @@ from connector.reports.paths import Asked, Path
 from connector.reports.table import Figure, Report, Table, people
 
 _POINTS = 10  # points
-Inbound = Sequence[tuple[str, str, str, int]]  # day, source, kind, count
+Inbound = Sequence[tuple[str, str, str, int, Sequence[str]]]  # day, source, kind, count, whose they are
 
 
 class Origin(NamedTuple):
@@ -59,14 +59,17 @@ def _scores(scores: Mapping[str, str]) -> Table:
 def _activity(asked: Asked, inbound: Inbound) -> Table:
     weeks = asked.period.weeks()
     counted: Counter[tuple[str, str]] = Counter()
-    for day, source, kind, count in inbound:
+    whose: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    for day, source, kind, count, theirs in inbound:
         number = (date.fromisoformat(day) - weeks[0].since.date()).days // 7
-        counted[f"{weeks[min(max(number, 0), len(weeks) - 1)].since:%Y-%m-%d}", f"{source} {kind}"] += count
+        key = f"{weeks[min(max(number, 0), len(weeks) - 1)].since:%Y-%m-%d}", f"{source} {kind}"
+        counted[key] += count
+        whose[key] |= dict.fromkeys(theirs)
     table = Table(
         "activity",
         "What people did",
         ("week", "source and kind", "activities"),
-        note="inbound activities that count for somebody, by the week in which they happened",
+        note="inbound activities of the period that count for somebody, by the week in which they happened",
         picture="lines",
         drawn="activities",
         empty="Nobody did anything in this period, of what is read.",
@@ -74,7 +77,7 @@ def _activity(asked: Asked, inbound: Inbound) -> Table:
     for week in weeks:
         label = f"{week.since:%Y-%m-%d}"
         for what in sorted({each for _, each in counted}):
-            table.add(label, what, Figure(counted[label, what], "number"))
+            table.add(label, what, Figure(counted[label, what], "number", [*whose[label, what]]))
     return table
 
 

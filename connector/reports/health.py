@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from connector.base.facts import Stay
 from connector.base.json import JsonMap
@@ -61,13 +61,14 @@ def lateness(paths: Sequence[Path], asked: Asked) -> Table:
         (stay.seen - stay.entered) / _SECOND
         for path in paths
         for stay in path.stays
-        if _is_by_rule(stay) and stay.seen is not None and asked.period.has(stay.seen)
+        if _is_timed(stay) and stay.seen is not None and asked.period.has(stay.seen)
     ]
     table = Table(
         "lateness",
         "How late a change is written",
         ("moves", "median", "95th percentile", "latest"),
-        note="seconds from what happened until it was settled, of moves by rules that the connector saw",
+        note="seconds from what happened until it was settled, of moves by rules that the connector saw, without those"
+        " of which only the day is known (the close date of a deal)",
     )
     spans.sort()
     numbers = [Figure(quantile(spans, part), "seconds") for part in (0.5, 0.95, 1.0)]
@@ -75,8 +76,9 @@ def lateness(paths: Sequence[Path], asked: Asked) -> Table:
     return table
 
 
-def _is_by_rule(stay: Stay) -> bool:
-    return stay.by == "rule" and stay.how == "observed"
+def _is_timed(stay: Stay) -> bool:
+    """What has a date alone is dated by its midnight, and would be hours late whenever it was written."""
+    return stay.by == "rule" and stay.how == "observed" and stay.entered.time() != time()
 
 
 def _sources(cycles: Sequence[JsonMap]) -> Table:

@@ -85,16 +85,13 @@ def _weeks(paths: Sequence[Path], asked: Asked) -> Table:
         drawn="closing",
         is_level=True,
     )
+    anybody = {stage for stage, _ in (*standing, *entered, *left)}
+    stages = [each for each in asked.stages.shown(stages_in(paths)) if each in anybody]
     for number, week in enumerate(weeks):
-        for stage in asked.stages.shown(stages_in(paths)):
-            counted = [
-                standing[stage, number],
-                entered[stage, number],
-                left[stage, number],
-                standing[stage, number + 1],
-            ]
-            if any(counted):
-                table.add(f"{week.since:%Y-%m-%d}", name_of(stage), *map(people, counted))
+        for stage in stages:
+            begins, ends = standing[stage, number], standing[stage, number + 1]
+            counted = (begins, entered[stage, number], left[stage, number], ends)
+            table.add(f"{week.since:%Y-%m-%d}", name_of(stage), *map(people, counted))
     return table
 
 

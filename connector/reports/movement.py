@@ -46,7 +46,8 @@ def movement(paths: Sequence[Path], asked: Asked) -> Report:
         "weeks",
         "By week",
         ("week", "stage", "entered", "left", "balance", *_WAYS.values()),
-        note="weeks begin on Monday, UTC; who came to a stage twice in a week counts twice",
+        note="weeks begin on Monday, UTC, and count whole, the first one too; who came to a stage twice in a week"
+        " counts twice",
         picture="lines",
         drawn="entered",
     )

@@ -15,6 +15,7 @@ from connector.base.json import JsonMap
 
 _WEEK = timedelta(days=7)
 A_DAY = timedelta(days=1)
+BUT_GONE = ", gone"  # behind the stage of somebody who is there no longer
 
 
 class Path(NamedTuple):
@@ -41,7 +42,7 @@ def stands_now(last: Stay | None) -> str:
     """In words; "" for somebody who stood nowhere yet."""
     if last is None:
         return ""
-    return name_of(last.stage) if last.left is None else f"{name_of(last.stage)}, gone"
+    return name_of(last.stage) if last.left is None else f"{name_of(last.stage)}{BUT_GONE}"
 
 
 def by_whom(stay: Stay) -> str:

@@ -10,6 +10,7 @@ from connector.base.json import JsonObject
 
 Unit = Literal["people", "share", "days", "hours", "seconds", "number"]
 Picture = Literal["bars", "lines", ""]
+_SPANS = frozenset({"days", "hours", "seconds"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,23 @@ class Table:
 
     def add(self, *cells: Cell) -> None:
         self.rows.append(cells)
+
+    def units(self) -> dict[int, Unit]:
+        """Of the columns that have numbers."""
+        found: dict[int, Unit] = {}
+        for row in self.rows:
+            for index, cell in enumerate(row):
+                if isinstance(cell, Figure):
+                    found.setdefault(index, cell.unit)
+        return found
+
+    def heads(self) -> list[str]:
+        """The columns' names, as people read them: with the unit of a span where neither they nor the title say it."""
+        said, units = [f"{self.title} {name}".casefold() for name in self.columns], self.units()
+        return [
+            f"{name} ({units[index]})" if units.get(index) in _SPANS and units[index] not in said[index] else name
+            for index, name in enumerate(self.columns)
+        ]
 
     def as_rows(self) -> list[JsonObject]:
         return [dict(zip(self.columns, map(plain_value, row), strict=True)) for row in self.rows]

@@ -15,6 +15,7 @@ from connector.reports.table import Figure, Report, Table, people, quantile
 
 _HOW = ("observed", "inferred")
 _FEW = 5  # a 90th percentile of fewer people says nothing
+_LEAST = 1.0  # days: who has been there since this morning is not stuck, however fast others are
 
 
 def days(span: timedelta) -> float:
@@ -98,7 +99,8 @@ def stuck(paths: Sequence[Path], asked: Asked, rows: Mapping[str, JsonMap], limi
         "people",
         "Longer at a stage than usual",
         ("who", "name", "stage", "days", "limit", "because", "owner", "next step"),
-        note=f"limit: what --limit says, else the 90th percentile of the days of those who left (of {_FEW} or more)",
+        note=f"limit: what --limit says, else the 90th percentile of the days of those who left (of {_FEW} or more),"
+        " a day at the least",
         empty="Nobody stands at a stage for longer than its limit, where there is one.",
     )
     counts = Table(
@@ -148,7 +150,7 @@ def _usual(paths: Iterable[Path]) -> dict[str, float]:
             if stay.left is not None and stay.left > stay.entered and not (stay.became and stay is path.stays[-1]):
                 spans[stay.stage].append(days(stay.left - stay.entered))
     found = {stage: quantile(sorted(measured), 0.9) for stage, measured in spans.items() if len(measured) >= _FEW}
-    return {stage: limit for stage, limit in found.items() if limit is not None}
+    return {stage: max(limit, _LEAST) for stage, limit in found.items() if limit is not None}
 
 
 def _next(asked: Asked, stage: str) -> str:

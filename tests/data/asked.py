@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, time
 
 from tests.data.oracle import Lists, Told, percentile
 
@@ -48,8 +48,9 @@ def side_by_side(parts: Mapping[str, Told]) -> Told:
 
 
 def lateness(moves: Iterable[tuple[datetime, datetime]], since: datetime, until: datetime) -> Told:
-    """``moves``: when it happened, when it was settled."""
-    seconds = [(seen - came).total_seconds() for came, seen in moves if since <= seen < until]
+    """``moves``: when it happened, when it was settled. What has a day alone begins at midnight, and is no move."""
+    timed = [each for each in moves if each[0].time() != time()]
+    seconds = [(seen - came).total_seconds() for came, seen in timed if since <= seen < until]
     parts = {"median": 0.5, "95th percentile": 0.95, "latest": 1.0}
     told: Told = {("lateness", name): (percentile(seconds, part), ()) for name, part in parts.items() if seconds}
     return told | {("lateness", "moves"): (len(seconds), ())}

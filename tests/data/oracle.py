@@ -287,7 +287,7 @@ def stuck(lists: Lists, ends: Collection[str]) -> Told:
         told["stages", stage, "stand there"] = _people(there)
         if len(over) < 5:
             continue
-        limit = percentile(over, 0.9)
+        limit = max(percentile(over, 0.9), 1.0)
         told["stages", stage, "limit"] = (limit, ())
         late = {who: days for who, days in there.items() if days > limit}
         told["stages", stage, "too long"] = _people(late)
@@ -384,7 +384,9 @@ def differences(ours: Told, theirs: Told) -> list[str]:
     found = []
     for key in sorted({*ours, *theirs}):
         (here, who), (there, them) = ours.get(key, (0.0, ())), theirs.get(key, (0.0, ()))
-        are_same = abs(here - there) < 1e-6 and (who == them or key[-1] in {"longest", "limit"} or here == 0)
+        are_same = abs(here - there) < 1e-6 and (
+            who == them or key[-1] in {"longest", "limit", "activities"} or here == 0
+        )
         if not are_same:
             found.append(f"{key}: {here:g} in the lists, {there:g} in the report; {sorted({*who} ^ {*them})[:5]}")
     return found

@@ -156,7 +156,7 @@ def test_a_prospect_was_there_since_the_first_thing_known_of_them(connected, ser
 def test_status_says_how_each_source_did_in_the_last_cycle(connected, served):
     served.pardot.add_prospects([{"email": "ann@example.com"}])
     connected("sync")
-    assert re.search(r"pardot +20\S+, \d+ rows", connected("status").stdout)
+    assert re.search(r"pardot +20[\d-]+ [\d:]+, \d+ rows?", connected("status").stdout)
     served.org.faults.on("server_error", path="/api/v5/", status=503)
     assert connected("sync").returncode == 4
     assert re.search(r"pardot +down in the cycle of 20\S+: .*", connected("status").stdout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,11 +92,9 @@ SAID = "each => each.map(one => one.parentElement.innerText.split('\\n')[0])"  #
 
 
 def row(page: Page, table: str, *starts: str) -> Locator:
-    """Of the table of this name, the row with these cells in front."""
+    """Of the table of this name, the row that these cells name."""
     rows = page.get_by_role("region", name=f"{table}, as a table").locator("tbody tr")
-    for number, text in enumerate(starts):
-        rows = rows.filter(has=page.locator(f":nth-match(:scope > *, {number + 1})", has_text=text))
-    return rows.first
+    return rows.filter(has=page.locator("th", has_text=re.compile(f"^{', '.join(starts)}$")))
 
 
 def people(page: Page) -> list[str]:
@@ -128,6 +127,26 @@ def test_a_manager_s_questions_are_answered_by_links(page: Page, url: str) -> No
     said = page.get_by_role("main").inner_text()
     assert "stage: Engaged" in said
     assert "inbound email click" in said
+
+
+@in_a_browser
+def test_nobody_went_on_is_an_answer_too(page: Page, url: str) -> None:
+    page.goto(f"{url}/report/funnel?since=2026-03-01&until=2026-03-31&where=Name%3DAda")
+    line = row(page, "Who went on, and how long it took", "Engaged", "Customer")
+    assert line.locator("td").all_inner_texts()[:4] == ["Customer", "1", "0% (0)", "-"]
+    heads = page.get_by_role("region", name="Who went on, and how long it took, as a table").locator("thead th")
+    assert "median (days)" in heads.all_inner_texts()
+
+
+@in_a_browser
+def test_on_a_phone_a_row_keeps_its_whole_name_in_view(page: Page, url: str) -> None:
+    page.goto(f"{url}/report/movement")
+    line = row(page, "By week", "2026-03-02", "Engaged")
+    assert line.get_by_role("rowheader").inner_text() == "2026-03-02, Engaged"
+    assert not line.locator("td").first.is_visible()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert line.get_by_role("rowheader").inner_text() == "2026-03-02"
+    assert line.locator("td").first.inner_text() == "Engaged"
 
 
 @in_a_browser

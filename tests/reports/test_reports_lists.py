@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from connector.base.facts import Stay
 from connector.commands.report_text import said
-from connector.reports.engagement import Origin, wins
+from connector.reports.engagement import Origin, engagement_report, wins
 from connector.reports.health import lateness, spent
+from connector.reports.ledger import ledger
 from connector.reports.paths import Asked, Path, Period, Stages, paths_of, where
 from connector.reports.response import Handed, answered_at, response
-from connector.reports.table import Figure, Report, share
+from connector.reports.table import Figure, Report, Table, share
 from connector.reports.velocity import stuck
 from tests.cases import cases
 
@@ -98,6 +99,42 @@ def test_stuck_is_who_stays_longer_than_the_limit_or_than_nine_in_ten() -> None:
     assert [row[0] for row in report.table("people").rows] == ["late", "fine"]
 
 
+def test_nobody_is_stuck_within_a_day_however_fast_others_are() -> None:
+    fast = [stay(f"g{number}", "Suspect", 2, 2 - number / 1000) for number in range(1, 8)]
+    stays = [*fast, stay("here", "Suspect", 0.9), stay("late", "Suspect", 1.1)]
+    report = stuck(paths_of(stays), ASKED, {}, {})
+    assert [row[0] for row in report.table("people").rows] == ["late"]
+    assert values(report, "stages")["limit"] == 1
+
+
+def test_what_people_did_opens_who_did_it_each_once() -> None:
+    done = [
+        ("2026-02-24", "web", "form_submit", 2, ("ada", "bob")),
+        ("2026-02-25", "web", "form_submit", 3, ("bob",)),
+    ]
+    table = engagement_report([], ASKED, {}, done, {}).table("activity")
+    [figure] = [row[2] for row in table.rows if row[0] == "2026-02-23"]
+    assert isinstance(figure, Figure)
+    assert (figure.value, list(figure.people)) == (5, ["ada", "bob"])
+
+
+def test_every_week_of_the_ledger_has_the_same_stages_in_the_order_of_the_mapping() -> None:
+    """A picture of each stage follows the rows, and one that nobody stood at in the first week came last."""
+    stays = [stay("late", "Suspect", 1), stay("old", "Engaged", 25)]
+    rows = ledger(paths_of(stays), ASKED, [], []).table("weeks").rows
+    assert [row[1] for row in rows] == ["Suspect", "Engaged"] * len({row[0] for row in rows})
+
+
+def test_a_span_says_its_unit_at_its_column_or_in_the_title() -> None:
+    days, hours = Figure(1.0, "days"), Figure(None, "hours")
+    table = Table("t", "Days at a stage", ("stage", "median", "hours ago", "longest wait", "people"))
+    table.rows = [("Engaged", days, hours, hours, Figure(3))]
+    assert table.heads() == ["stage", "median", "hours ago", "longest wait (hours)", "people"]
+    assert sorted(table.units()) == [1, 2, 3, 4]
+    table.title = "Who went on"
+    assert table.heads()[1] == "median (days)"
+
+
 def test_wins_are_told_by_where_people_came_from_and_what_they_did_until_then() -> None:
     paths = paths_of([stay("p", "Suspect", 20, 5), stay("p", "Engaged", 5)])
     touches = [(NOW - 25 * DAY, "web visit"), (NOW - 6 * DAY, "mail click"), (NOW - 1 * DAY, "web form")]
@@ -112,8 +149,11 @@ def test_wins_are_told_by_where_people_came_from_and_what_they_did_until_then() 
 
 
 def test_lateness_is_of_moves_that_were_seen_and_the_forecast_of_today_alone() -> None:
-    late = [stay(f"p{n}", "Engaged", 3, seen=NOW - 3 * DAY + n * timedelta(seconds=1)) for n in range(101)]
-    paths: list[Path] = paths_of([*late, stay("q", "Engaged", 9, how="inferred"), stay("r", "Engaged", 9, by="person")])
+    late = [stay(f"p{n}", "Engaged", 2.5, seen=NOW - 2.5 * DAY + n * timedelta(seconds=1)) for n in range(101)]
+    won_today = stay("d", "Customer", 3, seen=NOW - 3 * DAY + 11 * HOUR)  # a close date has no time of the day
+    paths: list[Path] = paths_of(
+        [*late, won_today, stay("q", "Engaged", 9, how="inferred"), stay("r", "Engaged", 9, by="person")]
+    )
     [row] = lateness(paths, ASKED).rows
     assert [each.value if isinstance(each, Figure) else each for each in row] == [101, 50, 95, 100]
     calls = {date(2026, 3, 1): {"salesforce": 30}, date(2026, 2, 28): {"salesforce": 70}}

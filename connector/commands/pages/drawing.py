@@ -6,14 +6,16 @@ import base64
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
-from typing import Any
+from itertools import takewhile
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from connector.base.text import count, fit_lines
+from connector.commands.fitting import told_aside
 from connector.commands.report_text import said
 from connector.reports.table import Cell, Figure, Table
 
@@ -21,6 +23,7 @@ _LINE = (160, 32)  # width and height of a line's picture
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?")
 _LONG = 16  # characters
 _A_SENTENCE = 30
+_ROOM = 120  # characters beside each other
 
 
 @cache
@@ -35,11 +38,9 @@ def environment() -> Environment:
     made.filters["said"] = said
     made.globals["picture"] = picture
     made.globals |= {
-        "is_figure": lambda cell: isinstance(cell, Figure),
         "class_of": _class_of,
         "count": count,
-        "rows_shown": _rows_shown,
-        "is_wordy": _is_wordy,
+        "laid_out": laid_out,
     }
     return made
 
@@ -68,16 +69,64 @@ def _class_of(text: str) -> str:
     return "d" if _MOMENT.fullmatch(text) else "w" if len(text) > _LONG else ""
 
 
-def _is_wordy(table: Table) -> bool:
-    """Has sentences in it."""
-    return any(isinstance(cell, str) and len(cell) > _A_SENTENCE for row in table.rows for cell in row)
+class ShownCell(NamedTuple):
+    """Of a table as it is shown: what stands there, under which heading; and of which row and column it is."""
+
+    cell: Cell
+    head: str
+    row: Sequence[Cell]
+    column: str
+
+    @property
+    def is_figure(self) -> bool:
+        return isinstance(self.cell, Figure)
 
 
-def _rows_shown(table: Table) -> Sequence[Sequence[Cell]]:
-    """Of a table of weeks, those in which something was."""
-    if table.picture != "lines":
-        return table.rows
-    return [row for row in table.rows if any(_value(cell) for cell in row)]
+class Layout(NamedTuple):
+    """``keys``: so many of the first columns say what a row is about. ``numbers``: the headings of numbers.
+    ``is_wordy``: has sentences in it. ``aside``: what would be the same again and again. ``left_out``: rows in which
+    nothing is."""
+
+    heads: Sequence[str]
+    keys: int
+    numbers: Collection[str]
+    rows: Sequence[Sequence[ShownCell]]
+    is_wordy: bool
+    aside: Sequence[str]
+    left_out: int
+
+
+def laid_out(table: Table) -> Layout:
+    rows = table.rows
+    if table.picture == "lines":
+        if len(table.units()) == 1:
+            return _across(table)
+        rows = [row for row in rows if any(_value(cell) for cell in row)]
+    numbers, heads = table.units(), table.heads()
+    texts = [[said(cell) for cell in row] for row in rows]
+    kept, _, _, aside = told_aside([*table.columns], texts, [*numbers], _ROOM)
+    places = [index for index, name in enumerate(table.columns) if name in kept]
+    is_wordy = any(isinstance(cell := row[each], str) and len(cell) > _A_SENTENCE for row in rows for each in places)
+    return Layout(
+        [heads[each] for each in places],
+        len([*takewhile(lambda each: each not in numbers, places)]),
+        {heads[each] for each in numbers},
+        [[ShownCell(row[each], heads[each], row, table.columns[each]) for each in places] for row in rows],
+        is_wordy,
+        aside,
+        len(table.rows) - len(rows),
+    )
+
+
+def _across(table: Table) -> Layout:
+    """One number a week: the weeks side by side."""
+    weeks = list(dict.fromkeys(str(row[0]) for row in table.rows))
+    lines: dict[str, list[ShownCell]] = {}
+    for row in table.rows:
+        week, what, figure = row
+        begun = lines.setdefault(str(what), [ShownCell(what, table.columns[1], row, table.columns[1])])
+        begun.append(ShownCell(figure, str(week), row, table.columns[2]))
+    return Layout([table.columns[1], *weeks], 1, {*weeks}, [*lines.values()], False, (), 0)
 
 
 def picture(table: Table) -> Markup:

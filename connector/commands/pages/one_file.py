@@ -4,6 +4,7 @@ one file that asks nobody for anything."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 
 from connector.base.clock import Clock, SystemClock
@@ -12,7 +13,7 @@ from connector.base.json import JsonObject
 from connector.base.private import open_private
 from connector.base.settings import Settings
 from connector.commands.pages.computing import all_listed
-from connector.commands.pages.drawing import policy, render, style
+from connector.commands.pages.drawing import laid_out, policy, render, style
 from connector.commands.pages.views import TITLES, Views
 from connector.commands.reporting import REPORTS, Reporter, Wanted
 from connector.reports.table import Cell, Figure, Report, Table
@@ -35,13 +36,18 @@ class _Anchors:
         self.persons: dict[str, str] = {}
 
     def people(self, report: Report, table: Table, row: Sequence[Cell], column: str, figure: Figure) -> str:
+        names = ", ".join(str(cell) for cell in row if isinstance(cell, str))
+        return self._list(f"{report.title}: {table.title}, {names}, {column}", figure)
+
+    def standing(self, stage: str, people: Sequence[str]) -> str:
+        return self._list(f"{TITLES['mapping']}: {stage}", Figure(len(people), "people", people))
+
+    def _list(self, title: str, figure: Figure) -> str:
         if not figure.people:
             return ""
         key = (*figure.people[:_LISTED], str(len(figure.people)), figure.unit if figure.each else "")
         if key not in self.lists:
-            names = ", ".join(str(cell) for cell in row if isinstance(cell, str))
-            anchor, title = f"list-{len(self.lists) + 1}", f"{report.title}: {table.title}, {names}, {column}"
-            self.lists[key] = (anchor, title, figure)
+            self.lists[key] = (f"list-{len(self.lists) + 1}", title, figure)
             for person in figure.people[:_LISTED]:
                 self._note(person)
         return f"#{self.lists[key][0]}"
@@ -61,12 +67,12 @@ def html_of(reporter: Reporter, names: Sequence[str]) -> str:
     reports = [reporter.report(name) for name in names]
     for report in reports:  # what is linked must be known before anything is drawn
         for table in report.tables:
-            for row in table.rows[: anchors.most]:
-                for column, cell in zip(table.columns, row, strict=True):
-                    if isinstance(cell, Figure):
-                        anchors.people(report, table, row, column, cell)
-                    elif column == "who":
-                        anchors.person(cell)
+            for place in chain.from_iterable(laid_out(table).rows[: anchors.most]):
+                if isinstance(place.cell, Figure):
+                    anchors.people(report, table, place.row, place.column, place.cell)
+                elif place.column == "who":
+                    anchors.person(place.cell)
+    mapping = views.mapping_page(anchors)
     found = {who: told for who in anchors.persons if (told := views.person(who))}
     anchors.persons, anchors.is_drawn = {who: anchors.persons[who] for who in found}, True
     persons = [{**told, "anchor": anchors.persons[who]} for who, told in found.items()]
@@ -88,7 +94,7 @@ def html_of(reporter: Reporter, names: Sequence[str]) -> str:
         policy=policy(),
         tabs=[{"title": TITLES[each], "there": f"#{each}", "here": False} for each in (*names, "mapping")],
         reports=reports,
-        mapping=views.mapping_page(()),
+        mapping=mapping,
         links=anchors,
         lists=lists,
         persons=persons,

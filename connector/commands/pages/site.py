@@ -17,12 +17,13 @@ from connector.base.clock import Clock
 from connector.base.errors import ConfigurationError, ConnectorError
 from connector.base.json import JsonMap, JsonObject
 from connector.base.settings import Settings
+from connector.base.text import count
 from connector.commands.asking import NOT_APART
 from connector.commands.options import condition_of, date_of, end_of
 from connector.commands.pages.computing import Computing, Here
 from connector.commands.pages.drawing import policy, render, style
 from connector.commands.pages.looks import A_CLICK, WHAT_MOST_ASK, Looks, StillComputing
-from connector.commands.pages.views import MOST, TITLES, Views, find_figure, key_of
+from connector.commands.pages.views import BETWEEN_KEYS, MOST, TITLES, Views, find_figure, key_of
 from connector.commands.reporting import REPORTS, WEEKS, Wanted
 from connector.mapping import CompiledMapping
 from connector.pipeline.cycle import Pipeline
@@ -35,6 +36,7 @@ _MONTHS = 12  # that a link leads to
 _AGAIN = 2  # seconds until the browser asks again for what is being computed
 _OF_NOW = frozenset({"repair"})  # reports that have no period
 _NOTHING: JsonMap = {}
+_UNMEASURED = Figure(None)
 _Answer = Callable[[Request], Response]
 
 
@@ -158,24 +160,43 @@ class Site:
         )  # fmt: skip
 
     def _people(self, request: Request) -> Response:
+        """Behind a number, or at a stage now."""
         wanted, asked = _wanted(request)
         query = request.query_params
         name, table, row, column = (query.get(each, "") for each in ("report", "table", "row", "column"))
         views = self.looks.look(wanted, name if name in REPORTS else "")
+        if stage := query.get("stage", ""):
+            return self._list(request, views, f"{TITLES['mapping']}: {stage}", "mapping", views.standing[stage])
         figure = find_figure(views.reports[name], table, row, column) if name in REPORTS else None
         if figure is None:
             return self._message("Nobody is behind that any more", row, "go back to the report, and choose again", 404)
+        title = f"{TITLES[name]}: {row.replace(BETWEEN_KEYS, ', ')}, {column}"
+        return self._list(request, views, title, name, figure.people, views.said(), figure, asked)
+
+    def _list(
+        self,
+        request: Request,
+        views: Views,
+        title: str,
+        here: str,
+        people: Sequence[str],
+        said: str = "",
+        figure: Figure = _UNMEASURED,
+        asked: JsonMap = _NOTHING,
+        who: str = "",
+    ) -> Response:
+        """A page of them at a time; ``figure``: what was measured of each."""
+        query = request.query_params
         start = int(query["from"]) if query.get("from", "").isdecimal() else 0
-        title = f"{TITLES[name]}: {row}, {column}"
         part = slice(start, start + _PAGE)
-        shown = views.people(figure.people[part], figure.each[part])
-        end = start + len(shown)
-        further = f"/people?{urlencode({**dict(query), 'from': end})}" if end < len(figure.people) else ""
-        said = f"{start + 1:,} to {end:,} of {len(figure.people):,} people; {views.said()}" if shown else "nobody"
-        unit, links = figure.unit if figure.each else "", _Addresses(views, asked)
+        shown = views.people(people[part], figure.each[part])
+        end, number = start + len(shown), count(len(people), "person", "people")
+        further = f"{request.url.path}?{urlencode({**dict(query), 'from': end})}" if end < len(people) else ""
+        told = number if len(shown) == len(people) else f"{start + 1:,} to {end:,} of {number}" if shown else "nobody"
         return self._html(
-            "people.html", title, name, asked=asked, said=said, people=shown, links=links, further=further, unit=unit
-        )
+            "people.html", title, here, asked=asked, who=who, people=shown, links=_Addresses(views, asked),
+            said=f"{told}; {said or views.said_now()}", further=further, unit=figure.unit if figure.each else "",
+        )  # fmt: skip
 
     def _find(self, request: Request) -> Response:
         views, who = self.looks.look(WHAT_MOST_ASK), request.query_params.get("who", "").strip()
@@ -185,11 +206,7 @@ class Site:
         if not found:
             hint = "write a part of the name or of the e-mail address, or the id of the record"
             return self._message("Nobody is called that", who, hint, 404)
-        said = f"{min(len(found), _PAGE):,} of {len(found):,} people with “{who}” in their name or e-mail address"
-        people = views.people(found[:_PAGE])
-        return self._html(
-            "people.html", "People", "", said=said, who=who, people=people, links=links, further="", unit=""
-        )
+        return self._list(request, views, "People", "", found, f"“{who}” is in their name or e-mail address", who=who)
 
     def _person(self, request: Request) -> Response:
         views = self.looks.look(WHAT_MOST_ASK)
@@ -204,18 +221,10 @@ class Site:
         )
 
     def _mapping_page(self, _request: Request) -> Response:
-        views = self.looks.look(WHAT_MOST_ASK, "funnel")
+        views = self.looks.look(WHAT_MOST_ASK)
         links = _Addresses(views)
-        funnel = views.reports["funnel"]
-        table = funnel.table("stages")
-        there = [
-            (str(row[0]), links.people(funnel, table, row, "at the end", row[1]))
-            for row in table.rows
-            if isinstance(row[1], Figure)
-        ]
-        return self._html(
-            "mapping.html", "Mapping", "mapping", said=views.said_now(), mapping=views.mapping_page(there), links=links
-        )
+        told = views.mapping_page(links)
+        return self._html("mapping.html", "Mapping", "mapping", said=views.said_now(), mapping=told, links=links)
 
 
 class _Addresses:
@@ -232,6 +241,9 @@ class _Addresses:
             return ""
         named = {"report": report.name, "table": table.name, "row": key_of(row), "column": column}
         return f"/people?{urlencode({**self._asked, **named})}"
+
+    def standing(self, stage: str, people: Sequence[str]) -> str:
+        return f"/people?{urlencode({'stage': stage})}" if people else ""
 
     def person(self, person: str) -> str:
         return f"/person/{person}" if person[:3].isalnum() and " " not in person else ""

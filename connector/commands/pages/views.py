@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -23,12 +23,13 @@ from connector.commands.explain_text import (
 from connector.commands.ground import called_today
 from connector.commands.pages.computing import UNLISTED, Everybody
 from connector.commands.pages.drawing import safe_link
+from connector.commands.reporting import stages_of
 from connector.commands.screen import NONE
 from connector.lifecycle.model import Step
 from connector.lifecycle.values import fold
 from connector.mapping import CompiledMapping
 from connector.pipeline.signed_in import known_address
-from connector.reports.paths import A_DAY, Asked, by_whom, name_of, paths_of
+from connector.reports.paths import A_DAY, BUT_GONE, Asked, by_whom, name_of, paths_of
 from connector.reports.table import Cell, Figure, Report, Table
 from connector.store import Store
 
@@ -51,6 +52,7 @@ _OUTCOMES = {
     "changed": "changed by somebody since",
     "waiting": "waiting to be written",
 }
+BETWEEN_KEYS = " | "
 MOST = 300  # rows of a table, and of a person's timeline
 
 
@@ -60,6 +62,7 @@ class Links(Protocol):
     most: int
 
     def people(self, report: Report, table: Table, row: Sequence[Cell], column: str, figure: Figure) -> str: ...
+    def standing(self, stage: str, people: Sequence[str]) -> str: ...
     def person(self, person: str) -> str: ...
     def record(self, record: str) -> str: ...
 
@@ -166,23 +169,30 @@ class Views:
             ],
         }
 
-    def mapping_page(self, there: Sequence[tuple[str, str]]) -> JsonObject:
-        """``there``: stage -> where its people are listed."""
-        links = dict(there)
-        standing = Counter(each.stage for each in self.everybody.values())
+    @cached_property
+    def standing(self) -> dict[str, list[str]]:
+        """Stage -> who is there now."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for person, told in self.everybody.items():
+            found[told.stage].append(person)
+        return found
+
+    def mapping_page(self, links: Links) -> JsonObject:
         steps = [
             {
                 "name": step.name,
                 "funnel": step.funnel,
                 "hidden": step.reports == "hidden",
                 "description": step.description,
-                "count": standing[step.name],
-                "there": links.get(step.name, ""),
+                "count": len(self.standing[step.name]),
+                "there": links.standing(step.name, self.standing[step.name]),
                 "nothing": _nothing(step, {move.to for move in self.mapping.model.stage.moves}),
                 "rules": [{"name": rule.name, "when": rule.when.said, "line": rule.line} for rule in step.rules],
             }
             for step in self.mapping.stages
         ]
+        every = stages_of(self.mapping, hidden=True)
+        known = {*every.funnel, *every.beside}
         moves = [
             (move.name, ", ".join(move.origins) or "anywhere", move.to, move.when.said)
             for move in self.mapping.model.stage.moves
@@ -192,6 +202,11 @@ class Views:
             "name": self.mapping.name,
             "version": self.mapping.version,
             "steps": steps,
+            "others": [
+                {"name": each, "count": len(who), "there": links.standing(each, who)}
+                for each, who in sorted(self.standing.items())
+                if who and each and not each.endswith(BUT_GONE) and each not in known
+            ],
             "moves": moves,
             "tests": tests,
             "differs": list(self.mapping.differs),
@@ -246,4 +261,4 @@ def find_figure(report: Report, table: str, row: str, column: str) -> Figure | N
 
 def key_of(row: Sequence[Cell]) -> str:
     """What tells a row from the others."""
-    return " | ".join(cell for cell in row if isinstance(cell, str))
+    return BETWEEN_KEYS.join(cell for cell in row if isinstance(cell, str))
