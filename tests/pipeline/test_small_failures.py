@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from connector.base.errors import Refused
+from connector.base.facts import Outcome, Result
 from connector.base.ports import LocatorExpired
 from connector.mapping import loads
 from connector.pipeline.blind import BLIND
@@ -65,6 +66,23 @@ class Secretive(FakeSalesforce):
                 rest.append(each)
         answers = super().read(rest, windows)
         return replace(answers, refused={**answers.refused, **refused})
+
+    def update(self, changes):
+        """As Salesforce does it: what is hidden is refused, the rest of the row written."""
+        parts = [(each, [(each.object, one.field) in self.hides for one in each.changes]) for each in changes]
+        aside, rest = (
+            [
+                replace(
+                    each, changes=tuple(one for one, is_gone in zip(each.changes, gone, strict=True) if is_gone is it)
+                )
+                for each, gone in parts
+                if it in gone
+            ]
+            for it in (True, False)
+        )
+        yield from super().update(rest) if rest else ()
+        if aside:
+            yield [Outcome(each, Result.SET_ASIDE, "INVALID_FIELD", "No such column") for each in aside]
 
     def _refusal(self, each):
         columns = re.findall(r"[\w.]+", each.soql.partition(" FROM ")[0])
