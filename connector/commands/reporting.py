@@ -27,7 +27,7 @@ from connector.reports.engagement import Inbound, Origin, engagement_report, rea
 from connector.reports.funnel import funnel
 from connector.reports.health import health_report
 from connector.reports.movement import movement
-from connector.reports.paths import Asked, Path, Period, Stages, stages_in, where
+from connector.reports.paths import OF_ITS_OWN, Asked, Path, Period, Stages, stages_in, where
 from connector.reports.repair import repair
 from connector.reports.response import Handed, answered_at, response
 from connector.reports.table import Report, side_by_side
@@ -136,7 +136,7 @@ class Reporter:
         rows = self.ground.rows
         asked = [self.wanted.by, *(each[0] for each in self.wanted.where)]
         for name in (each for each in asked if each):
-            fields = self.mapping.attributes.get(name.casefold(), {})
+            fields = {} if name.casefold() in OF_ITS_OWN else self.mapping.attributes.get(name.casefold(), {})
             for row in rows.values() if fields else ():
                 if (field := fields.get(row["object"])) is not None:
                     row[name] = row.get(field)

@@ -135,6 +135,7 @@ def where(rows: Mapping[str, JsonMap], person: str, name: str) -> str:
     return "" if found is None else str(found)
 
 
+OF_ITS_OWN = frozenset({"object", "owner", "account"})  # words of reports, whatever the mapping calls so
 KNOWN_AS = {"lead source": "LeadSource", "lead_source": "LeadSource", "source": "LeadSource"}
 
 
