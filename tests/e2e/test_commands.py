@@ -159,7 +159,7 @@ def test_status_says_how_each_source_did_in_the_last_cycle(connected, served):
     assert re.search(r"pardot +20[\d-]+ [\d:]+, \d+ rows?", connected("status").stdout)
     served.org.faults.on("server_error", path="/api/v5/", status=503)
     assert connected("sync").returncode == 4
-    assert re.search(r"pardot +down in the cycle of 20\S+: .*", connected("status").stdout)
+    assert re.search(r"pardot +down in the cycle of 20[\d-]+ [\d:]+: .*", connected("status").stdout)
 
 
 def test_status_reports_opportunities_that_move_nobody(connected, served):
