@@ -251,7 +251,8 @@ def test_csv_has_a_file_for_each_table(report, tmp_path):
     [
         (("--where", "owner"), "is no condition"),
         (("--where", "Shoe_Size__c=44"), "nobody has a value for Shoe_Size__c"),
-        (("--limit", "30d"), "names no stage"),
+        (("stuck", "--limit", "30d"), "names no stage"),
+        (("--limit", "Engaged=30d"), "changes nothing in funnel"),
         (("stuck", "--limit", "Engaged=soon"), "is no span of time"),
         (("--since", "2026-05-01", "--until", "2026-01-01"), "ends before it begins"),
         (("--since", "last week"), "is not a date"),
