@@ -250,18 +250,19 @@ def test_a_notice_is_posted_and_signed(tmp_path):
 
 def test_apprise_tells_each_of_its_services_once_and_in_words(tmp_path):
     pytest.importorskip("apprise")
-    with receiver() as (url, came):
-        services = f"{url}/a {url}/b".replace("http://", "json://")
+    with receiver() as (one, first), receiver() as (other, second):
+        services = f"{one} {other}".replace("http://", "json://")
         with open_channels(explicit(alerts=services), FrozenClock(START), tmp_path / "beat") as channels:
             channels.send(NOTICE)
             channels.send(replace(NOTICE, began=False))
             channels.drain()
-    told = [json.loads(body) for _, _, body in came]
-    assert [(each["title"], each["type"]) for each in told] == [
-        *[("Lifecycle connector: held", "warning")] * 2,
-        *[("Lifecycle connector: held is over", "success")] * 2,
-    ]
-    assert told[0]["message"] == "a plan is held back\n\nDo: connector approve"
+    for came in (first, second):  # each has a thread of its own
+        told = [json.loads(body) for _, _, body in came]
+        assert [(each["title"], each["type"]) for each in told] == [
+            ("Lifecycle connector: held", "warning"),
+            ("Lifecycle connector: held is over", "success"),
+        ]
+        assert told[0]["message"] == "a plan is held back\n\nDo: connector approve"
 
 
 def test_an_apprise_service_that_is_down_is_tried_again_and_keeps_no_other_from_being_told(tmp_path, capfd):
