@@ -95,9 +95,7 @@ class Settings(BaseModel):
         le=_DAYS,
         description="Days every activity is kept; an older one while a rule can see it; 0: for ever.",
     )
-    write_pack: int = Field(
-        1200, ge=1, le=1200, description="Rows looked at in one request, and written 400 a request."
-    )
+    write_pack: int = Field(1200, ge=1, le=1200, description="Rows looked at in one request; written 400 a request.")
 
     salesforce_login_url: str = Field("https://login.salesforce.com", description="Where to sign in.")
     salesforce_instance_url: str | None = Field(None, description="The org's My Domain; needed with an access token.")
@@ -381,9 +379,8 @@ def _check(settings: Settings) -> None:
                     f"{variable_of(name)} has parameters, and is shown and stored", "write it like https://host"
                 )
     check_database(settings.state, variable_of("state"))
-    check_database(
-        settings.warehouse_url.get_secret_value() if settings.warehouse_url else "", "CONNECTOR_WAREHOUSE_URL"
-    )
+    warehouse = settings.warehouse_url
+    check_database(warehouse.get_secret_value() if warehouse else "", variable_of("warehouse_url"))
     if settings.ca_bundle is not None:
         _check_authorities(settings.ca_bundle)
     if not re.fullmatch(r"\d{2,3}\.0", settings.salesforce_api_version):

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from connector.base.errors import ConfigurationError
-from connector.base.json import JsonMap
+from connector.base.json import JsonMap, JsonObject
 from connector.lifecycle.values import fold
 from connector.mapping.mistakes import did_you_mean
-from connector.reports.paths import Stages, name_of, where
+from connector.reports.paths import OF_ITS_OWN, Stages, name_of, where
 
 _Condition = tuple[str, str, str]  # ("owner", "=" or "!=", "Anna")
 
@@ -38,6 +38,16 @@ def told_with(name: str, by: str, *, compare: bool) -> Iterator[str]:
         yield f"not side by side by {by}: these figures are of everybody together, or of those whom a filter leaves"
     if compare and name in OF_NOW:
         yield "not compared: this has no figures of the period before"
+
+
+def with_attribute(rows: dict[str, JsonObject], name: str, fields: Mapping[str, str]) -> dict[str, JsonObject]:
+    """People's rows in which an attribute of the mapping (object -> field) stands under its name. Others share them."""
+    if not fields or name.casefold() in OF_ITS_OWN:
+        return rows
+    return {
+        person: {**row, name: row.get(fields[row["object"]])} if row["object"] in fields else row
+        for person, row in rows.items()
+    }
 
 
 def unmet(conditions: Sequence[_Condition], people: Collection[JsonMap], deals: Collection[JsonMap]) -> Iterator[str]:

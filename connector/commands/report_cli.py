@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from connector.base.errors import ConfigurationError
 from connector.commands.options import AsJson, condition_of, date_of, end_of, settings_of
+
+if TYPE_CHECKING:
+    from connector.reports.table import Report
 
 
 class Subject(StrEnum):
@@ -62,7 +66,7 @@ def report_command(
     """Funnel, movement, velocity, response times, who is stuck; the ledger that proves them; what to repair."""
     from connector.commands import screen
     from connector.commands.asking import refuse_what_nothing_uses
-    from connector.commands.report_text import show_reports, write_csv
+    from connector.commands.report_text import show_reports
     from connector.commands.reporting import Wanted, run_reports
 
     names = [each.value for each in subject or (Subject if html else (Subject.FUNNEL,))]
@@ -87,13 +91,20 @@ def report_command(
         return
     reports, asked = run_reports(settings_of(), names, wanted)
     if csv_file is not None:
-        for path in write_csv(reports, csv_file):
-            screen.note(f"wrote {path}")
-        for said in dict.fromkeys(said for each in reports for said in each.notes):
-            screen.note(f"note: {said}")
+        _into_csv(reports, csv_file)
     if as_json or csv_file is None:
         show_reports(reports, asked, as_json=as_json)
     raise typer.Exit(3 if any(each.good is False for each in reports) else 0)
+
+
+def _into_csv(reports: Sequence[Report], file: Path) -> None:
+    from connector.commands import screen
+    from connector.commands.report_text import write_csv
+
+    for path in write_csv(reports, file):
+        screen.note(f"wrote {path}")
+    for said in dict.fromkeys(said for each in reports for said in each.notes):
+        screen.note(f"note: {said}")
 
 
 def _limit(text: str) -> tuple[str, timedelta]:

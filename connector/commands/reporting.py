@@ -14,7 +14,7 @@ from connector.base.errors import ConfigurationError
 from connector.base.facts import PEOPLE, Direction, Person
 from connector.base.json import JsonMap, JsonObject
 from connector.base.settings import Settings
-from connector.commands.asking import NOT_APART, OF_NOW, limits_of, meets, told_with, unmet
+from connector.commands.asking import NOT_APART, OF_NOW, limits_of, meets, told_with, unmet, with_attribute
 from connector.commands.ground import Ground, tracks_of
 from connector.commands.status import grouped
 from connector.commands.verifying import verified
@@ -27,7 +27,7 @@ from connector.reports.engagement import Inbound, Origin, engagement_report, rea
 from connector.reports.funnel import funnel
 from connector.reports.health import health_report
 from connector.reports.movement import movement
-from connector.reports.paths import OF_ITS_OWN, Asked, Path, Period, Stages, stages_in, where
+from connector.reports.paths import Asked, Path, Period, Stages, stages_in, where
 from connector.reports.repair import repair
 from connector.reports.response import Handed, answered_at, response
 from connector.reports.table import Report, side_by_side
@@ -82,9 +82,7 @@ class Reporter:
 
     @cached_property
     def _unmet(self) -> list[str]:
-        if not self.wanted.where:
-            return []
-        return list(unmet(self.wanted.where, self.rows.values(), self._lonely_deals))
+        return list(unmet(self.wanted.where, self.rows.values(), self._lonely_deals)) if self.wanted.where else []
 
     @cached_property
     def _before(self) -> Reporter:
@@ -136,10 +134,7 @@ class Reporter:
         rows = self.ground.rows
         asked = [self.wanted.by, *(each[0] for each in self.wanted.where)]
         for name in (each for each in asked if each):
-            fields = {} if name.casefold() in OF_ITS_OWN else self.mapping.attributes.get(name.casefold(), {})
-            for row in rows.values() if fields else ():
-                if (field := fields.get(row["object"])) is not None:
-                    row[name] = row.get(field)
+            rows = with_attribute(rows, name, self.mapping.attributes.get(name.casefold(), {}))
             if rows and not any(where({"": row}, "", name) for row in rows.values()):
                 raise ConfigurationError(
                     f"nobody has a value for {name}",

@@ -34,6 +34,8 @@ _ENDED = select(HISTORY.c.ref, func.max(HISTORY.c.until)).where(
 _ROWS = select(RECORD.c.id, RECORD.c.object, RECORD.c.account_id, RECORD.c.fields, RECORD.c.live).where(
     RECORD.c.object.in_(PEOPLE)
 )
+_ACCOUNTS = select(RECORD.c.id, RECORD.c.fields).where(RECORD.c.object == "Account")
+_THESE_ACCOUNTS = _ACCOUNTS.where(RECORD.c.id.in_(IDS))
 _STANDS = select(TRACK.c.person_id, TRACK.c.stands, TRACK.c.memory, TRACK.c.value, TRACK.c.current)
 
 
@@ -111,7 +113,7 @@ def _gone(connection: Connection, open_now: Any) -> dict[str, str]:
 def people_rows(connection: Connection) -> dict[str, JsonObject]:
     """Record of a person, also one that is there no longer -> its fields, with "object", "live" and "account" (the
     account's Name; its id where accounts are not read) beside them. Prospects have their attributes."""
-    accounts = _accounts(connection)
+    accounts = _accounts(connection.execute(_ACCOUNTS))
     found: dict[str, JsonObject] = {}
     for record_id, object_name, account, text, live in connection.execute(_ROWS):
         told = {"object": object_name, "account": accounts.get(account, account or ""), "live": bool(live)}
@@ -122,10 +124,9 @@ def people_rows(connection: Connection) -> dict[str, JsonObject]:
     return found
 
 
-def _accounts(connection: Connection) -> dict[str, str]:
-    """Id -> name of the accounts that are read."""
-    query = select(RECORD.c.id, RECORD.c.fields).where(RECORD.c.object == "Account")
-    called = ((account, read_json(text).get("Name")) for account, text in connection.execute(query))
+def _accounts(rows: Iterable[Any]) -> dict[str, str]:
+    """Id -> name of the accounts that have one."""
+    called = ((account, read_json(text).get("Name")) for account, text in rows)
     return {account: str(name) for account, name in called if name}
 
 
@@ -171,7 +172,8 @@ def deals_without_roles(connection: Connection, condition: Any) -> list[JsonObje
     """The rows of the opportunities that meet it, with "object" and "account" as people have it."""
     query = select(RECORD.c.fields, RECORD.c.account_id).where(condition)
     deals = [(read_json(fields), account) for fields, account in connection.execute(query)]
-    accounts = _accounts(connection) if deals else {}
+    theirs = {account for _, account in deals if account}
+    accounts = _accounts(rows_in(connection, _THESE_ACCOUNTS, theirs))
     return [
         {**fields, "object": "Opportunity", "account": accounts.get(account, account or "")}
         for fields, account in deals

@@ -196,6 +196,19 @@ class Killed(BaseException):
     """The process ends here."""
 
 
+def killed_in_a_pack(pipeline, does):
+    """It is killed once Salesforce took the first pack, before the answer is settled."""
+    update = pipeline.salesforce.update
+
+    def killed(changes):
+        for _ in update(changes):
+            raise Killed
+
+    pipeline.salesforce.update = killed
+    with pytest.raises(Killed):
+        does()
+
+
 def leads_now(site):
     return {row["Id"]: (row["Status"], row["OwnerId"]) for row in site.org.rows("SELECT Id, Status, OwnerId FROM Lead")}
 
@@ -231,15 +244,7 @@ def test_a_rollback_that_is_killed_before_it_hears_the_answer_is_known_as_one(li
     before = values(site)
     run = spoil(living)
     with site.pipeline(mapping=str(living.folder / "mapping.yaml")) as pipeline:
-        update = pipeline.salesforce.update
-
-        def killed(changes):
-            for _ in update(changes):
-                raise Killed
-
-        pipeline.salesforce.update = killed
-        with pytest.raises(Killed):
-            run_rollback(pipeline, ToUndo(run=run))
+        killed_in_a_pack(pipeline, lambda: run_rollback(pipeline, ToUndo(run=run)))
     assert values(site) == before
     for _ in range(2):
         assert told(living("sync", "--json"))["written"] == 0
@@ -271,15 +276,7 @@ def test_what_a_run_wrote_without_an_answer_is_put_back_too(living, site):
     (living.folder / "mapping.yaml").write_text(BAD)
 
     with site.pipeline(mapping=str(living.folder / "mapping.yaml")) as pipeline:
-        update = pipeline.salesforce.update
-
-        def killed(changes):
-            for _ in update(changes):
-                raise Killed
-
-        pipeline.salesforce.update = killed
-        with pytest.raises(Killed):
-            run_cycle(pipeline)
+        killed_in_a_pack(pipeline, lambda: run_cycle(pipeline))
     assert {each[0] for each in values(site).values()} == {"Customer"}
     run = told(living("status", "--json"))["cycles"][0]["id"]
 

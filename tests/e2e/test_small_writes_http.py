@@ -19,14 +19,19 @@ tags: [{name: warm, when: {email: present}}]
 """
 
 
+def one_person(site, tmp_path, text):
+    """(mapping, contact) of an org that has the fields of the mapping."""
+    file = tmp_path / "mapping.yaml"
+    file.write_text(text)
+    practice.add_fields(site.org, load_mapping(site.settings(mapping=str(file))))
+    return str(file), *site.contacts(1)
+
+
 @pytest.mark.situation(9)
 def test_a_read_only_field_leaves_the_stage_written_and_is_told(site, tmp_path):
-    mapping = tmp_path / "mapping.yaml"
-    mapping.write_text(MAPPING)
-    practice.add_fields(site.org, load_mapping(site.settings(mapping=str(mapping))))
-    [ada] = site.contacts(1)
+    mapping, ada = one_person(site, tmp_path, MAPPING)
     site.org.set_field_access("Contact", "Tags__c", updateable=False)
-    with site.pipeline(mapping=str(mapping)) as pipeline:
+    with site.pipeline(mapping=mapping) as pipeline:
         report = run_cycle(pipeline)
         assert site.stages()[ada] == "Suspect"
         assert (report.written, report.exit_code) == (1, 3)
@@ -42,14 +47,11 @@ def test_a_read_only_field_leaves_the_stage_written_and_is_told(site, tmp_path):
 
 @pytest.mark.parametrize("how", [{"updateable": False}, {"visible": False}])
 def test_a_field_that_cannot_be_edited_is_sent_once_and_again_when_it_can(site, tmp_path, how):
-    mapping = tmp_path / "mapping.yaml"
-    mapping.write_text(MAPPING)
-    practice.add_fields(site.org, load_mapping(site.settings(mapping=str(mapping))))
-    [ada] = site.contacts(1)
+    mapping, ada = one_person(site, tmp_path, MAPPING)
     site.org.set_field_access("Contact", "Tags__c", **how)
 
     def cycle(*, days_later=0):
-        with site.pipeline(mapping=str(mapping)) as pipeline:
+        with site.pipeline(mapping=mapping) as pipeline:
             if days_later:
                 pipeline.store.set_cursor(UNWRITABLE, asked_before(pipeline.store.cursor(UNWRITABLE), days_later))
             report = run_cycle(pipeline)
@@ -79,16 +81,13 @@ def asked_before(known, days):
 
 @pytest.mark.situation(9)
 def test_a_field_that_is_hidden_from_the_user_leaves_the_stage_written_and_is_told_once(site, tmp_path):
-    mapping = tmp_path / "mapping.yaml"
-    mapping.write_text(MAPPING)
-    practice.add_fields(site.org, load_mapping(site.settings(mapping=str(mapping))))
-    [ada] = site.contacts(1)
+    mapping, ada = one_person(site, tmp_path, MAPPING)
 
     def hide(what, _done, _total):
         if what == "deciding":  # everything was read, and described
             site.org.set_field_access("Contact", "Tags__c", visible=False)
 
-    with site.pipeline(mapping=str(mapping)) as pipeline:
+    with site.pipeline(mapping=mapping) as pipeline:
         report = run_cycle(replace(pipeline, progress=hide))
         assert site.stages()[ada] == "Suspect"
         assert (report.written, report.exit_code) == (1, 3)
@@ -112,11 +111,8 @@ tags: [{name: warm, when: {email: present}}, {name: hot, when: {field: {Title: H
 
 @pytest.mark.parametrize("how", [{"updateable": False}, {"visible": False}])
 def test_a_stage_that_alone_was_refused_is_nobodys_hand_and_is_written_once_it_can_be(site, tmp_path, how):
-    mapping = tmp_path / "mapping.yaml"
-    mapping.write_text(FOREVER)
-    practice.add_fields(site.org, load_mapping(site.settings(mapping=str(mapping))))
-    [ada] = site.contacts(1)
-    with site.pipeline(mapping=str(mapping)) as pipeline:
+    mapping, ada = one_person(site, tmp_path, FOREVER)
+    with site.pipeline(mapping=mapping) as pipeline:
         run_cycle(pipeline)
         site.org.set_field_access("Contact", "Lifecycle_Stage__c", **how)
         site.org.update("Contact", [{"Id": ada, "Title": "Hot"}])
@@ -126,7 +122,7 @@ def test_a_stage_that_alone_was_refused_is_nobodys_hand_and_is_written_once_it_c
         assert run_cycle(pipeline).exit_code == 3
         assert len(pipeline.store.set_aside(None)) == 1
     site.org.set_field_access("Contact", "Lifecycle_Stage__c")
-    with site.pipeline(mapping=str(mapping)) as pipeline:
+    with site.pipeline(mapping=mapping) as pipeline:
         pipeline.store.retry_set_aside()
         run_cycle(pipeline)
         assert site.stages()[ada] == "Rated"
