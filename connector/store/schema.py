@@ -13,7 +13,7 @@ from sqlmodel import Field, SQLModel
 from connector.base.json import JsonObject
 from connector.store.dialect import Packed, Plain
 
-HEAD = "0019"  # the newest migration; a file with another one unknown to us is newer than this program
+HEAD = "0020"  # the newest migration; a file with another one unknown to us is newer than this program
 
 
 def _where(column: str) -> JsonObject:

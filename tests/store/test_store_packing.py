@@ -4,9 +4,13 @@ it."""
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import sqlite3
-from contextlib import closing
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +23,12 @@ from sqlmodel import SQLModel
 from connector.base.clock import FrozenClock
 from connector.base.errors import StateError
 from connector.base.facts import Change, Decision, Outcome, RecordChange, Result
-from connector.store import Settled, Store, open_store, packing
+from connector.store import Settled, Store, copy_state, open_store, packing
+from connector.store.dialect import Packed
 from connector.store.rows import dumps
 from connector.store.schema import FURTHER, PROSPECT
 from connector.store.views import VIEWS
+from practice_org.company import words
 from tests.cases import cases
 from tests.store.store_facts import (
     START,
@@ -38,9 +44,20 @@ from tests.store.store_facts import (
     settle,
 )
 
-BEFORE = "0017"
+BEFORE, LAST = "0017", "0019"  # before JSON was packed, and before it was packed anew
 HANDED = {"at": START.isoformat(), "by": "Demo", "to": "005A", "written": "005A"}
-DICTIONARIES = {1: "e9ae77"}
+DICTIONARIES = {1: "e9ae77", 2: "fcf3ea"}
+STAGE = '{"at":"Customer","record":"003PO0000000921YAA","rule":"Customer","since":"2025-03-26T00:00:00+00:00"}'
+PACKED = (
+    "01c32c60914bb8007f0308b034328c7474c45aba211553a6ba06c6ba4666e8c9b01600",
+    "025468504f303030393231594141367d05fca4ef83ebb0ef6790a4e7abb60c",
+)
+TOLD = st.sampled_from([STAGE, dumps(row("003PO000000000oYAA", Email="nils@harbor.example", Name="Nïls"))])
+JSON_COLUMNS = {
+    name: columns
+    for name, table in SQLModel.metadata.tables.items()
+    if (columns := [each.name for each in table.columns if isinstance(each.type, Packed)])
+}
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner), max_leaves=8
 )
@@ -56,15 +73,93 @@ def test_what_is_packed_is_read_as_it_was(value: Any) -> None:
 def test_what_is_damaged_is_said_and_no_traceback() -> None:
     packed = packing.pack(dumps(row("003PO000000000oYAA", Email="nils@harbor.example")))
     assert isinstance(packed, bytes)
-    for broken in (b"", b"\x09" + packed[1:], packed[:1] + b"\xff" * 20):
+    for broken in (b"", b"\x09" + packed[1:], packed[:2] + b"\xff" * 20, packed[:1] + b"\0" * 2**21, packed + b"\0"):
         with pytest.raises(StateError, match="damaged"):
             packing.unpack(broken)
 
 
+@pytest.mark.parametrize("pack", [packing.pack, lambda text: packing._deflated(text.encode())])
+def test_what_is_cut_off_is_said(pack: Callable[[str], bytes]) -> None:
+    packed = pack(STAGE)
+    for length in range(len(packed)):
+        with pytest.raises(StateError, match="damaged"):
+            packing.unpack(packed[:length])
+
+
+def told_or_damaged(packed: bytes) -> int:
+    """How long what is read is; any other error than ours is the test's."""
+    with suppress(StateError):
+        return len(packing.unpack(packed) or "")
+    return 0
+
+
+@settings(max_examples=cases(300))
+@given(TOLD, st.sampled_from([1, 2]), st.data())
+def test_a_damaged_value_is_an_error_or_a_text_of_bounded_length(told: str, number: int, data: st.DataObject) -> None:
+    packed = bytearray({1: packing._deflated, 2: packing._compressed}[number](told.encode()) or b"")
+    for _ in range(data.draw(st.integers(1, 4))):
+        packed[data.draw(st.integers(1, len(packed) - 1))] = data.draw(st.integers(0, 255))
+    packed += data.draw(st.binary(max_size=5))
+    assert told_or_damaged(bytes(packed)) <= packing._MOST
+
+
+@settings(max_examples=cases(300))
+@given(st.binary(max_size=60), st.sampled_from([b"", b"\x01", b"\x02", b"\x02\0"]))
+def test_any_bytes_are_an_error_or_a_text_of_bounded_length(garbage: bytes, begin: bytes) -> None:
+    assert told_or_damaged(begin + garbage) <= packing._MOST
+
+
+def test_a_value_that_would_fill_the_memory_is_damaged() -> None:
+    """4 KB that claim 4 MB a kilobyte."""
+    bomb = zlib.compressobj(9, zlib.DEFLATED, -13)
+    packed = b"\x01" + bomb.compress(b" " * 4 * packing._MOST) + bomb.flush()
+    assert len(packed) < 100_000
+    with pytest.raises(StateError, match="damaged"):
+        packing.unpack(packed)
+
+
+@pytest.mark.parametrize("length", [2**17 - 20, 2**17, 2**17 + 1, 10**6])
+def test_a_long_text_is_packed_too(length: int) -> None:
+    told = dumps({"text": "Hello, wörld. " * (length // 15), "end": "x" * (length % 15)})
+    packed = packing.pack(told)
+    assert isinstance(packed, bytes)
+    assert len(packed) < len(told) / 20
+    assert packing.unpack(packed) == told
+
+
+def test_what_cannot_be_packed_stays_text() -> None:
+    told = "".join(chr(0x4E00 + number * number * 7919 % 20_000) for number in range(200))
+    assert packing.unpack(packing.pack(told)) == told
+    assert packing.pack("{}") == "{}"
+
+
+def test_threads_pack_and_read_at_once() -> None:
+    def work(number: int) -> None:
+        for count in range(300):
+            told = dumps({"at": "Customer", "record": f"003{number}{count}", "rule": "Customer", "written": "Customer"})
+            assert packing.unpack(packing.pack(told)) == told
+
+    with ThreadPoolExecutor(8) as threads:
+        assert [*threads.map(work, range(8))] == [None] * 8
+
+
 def test_a_dictionary_that_a_state_may_have_been_packed_with_never_changes() -> None:
     """Another one is another number."""
-    found = {number: hashlib.sha256(words).hexdigest() for number, words in packing._DICTIONARIES.items()}
+    found = {number: hashlib.sha256(words).hexdigest() for number, words in
+             {1: packing._DEFLATE, 2: packing.FILE.read_bytes()}.items()}  # fmt: skip
     assert {number: digest[:6] for number, digest in found.items()} == DICTIONARIES
+
+
+def test_what_was_learned_holds_nobody_of_the_companies_that_it_was_learned_from() -> None:
+    learned = set(re.findall(r"[A-Za-z]{4,}", packing.FILE.read_bytes().decode("latin-1")))
+    assert {"Lifecycle", "MasterRecordId", "Customer"} <= learned
+    named = {*words.FIRST_NAMES, *words.LAST_END, *words.COMPANY_BEGIN, *words.COMPANY_END, *words.PRODUCTS}
+    assert named & learned == set()
+
+
+@pytest.mark.parametrize("packed", PACKED)
+def test_what_was_packed_with_any_of_them_is_read(packed: str) -> None:
+    assert packing.unpack(bytes.fromhex(packed)) == STAGE
 
 
 def test_a_row_like_those_of_an_org_takes_a_third() -> None:
@@ -167,3 +262,34 @@ def test_an_owner_that_we_wrote_is_shown_by_the_views(store: Store) -> None:
     columns, person = store.view_rows("report_person")
     shown = dict(zip(columns, person, strict=True))
     assert (shown["name"], shown["owner_id"]) == ("Ada", "005B")
+
+
+def test_what_an_older_state_has_packed_is_packed_anew_and_what_is_damaged_there_stays(
+    sqlite_store: Store, path: Path, clock: FrozenClock, tmp_path: Path
+) -> None:
+    store = fill(sqlite_store)
+    said = everything(store)
+    old = tmp_path / "old.sqlite3"
+    copy_state(str(path), old)
+    with closing(sqlite3.connect(old)) as state:
+        state.create_function("before", 1, lambda each: packing._deflated((packing.unpack(each) or "").encode()))
+        for table, columns in JSON_COLUMNS.items():
+            for column in columns:
+                state.execute(f"UPDATE {table} SET {column} = before({column}) WHERE typeof({column}) = 'blob'")
+        state.execute(f"UPDATE alembic_version SET version_num = '{LAST}'")
+        [(damaged,)] = state.execute("SELECT fields FROM record WHERE id = 'O1'").fetchall()
+        state.commit()
+    with open_store(str(old), clock=clock, create=False) as upgraded:
+        assert everything(upgraded) == said
+    with closing(sqlite3.connect(old)) as state:
+        numbers = {
+            value[0] for table, columns in JSON_COLUMNS.items() for column in columns
+            for (value,) in state.execute(f"SELECT {column} FROM {table} WHERE typeof({column}) = 'blob'")
+        }  # fmt: skip
+        assert 2 in numbers
+        state.execute("UPDATE record SET fields = ? WHERE id = 'O1'", (damaged[:-3],))
+        state.execute(f"UPDATE alembic_version SET version_num = '{LAST}'")
+        state.commit()
+    open_store(str(old), clock=clock, create=False).close()
+    with closing(sqlite3.connect(old)) as state:
+        assert state.execute("SELECT fields FROM record WHERE id = 'O1'").fetchone() == (damaged[:-3],)
