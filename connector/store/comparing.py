@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, func, or_, select, true
 from connector.store.recording import ACTIVITY_OBJECTS
 from connector.store.rows import OF_SALESFORCE, iso, ref
 from connector.store.schema import ACTIVITY, RECORD
+from connector.store.types import in_text
 
 _MOST = 10_000  # ids in one answer
 
@@ -20,7 +21,8 @@ def stamped_by(
 ) -> dict[str, tuple[int, str]]:
     """Live rows with start <= stamp < end by the first characters of their stamp (7: the month, 13: the hour): how
     many, and the latest stamp."""
-    label = func.substr(RECORD.c.stamp, 1, length).label("label")
+    stamp = in_text(connection.dialect.name, RECORD.c.stamp)
+    label = func.substr(stamp, 1, length).label("label")
     query = (
         select(label, func.count(), func.max(RECORD.c.stamp))
         .where(RECORD.c.object == object_name, RECORD.c.live, RECORD.c.stamp < iso(end))

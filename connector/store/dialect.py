@@ -1,4 +1,4 @@
-"""The only place where SQLite and PostgreSQL differ: the text type, upserts, locks, and how a connection is set up.
+"""Where SQLite and PostgreSQL differ, beside what columns hold (``types.py``): upserts, locks, and connections.
 
 SQLite: WAL so that `status` reads while the daemon writes, synchronous FULL (what is about to be written to Salesforce,
 and what it answered, is there also after a power cut), a busy timeout, and BEGIN IMMEDIATE for transactions that write,
@@ -14,11 +14,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    Column,
     Connection,
     Engine,
     Table,
@@ -34,15 +32,15 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.sql import ColumnElement, Executable
+from sqlalchemy.sql import Executable
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.elements import BinaryExpression
 from sqlalchemy.sql.operators import in_op
 from sqlalchemy.sql.visitors import replacement_traverse
-from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from connector.base.json import JsonMap
-from connector.store.packing import pack, unpack
+from connector.store.packing import unpack
+from connector.store.types import Plain, Vocabulary, vocabulary_of
 
 BUSY_SECONDS = 15
 WAL_KEPT = 16 * 2**20  # bytes of the file beside the state that stay once what was in it is in the state
@@ -58,36 +56,6 @@ PRAGMAS = (
     "PRAGMA cache_size=-65536",  # KiB, negative by SQLite's convention
     "PRAGMA temp_store=MEMORY",
 )
-
-
-class Plain(TypeDecorator[str]):
-    """Text that sorts by code point on both: ids are case-sensitive, and times are ISO 8601 texts."""
-
-    impl = Text
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        collation = "C" if dialect.name == "postgresql" else None
-        return dialect.type_descriptor(Text(collation=collation))
-
-
-class Packed(Plain):
-    """JSON. SQLite has it packed (``packing.py``); PostgreSQL has it as it is, and compresses what is long."""
-
-    cache_ok = True
-
-    def bind_processor(self, dialect: Dialect) -> Any:
-        return pack if dialect.name == "sqlite" else None
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
-        return unpack if dialect.name == "sqlite" else None
-
-
-def unpacked(connection: Connection, column: Column[Any]) -> ColumnElement[Any]:
-    """A column as SQL can look into it."""
-    if connection.dialect.name == "sqlite" and isinstance(column.type, Packed):
-        return func.unpacked(column, type_=Plain())
-    return column
 
 
 def make_engine(url: URL) -> Engine:
@@ -107,9 +75,36 @@ def make_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if _writes(connection) else "BEGIN")
+        writes = _writes(connection)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        words = vocabulary_of(connection.dialect)
+        if writes:
+            words.end()
+        _learn(connection, words)
+        if writes:
+            words.write()
+
+    @event.listens_for(engine, "commit")
+    def commit(connection: Connection) -> None:
+        if _writes(connection) and (added := vocabulary_of(connection.dialect).added()):
+            connection.exec_driver_sql("INSERT INTO word (number, text) VALUES (?, ?)", added)
+
+    @event.listens_for(engine, "rollback")
+    def roll_back(connection: Connection) -> None:
+        if _writes(connection):
+            vocabulary_of(connection.dialect).end()
 
     return engine
+
+
+def _learn(connection: Connection, words: Vocabulary) -> None:
+    """A state that is new, or older, has no words. One that was put in its place has others: the last known one tells."""
+    if not connection.exec_driver_sql("PRAGMA table_info(word)").first():
+        words.learn(())
+        return
+    asked = "SELECT number, text FROM word WHERE number >= ? ORDER BY number"
+    if not words.learn(connection.exec_driver_sql(asked, (words.read,)).all()):
+        words.learn(connection.exec_driver_sql(asked, (0,)).all())
 
 
 def _writes(connection: Connection) -> bool:
@@ -189,39 +184,33 @@ def upsert(connection: Connection, table: Table, rows: Sequence[JsonMap], *, kee
 
 def run_many(connection: Connection, statement: UpdateBase, rows: Sequence[JsonMap]) -> None:
     """The driver's executemany on our rows. SQLAlchemy's own walks every parameter of every row in Python, which is
-    half the time of a batch; our values are texts, ints, bools and None, which need no conversion, but for what is
-    packed."""
+    half the time of a batch; our values are texts, ints, bools and None, which need no conversion, but for what SQLite
+    has shorter."""
     if not rows:
         return
-    text, order, packed = _compiled(connection.dialect, statement)
+    text, order = _compiled(connection.dialect, statement)
     if order is None:
         connection.exec_driver_sql(text, [dict(row) for row in rows])
         return
-    pick = itemgetter(*order)
-    values = [pick(row) for row in rows] if len(order) > 1 else [(pick(row),) for row in rows]
-    for place in packed:
-        values = [(*each[:place], pack(each[place]), *each[place + 1 :]) if each[place] else each for each in values]
-    connection.exec_driver_sql(text, values)
+    columns = ([encode(row[name]) for row in rows] if encode else [row[name] for row in rows] for name, encode in order)
+    connection.exec_driver_sql(text, list(zip(*columns, strict=True)))
 
 
 class _Compiled(NamedTuple):
-    """A statement's text, the order of its parameters where they have no names, and the places of those that are
-    packed."""
+    """A statement's text, and where its parameters have no names, their order and how each is written down."""
 
     text: str
-    order: tuple[str, ...] | None
-    packed: tuple[int, ...]
+    order: tuple[tuple[str, Callable[[Any], Any] | None], ...] | None
 
 
 @cache
 def _compiled(dialect: Dialect, statement: UpdateBase) -> _Compiled:
     compiled: Any = statement.compile(dialect=dialect)
     if not compiled.positional:
-        return _Compiled(str(compiled), None, ())
-    order = tuple(compiled.positiontup)
-    names = {name for bound, name in compiled.bind_names.items() if isinstance(bound.type, Packed)}
-    packed = tuple(place for place, name in enumerate(order) if name in names)
-    return _Compiled(str(compiled), order, packed)
+        return _Compiled(str(compiled), None)
+    types = {name: bound.type for bound, name in compiled.bind_names.items()}
+    encoders = {name: kind.bind_processor(dialect) for name, kind in types.items() if isinstance(kind, Plain)}
+    return _Compiled(str(compiled), tuple((name, encoders.get(name)) for name in compiled.positiontup))
 
 
 @cache

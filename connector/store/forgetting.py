@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, or_, select
 from connector.base.facts import PEOPLE, SourcePage
 from connector.base.json import JsonObject
 from connector.store import apart, books
-from connector.store.dialect import unpacked, upsert
+from connector.store.dialect import upsert
 from connector.store.links import IDS, prospects_with, rows_in, select_ids
 from connector.store.redacting import Redactor, bare, telling
 from connector.store.rows import address, dumps, iso, read_json, ref
@@ -43,6 +43,8 @@ from connector.store.schema import (
     STAY,
     TRACK,
 )
+from connector.store.types import in_text
+from connector.store.unsaid import forget_words
 
 log = structlog.get_logger(__name__)
 
@@ -170,6 +172,7 @@ def erase(connection: Connection, who: Footprint, keep: Collection[str], now: da
         [{"whose": k} for k in keys],
     )
     _redact_mentions(connection, who.texts, redact)
+    forget_words(connection, redact)
     _rename(connection, who, redact)
     _remember(connection, who, keep, redact, now)
 
@@ -269,7 +272,8 @@ def _redact_table(
     emails = Redactor({each for each in texts if "@" in each})
     for text in sorted(texts):
         asked = json.dumps(text, ensure_ascii=False)[1:-1]
-        there = or_(*(unpacked(connection, table.c[name]).icontains(asked, autoescape=True) for name in columns))
+        shown = [in_text(connection.dialect.name, table.c[name]) for name in columns]
+        there = or_(*(each.icontains(asked, autoescape=True) for each in shown))
         for row in connection.execute(select(table).where(there)).all():
             is_anothers = table is RECORD and row.object in PEOPLE
             by = emails if is_anothers else redact

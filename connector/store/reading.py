@@ -57,14 +57,14 @@ def types_beside(connection: Connection, known: Collection[str]) -> list[JsonObj
     if connection.dialect.name == "postgresql":
         source = func.split_part(ACTIVITY.c.ref, ":", 1)
     query = (
-        select(source.label("source"), ACTIVITY.c.kind, func.count().label("count"), func.min(ACTIVITY.c.attributes))
+        select(source.label("source"), ACTIVITY.c.kind, func.count().label("times"), func.min(ACTIVITY.c.attributes))
         .where(ACTIVITY.c.feed.is_(None), ACTIVITY.c.kind.not_in(sorted(known)))
         .group_by(source, ACTIVITY.c.kind)
-        .order_by(func.count().desc(), ACTIVITY.c.kind)
     )
+    rows = sorted(connection.execute(query).all(), key=lambda row: (-row.times, row.kind, row.source))
     return [
         {"source": source, "type": str(read_json(attributes).get("type", kind)), "count": int(number)}
-        for source, kind, number, attributes in connection.execute(query)
+        for source, kind, number, attributes in rows
     ]
 
 
@@ -198,8 +198,9 @@ def _pages(connection: Connection, query: Select[Any], key: Any) -> Iterator[Seq
 
 def latest(connection: Connection, person_id: str) -> list[JsonObject]:
     """The latest decision of each track, as JSON values."""
-    query = select(TRACK).where(TRACK.c.person_id.in_(IDS)).order_by(TRACK.c.track)
-    return [_read(row) for row in rows_in(connection, query, _ends(connection, person_id))]
+    query = select(TRACK).where(TRACK.c.person_id.in_(IDS))
+    rows = rows_in(connection, query, _ends(connection, person_id))
+    return [_read(row) for row in sorted(rows, key=lambda row: (row.track, row.person_id))]
 
 
 def history(connection: Connection, person_id: str, limit: int | None) -> list[JsonObject]:
@@ -263,7 +264,7 @@ def _crowded(rule: Identity) -> Select[Any]:
 def counts(connection: Connection) -> JsonObject:
     """Rows by kind, for the status page."""
     records = select(RECORD.c.object, func.count()).where(RECORD.c.live).group_by(RECORD.c.object)
-    by_object = {row[0]: row[1] for row in connection.execute(records.order_by(RECORD.c.object))}
+    by_object: dict[str, int] = dict(sorted(map(tuple, connection.execute(records))))
 
     def count(query: Select[Any]) -> int:
         return int(connection.execute(query).scalar() or 0)

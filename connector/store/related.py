@@ -27,7 +27,7 @@ _WROTE = "FromAddress"
 _MAIL = "02s"  # how ids of mails begin
 _COLUMNS = tuple(RECORD.c[name] for name in ("live", "object", "id", "contact_id", "opportunity_id", "fields"))
 # LIKE, which no index answers: given the objects to find, SQLite would walk all their rows instead of the ids
-_IS_RELATION = RECORD.c.object.like("%Relation")
+_IS_RELATION = RECORD.c.object.in_(sorted(RELATIONS))
 _OF_PEOPLE = select(*_COLUMNS).where(RECORD.c.contact_id.in_(IDS), _IS_RELATION)
 _OF_ACTIVITIES = select(*_COLUMNS).where(RECORD.c.opportunity_id.in_(IDS), _IS_RELATION)
 _ACTIVITIES = select(ACTIVITY).where(ACTIVITY.c.ref.in_(IDS))

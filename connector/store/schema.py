@@ -1,7 +1,7 @@
 """The tables. Migrations under ``migrations/`` bring an older file here; a test holds the two together.
 
-Times are ISO 8601 texts in UTC. JSON has sorted keys, and is packed on SQLite (``packing.py``). Names of records:
-an *id* is Salesforce's, a *ref* is ``source:id`` of something a marketing source told us.
+Times are ISO 8601 texts in UTC, and JSON has sorted keys; SQLite has both, and words, shorter (``types.py``). Names of
+records: an *id* is Salesforce's, a *ref* is ``source:id`` of something a marketing source told us.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from sqlalchemy.sql import text
 from sqlmodel import Field, SQLModel
 
 from connector.base.json import JsonObject
-from connector.store.dialect import Packed, Plain
+from connector.store.types import Moment, Packed, Plain, Repeated
 
 HEAD = "0020"  # the newest migration; a file with another one unknown to us is newer than this program
 
@@ -34,8 +34,8 @@ class StoredRecord(SQLModel, table=True):
     )
 
     id: str = Field(sa_type=Plain, primary_key=True)
-    object: str = Field(sa_type=Plain)
-    stamp: str = Field(sa_type=Plain)  # SystemModstamp; "" when the row came without one
+    object: str = Field(sa_type=Repeated)
+    stamp: str = Field(sa_type=Moment)  # SystemModstamp; "" when the row came without one
     fields: str = Field(sa_type=Packed)  # JSON of the whole row, with our own writes folded in
     live: bool  # neither deleted nor merged nor a converted Lead
     generation: int  # the full read that saw it last
@@ -63,15 +63,15 @@ class StoredActivity(SQLModel, table=True):
     )
 
     ref: str = Field(sa_type=Plain, primary_key=True)
-    kind: str = Field(sa_type=Plain)
-    direction: str = Field(sa_type=Plain)
-    occurred_at: str = Field(sa_type=Plain)
+    kind: str = Field(sa_type=Repeated)
+    direction: str = Field(sa_type=Repeated)
+    occurred_at: str = Field(sa_type=Moment)
     name: str = Field(sa_type=Plain)
     attributes: str = Field(sa_type=Packed)  # JSON object
     crm_id: str | None = Field(sa_type=Plain)
     prospect: str | None = Field(sa_type=Plain)  # ref of the prospect
     email: str | None = Field(sa_type=Plain)
-    feed: str | None = Field(sa_type=Plain)  # Salesforce object it was read from, None for marketing sources
+    feed: str | None = Field(sa_type=Repeated)  # Salesforce object it was read from, None for marketing sources
     generation: int  # as in record
 
 
@@ -89,8 +89,8 @@ class StoredProspect(SQLModel, table=True):
     crm_id: str | None = Field(sa_type=Plain)
     attributes: str = Field(sa_type=Packed)  # JSON object
     deleted: bool  # its activities still count, it does not
-    recorded_at: str = Field(sa_type=Plain)
-    since: str | None = Field(sa_type=Plain)  # when it was first heard of; None: nobody knows
+    recorded_at: str = Field(sa_type=Moment)
+    since: str | None = Field(sa_type=Moment)  # when it was first heard of; None: nobody knows
 
 
 class KnownAddress(SQLModel, table=True):
@@ -101,9 +101,9 @@ class KnownAddress(SQLModel, table=True):
 
     owner: str = Field(sa_type=Plain, primary_key=True)  # id of a record, or ref of a prospect
     address: str = Field(sa_type=Plain, primary_key=True)
-    whence: str = Field(sa_type=Plain)  # the field, the source, or "former"
-    since: str | None = Field(sa_type=Plain)  # None: nobody knows
-    until: str | None = Field(sa_type=Plain)  # None: still
+    whence: str = Field(sa_type=Repeated)  # the field, the source, or "former"
+    since: str | None = Field(sa_type=Moment)  # None: nobody knows
+    until: str | None = Field(sa_type=Moment)  # None: still
 
 
 class Superseded(SQLModel, table=True):
@@ -114,8 +114,8 @@ class Superseded(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     ref: str = Field(sa_type=Plain)  # of the record, or of the person whose track it is
-    track: str = Field(sa_type=Plain)  # "" for a record
-    until: str = Field(sa_type=Plain)
+    track: str = Field(sa_type=Repeated)  # "" for a record
+    until: str = Field(sa_type=Moment)
     live: bool  # whether the record was
     said: str = Field(sa_type=Packed)  # JSON object: of a record the fields that changed, of a track its memory
 
@@ -135,10 +135,10 @@ class SettledPerson(SQLModel, table=True):
     __table_args__ = (Index("settled_review_at", "review_at", **_where("review_at")), {"sqlite_with_rowid": False})
 
     person_id: str = Field(sa_type=Plain, primary_key=True)
-    review_at: str | None = Field(sa_type=Plain)  # when time alone may change the answer; None once it was marked
-    settled_at: str = Field(sa_type=Plain)
+    review_at: str | None = Field(sa_type=Moment)  # when time alone may change the answer; None once it was marked
+    settled_at: str = Field(sa_type=Moment)
     cycle_id: int
-    mapping_version: str = Field(sa_type=Plain)
+    mapping_version: str = Field(sa_type=Repeated)
 
 
 class SettledTrack(SQLModel, table=True):
@@ -151,19 +151,19 @@ class SettledTrack(SQLModel, table=True):
     )
 
     person_id: str = Field(sa_type=Plain, primary_key=True)
-    track: str = Field(sa_type=Plain, primary_key=True)
-    value: str | None = Field(sa_type=Plain)
-    current: str | None = Field(sa_type=Plain)  # what stood in Salesforce when it was decided
-    stands: str = Field(sa_type=Plain)  # what stands there now, as far as we know; "" for nothing
-    rule: str = Field(sa_type=Plain)
-    verdict: str = Field(sa_type=Plain)
-    reason: str = Field(sa_type=Plain)
+    track: str = Field(sa_type=Repeated, primary_key=True)
+    value: str | None = Field(sa_type=Repeated)
+    current: str | None = Field(sa_type=Repeated)  # what stood in Salesforce when it was decided
+    stands: str = Field(sa_type=Repeated)  # what stands there now, as far as we know; "" for nothing
+    rule: str = Field(sa_type=Repeated)
+    verdict: str = Field(sa_type=Repeated)
+    reason: str = Field(sa_type=Repeated)
     evidence: str = Field(sa_type=Packed)  # JSON list
     memory: str = Field(sa_type=Packed)  # JSON object; of the last decision that Salesforce has, not of refused ones
-    at: str = Field(sa_type=Plain)
+    at: str = Field(sa_type=Moment)
     cycle_id: int
-    mapping_version: str = Field(sa_type=Plain)
-    since: str | None = Field(sa_type=Plain)  # when it was first decided; None: before the second migration
+    mapping_version: str = Field(sa_type=Repeated)
+    since: str | None = Field(sa_type=Moment)  # when it was first decided; None: before the second migration
 
 
 class LoggedChange(SQLModel, table=True):
@@ -174,20 +174,20 @@ class LoggedChange(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     person_id: str = Field(sa_type=Plain)  # as the person was called then
-    track: str = Field(sa_type=Plain)
-    at: str = Field(sa_type=Plain)
+    track: str = Field(sa_type=Repeated)
+    at: str = Field(sa_type=Moment)
     cycle_id: int
-    mapping_version: str = Field(sa_type=Plain)
-    result: str = Field(sa_type=Plain)  # applied | set_aside
-    old: str | None = Field(sa_type=Plain)
-    new: str | None = Field(sa_type=Plain)
-    rule: str = Field(sa_type=Plain)
-    reason: str = Field(sa_type=Plain)
+    mapping_version: str = Field(sa_type=Repeated)
+    result: str = Field(sa_type=Repeated)  # applied | set_aside
+    old: str | None = Field(sa_type=Repeated)
+    new: str | None = Field(sa_type=Repeated)
+    rule: str = Field(sa_type=Repeated)
+    reason: str = Field(sa_type=Repeated)
     evidence: str = Field(sa_type=Packed)
-    object: str = Field(sa_type=Plain)
+    object: str = Field(sa_type=Repeated)
     record_id: str = Field(sa_type=Plain)
     changes: str = Field(sa_type=Packed)  # JSON list of {field, old, new}
-    code: str = Field(sa_type=Plain)  # Salesforce's reply
+    code: str = Field(sa_type=Repeated)  # Salesforce's reply
     message: str = Field(sa_type=Plain)
 
 
@@ -199,16 +199,16 @@ class Stayed(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     person_id: str = Field(sa_type=Plain)  # as the person was called then
-    track: str = Field(sa_type=Plain)
-    stage: str = Field(sa_type=Plain)  # the step's name; a value that the mapping does not know; "" for nothing
-    entered_at: str = Field(sa_type=Plain)
-    left_at: str | None = Field(sa_type=Plain)
-    how: str = Field(sa_type=Plain)  # observed | inferred
-    by: str = Field(sa_type=Plain)  # rule | person | first sight | taken over
-    rule: str = Field(sa_type=Plain)
-    line: str = Field(sa_type=Plain)  # what the person was called first
+    track: str = Field(sa_type=Repeated)
+    stage: str = Field(sa_type=Repeated)  # the step's name; a value that the mapping does not know; "" for nothing
+    entered_at: str = Field(sa_type=Moment)
+    left_at: str | None = Field(sa_type=Moment)
+    how: str = Field(sa_type=Repeated)  # observed | inferred
+    by: str = Field(sa_type=Repeated)  # rule | person | first sight | taken over
+    rule: str = Field(sa_type=Repeated)
+    line: str | None = Field(sa_type=Plain)  # what the person was called first; None: the same
     became: str | None = Field(sa_type=Plain)  # who they were from then on
-    seen_at: str = Field(sa_type=Plain)  # when it was settled
+    seen_at: str = Field(sa_type=Moment)  # when it was settled
 
 
 class PutAside(SQLModel, table=True):
@@ -310,6 +310,15 @@ class Cursor(SQLModel, table=True):
     value: str = Field(sa_type=Plain)  # JSON object
 
 
+class StoredWord(SQLModel, table=True):
+    """Texts that come again and again, on SQLite. See ``types.py``."""
+
+    __tablename__ = "word"
+
+    number: int | None = Field(default=None, primary_key=True)
+    text: str = Field(sa_type=Plain)
+
+
 def _table(name: str) -> Table:
     return SQLModel.metadata.tables[name]
 
@@ -319,4 +328,4 @@ SETTLED, TRACK, LOG, SET_ASIDE = _table("settled"), _table("track"), _table("log
 CYCLE, CALLS, MAPPING = _table("cycle"), _table("calls"), _table("mapping")
 INTENT, UNREAD_ROLES = _table("intent"), _table("unread_roles")
 SETTING, CURSOR, HISTORY, FURTHER = _table("setting"), _table("cursor"), _table("history"), _table("address")
-STAY, FORGOTTEN = _table("stay"), _table("forgotten")
+STAY, FORGOTTEN, WORD = _table("stay"), _table("forgotten"), _table("word")

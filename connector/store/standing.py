@@ -60,7 +60,7 @@ def stays(connection: Connection, track: str, whose: Collection[str] = ()) -> li
     ):
         until = max(ended[person], entered) if left is None and person in ended else left
         end = known(until) if until is not None else None
-        names = (one(person, person), one(line, line), one(stage, stage))
+        names = (one(person, person), one(line or person, line or person), one(stage, stage))
         words = (one(how, how), one(by, by), one(rule, rule))
         found.append(Stay(*names, known(entered), end, *words, became, known(seen)))
     return found

@@ -53,7 +53,11 @@ def follow(connection: Connection, tracks: Mapping[_Key, JsonMap], changed: Coll
         begun += stays
         closed += ends
     run_many(connection, _CLOSE, closed)
-    run_many(connection, _INSERT, begun)
+    run_many(connection, _INSERT, [{**each, "line": _unlike(each["line"], each["person_id"])} for each in begun])
+
+
+def _unlike(line: str, person: str) -> str | None:
+    return line if line != person else None
 
 
 def _may_tell(key: _Key, row: JsonMap, changed: Collection[_Key], opened: Mapping[_Key, Any]) -> bool:
@@ -93,7 +97,7 @@ def _follow_one(
             took_over=bool(former),
         ),
         "rule": _rule(row, memory),
-        "line": before.line if before is not None else person,
+        "line": (before.line or before.person_id) if before is not None else person,
         "became": None,
         "seen_at": at,
     }

@@ -8,10 +8,10 @@ from datetime import datetime
 from sqlalchemy import Connection, exists, func, not_, select
 
 from connector.base.json import JsonMap, JsonObject
-from connector.store.dialect import unpacked
 from connector.store.links import IDS, rows_in
 from connector.store.rows import iso, read_json
 from connector.store.schema import CYCLE, HISTORY, LOG, TRACK
+from connector.store.types import in_text
 
 UNDONE = "undone"  # in a track's memory: what was rolled back, see ``connector.pipeline.undone``
 _APPLIED = LOG.c.result == "applied"
@@ -68,5 +68,6 @@ def memories_before(connection: Connection, first: Mapping[tuple[str, str], str]
 
 def rolled_back(connection: Connection) -> int:
     """How many values were rolled back and are kept so."""
-    query = select(func.count()).select_from(TRACK).where(unpacked(connection, TRACK.c.memory).contains(f'"{UNDONE}"'))
+    memory = in_text(connection.dialect.name, TRACK.c.memory)
+    query = select(func.count()).select_from(TRACK).where(memory.contains(f'"{UNDONE}"'))
     return int(connection.execute(query).scalar() or 0)

@@ -27,6 +27,7 @@ from sqlalchemy.sql import ColumnElement
 
 from connector.store.links import is_alone, is_person
 from connector.store.schema import ACTIVITY, HISTORY, PROSPECT, RECORD, SET_ASIDE, STAY, TRACK
+from connector.store.types import in_text
 
 VERSION = 1  # of the columns; docs/reports.md says what changed
 VIEW_NUMBERS = {"entered", "left_it", "standing", "attempts"}  # columns that are no texts
@@ -43,19 +44,18 @@ def value_in(dialect: str, column: ColumnElement[str], name: str) -> ColumnEleme
     return case((is_broken, null()), else_=value)
 
 
-def _stands(person: ColumnElement[str], track: str, column: str = "stands") -> ColumnElement[Any]:
-    found = select(TRACK.c[column]).where(TRACK.c.person_id == person, TRACK.c.track == track)
+def _stands(dialect: str, person: ColumnElement[str], track: str, column: str = "stands") -> ColumnElement[Any]:
+    found = select(in_text(dialect, TRACK.c[column])).where(TRACK.c.person_id == person, TRACK.c.track == track)
     return found.scalar_subquery()
 
 
-def _open_since(person: ColumnElement[str]) -> ColumnElement[Any]:
-    found = select(func.max(STAY.c.entered_at)).where(
-        STAY.c.person_id == person, STAY.c.track == "stage", STAY.c.left_at.is_(None)
-    )
+def _open_since(dialect: str, person: ColumnElement[str]) -> ColumnElement[Any]:
+    latest = in_text(dialect, func.max(STAY.c.entered_at))
+    found = select(latest).where(STAY.c.person_id == person, STAY.c.track == "stage", STAY.c.left_at.is_(None))
     return found.scalar_subquery()
 
 
-def _person(_dialect: str) -> Any:
+def _person(dialect: str) -> Any:
     def columns(table: Any, person: Any, object_name: Any, name: Any, account: Any, owner: Any) -> Select[Any]:
         return select(
             person.label("person_id"),
@@ -64,30 +64,29 @@ def _person(_dialect: str) -> Any:
             table.c.email.label("email"),
             account.label("account_id"),
             owner.label("owner_id"),
-            _stands(person, "stage").label("stage"),
-            _open_since(person).label("stage_since"),
-            _stands(person, "status").label("status"),
-            func.coalesce(_stands(person, "score", "value"), _stands(person, "score")).label("score"),
+            _stands(dialect, person, "stage").label("stage"),
+            _open_since(dialect, person).label("stage_since"),
+            _stands(dialect, person, "status").label("status"),
+            func.coalesce(_stands(dialect, person, "score", "value"), _stands(dialect, person, "score")).label("score"),
         ).select_from(table)
 
-    own = (RECORD.c[name] for name in ("id", "object", "name", "account_id", "owner_id"))
+    shown = in_text(dialect, RECORD.c.object)
+    own = (RECORD.c.id, shown, *(RECORD.c[name] for name in ("name", "account_id", "owner_id")))
     crm = columns(RECORD, *own).where(is_person(RECORD))
     nothing = cast(null(), RECORD.c.id.type)
     alone = columns(PROSPECT, PROSPECT.c.ref, literal("Prospect"), nothing, nothing, nothing).where(is_alone())
     return union_all(crm, alone)
 
 
-def _stay(_dialect: str) -> Any:
+def _stay(dialect: str) -> Any:
     is_gone = and_(RECORD.c.id.is_not(None), or_(RECORD.c.live.is_(False), RECORD.c.alias_of.is_not(None)))
-    left = func.coalesce(STAY.c.left_at, case((is_gone, RECORD.c.stamp)))
-    names = ("person_id", "line", "track", "stage", "entered_at")
-    return select(
-        *(STAY.c[name] for name in names),
-        left.label("left_at"),
-        STAY.c.how,
-        STAY.c.by.label("moved_by"),
-        *(STAY.c[name] for name in ("rule", "became", "seen_at")),
-    ).select_from(STAY.outerjoin(RECORD, RECORD.c.id == STAY.c.person_id))
+    left = func.coalesce(STAY.c.left_at, case((is_gone, RECORD.c.stamp))).label("left_at")
+    line = func.coalesce(STAY.c.line, STAY.c.person_id).label("line")
+    own = (STAY.c[name] for name in ("track", "stage", "entered_at"))
+    more = (STAY.c.how, STAY.c.by.label("moved_by"), *(STAY.c[name] for name in ("rule", "became", "seen_at")))
+    joined = STAY.outerjoin(RECORD, RECORD.c.id == STAY.c.person_id)
+    stays = select(STAY.c.person_id, line, *own, left, *more).select_from(joined).subquery()
+    return select(*(in_text(dialect, column).label(column.name) for column in stays.c))
 
 
 def _stage_day(dialect: str) -> Any:
@@ -117,9 +116,9 @@ def _handoff(dialect: str) -> Any:
     )
 
 
-def _activity(_dialect: str) -> Any:
+def _activity(dialect: str) -> Any:
     names = ("ref", "kind", "direction", "occurred_at", "name", "crm_id", "prospect", "email")
-    return select(*(ACTIVITY.c[name] for name in names))
+    return select(*(in_text(dialect, ACTIVITY.c[name]).label(name) for name in names))
 
 
 def _refused(_dialect: str) -> Any:

@@ -85,7 +85,8 @@ def test_what_differs_in_salesforce_is_named(report, office):
 def test_a_row_changed_by_hand_turns_the_ledger_red(report, office):
     with closing(sqlite3.connect(office[1])) as state:
         stay, person, stage = state.execute(
-            "SELECT id, person_id, stage FROM stay WHERE track = 'stage' AND left_at IS NULL ORDER BY id DESC"
+            "SELECT id, person_id, stage FROM stay WHERE left_at IS NULL AND track = (SELECT number FROM word"
+            " WHERE text = 'stage') ORDER BY id DESC"
         ).fetchone()
         state.execute("UPDATE stay SET stage = 'Evangelist' WHERE id = ?", (stay,))
         state.commit()

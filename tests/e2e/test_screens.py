@@ -29,7 +29,10 @@ MAPPINGS = sorted(path.stem for path in (Path(__file__).parent.parent.parent / "
 REFUSED, WHY = "FIELD_CUSTOM_VALIDATION_EXCEPTION", "Nobody whose name begins with A or B moves [yet]"
 
 
-LATEST = "SELECT person_id FROM log WHERE track = 'stage' AND result = ? ORDER BY id DESC LIMIT 1"
+LATEST = """
+    SELECT person_id FROM log JOIN word AS t ON t.number = log.track JOIN word AS r ON r.number = log.result
+    WHERE t.text = 'stage' AND r.text = ? ORDER BY id DESC LIMIT 1
+"""
 
 
 @dataclass

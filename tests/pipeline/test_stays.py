@@ -284,17 +284,18 @@ def test_both_books_of_stages_leave_out_the_way_of_the_same_people_whom_a_hand_m
     assert kept == remembered == {ada: ["Suspect"], bob: ["Suspect"]}
 
 
-OF_ADA = "WHERE person_id = :ada AND track = 'stage'"
+OF_ADA = "WHERE person_id = :ada AND track = (SELECT number FROM word WHERE text = 'stage')"
+ENGAGED = "(SELECT number FROM word WHERE text = 'Engaged')"
 PLANTED = {
     "the stays": f"UPDATE stay SET stage = 'Customer' {OF_ADA} AND left_at IS NULL",
-    "when a stay began": f"UPDATE stay SET entered_at = '2020-01-01T00:00:00+00:00' {OF_ADA} AND stage = 'Engaged'",
+    "when a stay began": f"UPDATE stay SET entered_at = '2020-01-01T00:00:00+00:00' {OF_ADA} AND stage = {ENGAGED}",
     "what stands": f"UPDATE track SET stands = 'Customer' {OF_ADA}",
     "what is remembered": "UPDATE track SET memory = packed(replace(unpacked(memory), 'Engaged', 'Customer'))"
     f" {OF_ADA}",
     "the record": "UPDATE record SET fields = packed(replace(unpacked(fields), 'Engaged', 'Customer')) WHERE id = :ada",
-    "the log": "UPDATE log SET new = 'Customer' WHERE person_id = :ada AND new = 'Engaged'",
+    "the log": f"UPDATE log SET new = 'Customer' WHERE person_id = :ada AND new = {ENGAGED}",
     "a memory of before": "UPDATE history SET said = packed(replace(unpacked(said), 'Suspect', 'Customer'))"
-    " WHERE ref = :ada AND track = 'stage'",
+    f" {OF_ADA.replace('person_id', 'ref')}",
 }
 
 

@@ -18,7 +18,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
-from sqlmodel import SQLModel
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import StateError
@@ -204,7 +203,7 @@ def test_a_state_of_the_schema_before_says_the_same_when_it_is_brought_up_to_dat
             connection.execute(update(column.table).values({column.name: None}))
     said = everything(told)
     url = no_state if no_state.startswith("postgresql") else f"sqlite:///{tmp_path / 'before.sqlite3'}"
-    older_state(url, BEFORE, {name: said[name] for name in SQLModel.metadata.tables})
+    older_state(url, BEFORE, {name: rows for name, rows in said.items() if name not in VIEWS})
     with open_store(url, clock=clock, create=False) as upgraded:
         assert everything(upgraded) == said
         [ada] = upgraded.facts_of(["C1"])

@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import delete, update
+from sqlalchemy.engine import make_url
 
+from connector.store.dialect import WRITES, make_engine
+from connector.store.schema import LOG, STAY
 from tests.torture.apart import apart
 from tests.torture.crash import case
 from tests.torture.invariants import INVARIANTS, Seen, cursors_of, wrong
@@ -22,7 +25,7 @@ def _told():
         cursors = [cursors_of(made), cursors_of(made)]
         seen = Seen(made, made.values(), cursors)
         assert wrong(seen) == []
-        state = create_engine(f"sqlite:///{made.state}")
+        state = make_engine(make_url(f"sqlite:///{made.state}")).execution_options(**{WRITES: True})
         told = {}
 
         def look(name):
@@ -36,15 +39,15 @@ def _told():
         look("cursors never go back")
 
         with state.begin() as connection:
-            connection.execute(text("UPDATE stay SET by = 'person' WHERE by = 'rule'"))
+            connection.execute(update(STAY).where(STAY.c.by == "rule").values(by="person"))
         look("nothing is by hand that no hand did")
 
         with state.begin() as connection:
-            connection.execute(text("UPDATE stay SET stage = 'Customer' WHERE stage = 'Suspect'"))
+            connection.execute(update(STAY).where(STAY.c.stage == "Suspect").values(stage="Customer"))
         look("the ledger closes")
 
         with state.begin() as connection:
-            connection.execute(text("DELETE FROM log"))
+            connection.execute(delete(LOG))
         look("every value of ours is in the log once")
 
         ours = next(place for place, value in made.values().items() if value == "Suspect")

@@ -16,6 +16,7 @@ from sqlalchemy.engine.default import DefaultDialect
 import connector.mapping
 import connector.store.dialect
 from connector.mapping.load import shipped_names
+from connector.store.types import Vocabulary
 
 
 @cache
@@ -38,12 +39,15 @@ def _loaded(load: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _engine(create_engine: Any) -> Callable[..., Any]:
-    """Engines that know the statements that others have compiled."""
+    """Engines that know the statements that others have compiled, and so the words: whose they are is looked at by each
+    transaction."""
     compiled: dict[str, Any] = {}
+    words = Vocabulary()
 
     def made(*args: Any, **kwargs: Any) -> Any:
         engine = create_engine(*args, **kwargs)
         engine._compiled_cache = compiled.setdefault(engine.dialect.name, engine._compiled_cache)
+        engine.dialect.vocabulary = words
         return engine
 
     return made

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from connector.store.dialect import Plain
+from connector.store.types import Plain
 
 revision = "0001"
 down_revision = None

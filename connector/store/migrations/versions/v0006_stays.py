@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from connector.store.dialect import Plain
 from connector.store.stays import replayed, versions
+from connector.store.types import Plain
 
 revision = "0006"
 down_revision = "0004"

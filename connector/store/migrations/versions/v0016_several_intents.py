@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from connector.store.dialect import Plain
+from connector.store.types import Plain
 
 revision = "0016"
 down_revision = "0015"

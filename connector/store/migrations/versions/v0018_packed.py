@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from connector.store.dialect import Plain
 from connector.store.packing import pack
+from connector.store.types import Plain
 from connector.store.views import drop_views, make_views, value_in
 
 revision = "0018"

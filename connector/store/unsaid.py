@@ -1,0 +1,29 @@
+"""Words that nobody says any longer: a text that is told once for all rows stays when the last of them is changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Column, Connection, select, update
+from sqlmodel import SQLModel
+
+from connector.store.redacting import Redactor
+from connector.store.schema import WORD
+from connector.store.types import Repeated, vocabulary_of
+
+_TABLES = SQLModel.metadata.tables.values()
+_SAYING = tuple(each for table in _TABLES for each in table.columns if isinstance(each.type, Repeated))
+
+
+def forget_words(connection: Connection, redact: Redactor) -> None:
+    """What names somebody, and is said by no row any longer. Its number is not given again."""
+    if connection.dialect.name != "sqlite":
+        return
+    for number, word in connection.execute(select(WORD.c.number, WORD.c.text)).all():
+        if redact.finds(word) and not any(_is_said(connection, column, word) for column in _SAYING):
+            connection.execute(update(WORD).where(WORD.c.number == number).values(text=""))
+            vocabulary_of(connection.dialect).blank(word)
+
+
+def _is_said(connection: Connection, column: Column[Any], word: str) -> bool:
+    return connection.execute(select(column).where(column == word).limit(1)).first() is not None
