@@ -23,8 +23,8 @@ from sqlmodel import SQLModel
 from connector.pipeline.backfill import Scope, run_backfill
 from connector.pipeline.cycle import run_cycle
 from connector.store import packing
-from connector.store.dialect import Packed
 from connector.store.schema import HEAD
+from connector.store.types import Packed
 from connector.wiring import open_pipeline
 
 MOST = 20_000  # values of a column that are looked at

@@ -98,7 +98,7 @@ def make_engine(url: URL) -> Engine:
 
 
 def _learn(connection: Connection, words: Vocabulary) -> None:
-    """A state that is new, or older, has no words. One that was put in its place has others: the last known one tells."""
+    """A state that is new, or older, has none. One that was put in its place has others, as the last known tells."""
     if not connection.exec_driver_sql("PRAGMA table_info(word)").first():
         words.learn(())
         return

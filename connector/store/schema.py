@@ -13,7 +13,7 @@ from sqlmodel import Field, SQLModel
 from connector.base.json import JsonObject
 from connector.store.types import Moment, Packed, Plain, Repeated
 
-HEAD = "0020"  # the newest migration; a file with another one unknown to us is newer than this program
+HEAD = "0021"  # the newest migration; a file with another one unknown to us is newer than this program
 
 
 def _where(column: str) -> JsonObject:
@@ -41,7 +41,7 @@ class StoredRecord(SQLModel, table=True):
     generation: int  # the full read that saw it last
     email: str | None = Field(sa_type=Plain)  # people only; stripped, lower case
     name: str | None = Field(sa_type=Plain)  # people only; for the views, as the next one
-    owner_id: str | None = Field(sa_type=Plain)
+    owner_id: str | None = Field(sa_type=Repeated)
     moved_to: str | None = Field(sa_type=Plain)  # people only: MasterRecordId, or ConvertedContactId
     alias_of: str | None = Field(sa_type=Plain)  # end of the chain of moved_to, which may not have been read yet
     account_id: str | None = Field(sa_type=Plain)

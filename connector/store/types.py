@@ -7,7 +7,7 @@ table ``word``, and everywhere else by its number there. Who asks for a column g
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from threading import get_ident
 from typing import Any
@@ -24,6 +24,8 @@ from connector.store.packing import pack, unpack
 _MOST_WORDS = 20_000  # of a state, and so in memory; what comes later is written out
 _LONGEST_WORD = 200  # characters
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MINUTES = [f"T{minute // 60:02}:{minute % 60:02}:" for minute in range(1440)]
+_SECONDS = [f"{second:02}+00:00" for second in range(60)]
 _MICROSECOND = timedelta(microseconds=1)
 _EXACT = 2**32 * 1_000_000  # microseconds, to the year 2106; the fraction of a later time would not be exact
 _NEVER = -62_135_596_801  # seconds: before the year 1, for "", which is before every text
@@ -111,13 +113,21 @@ def seconds(text: str | None) -> str | float | None:
     return passed / 1_000_000 if abs(passed) < _EXACT else text
 
 
-@lru_cache(4096)
 def moment(value: str | float | None) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if value == _NEVER:
         return ""
-    return (_EPOCH + timedelta(microseconds=round(value * 1_000_000))).isoformat()
+    if value.__class__ is float:  # a fraction
+        return (_EPOCH + timedelta(microseconds=round(value * 1_000_000))).isoformat()
+    minute, second = divmod(value, 60)
+    day, minute = divmod(minute, 1440)
+    return f"{_day(day)}{_MINUTES[minute]}{_SECONDS[second]}"
+
+
+@lru_cache(20_000)
+def _day(number: int) -> str:
+    return date.fromordinal(_EPOCH.toordinal() + number).isoformat()
 
 
 class Vocabulary:

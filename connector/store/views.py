@@ -70,8 +70,7 @@ def _person(dialect: str) -> Any:
             func.coalesce(_stands(dialect, person, "score", "value"), _stands(dialect, person, "score")).label("score"),
         ).select_from(table)
 
-    shown = in_text(dialect, RECORD.c.object)
-    own = (RECORD.c.id, shown, *(RECORD.c[name] for name in ("name", "account_id", "owner_id")))
+    own = (in_text(dialect, RECORD.c[name]) for name in ("id", "object", "name", "account_id", "owner_id"))
     crm = columns(RECORD, *own).where(is_person(RECORD))
     nothing = cast(null(), RECORD.c.id.type)
     alone = columns(PROSPECT, PROSPECT.c.ref, literal("Prospect"), nothing, nothing, nothing).where(is_alone())

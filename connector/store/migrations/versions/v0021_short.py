@@ -26,7 +26,7 @@ _TIMES = {
     "stay": ("entered_at", "left_at", "seen_at"),
 }
 _WORDS = {
-    "record": ("object",),
+    "record": ("object", "owner_id"),
     "activity": ("kind", "direction", "feed"),
     "address": ("whence",),
     "history": ("track",),
