@@ -118,9 +118,10 @@ def moment(value: str | float | None) -> str | None:
         return value
     if value == _NEVER:
         return ""
-    if value.__class__ is float:  # a fraction
+    whole = int(value)
+    if whole != value:
         return (_EPOCH + timedelta(microseconds=round(value * 1_000_000))).isoformat()
-    minute, second = divmod(value, 60)
+    minute, second = divmod(whole, 60)
     day, minute = divmod(minute, 1440)
     return f"{_day(day)}{_MINUTES[minute]}{_SECONDS[second]}"
 

@@ -63,7 +63,9 @@ def besieged(site, shell):
     org.set_validation("Contact", Rule(HOSTILE, lambda _old, new: new.get("Id") == other))
     (folder / "dropped").mkdir()
     name = "".join(each for each in HOSTILE if each != "/")[-60:]
-    (folder / "dropped" / f"{name}.csv").write_text(f'type,occurred_at,email,name\ncall,soon,ev@example.com,"{name}"\n')
+    file = folder / "dropped" / f"{name}.csv"
+    file.write_text(f'type,occurred_at,email,name\ncall,soon,ev@example.com,"{name}"\n')
+    os.utime(file, (1, 1))  # long finished
     event = {"type": HOSTILE[-60:], "occurred_at": "2026-01-01T00:00:00Z", "email": "ev@example.com", "name": HOSTILE}
     Inbox(folder / "state" / "webhooks.sqlite3").put("tool", None, b"1", [event], SystemClock().now())
     return shell
