@@ -25,7 +25,7 @@ from connector.pipeline.by_ids import rows_by_ids
 from connector.pipeline.decisions import Decisions
 from connector.pipeline.hidden import hidden_fields, record_again
 from connector.pipeline.object_cursor import ObjectCursor
-from connector.store import Intent, Store
+from connector.store import Intent, Settled, Store
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ def settle_unanswered(salesforce: Salesforce, store: Store, decisions: Decisions
     journal = _Journal(store, intents, rows)
     in_time, late = journal.taken()
     for (cycle_id, version, at), group in groupby(sorted(in_time, key=_cycle), _cycle):
-        settled = [each.taken(changes, hidden.get(each.change.object, ())) for each, changes in group]
+        settled = [journal.settled(each, changes, hidden.get(each.change.object, ())) for each, changes in group]
         cursors, marks = decisions.settle(settled)
         accounts = {rows[each.change.id].get("AccountId") for each, _ in in_time} if decisions.rollup.is_wanted else ()
         marks = sorted({*marks, *(account for account in accounts if account)})
@@ -122,6 +122,16 @@ class _Journal:
             for each in intent.change.changes
             if same(row.get(each.field), each.new) and not same(self._stood(intent, each), each.new)
         ]
+
+    def settled(self, intent: Intent, taken: Sequence[Change], hidden: Collection[str]) -> Settled:
+        """A field that stands as it stood may have been refused, so nobody set it back. What is neither that nor what
+        was sent was set by somebody."""
+        row = self._rows[intent.change.id]
+        seen = [each for each in intent.change.changes if each.field not in hidden]
+        rest = [each for each in seen if not same(row.get(each.field), each.new)]
+        over = [each.field for each in rest if not same(row.get(each.field), self._stood(intent, each))]
+        unseen = {*hidden, *(each.field for each in rest)} - {*over}
+        return intent.taken(taken, unseen, over)
 
     def _stood(self, intent: Intent, change: Change) -> Any:
         """What we know to have stood there last."""

@@ -21,6 +21,7 @@ from connector.store.links import IDS, rows_in
 from connector.store.rows import dumps, iso, read_json, storable
 from connector.store.schema import INTENT, SETTLED, TRACK
 from connector.store.settling import Books, Settled, log_outcome
+from connector.store.stays import OVERWRITTEN
 
 CAME_LATE = "late"  # in a track's memory: a value of ours that came after a newer one, and what it replaced
 _INTEND = insert(INTENT).values({each.name: bindparam(each.name) for each in INTENT.columns if each.name != "id"})
@@ -51,11 +52,18 @@ class Intent:
     until: datetime | None = None
     number: int = 0
 
-    def taken(self, changes: Sequence[Change], hidden: Collection[str] = ()) -> Settled:
-        """As if Salesforce had answered that it took these of its changes. ``hidden``: fields that nobody sees now."""
+    def taken(self, changes: Sequence[Change], unseen: Collection[str] = (), over: Collection[str] = ()) -> Settled:
+        """As if Salesforce had answered that it took these of its changes. ``unseen``: fields of which nobody can say
+        it; ``over``: those in which somebody set something else, so that it was sent, and never seen there."""
         change = replace(self.change, changes=tuple(changes))
-        unseen = frozenset(each.track for each in self.change.changes if each.field in hidden)
-        return Settled(self.change.person_id, self.seq, self.decision, (Outcome(change, Result.APPLIED),), unseen)
+        gone = frozenset(each.track for each in self.change.changes if each.field in unseen)
+        stood = {each.track for each in self.change.changes if each.field in over}
+        tracks = (
+            each._replace(memory={**each.memory, OVERWRITTEN: storable(each.current)}) if each.track in stood else each
+            for each in self.decision.tracks
+        )
+        decision = self.decision._replace(tracks=tuple(tracks))
+        return Settled(self.change.person_id, self.seq, decision, (Outcome(change, Result.APPLIED),), gone)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, func, select
 
 from connector.base.facts import PEOPLE, Stay
 from connector.base.json import JsonObject
-from connector.lifecycle.dates import OBSERVED
 from connector.store.links import IDS, everybody, rows_in
 from connector.store.rows import iso, read_json, time
 from connector.store.schema import CYCLE, HISTORY, LOG, PROSPECT, RECORD, STAY, TRACK
@@ -183,21 +182,26 @@ def deals_without_roles(connection: Connection, condition: Any) -> list[JsonObje
 def stages_told(connection: Connection) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """Person -> the stages that they stood at, one after the other: as the stays have it, and as it follows from
     everything that was ever remembered of them. Steps on the way are told since the stay before them. Where that was a
-    hand's, on which nobody decided, memories do not know of it: of these people what was seen is compared."""
+    hand's, on which nobody decided, memories do not know of it: of these people the steps on the way are left out."""
     by_hand = select(STAY.c.person_id).where(STAY.c.track == "stage", STAY.c.rule == UNDECIDED, STAY.c.by == BY_HAND)
     some = set(connection.execute(by_hand).scalars())
-    query = select(STAY.c.person_id, STAY.c.stage, STAY.c.how).where(STAY.c.track == "stage", STAY.c.rule != UNDECIDED)
+    names = ("person_id", "stage", "seen_at")
+    query = select(*(STAY.c[each] for each in names)).where(STAY.c.track == "stage", STAY.c.rule != UNDECIDED)
     kept = _in_order(connection.execute(query.order_by(STAY.c.id)), some)
     said = replayed(each for each in versions(connection) if each.track == "stage")
-    rows = ((each["person_id"], each["stage"], each["how"]) for each in said if each["rule"] != UNDECIDED)
+    rows = ([each[name] for name in names] for each in said if each["rule"] != UNDECIDED)
     return kept, _in_order(rows, some)
 
 
 def _in_order(rows: Iterable[Any], by_hand: Collection[str]) -> dict[str, list[str]]:
+    """Of several that are seen at once, the last is where they stand."""
     found: dict[str, list[str]] = defaultdict(list)
-    for person, stage, how in rows:
-        if how == OBSERVED or person not in by_hand:
-            found[person].append(stage)
+    last: dict[str, str] = {}
+    for person, stage, seen in rows:
+        if person in by_hand and last.get(person) == seen:
+            found[person].pop()
+        found[person].append(stage)
+        last[person] = seen
     return found
 
 

@@ -24,6 +24,7 @@ from connector.store.undoing import UNDONE
 
 BY_RULE, BY_HAND, FIRST_SIGHT, TAKEN_OVER = "rule", "person", "first sight", "taken over"
 UNDECIDED = "(not decided)"  # in place of a rule: a value that the mapping does not know, or whose change is refused
+OVERWRITTEN = "overwritten"  # in a track's memory: what stood before a value that was sent, and never seen there
 _STAGE = "stage"
 _OF_A_LADDER = '"record":'  # in the memory of tracks with steps only
 _OPEN = select(STAY).where(STAY.c.person_id.in_(IDS), STAY.c.left_at.is_(None))
@@ -230,8 +231,8 @@ def versions(connection: Connection) -> Iterator[Version]:
             by_hand = (memory.get("hold") or {}).get("by") == "person"  # a rule may lead there as well
             moved = bool(rule) and not memory.get("start") and not by_hand
             if memory:
-                written = memory.get(UNDONE, {}).get("stands", memory.get("written")) or ""
-                yield Version(at, *key, memory, "moves" if moved else "stays", rule, written)
+                stood = memory.get(UNDONE, {}).get("stands", memory.get(OVERWRITTEN, memory.get("written")))
+                yield Version(at, *key, memory, "moves" if moved else "stays", rule, stood or "")
             at = until
         if is_told and _is_undecided({"stands": row.stands}, memories[-1][1]):
             yield Version(max(row.at, at), *key, memories[-1][1], "stays", "", row.stands)

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, event
 
 from connector import mapping as mappings
 from connector.base.clock import FrozenClock
-from connector.base.facts import Result
+from connector.base.facts import Outcome, Result
 from connector.base.settings import Settings
 from connector.commands.reporting import Reporter, Wanted, stages_of
 from connector.pipeline.restored import UNSURE
@@ -49,6 +49,24 @@ class Edited(Life):
     def set_by_hand(self, index):
         self.put("Contact", index, **{STAGE: SALES[index % len(SALES)]})
 
+    def nothing_is_answered(self, index):
+        """The next cycle's rows are taken, in every second case without their stage, as if that had been refused."""
+        update = self.world.org.update
+
+        def taken(changes):
+            kept = [_without_the_stage(each) if index % 2 else each for each in changes]
+            for _ in update([each for each in kept if each.changes]):
+                pass
+            yield [Outcome(each, Result.WAITING, "", "Salesforce did not answer") for each in changes]
+
+        self.world.org.update = taken
+        self.world.cycle()
+        self.world.org.update = update
+
+
+def _without_the_stage(change):
+    return replace(change, changes=tuple(each for each in change.changes if each.track != "stage"))
+
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory):
@@ -64,7 +82,9 @@ def empty(tmp_path_factory):
 )
 @given(
     lives=st.lists(
-        st.lists(st.tuples(st.sampled_from([*STEPS, "set_by_hand"]), st.integers(0, 5)), max_size=4),
+        st.lists(
+            st.tuples(st.sampled_from([*STEPS, "set_by_hand", "nothing_is_answered"]), st.integers(0, 5)), max_size=4
+        ),
         min_size=1,
         max_size=5,
     )
@@ -282,6 +302,23 @@ def test_both_books_of_stages_leave_out_the_way_of_the_same_people_whom_a_hand_m
         event.remove(Engine, "before_cursor_execute", note)
     assert len(asked) == 1
     assert kept == remembered == {ada: ["Suspect"], bob: ["Suspect"]}
+
+
+def test_what_a_hand_emptied_and_was_written_again_after_a_lost_answer_is_no_wrong_book(world):
+    """What is remembered is the same before and after, so it tells of one stay, and it began at first sight."""
+    ada = world.contact()
+    world.cycle()
+    world.org.put("Contact", {"Id": ada, STAGE: None})
+    world.org.fail = lambda kind: kind == "collections"
+    world.cycle()
+    world.org.fail = lambda _kind: False
+    world.cycle()
+    assert [(stage, by) for stage, by, _ in stays_of(world, ada)] == [
+        ("Suspect", "rule"),
+        ("", "person"),
+        ("Suspect", "rule"),
+    ]
+    assert wrong_in(report_of(world, "ledger")) == []
 
 
 OF_ADA = "WHERE person_id = :ada AND track = (SELECT number FROM word WHERE text = 'stage')"
