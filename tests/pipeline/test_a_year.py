@@ -17,7 +17,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, update
 from sqlmodel import SQLModel
 
 from connector.base import logs
@@ -30,7 +30,7 @@ from connector.pipeline.daemon import Daemon
 from connector.reports.table import Figure, Report
 from connector.store import Store, open_store
 from connector.store.rows import read_json
-from connector.store.schema import LOG
+from connector.store.schema import LOG, STAY
 from tests.cases import cases
 from tests.fakes import START
 from tests.pipeline.conftest import World
@@ -292,13 +292,9 @@ def every_week_closes(world: World) -> None:
 
 def a_row_that_was_changed_by_hand_is_named(world: World) -> None:
     with world.store._write() as connection:
-        [person] = connection.execute(
-            text("SELECT person_id FROM stay WHERE track = 'stage' AND left_at IS NULL ORDER BY id LIMIT 1")
-        ).scalars()
-        connection.execute(
-            text("UPDATE stay SET stage = 'Evangelist' WHERE person_id = :person AND left_at IS NULL"),
-            {"person": person},
-        )
+        stands = (STAY.c.track == "stage", STAY.c.left_at.is_(None))
+        person = connection.execute(select(STAY.c.person_id).where(*stands).order_by(STAY.c.id).limit(1)).scalar_one()
+        connection.execute(update(STAY).where(STAY.c.person_id == person, *stands).values(stage="Evangelist"))
     found = ledger(world)
     assert not found.good
     assert person in str(found.table("wrong").rows)
