@@ -18,12 +18,11 @@ from functools import partial
 from pathlib import Path
 
 from cycle import served, settings_for  # type: ignore[import-not-found]  # beside this file
-from sqlmodel import SQLModel
 
 from connector.pipeline.backfill import Scope, run_backfill
 from connector.pipeline.cycle import run_cycle
 from connector.store import packing
-from connector.store.schema import HEAD
+from connector.store.schema import HEAD, columns_of
 from connector.store.types import Packed
 from connector.wiring import open_pipeline
 
@@ -70,13 +69,12 @@ def measure(state: str) -> None:
         heads = ("a person", "as text", "deflated", "now", "deflates", "reads", "packs", "reads")
         print(f"{'':<24}" + "".join(f"{head:>10}" for head in heads))
         found = []
-        for table in SQLModel.metadata.tables.values():
-            for column in (each.name for each in table.columns if isinstance(each.type, Packed)):
-                (count,) = connection.execute(f"SELECT count(*) FROM {table.name}").fetchone()
-                some = f"SELECT {column} FROM {table.name} LIMIT {MOST} OFFSET {max(0, count - MOST) // 2}"
-                texts = [packing.unpack(value) or "" for (value,) in connection.execute(some)]
-                if texts:
-                    found.append(show(f"{table.name}.{column}", texts, count / people))
+        for column in columns_of(Packed):
+            (count,) = connection.execute(f"SELECT count(*) FROM {column.table.name}").fetchone()
+            some = f"SELECT {column.name} FROM {column.table.name} LIMIT {MOST} OFFSET {max(0, count - MOST) // 2}"
+            texts = [packing.unpack(value) or "" for (value,) in connection.execute(some)]
+            if texts:
+                found.append(show(str(column), texts, count / people))
     print("a person:", ", ".join(f"{sum(sizes):,.0f}" for sizes in zip(*found, strict=True)), "bytes")
 
 

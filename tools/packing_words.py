@@ -37,6 +37,8 @@ from connector.pipeline.backfill import Scope, run_backfill
 from connector.pipeline.cycle import run_cycle
 from connector.store.packing import LEVEL, NEWEST, unpack
 from connector.store.rows import dumps
+from connector.store.schema import columns_of
+from connector.store.types import Packed
 from connector.wiring import open_pipeline
 from practice_org.company.build import build_company
 from practice_org.company.elsewhere import Elsewhere
@@ -54,15 +56,6 @@ ROOT = Path(__file__).parents[1]
 NOW = datetime(2026, 6, 1, 9, 30, tzinfo=UTC)
 SEEDS = (7, 8)  # a company of 400 people each, for each mapping
 CYCLES, EVENTS = 4, 60  # of a living company
-PACKED = {
-    "record": ("fields",),
-    "activity": ("attributes",),
-    "prospect": ("attributes",),
-    "history": ("said",),
-    "track": ("evidence", "memory"),
-    "log": ("evidence", "changes"),
-    "cycle": ("report",),
-}
 MOST = 900  # texts of a column, of each company
 MAPPINGS = ("lead-liaison", "customer-lifecycle", "hubspot-style", "score-handoff", "states")
 NOBODY = "00000000-0000-0000-0000-000000000000"  # in place of ids that are another each time
@@ -103,10 +96,9 @@ def kept(name: str, seed: int) -> Iterator[tuple[str, str]]:
                     clock.at += timedelta(minutes=9)
                     run_cycle(pipeline)
         with closing(sqlite3.connect(state)) as connection:
-            for table, columns in PACKED.items():
-                for column in columns:
-                    for (text,) in connection.execute(f"SELECT {column} FROM {table} ORDER BY 1"):
-                        yield f"{table}.{column}", _UUID.sub(NOBODY, unpack(text) or "")
+            for column in columns_of(Packed):
+                for (text,) in connection.execute(f"SELECT {column.name} FROM {column.table.name} ORDER BY 1"):
+                    yield str(column), _UUID.sub(NOBODY, unpack(text) or "")
 
 
 # -- as another company would have it ----------------------------------------------------------------------------------

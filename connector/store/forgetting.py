@@ -91,8 +91,7 @@ _REFS: tuple[tuple[Table, str], ...] = (
 @dataclass(frozen=True, slots=True)
 class Footprint:
     """What is kept of one human. ``end``: the record they are at last; ``texts``: what they would be found by
-    elsewhere; ``shared``: addresses that another
-    record has, too, and keeps; ``found``: table -> rows."""
+    elsewhere; ``shared``: addresses that another record has, too, and keeps; ``found``: table -> rows."""
 
     end: str | None
     records: tuple[str, ...]

@@ -6,7 +6,9 @@ records: an *id* is Salesforce's, a *ref* is ``source:id`` of something a market
 
 from __future__ import annotations
 
-from sqlalchemy import Index, Table
+from typing import Any
+
+from sqlalchemy import Column, Index, Table
 from sqlalchemy.sql import text
 from sqlmodel import Field, SQLModel
 
@@ -321,6 +323,13 @@ class StoredWord(SQLModel, table=True):
 
 def _table(name: str) -> Table:
     return SQLModel.metadata.tables[name]
+
+
+def columns_of(kind: type[Plain]) -> list[Column[Any]]:
+    """The columns of a type, of all tables."""
+    return [
+        each for table in SQLModel.metadata.tables.values() for each in table.columns if isinstance(each.type, kind)
+    ]
 
 
 RECORD, ACTIVITY, PROSPECT, DIRTY = _table("record"), _table("activity"), _table("prospect"), _table("dirty")

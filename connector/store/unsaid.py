@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Column, Connection, select, update
-from sqlmodel import SQLModel
 
 from connector.store.redacting import Redactor
-from connector.store.schema import WORD
+from connector.store.schema import WORD, columns_of
 from connector.store.types import Repeated, vocabulary_of
 
-_TABLES = SQLModel.metadata.tables.values()
-_SAYING = tuple(each for table in _TABLES for each in table.columns if isinstance(each.type, Repeated))
+_SAYING = columns_of(Repeated)
 
 
 def forget_words(connection: Connection, redact: Redactor) -> None:

@@ -18,14 +18,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
-from sqlmodel import SQLModel
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import StateError
 from connector.base.facts import Change, Decision, Outcome, RecordChange, Result
 from connector.store import Settled, Store, open_store, packing
 from connector.store.rows import dumps
-from connector.store.schema import FURTHER, PROSPECT
+from connector.store.schema import FURTHER, PROSPECT, columns_of
 from connector.store.types import Packed
 from connector.store.views import VIEWS
 from practice_org.company import words
@@ -53,11 +52,7 @@ PACKED = (
     "025468504f303030393231594141367d05fca4ef83ebb0ef6790a4e7abb60c",
 )
 TOLD = st.sampled_from([STAGE, dumps(row("003PO000000000oYAA", Email="nils@harbor.example", Name="Nïls"))])
-JSON_COLUMNS = {
-    name: columns
-    for name, table in SQLModel.metadata.tables.items()
-    if (columns := [each.name for each in table.columns if isinstance(each.type, Packed)])
-}
+JSON_COLUMNS = columns_of(Packed)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner), max_leaves=8
 )
@@ -271,10 +266,9 @@ def packed_before(store: Store, path: Path) -> Path:
     )
     with closing(sqlite3.connect(path)) as state:
         state.create_function("before", 1, lambda text: packing._deflated(text.encode()))
-        for table, columns in JSON_COLUMNS.items():
-            for column in columns:
-                is_packed = f"length({column}) > 40 AND {column} NOT LIKE '%\"by\":%'"
-                state.execute(f"UPDATE {table} SET {column} = before({column}) WHERE {is_packed}")
+        for column in JSON_COLUMNS:
+            is_packed = f"length({column.name}) > 40 AND {column.name} NOT LIKE '%\"by\":%'"
+            state.execute(f"UPDATE {column.table.name} SET {column.name} = before({column.name}) WHERE {is_packed}")
         state.commit()
     return path
 
@@ -286,8 +280,8 @@ def test_what_an_older_state_has_packed_is_packed_anew(sqlite_store: Store, cloc
         assert everything(upgraded) == said
     with closing(sqlite3.connect(old)) as state:
         numbers = {
-            value[0] for table, columns in JSON_COLUMNS.items() for column in columns
-            for (value,) in state.execute(f"SELECT {column} FROM {table} WHERE typeof({column}) = 'blob'")
+            value[0] for column in JSON_COLUMNS
+            for (value,) in state.execute(f"SELECT {column} FROM {column.table.name} WHERE typeof({column}) = 'blob'")
         }  # fmt: skip
         assert 2 in numbers
 
