@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from datetime import timedelta
+from functools import _lru_cache_wrapper
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,6 @@ from sqlmodel import SQLModel
 from connector.base import logs
 from connector.pipeline.daemon import Daemon
 from connector.store import books
-from connector.store.packing import pack
 from tests.fakes import START
 from tests.pipeline.conftest import World
 
@@ -64,8 +64,10 @@ def cycles(world: World, daemon: Daemon, count: int) -> None:
 
 
 def blocks() -> int:
-    """Pieces of memory that Python holds, but for what is remembered of the last 4,096 texts that were packed."""
-    pack.cache_clear()
+    """Pieces of memory that Python holds, but for what functions remember of a bounded number of calls."""
+    for each in gc.get_objects():
+        if isinstance(each, _lru_cache_wrapper) and each.cache_parameters()["maxsize"] is not None:
+            each.cache_clear()
     gc.collect()
     return sys.getallocatedblocks()
 
