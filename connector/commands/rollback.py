@@ -21,8 +21,8 @@ from connector.wiring import copied_state, load_mapping, open_client, open_pipel
 _COLUMNS = ("person", "field", "before", "we wrote", "now", "why it is left alone")
 
 
-def preview_rollback(settings: Settings, wanted: ToUndo, person: str | None) -> JsonObject:
-    """What would be put back; writes nothing. What was never answered is looked up in a copy."""
+def preview_rollback(settings: Settings, wanted: ToUndo, person: str | None) -> tuple[JsonObject, int]:
+    """What would be put back, and the exit code; writes nothing. What was never answered is looked up in a copy."""
     clock, mapping = SystemClock(), load_mapping(settings)
     with ExitStack() as open_:
         store = open_.enter_context(open_state(settings, clock))
@@ -32,8 +32,8 @@ def preview_rollback(settings: Settings, wanted: ToUndo, person: str | None) -> 
             learn_unanswered(salesforce, store, mapping, clock.now(), timedelta(seconds=settings.overlap))
         undoing = plan_rollback(salesforce, store, mapping, _of(store, wanted, person), clock.now())
         report = CycleReport(kind=ROLLBACK, dry_run=True, started_at=clock.now(), mapping=mapping.version)
-        report.plan(undoing.planned)
-        return _document(report, undoing)
+        undoing.tell(report)
+        return _document(report, undoing), report.exit_code
 
 
 def apply_rollback(settings: Settings, wanted: ToUndo, person: str | None) -> tuple[JsonObject, int]:
@@ -63,7 +63,18 @@ def show_rollback(told: JsonMap, *, as_json: bool) -> None:
             f" connector rollback {told['run']} undoes it",
             soft_wrap=True,
         )
+    _show_unseen(told)
     _show_left(told["left_alone"])
+
+
+def _show_unseen(told: JsonMap) -> None:
+    for name, why in sorted(told["unread"].items()):
+        records = count(told["unseen"].get(name, 0), "record")
+        said = f"{name} cannot be read: {records} left; the same rollback puts back what is there once it can"
+        out().print(f"[red]not seen:[/red] {said} ({shown(why)})", soft_wrap=True)
+    for name, fields in sorted(told["hidden_fields"].items()):
+        said = f"{name} without {shown(', '.join(fields))}, which the user may not see"
+        out().print(f"[yellow]hidden:[/yellow] {said}; the same rollback puts it back once it may", soft_wrap=True)
 
 
 def _show_left(left: Sequence[JsonMap]) -> None:

@@ -24,10 +24,8 @@ def rollback_command(
     if run is None and since is None and person is None:
         raise typer.BadParameter("name a run, --since or --person", param_hint="RUN")
     settings, wanted = settings_of(max_changes=max_changes), ToUndo(run, date_of(since))
-    if apply:
-        told, code = undoing.apply_rollback(settings, wanted, person)
-    else:
-        told, code = undoing.preview_rollback(settings, wanted, person), 0
+    does = undoing.apply_rollback if apply else undoing.preview_rollback
+    told, code = does(settings, wanted, person)
     undoing.show_rollback(told, as_json=as_json)
     raise typer.Exit(code)
 

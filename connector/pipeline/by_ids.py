@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import structlog
 
@@ -10,6 +11,7 @@ from connector.base.errors import Refused, Transient
 from connector.base.facts import Row
 from connector.base.ports import Answers, LocatorExpired, Page, Read, Salesforce
 from connector.base.soql import among, select
+from connector.pipeline.hidden import named_in
 
 log = structlog.get_logger(__name__)
 
@@ -17,6 +19,14 @@ IDS_PER_QUERY = 300  # records that one query asks for
 ALWAYS = ("Id", "SystemModstamp", "IsDeleted")
 _TOO_SLOW = "QUERY_TIMEOUT"
 _FORGOTTEN = 3  # times that an answer is asked for from its beginning
+
+
+class Seen(NamedTuple):
+    """Records as they are now. ``refused``: why there are none."""
+
+    rows: list[Row]
+    hidden: Sequence[str] = ()
+    refused: Refused | None = None
 
 
 def columns(fields: Sequence[str]) -> list[str]:
@@ -64,6 +74,27 @@ def rows_by_ids(
     reads = reads_by_ids(object_name, columns(fields), ids, all_rows=all_rows)
     pages = salesforce.read(reads).pages
     return [row for read in reads for row in rows_from(salesforce, read, pages[read.name])]
+
+
+def seen_by_ids(
+    salesforce: Salesforce, object_name: str, fields: Sequence[str], ids: Sequence[str], *, all_rows: bool = False
+) -> Seen:
+    """These records, without the fields that the user does not see; none where Salesforce refuses the object, which
+    then stops nobody else."""
+    names, hidden = list(fields), list[str]()
+    while True:
+        reads = reads_by_ids(object_name, columns(names), ids, all_rows=all_rows, alone=True)
+        answers = salesforce.read(reads)
+        if not answers.refused:
+            return Seen(
+                [row for read in reads for row in rows_from(salesforce, read, answers.pages[read.name])], hidden
+            )
+        error = next(iter(answers.refused.values()))
+        gone = named_in(error, names)
+        if not gone:
+            return Seen([], hidden, error)
+        hidden += gone
+        names = [each for each in names if each not in gone]
 
 
 def answer_of(answers: Answers, read_name: str) -> Page:

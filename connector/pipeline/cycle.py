@@ -134,7 +134,7 @@ def run_cycle(
         report.kept_in_part = gone_before(store, pipeline.mapping)
         owners = find_owners(pipeline.mapping, pipeline.salesforce, store, now)
         decisions = Decisions(pipeline.mapping, store, owners, now)
-        if settle_unanswered(pipeline.salesforce, store, decisions, pipeline.overlap):
+        if settle_unanswered(pipeline.salesforce, store, decisions, pipeline.overlap, polled.waiting):
             decisions = decisions.afresh()
         tell_apart(pipeline.salesforce, store, pipeline.mapping)
         only = scope()

@@ -7,31 +7,33 @@ way of every write: journal, packs, answers, log. So it is a run itself, and can
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from connector.base.errors import ConfigurationError, Refused
+from connector.base.errors import ConfigurationError
 from connector.base.facts import Change, Decision, RecordChange, Row, TrackDecision
 from connector.base.json import JsonMap, JsonObject
 from connector.base.ports import Salesforce
 from connector.lifecycle.ladder import Ladder
 from connector.lifecycle.written import same
 from connector.mapping import CompiledMapping
-from connector.pipeline.by_ids import rows_by_ids
+from connector.pipeline.by_ids import seen_by_ids
 from connector.pipeline.cycle import Pipeline, calls_of, finish
 from connector.pipeline.decisions import Decisions
-from connector.pipeline.hidden import named_in
 from connector.pipeline.owners import known_owners
 from connector.pipeline.planned import EMPTY, Planned, is_beside
 from connector.pipeline.report import CycleReport
 from connector.pipeline.unanswered import settle_unanswered
 from connector.pipeline.writeback import Writer
-from connector.store import UNDONE, KeptCursor, Settled, Store
+from connector.store import UNDONE, Intent, KeptCursor, Settled, Store
 
 ROLLBACK = "rollback"  # the kind of the run
 _ACCOUNT = "Account"  # follows its people in the next cycle
+_UNREAD = "cannot be read"  # how it is told of what is left for later
+_UNKNOWN = "never answered; nobody can see whether it was written"
 _FOLLOWS = "follows the stage, which is left alone"
 
 
@@ -46,10 +48,19 @@ class ToUndo:
 
 @dataclass
 class Undoing:
-    """What a rollback would do: rows to write, and values that are left alone, with why."""
+    """What a rollback would do: rows to write, and values that are left alone, with why. What cannot be seen now is
+    left for later: ``unread`` objects, with why, and ``hidden`` fields."""
 
     planned: list[Planned] = field(default_factory=list)
     left: list[JsonObject] = field(default_factory=list)
+    unread: dict[str, str] = field(default_factory=dict)
+    hidden: dict[str, list[str]] = field(default_factory=dict)
+
+    def tell(self, report: CycleReport) -> None:
+        report.plan(self.planned)
+        later = {(each["object"], each["id"]) for each in self.left if each["why"].startswith((_UNREAD, _UNKNOWN))}
+        report.unread, report.hidden = dict(self.unread), dict(self.hidden)
+        report.unseen = dict(Counter(name for name, _ in later if name in self.unread))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +81,8 @@ def plan_rollback(
 ) -> Undoing:
     """Asks the org what stands there now. Raises ConfigurationError where nothing was written."""
     entries = [each for each in store.written(wanted.run, wanted.since, wanted.people) if each["object"] != _ACCOUNT]
-    if not entries:
+    unknown = [each.change for each in store.intents() if each.until is None and _is_wanted(each, wanted)]
+    if not entries and not unknown:
         raise ConfigurationError(
             "the log has nothing written there", "connector status lists the last runs, connector explain a person's"
         )
@@ -83,23 +95,27 @@ def plan_rollback(
     before = store.memories_before(
         {(record, each.track): each.first_at for record in tracks for each in tracks[record]}
     )
-    rows = _read_now(salesforce, objects, tracks)
     undoing = Undoing()
+    rows, unread = _read_now(salesforce, objects, tracks, unknown, undoing.hidden)
+    undoing.unread = unread
     maker = _Maker(mapping, store.mapping_version() or mapping.version, now, before)
     for record in sorted(tracks):
-        row = rows.get(record)
+        row, name = rows.get(record), objects[record]
         ours: list[_Written] = []
         for each in tracks[record]:
-            why = _why_not(each, row, last.get((record, each.track), (each.last, 0)))
+            why = _why_not(each, row, last.get((record, each.track), (each.last, 0)), unread.get(name))
             if why:
-                undoing.left += _left(record, objects[record], each, row, why)
+                undoing.left += _left(record, name, each.track, each.fields, row, why)
             else:
                 ours.append(each)
         restored, follow = _with_their_stage(ours)
         for each in follow:
-            undoing.left += _left(record, objects[record], each, row, _FOLLOWS)
+            undoing.left += _left(record, name, each.track, each.fields, row, _FOLLOWS)
         if restored and row is not None:
-            undoing.planned.append(maker.planned(record, objects[record], row, restored))
+            undoing.planned.append(maker.planned(record, name, row, restored))
+    for change in unknown:
+        for one in change.changes:
+            undoing.left += _left(change.id, change.object, one.track, {one.field: (one.old, one.new)}, None, _UNKNOWN)
     return undoing
 
 
@@ -114,7 +130,7 @@ def run_rollback(pipeline: Pipeline, wanted: ToUndo) -> tuple[CycleReport, Undoi
         store.bind_org(report.org)
         learn_unanswered(pipeline.salesforce, store, pipeline.mapping, now, pipeline.overlap)
         undoing = plan_rollback(pipeline.salesforce, store, pipeline.mapping, wanted, now)
-        report.plan(undoing.planned)
+        undoing.tell(report)
         if pipeline.max_changes is not None and report.to_change > pipeline.max_changes:
             raise too_many_undone(report, pipeline.max_changes)
         accounts = {each.id: each.change.account_id for each in undoing.planned if each.change is not None}
@@ -175,36 +191,49 @@ def _tracks(entries: Sequence[JsonMap]) -> list[_Written]:
     return found
 
 
+def _is_wanted(intent: Intent, wanted: ToUndo) -> bool:
+    return (
+        intent.change.object != _ACCOUNT
+        and wanted.run in (None, intent.cycle_id)
+        and (wanted.since is None or intent.at >= wanted.since)
+        and (wanted.people is None or intent.change.person_id in wanted.people)
+    )
+
+
 def _read_now(
-    salesforce: Salesforce, objects: Mapping[str, str], tracks: Mapping[str, Sequence[_Written]]
-) -> dict[str, Row]:
-    """These records as they are, without those that are gone."""
+    salesforce: Salesforce,
+    objects: Mapping[str, str],
+    tracks: Mapping[str, Sequence[_Written]],
+    unknown: Sequence[RecordChange],
+    hidden: dict[str, list[str]],
+) -> tuple[dict[str, Row], dict[str, str]]:
+    """These records as they are, without those that are gone; and objects that cannot be read, with why."""
+    asked: dict[str, dict[str, set[str]]] = {}  # object -> record -> fields
+    for record, name in objects.items():
+        asked.setdefault(name, {})[record] = {each for track in tracks[record] for each in track.fields}
+    for change in unknown:
+        asked.setdefault(change.object, {}).setdefault(change.id, set()).update(each.field for each in change.changes)
     found: dict[str, Row] = {}
-    for name in sorted(set(objects.values())):
-        ids = sorted(record for record in objects if objects[record] == name)
-        wanted = {each for record in ids for track in tracks[record] for each in track.fields}
-        wanted |= {"IsConverted"} if name == "Lead" else {"AccountId"}
-        found.update((row["Id"], row) for row in _seen(salesforce, name, wanted, ids) if not row.get("IsConverted"))
-    return found
+    unread: dict[str, str] = {}
+    for name, of in sorted(asked.items()):
+        fields = set().union(*of.values())
+        seen = seen_by_ids(salesforce, name, sorted({"IsConverted" if name == "Lead" else "AccountId", *fields}), [*of])
+        found.update((row["Id"], row) for row in seen.rows if not row.get("IsConverted"))
+        if gone := sorted(fields & {*seen.hidden}):
+            hidden[name] = gone
+        if seen.refused is not None:
+            unread[name] = seen.refused.what
+    return found, unread
 
 
-def _seen(salesforce: Salesforce, name: str, wanted: set[str], ids: Sequence[str]) -> list[Row]:
-    """With the fields that the user sees."""
-    try:
-        return rows_by_ids(salesforce, name, sorted(wanted), ids)
-    except Refused as error:
-        hidden = named_in(error, wanted)
-        if not hidden:
-            raise
-        return _seen(salesforce, name, wanted.difference(hidden), ids)
-
-
-def _why_not(each: _Written, row: Row | None, last: tuple[int, int]) -> str:
+def _why_not(each: _Written, row: Row | None, last: tuple[int, int], unread: str | None) -> str:
     """Why a track is left alone; "" where it is still as we wrote it."""
-    if row is None:
+    if row is None and unread is None:
         return "the record is gone, or a converted lead"
     if last[0] > each.last:
         return f"written again by run {last[1]}"
+    if row is None:
+        return f"{_UNREAD}: {unread}"
     if hidden := [name for name in each.fields if name not in row]:
         return f"{hidden[0]} is hidden from the connector's user"
     changed = [name for name, (_, new) in each.fields.items() if not same(row.get(name), new)]
@@ -219,10 +248,12 @@ def _with_their_stage(restored: Sequence[_Written]) -> tuple[list[_Written], lis
     return [each for each in restored if each not in beside], beside
 
 
-def _left(record: str, object_name: str, each: _Written, row: Row | None, why: str) -> Iterator[JsonObject]:
-    for name, (old, new) in each.fields.items():
+def _left(
+    record: str, object_name: str, track: str, fields: Mapping[str, tuple[Any, Any]], row: Row | None, why: str
+) -> Iterator[JsonObject]:
+    for name, (old, new) in fields.items():
         now = row.get(name) if row is not None else None
-        told = {"id": record, "object": object_name, "track": each.track, "field": name, "before": old, "written": new}
+        told = {"id": record, "object": object_name, "track": track, "field": name, "before": old, "written": new}
         yield {**told, "now": now, "why": why}
 
 

@@ -17,13 +17,13 @@ from typing import Any
 
 import structlog
 
+from connector.base.errors import Refused, Transient
 from connector.base.facts import Change, Row
 from connector.base.ports import Salesforce
 from connector.lifecycle.written import same
-from connector.pipeline.blind import waiting_objects
-from connector.pipeline.by_ids import rows_by_ids
+from connector.pipeline.by_ids import is_slow, seen_by_ids
 from connector.pipeline.decisions import Decisions
-from connector.pipeline.hidden import hidden_fields, record_again
+from connector.pipeline.hidden import hidden_fields, note_hidden, record_again
 from connector.pipeline.object_cursor import ObjectCursor
 from connector.store import Intent, Settled, Store
 
@@ -33,14 +33,28 @@ _Taken = tuple[Intent, list[Change]]
 _Hidden = Mapping[str, Collection[str]]  # object -> fields
 
 
-def settle_unanswered(salesforce: Salesforce, store: Store, decisions: Decisions, overlap: timedelta) -> int:
-    """Returns how many rows Salesforce had taken. Costs a call only where something was never answered."""
-    blocked = waiting_objects(store)
-    hidden = hidden_fields(store)
-    intents = [each for each in store.intents() if each.change.object not in blocked and _in_sight(each, hidden)]
+def settle_unanswered(
+    salesforce: Salesforce,
+    store: Store,
+    decisions: Decisions,
+    overlap: timedelta,
+    blocked: Collection[str] | None = None,
+) -> int:
+    """Returns how many rows Salesforce had taken. Costs a call only where something was never answered. ``blocked``:
+    objects of which nobody is decided, because they are refused; any other that is refused ends it. None: nobody is
+    decided after it, what is refused waits, and what was hidden is tried once more."""
+    hidden: _Hidden = {} if blocked is None else hidden_fields(store)
+    intents = [
+        each for each in store.intents() if each.change.object not in (blocked or ()) and _in_sight(each, hidden)
+    ]
     if not intents:
         return 0
-    rows = _read_again(salesforce, store, intents)
+    rows, found, refused = _read_again(salesforce, store, intents, hidden, decisions.now)
+    if refused and blocked is not None:
+        error = next(iter(refused.values()))
+        raise Transient(error.what, error.hint) if is_slow(error) else error
+    hidden = {name: {*hidden.get(name, ()), *found.get(name, ())} for name in {*hidden, *found}}
+    intents = [each for each in intents if each.change.object not in refused and _in_sight(each, hidden)]
     journal = _Journal(store, intents, rows)
     in_time, late = journal.taken()
     for (cycle_id, version, at), group in groupby(sorted(in_time, key=_cycle), _cycle):
@@ -72,19 +86,31 @@ def _out_of_sight(intents: Sequence[Intent], hidden: _Hidden) -> Iterator[Intent
             yield replace(each, change=replace(each.change, changes=left))
 
 
-def _read_again(salesforce: Salesforce, store: Store, intents: Sequence[Intent]) -> dict[str, Row]:
+def _read_again(
+    salesforce: Salesforce, store: Store, intents: Sequence[Intent], without: _Hidden, now: datetime
+) -> tuple[dict[str, Row], _Hidden, dict[str, Refused]]:
     """These records as they are now, deleted ones too, which are recorded: our own write may be the last thing that
-    changed them."""
+    changed them. And what is hidden of them, and objects that are refused."""
     found: dict[str, Row] = {}
+    hidden: dict[str, Sequence[str]] = {}
+    refused: dict[str, Refused] = {}
     for name in sorted({each.change.object for each in intents}):
         cursor = store.cursor(name)
         if cursor is None:
             continue
-        ids = sorted({each.change.id for each in intents if each.change.object == name})
-        rows = rows_by_ids(salesforce, name, ObjectCursor.of(cursor).fields, ids, all_rows=True)
-        record_again(store, name, rows)
-        found.update((row["Id"], row) for row in rows)
-    return found
+        mine = [each.change for each in intents if each.change.object == name]
+        ids, known = sorted({each.id for each in mine}), ObjectCursor.of(cursor).fields
+        sent = [one.field for each in mine for one in each.changes if one.field not in without.get(name, ())]
+        fields = list(dict.fromkeys([*known, *sent]))
+        seen = seen_by_ids(salesforce, name, fields, ids, all_rows=True)
+        if seen.hidden:
+            hidden[name] = seen.hidden
+            note_hidden(store, name, seen.hidden, known, now)
+        if seen.refused is not None:
+            refused[name] = seen.refused
+        record_again(store, name, seen.rows)
+        found.update((row["Id"], row) for row in seen.rows)
+    return found, hidden, refused
 
 
 class _Journal:

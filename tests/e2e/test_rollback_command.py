@@ -288,15 +288,109 @@ def test_what_a_run_wrote_without_an_answer_is_put_back_too(living, site):
     assert values(site) == before
 
 
+def in_part(done):
+    """Done, but for what could not be seen."""
+    assert done.returncode == 3, done.stderr
+    return json.loads(done.stdout)
+
+
 def test_a_field_that_is_hidden_since_is_left_alone_and_the_others_are_put_back(living, site):
     people = site.contacts(2)
     told(living("backfill", "--json"))
     run = spoil(living)
     site.org.set_field_access("Contact", "Tags__c", visible=False)
-    assert told(living("rollback", str(run), "--json"))["changes"]["stage"] == {"Customer -> Suspect": 2}
-    done = told(living("rollback", str(run), "--apply", "--json"))
+    shown = in_part(living("rollback", str(run), "--json"))
+    assert (shown["changes"]["stage"], shown["hidden_fields"]) == ({"Customer -> Suspect": 2}, {"Contact": ["Tags__c"]})
+    done = in_part(living("rollback", str(run), "--apply", "--json"))
     assert (done["written"], {each["why"] for each in done["left_alone"]}) == (
         2,
         {"Tags__c is hidden from the connector's user"},
     )
     assert values(site) == dict.fromkeys(people, ("Suspect", "warm;hot", 1))
+
+
+def hide_lead(site):
+    site.org.set_object_access("Lead", readable=False)
+    return lambda: site.org.set_object_access("Lead", readable=True)
+
+
+def refuse_lead(fault):
+    def refuse(site):
+        site.org.faults.on(fault, object="Lead")
+        return site.org.faults.active.clear
+
+    return refuse
+
+
+@pytest.fixture
+def of_both(living, site):
+    """Two contacts and a lead, as the good mapping has them; and what stands in the lead."""
+    site.contacts(2)
+    site.org.create("Lead", [{"LastName": "L", "Company": "C", "Email": "l@example.com"}])
+    told(living("backfill", "--json"))
+    return living, values(site), values(site, "Lead")
+
+
+@pytest.mark.parametrize("refuse", [hide_lead, refuse_lead("too_large"), refuse_lead("query_timeout")])
+def test_an_object_that_is_refused_is_left_for_later_and_everybody_else_is_put_back(of_both, site, refuse):
+    living, before, leads = of_both
+    run = spoil(living)
+    spoiled = values(site, "Lead")
+    shows_again = refuse(site)
+    shown = in_part(living("rollback", str(run), "--json"))
+    assert (shown["changes"]["stage"], shown["unseen"], list(shown["unread"])) == (
+        {"Customer -> Suspect": 2},
+        {"Lead": 1},
+        ["Lead"],
+    )
+    assert "Lead cannot be read: 1 record left; the same rollback" in " ".join(
+        living("rollback", str(run)).stdout.split()
+    )
+    done = in_part(living("rollback", str(run), "--apply", "--json"))
+    assert (done["written"], done["unseen"], len(done["left_alone"])) == (2, {"Lead": 1}, 3)
+    assert all(each["why"].startswith("cannot be read: ") for each in done["left_alone"])
+    assert (values(site), values(site, "Lead")) == (before, spoiled)
+    again = living("rollback", str(run), "--apply")
+    assert (again.returncode, "Lead cannot be read" in again.stdout) == (3, True)
+    in_part(living("sync", "--json"))
+
+    shows_again()
+    later = told(living("rollback", str(run), "--apply", "--json"))
+    assert (later["written"], later["unseen"], later["unread"]) == (1, {}, {})
+    assert (values(site), values(site, "Lead")) == (before, leads)
+    assert told(living("sync", "--json"))["written"] == 0
+    assert (values(site), values(site, "Lead")) == (before, leads)
+
+
+def test_what_a_killed_run_may_have_written_where_nobody_can_look_is_told_and_put_back_later(of_both, site):
+    living, before, leads = of_both
+    (living.folder / "mapping.yaml").write_text(BAD)
+    with site.pipeline(mapping=str(living.folder / "mapping.yaml")) as pipeline:
+        killed_in_a_pack(pipeline, lambda: run_cycle(pipeline))
+    spoiled = values(site, "Lead")
+    assert {each[0] for each in spoiled.values()} == {"Customer"}
+    run = told(living("status", "--json"))["cycles"][0]["id"]
+    shows_again = hide_lead(site)
+    shown = in_part(living("rollback", str(run), "--json"))
+    assert (shown["changes"]["stage"], shown["unseen"]) == ({"Customer -> Suspect": 2}, {"Lead": 1})
+    assert {each["why"] for each in shown["left_alone"]} == {"never answered; nobody can see whether it was written"}
+    in_part(living("rollback", str(run), "--apply", "--json"))
+    assert (values(site), values(site, "Lead")) == (before, spoiled)
+    shows_again()
+    told(living("rollback", str(run), "--apply", "--json"))
+    assert (values(site), values(site, "Lead")) == (before, leads)
+
+
+def test_a_field_that_is_hidden_since_a_run_was_killed_costs_only_itself(of_both, site):
+    living, before, _ = of_both
+    (living.folder / "mapping.yaml").write_text(BAD)
+    with site.pipeline(mapping=str(living.folder / "mapping.yaml")) as pipeline:
+        killed_in_a_pack(pipeline, lambda: run_cycle(pipeline))
+    run = told(living("status", "--json"))["cycles"][0]["id"]
+    site.org.set_field_access("Contact", "Tags__c", visible=False)
+    done = in_part(living("rollback", str(run), "--apply", "--json"))
+    assert (done["written"], done["hidden_fields"]) == (3, {"Contact": ["Tags__c"]})
+    site.org.set_field_access("Contact", "Tags__c", visible=True)
+    assert {each[::2] for each in values(site).values()} == {("Suspect", 1)}
+    told(living("rollback", str(run), "--apply", "--json"))
+    assert values(site) == before
