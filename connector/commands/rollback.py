@@ -32,7 +32,7 @@ def preview_rollback(settings: Settings, wanted: ToUndo, person: str | None) -> 
             learn_unanswered(salesforce, store, mapping, clock.now(), timedelta(seconds=settings.overlap))
         undoing = plan_rollback(salesforce, store, mapping, _of(store, wanted, person), clock.now())
         report = CycleReport(kind=ROLLBACK, dry_run=True, started_at=clock.now(), mapping=mapping.version)
-        undoing.tell(report)
+        undoing.say_in(report)
         return _document(report, undoing), report.exit_code
 
 

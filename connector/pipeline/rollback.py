@@ -56,7 +56,7 @@ class Undoing:
     unread: dict[str, str] = field(default_factory=dict)
     hidden: dict[str, list[str]] = field(default_factory=dict)
 
-    def tell(self, report: CycleReport) -> None:
+    def say_in(self, report: CycleReport) -> None:
         report.plan(self.planned)
         later = {(each["object"], each["id"]) for each in self.left if each["why"].startswith((_UNREAD, _UNKNOWN))}
         report.unread, report.hidden = dict(self.unread), dict(self.hidden)
@@ -130,7 +130,7 @@ def run_rollback(pipeline: Pipeline, wanted: ToUndo) -> tuple[CycleReport, Undoi
         store.bind_org(report.org)
         learn_unanswered(pipeline.salesforce, store, pipeline.mapping, now, pipeline.overlap)
         undoing = plan_rollback(pipeline.salesforce, store, pipeline.mapping, wanted, now)
-        undoing.tell(report)
+        undoing.say_in(report)
         if pipeline.max_changes is not None and report.to_change > pipeline.max_changes:
             raise too_many_undone(report, pipeline.max_changes)
         accounts = {each.id: each.change.account_id for each in undoing.planned if each.change is not None}
