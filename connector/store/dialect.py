@@ -12,8 +12,11 @@ so it is there whenever something is written, also after the server was restarte
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -167,6 +170,30 @@ def compact(engine: Engine, tables: Sequence[str], *, scratch: str = "MEMORY") -
         raise DBAPIError.instance("VACUUM", None, error, engine.dialect.loaded_dbapi.Error) from error
     finally:
         connection.close()
+
+
+def put_together(engine: Engine) -> None:
+    """What SQLite keeps beside its file goes into it, as far as nobody reads it now; waits for nobody."""
+    connection = engine.raw_connection()
+    try:
+        cursor: Any = connection.cursor()
+        cursor.execute("PRAGMA busy_timeout=0")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+        cursor.close()
+    finally:
+        connection.close()
+
+
+def last_in_file(path: Path) -> int | None:
+    """The last cycle in the file alone, whatever is kept beside it, or in memory; None where nobody can tell. SQLite
+    itself must read it: whoever else closes the file drops the locks that this process has on it."""
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True)) as file:
+            row = file.execute("SELECT max(id) FROM cycle").fetchone()
+    except sqlite3.Error:
+        return None
+    return row[0] if row else None
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[JsonMap], *, keep: frozenset[str]) -> None:

@@ -313,9 +313,8 @@ class Store(Forgetting):
         marks: Sequence[str] = (),
         noted: int | None = None,
     ) -> None:
-        """Stores decisions, folds in what Salesforce took, logs it, and clears the marks these decisions answer;
-        people with a WAITING outcome stay dirty. ``cursors`` move with it, and ``marks`` are made: accounts. ``noted``:
-        its number in the logbook, where it comes from there."""
+        """Stores decisions, folds in what Salesforce took, logs it, and clears the marks these decisions answer; people
+        with a WAITING outcome stay dirty. ``cursors`` move with it. ``noted``: its number, if the logbook has it."""
         with uncollected(), self._write() as connection:
             settling.settle(connection, settled, cycle_id=cycle_id, mapping_version=mapping_version, now=now)
             journal.answered(connection, settled, cycle_id)
@@ -372,7 +371,7 @@ class Store(Forgetting):
     # -- accounting ------------------------------------------------------------------------------------------------
 
     def begin_cycle(self, kind: str, now: datetime, after: int = 0) -> int:
-        """Numbered ``after`` it at least. Raises StateError where the state was removed, replaced, or restored."""
+        """Numbered ``after`` it at least. Raises StateError where the state was removed, replaced or put back."""
         self.check_files()
         with self._write() as connection:
             if self._last_cycle is not None and not books.has_cycle(connection, self._last_cycle):
@@ -384,6 +383,7 @@ class Store(Forgetting):
         with self._write() as connection:
             books.end_cycle(connection, cycle_id, now, report)
             reading.leave_refused(connection)
+        self.put_together()
 
     def cycles(self, limit: int = 10) -> list[JsonObject]:
         """id, kind, started_at, ended_at (None: under way, or it died), report; newest first."""

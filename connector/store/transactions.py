@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, Engine
 
 from connector.base.clock import Clock
 from connector.base.errors import StateError
-from connector.store.dialect import WRITES
+from connector.store.dialect import WRITES, last_in_file, put_together
 from connector.store.faults import FAULTS, translate
 from connector.store.logbook import Logbook
 
@@ -54,6 +55,9 @@ class Transactions:
     ) -> None:
         self._engine, self._writer, self._where, self._clock, self._held = engine, writer, where, clock, held
         self._files = {path: _inode(path) for path in files}
+        self._file = files[0] if files else None  # the state itself
+        self._last_in_file: int | None = None
+        self._is_replaced = False
         self._last_cycle: int | None = None
         self.logbook: Logbook | None = None  # where what Salesforce took is noted besides
 
@@ -67,9 +71,28 @@ class Transactions:
 
     def check_files(self) -> None:
         """Raises StateError where the state, or the lock that keeps others out, is another file than when it was
-        opened, or gone: what is written now would go into a file without a name."""
-        if any(_inode(path) != known for path, known in self._files.items()):
+        opened, or gone: what is written now would go into a file without a name. And where an earlier state was
+        copied into the file."""
+        if self._file is not None and self._is_another(self._file):
+            self._is_replaced = True
+            with suppress(OSError):  # of the state that was there: SQLite would put it into the one that is there now
+                os.truncate(self._file.with_name(f"{self._file.name}-wal"), 0)
+        if self._is_replaced or any(_inode(path) != known for path, known in self._files.items()):
             raise replaced(self._where)
+
+    def _is_another(self, file: Path) -> bool:
+        if (found := _inode(file)) != self._files[file]:
+            return found is not None
+        last = last_in_file(file) if self._last_in_file is not None else None
+        return last is not None and last < (self._last_in_file or 0)
+
+    def put_together(self) -> None:
+        """Between two cycles all of a SQLite state is in its file, unless somebody reads it. So it is known what the
+        file must have."""
+        if self._file is not None and self._writer.dialect.name == "sqlite":
+            with suppress(*FAULTS, self._writer.dialect.loaded_dbapi.Error):  # the next cycle's, then
+                put_together(self._writer)
+            self._last_in_file = last_in_file(self._file)
 
     def close(self) -> None:
         """Releases the file and the lock; twice does no harm."""
@@ -77,6 +100,8 @@ class Transactions:
 
     @contextmanager
     def _transaction(self, *, writes: bool) -> Iterator[Connection]:
+        if self._is_replaced:
+            raise replaced(self._where)
         engine = self._writer if writes else self._engine
         try:
             with engine.connect().execution_options(**{WRITES: writes}) as connection, connection.begin():

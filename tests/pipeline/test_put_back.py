@@ -1,0 +1,104 @@
+"""A state that is put back under a running daemon, into the same file or as another one: noticed in the next cycle,
+and what was put back stays whole."""
+
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from connector.base.clock import FrozenClock
+from connector.base.errors import StateError
+from connector.pipeline.daemon import Daemon
+from connector.store import copy_state, open_store
+from tests.fakes import START
+from tests.pipeline.conftest import World
+
+Put = Callable[[Path, Path], None]
+
+
+def into_the_same_file(copy: Path, state: Path) -> None:
+    inode = state.stat().st_ino
+    subprocess.run(["cp", str(copy), str(state)], check=True)  # in a process of its own: closing drops SQLite's locks
+    assert state.stat().st_ino == inode
+
+
+def as_another_file(copy: Path, state: Path) -> None:
+    subprocess.run(["cp", "--remove-destination", str(copy), str(state)], check=True)
+
+
+def cycles_in(path: Path) -> list[int]:
+    with closing(sqlite3.connect(path)) as file:
+        assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        return [row[0] for row in file.execute("SELECT id FROM cycle ORDER BY id")]
+
+
+@pytest.mark.parametrize("put", [into_the_same_file, as_another_file])
+@pytest.mark.parametrize("writes_after", [False, True], ids=["at rest", "written after the cycle"])
+def test_a_backup_that_is_put_back_under_the_daemon_ends_it_and_stays_whole(
+    tmp_path: Path, put: Put, writes_after: bool
+) -> None:
+    state, copy = tmp_path / "state.sqlite3", tmp_path / "copy.sqlite3"
+    with open_store(str(state), clock=FrozenClock(START), exclusive=True) as store:
+        world = World(store)
+        daemon = Daemon(world.pipeline, beats=tmp_path / "beat.json")
+        people = [world.contact(f"p{number}@example.com") for number in range(300)]
+        daemon.tick()
+        copy_state(str(state), copy)
+        for _ in range(3):
+            world.wait(60)
+            people += [world.contact(f"q{len(people) + number}@example.com") for number in range(300)]
+            daemon.tick()
+        assert store.cycles(1)[0]["id"] == 4
+        if writes_after:
+            store.mark_dirty(people)
+        put(copy, state)
+        world.wait(60)
+        ada = world.contact()
+        daemon.tick()
+        assert isinstance(daemon.fatal, StateError)
+        assert "removed or replaced" in daemon.fatal.what
+        assert world.stage(ada) is None, "nothing more is written"
+        with pytest.raises(StateError, match="removed or replaced"):
+            store.mark_dirty(people)
+    assert cycles_in(state) == [1]
+    assert state.read_bytes() == copy.read_bytes(), "opening it puts nothing else into it"
+    with open_store(str(state), clock=FrozenClock(START), exclusive=True) as store:
+        world.store = store
+        report = world.cycle()
+        assert (report.result, world.stage(ada), store.cycles(1)[0]["id"]) == ("done", "Suspect", 2)
+
+
+def test_a_copy_of_this_very_moment_changes_nothing(tmp_path: Path) -> None:
+    state, copy = tmp_path / "state.sqlite3", tmp_path / "copy.sqlite3"
+    with open_store(str(state), clock=FrozenClock(START), exclusive=True) as store:
+        world = World(store)
+        world.contact()
+        world.cycle()
+        copy_state(str(state), copy)
+        into_the_same_file(copy, state)
+        world.wait(60)
+        ben = world.contact("ben@example.com")
+        world.cycle()
+        assert world.stage(ben) == "Suspect"
+    assert cycles_in(state) == [1, 2]
+
+
+def test_whoever_reads_meanwhile_keeps_nobody_waiting_and_is_no_reason_to_end(tmp_path: Path) -> None:
+    state = tmp_path / "state.sqlite3"
+    with open_store(str(state), clock=FrozenClock(START), exclusive=True) as store:
+        world = World(store)
+        world.cycle()
+        with open_store(str(state), clock=FrozenClock(START)) as reader, reader._read() as reading:
+            assert reading.exec_driver_sql("SELECT count(*) FROM cycle").scalar() == 1
+            for number in range(3):
+                world.wait(60)
+                ada = world.contact(f"p{number}@example.com")
+                world.cycle()
+                assert world.stage(ada) == "Suspect"
+            assert reading.exec_driver_sql("SELECT count(*) FROM cycle").scalar() == 1
+        world.wait(60)
+        world.cycle()
+    assert cycles_in(state) == [1, 2, 3, 4, 5]
