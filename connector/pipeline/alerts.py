@@ -79,11 +79,15 @@ class Watch:
 
     def after_cycle(self) -> None:
         store, now = self._pipeline.store, self._pipeline.clock.now()
+        before, answers = self._kept, True
+        found: dict[str, Trouble] = {}
         try:
             before = store.cursor(ALERTS) or {}
-        except ConnectorError:
-            before = self._kept  # the state does not answer: that is trouble, too
-        found = {each.alert: each for each in self._troubles(now, before)}
+            found |= ((each.alert, each) for each in self._troubles(now, before))
+        except ConnectorError:  # the state does not answer: that is trouble, too, and the rest stays as it was
+            answers = False
+            if (beat := heartbeat.read_heartbeat(self._beats)) is not None:
+                found |= ((each.alert, each) for each in _of_beat(beat))
         kept: JsonObject = {}
         for alert, each in found.items():
             known = before.get(alert) or {"since": now.isoformat(), "times": 0, "told": False}
@@ -93,10 +97,12 @@ class Watch:
             if is_told and not known["told"]:
                 self._send(Notice(alert, True, now, datetime.fromisoformat(known["since"]), each.what, each.do))
         for alert, known in before.items():
-            if alert not in found and known["told"]:
+            if alert not in found and not answers:
+                kept[alert] = known
+            elif alert not in found and known["told"]:
                 self._send(Notice(alert, False, now, datetime.fromisoformat(known["since"]), known["what"], ""))
         self._kept = kept
-        if kept != before:
+        if answers and kept != before:
             store.set_cursor(ALERTS, kept or None)
 
     def _troubles(self, now: datetime, before: JsonMap) -> Iterator[Trouble]:
@@ -104,10 +110,7 @@ class Watch:
         last = self._pipeline.store.cycles(1)
         report: JsonMap = (last[0].get("report") or {}) if last else {}
         if beat is not None:
-            yield from _of_cycle(beat)
-            if beat.mapping_broken:
-                what = f"the edited mapping is not taken: {beat.mapping_broken}"
-                yield Trouble("mapping", what, "connector check names every mistake; the one before goes on")
+            yield from _of_beat(beat)
         for name, why in report.get("sources_failed", {}).items():
             what = f"{name} cannot be read: {why}"
             yield Trouble(f"source {name}", what, "see the log lines 'source failed'", IN_A_ROW)
@@ -152,6 +155,13 @@ class Watch:
             free = shutil.disk_usage(self._state_file.parent).free
             if free < _FREE:
                 yield Trouble("disk", f"the disk of the state has {free // 1_000_000:,} MB left", "make room there")
+
+
+def _of_beat(beat: heartbeat.Heartbeat) -> Iterator[Trouble]:
+    yield from _of_cycle(beat)
+    if beat.mapping_broken:
+        what = f"the edited mapping is not taken: {beat.mapping_broken}"
+        yield Trouble("mapping", what, "connector check names every mistake; the one before goes on")
 
 
 def _of_cycle(beat: heartbeat.Heartbeat) -> Iterator[Trouble]:

@@ -11,6 +11,7 @@ import pytest
 
 from connector.base.clock import FrozenClock
 from connector.base.errors import StateError
+from connector.pipeline.alerts import Notice, Watch
 from connector.pipeline.daemon import Daemon
 from connector.store import copy_state, open_store
 from tests.fakes import START
@@ -29,10 +30,14 @@ def as_another_file(copy: Path, state: Path) -> None:
     subprocess.run(["cp", "--remove-destination", str(copy), str(state)], check=True)
 
 
-def cycles_in(path: Path) -> list[int]:
+def all_in(path: Path) -> list[str]:
     with closing(sqlite3.connect(path)) as file:
         assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        return [row[0] for row in file.execute("SELECT id FROM cycle ORDER BY id")]
+        return list(file.iterdump())
+
+
+def cycles_in(path: Path) -> list[int]:
+    return [int(each.partition("VALUES(")[2].partition(",")[0]) for each in all_in(path) if 'INTO "cycle"' in each]
 
 
 @pytest.mark.parametrize("put", [into_the_same_file, as_another_file])
@@ -43,7 +48,9 @@ def test_a_backup_that_is_put_back_under_the_daemon_ends_it_and_stays_whole(
     state, copy = tmp_path / "state.sqlite3", tmp_path / "copy.sqlite3"
     with open_store(str(state), clock=FrozenClock(START), exclusive=True) as store:
         world = World(store)
-        daemon = Daemon(world.pipeline, beats=tmp_path / "beat.json")
+        beats, notices = tmp_path / "beat.json", list[Notice]()
+        watch = Watch(world.pipeline, beats, notices.append)
+        daemon = Daemon(world.pipeline, beats=beats, after=[watch.after_cycle])
         people = [world.contact(f"p{number}@example.com") for number in range(300)]
         daemon.tick()
         copy_state(str(state), copy)
@@ -60,11 +67,12 @@ def test_a_backup_that_is_put_back_under_the_daemon_ends_it_and_stays_whole(
         daemon.tick()
         assert isinstance(daemon.fatal, StateError)
         assert "removed or replaced" in daemon.fatal.what
+        assert [each.alert for each in notices] == ["ended"]
         assert world.stage(ada) is None, "nothing more is written"
         with pytest.raises(StateError, match="removed or replaced"):
             store.mark_dirty(people)
+    assert all_in(state) == all_in(copy)
     assert cycles_in(state) == [1]
-    assert state.read_bytes() == copy.read_bytes(), "opening it puts nothing else into it"
     with open_store(str(state), clock=FrozenClock(START), exclusive=True) as store:
         world.store = store
         report = world.cycle()
