@@ -138,7 +138,7 @@ class Person:
     rules of their own. All this is only looked at where a mapping asks for it. ``former_prospects`` are those that the
     source has deleted: they say nothing any more, but what they did counts. ``addresses`` are those beside the Email:
     address -> the field, the prospect, or "former". ``records`` are those that the mapping links to people, by object
-    and id.
+    and id. ``stood`` is what stood there when what was decided was not written: track -> value, "" where it was empty.
     """
 
     id: str
@@ -157,6 +157,7 @@ class Person:
     colleagues: Circle = NO_CIRCLE
     addresses: Mapping[str, str] = field(default_factory=dict)
     records: tuple[LinkedRecord, ...] = ()
+    stood: Mapping[str, str] = field(default_factory=dict)
 
 
 class Evidence(NamedTuple):

@@ -150,7 +150,9 @@ class Ladder:
         """A value that is not the one we left there was set by a person."""
         position = self.position_of(current, memory)
         if not memory:
-            return self._first_seen(view, position)
+            stood = view.person.stood.get(self.name)
+            is_found = stood is None or stood == (current or "")
+            return self._first_seen(view, position) if is_found else self._set_by_hand(view, position)
         since, hold, hidden = time_of(memory.get("since")), memory.get("hold"), memory.get("hidden")
         if memory.get("record") != view.person.id:  # a converted lead or a merged record: goes on from the furthest
             before = self.positions.get(memory.get("at", ""), NOWHERE)
@@ -159,6 +161,9 @@ class Ladder:
             return Standing(position, view.now)
         if current == memory.get("written"):
             return Standing(position, since, hold, hidden)
+        return self._set_by_hand(view, position)
+
+    def _set_by_hand(self, view: View, position: int) -> Standing:
         if position < 0:  # cleared by hand: the rules decide afresh
             return Standing(position, None)
         at = edited_at(view)

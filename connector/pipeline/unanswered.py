@@ -57,15 +57,19 @@ def settle_unanswered(
     intents = [each for each in intents if each.change.object not in refused and _in_sight(each, hidden)]
     journal = _Journal(store, intents, rows)
     in_time, late = journal.taken()
+    done = {each.number for each, _ in (*in_time, *late)}
     for (cycle_id, version, at), group in groupby(sorted(in_time, key=_cycle), _cycle):
         settled = [journal.settled(each, changes, hidden.get(each.change.object, ())) for each, changes in group]
         cursors, marks = decisions.settle(settled)
         accounts = {rows[each.change.id].get("AccountId") for each, _ in in_time} if decisions.rollup.is_wanted else ()
         marks = sorted({*marks, *(account for account in accounts if account)})
         store.settle(settled, cycle_id=cycle_id, mapping_version=version, now=at, cursors=cursors, marks=marks)
+    untold = [(each, list[Change]()) for each in intents if each.number not in done and journal.is_untold(each)]
+    for (cycle_id, version, at), group in groupby(sorted(untold, key=_cycle), _cycle):
+        open_ = [each.unanswered() for each, _ in group]
+        store.settle(open_, cycle_id=cycle_id, mapping_version=version, now=at)
     for each, changes in late:
         store.came_late(each, changes, decisions.now)
-    done = {each.number for each, _ in (*in_time, *late)}
     over = _keep_waiting(store, [each for each in intents if each.number not in done], rows, decisions.now, overlap)
     store.intend([each for each in _out_of_sight(intents, hidden) if each.number in done or each.number in over])
     if done or any(each.until is None for each in intents):
@@ -148,6 +152,11 @@ class _Journal:
             for each in intent.change.changes
             if same(row.get(each.field), each.new) and not same(self._stood(intent, each), each.new)
         ]
+
+    def is_untold(self, intent: Intent) -> bool:
+        """Whether it was sent by a process that was killed: what stood when it was decided is not in the state yet."""
+        known = self._known.get(intent.change.person_id)
+        return intent.until is None and (known is None or known.cycle_id < intent.cycle_id)
 
     def settled(self, intent: Intent, taken: Sequence[Change], hidden: Collection[str]) -> Settled:
         """A field that stands as it stood may have been refused, so nobody set it back. What is neither that nor what

@@ -65,6 +65,10 @@ class Intent:
         decision = self.decision._replace(tracks=tuple(tracks))
         return Settled(self.change.person_id, self.seq, decision, (Outcome(change, Result.APPLIED),), gone)
 
+    def unanswered(self) -> Settled:
+        """As when nobody answered, and the process lived on."""
+        return Settled(self.change.person_id, self.seq, self.decision, (Outcome(self.change, Result.WAITING),))
+
 
 @dataclass(frozen=True, slots=True)
 class Known:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from connector.base.facts import (
     NO_CIRCLE,
@@ -30,7 +30,7 @@ from connector.lifecycle.deals import deal_ref
 from connector.store import rows as values
 from connector.store.addresses import GIVEN, PROSPECTS_OF, UNTAKEN, of_owners, taken
 from connector.store.apart import CORRECTED
-from connector.store.books import ACCOUNT_DEALS, COLLEAGUES, LINKED, ROLELESS
+from connector.store.books import ACCOUNT_DEALS, COLLEAGUES, LINKED, ROLELESS, setting
 from connector.store.domains import owners_of
 from connector.store.linked import records_of
 from connector.store.links import IDS, is_alone, people_of_account, rows_in
@@ -58,8 +58,9 @@ _ROLES = (
     .join(_OPPORTUNITY, _OPPORTUNITY.c.id == RECORD.c.opportunity_id)
     .where(RECORD.c.contact_id.in_(IDS), _OPPORTUNITY.c.live)
 )
-_MEMORY = select(TRACK.c.person_id, TRACK.c.track, TRACK.c.memory, TRACK.c.at).where(
-    TRACK.c.person_id.in_(IDS), TRACK.c.memory != "{}"
+_OF_TRACKS = ("person_id", "track", "memory", "at", "stands", "mapping_version")
+_MEMORY = select(*(TRACK.c[name] for name in _OF_TRACKS)).where(
+    TRACK.c.person_id.in_(IDS), or_(TRACK.c.memory != "{}", TRACK.c.value != TRACK.c.stands)
 )
 
 _BY_TIME = attrgetter("occurred_at", "source", "id")
@@ -83,6 +84,7 @@ class _Draft:
     prospects: dict[str, Prospect] = field(default_factory=dict)  # deleted ones too: their activities count
     memory: dict[str, JsonMap] = field(default_factory=dict)
     former: dict[str, dict[str, JsonMap]] = field(default_factory=dict)
+    stood: dict[str, str] = field(default_factory=dict)
 
 
 def facts_of(connection: Connection, person_ids: Sequence[str], around: frozenset[str] = frozenset()) -> list[Person]:
@@ -140,6 +142,7 @@ def _person(person_id: str, draft: _Draft) -> Person:
         aliases=tuple(sorted(draft.aliases)),
         memory=draft.memory,
         former=draft.former,
+        stood=draft.stood,
         addresses=draft.addresses,
         records=tuple(draft.records[each] for each in sorted(draft.records)),
     )
@@ -375,13 +378,21 @@ def _add_memory(connection: Connection, drafts: Mapping[str, _Draft]) -> None:
         for former in {*draft.aliases, *draft.prospects} - {person_id}:
             heirs[former].append(person_id)
     newest: dict[tuple[str, str], tuple[str, str]] = {}
-    for former, track, memory, at in rows_in(connection, _MEMORY, heirs):
-        said = read_json(memory)
-        for heir in heirs[former]:
-            key, this = (heir, track), (at, former)
+    for row in rows_in(connection, _MEMORY, heirs):
+        said, former = read_json(row.memory), row.person_id
+        for heir in heirs[former] if said else ():
+            key, this = (heir, row.track), (row.at, former)
             newest[key] = max(this, newest.get(key, this))
-            drafts[heir].former.setdefault(former, {})[track] = said
+            drafts[heir].former.setdefault(former, {})[row.track] = said
     for (person_id, track), (_, former) in newest.items():
         drafts[person_id].memory[track] = drafts[person_id].former[former][track]
-    for person_id, track, memory, _ in rows_in(connection, _MEMORY, drafts):
-        drafts[person_id].memory[track] = read_json(memory)
+    undone = []
+    for row in rows_in(connection, _MEMORY, drafts):
+        if said := read_json(row.memory):
+            drafts[row.person_id].memory[row.track] = said
+        else:
+            undone.append(row)
+    version = setting(connection, "mapping_version") if undone else None  # by another it was another field, perhaps
+    for row in undone:
+        if row.mapping_version == version:
+            drafts[row.person_id].stood[row.track] = row.stands
