@@ -212,8 +212,8 @@ def written_over(change: RecordChange, stood: JsonMap, who: str, *, again: bool 
 
 def same(old: Any, new: Any) -> bool:
     """Whether a field already holds a value; Salesforce gives numbers back as floats."""
-    if old in (None, "") or new is None:
-        return bool((None if old == "" else old) == new)
+    if old in (None, "") or new in (None, ""):
+        return old in (None, "") and new in (None, "")
     if isinstance(new, int):
         return number_of(old) == float(new)
     at, other = time_of(new), time_of(old)
