@@ -57,6 +57,7 @@ class Transactions:
         self._files = {path: _inode(path) for path in files}
         self._file = files[0] if files else None  # the state itself
         self._last_in_file: int | None = None
+        self._beside: tuple[int, int] | None = None  # what SQLite keeps beside it
         self._is_replaced = False
         self._last_cycle: int | None = None
         self.logbook: Logbook | None = None  # where what Salesforce took is noted besides
@@ -73,10 +74,14 @@ class Transactions:
         """Raises StateError where the state, or the lock that keeps others out, is another file than when it was
         opened, or gone: what is written now would go into a file without a name. And where an earlier state was
         copied into the file."""
-        if self._file is not None and self._is_another(self._file):
-            self._is_replaced = True
-            with suppress(OSError):  # of the state that was there: SQLite would put it into the one that is there now
-                os.truncate(self._file.with_name(f"{self._file.name}-wal"), 0)
+        if self._file is not None:
+            beside = self._file.with_name(f"{self._file.name}-wal")
+            if self._is_another(self._file):
+                self._is_replaced = True
+                if _inode(beside) == self._beside:  # SQLite would put it into the state that is there now
+                    with suppress(OSError):
+                        os.truncate(beside, 0)
+            self._beside = _inode(beside)
         if self._is_replaced or any(_inode(path) != known for path, known in self._files.items()):
             raise replaced(self._where)
 

@@ -79,6 +79,25 @@ def test_a_backup_that_is_put_back_under_the_daemon_ends_it_and_stays_whole(
         assert (report.result, world.stage(ada), store.cycles(1)[0]["id"]) == ("done", "Suspect", 2)
 
 
+def test_what_was_put_back_beside_the_state_is_left_there(tmp_path: Path) -> None:
+    """A copy of the files of a state that somebody was using: the newest of it is in the second one."""
+    state, other = tmp_path / "state.sqlite3", tmp_path / "other.sqlite3"
+    with open_store(str(state), clock=FrozenClock(START), exclusive=True) as store:
+        world = World(store)
+        world.cycle()
+        world.cycle()
+        with closing(sqlite3.connect(other)) as writer:
+            writer.execute("PRAGMA journal_mode=WAL")
+            writer.execute("CREATE TABLE told (what TEXT)")
+            writer.execute("INSERT INTO told VALUES ('the newest')")
+            writer.commit()
+            for end in ("", "-wal"):
+                as_another_file(Path(f"{other}{end}"), Path(f"{state}{end}"))
+        with pytest.raises(StateError, match="removed or replaced"):
+            store.begin_cycle("sync", START)
+    assert "the newest" in all_in(state)[2]
+
+
 def test_a_copy_of_this_very_moment_changes_nothing(tmp_path: Path) -> None:
     state, copy = tmp_path / "state.sqlite3", tmp_path / "copy.sqlite3"
     with open_store(str(state), clock=FrozenClock(START), exclusive=True) as store:
