@@ -70,6 +70,8 @@ def run_backfill(
     report = run_cycle(pipeline, kind="backfill", scope=mark, dry_run=dry_run, listing=listing)
     if not pipeline.stop():
         store.set_cursor(STATE, None)
+        if not dry_run:
+            store.defragment()
     return report
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.sql import ColumnElement
 
 from connector.base.json import JsonMap, JsonObject
 from connector.store import books, domains, links
+from connector.store.ids import between, ids_meant
 from connector.store.links import IDS, rows_in
 from connector.store.rows import read_json
 from connector.store.schema import DIRTY, RECORD, TRACK
@@ -20,9 +21,9 @@ _ACCOUNT = "Account"
 ALL = select(RECORD.c.id).where(RECORD.c.object == _ACCOUNT, RECORD.c.live)
 
 
-def is_account(record_id: ColumnElement[str]) -> ColumnElement[bool]:
+def is_account(connection: Connection, record_id: ColumnElement[str]) -> ColumnElement[bool]:
     """Salesforce's ids of accounts, and of nothing else, begin with 001."""
-    return and_(record_id >= "001", record_id < "002")
+    return between(connection, record_id, "001", "002")
 
 
 def is_there(record_id: ColumnElement[str]) -> ColumnElement[bool]:
@@ -40,7 +41,7 @@ def ask_for(connection: Connection, *, asked: bool) -> None:
     if asked:
         links.mark_select(connection, ALL)
     else:
-        connection.execute(delete(DIRTY).where(is_account(DIRTY.c.person_id)))
+        connection.execute(delete(DIRTY).where(is_account(connection, DIRTY.c.person_id)))
 
 
 def people_of(connection: Connection, accounts: Sequence[str]) -> dict[str, dict[str, tuple[str, str]]]:
@@ -73,8 +74,5 @@ def memories(connection: Connection, ids: Sequence[str], track: str) -> dict[str
 
 def find_account(connection: Connection, query: str) -> str | None:
     """By record id of 15 or 18 characters, also one that was deleted."""
-    asked = query.strip()
-    if len(asked) not in (15, 18):
-        return None
-    alike = select(RECORD.c.id).where(RECORD.c.id >= asked, RECORD.c.id < asked + "~", RECORD.c.object == _ACCOUNT)
-    return next((row[0] for row in connection.execute(alike) if asked in (row[0], row[0][:15])), None)
+    alike = select(RECORD.c.id).where(RECORD.c.id.in_(IDS), RECORD.c.object == _ACCOUNT)
+    return next((row[0] for row in rows_in(connection, alike, ids_meant(query.strip()))), None)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, func, or_, select, true
+from sqlalchemy import Connection, func, or_, select, true
 
+from connector.store.ids import between
 from connector.store.recording import ACTIVITY_OBJECTS
 from connector.store.rows import OF_SALESFORCE, iso, ref
 from connector.store.schema import ACTIVITY, RECORD
-from connector.store.types import in_text
+from connector.store.texts import in_text
 
 _MOST = 10_000  # ids in one answer
+_LAST = chr(0x10FFFF)  # behind every id
 
 StampAndId = tuple[datetime, str]  # stamp and id
 
@@ -35,20 +37,20 @@ def stamped_by(
 def stamped_between(connection: Connection, object_name: str, after: StampAndId, upto: StampAndId) -> set[str]:
     """Live rows behind one place in the order of stamp and id, up to another."""
     stamp, row_id = RECORD.c.stamp, RECORD.c.id
-    behind = or_(stamp > iso(after[0]), and_(stamp == iso(after[0]), row_id > after[1]))
-    before = or_(stamp < iso(upto[0]), and_(stamp == iso(upto[0]), row_id <= upto[1]))
-    bounds = (stamp >= iso(after[0]), stamp <= iso(upto[0]))  # for the index
+    behind = or_(stamp > iso(after[0]), between(connection, row_id, after[1], _LAST))
+    before = or_(stamp < iso(upto[0]), between(connection, row_id, "", upto[1]))
+    bounds = (stamp >= iso(after[0]), stamp <= iso(upto[0]))
     query = select(row_id).where(RECORD.c.object == object_name, RECORD.c.live, *bounds, behind, before)
     return {row[0] for row in connection.execute(query.limit(_MOST))}
 
 
 def ids_between(connection: Connection, object_name: str, after: str, upto: str) -> set[str]:
     """Live rows, and activities made of rows, behind one id up to another."""
-    of_rows = (RECORD.c.object == object_name, RECORD.c.live, RECORD.c.id > after, RECORD.c.id <= upto)
+    of_rows = (RECORD.c.object == object_name, RECORD.c.live, between(connection, RECORD.c.id, after, upto))
     found = {row[0] for row in connection.execute(select(RECORD.c.id).where(*of_rows).limit(_MOST))}
     if object_name in ACTIVITY_OBJECTS:
         first, last = ref(OF_SALESFORCE, after), ref(OF_SALESFORCE, upto)
-        of_feed = (ACTIVITY.c.ref > first, ACTIVITY.c.ref <= last, ACTIVITY.c.feed == object_name)
+        of_feed = (between(connection, ACTIVITY.c.ref, first, last), ACTIVITY.c.feed == object_name)
         refs = connection.execute(select(ACTIVITY.c.ref).where(*of_feed).limit(_MOST))
         found |= {row[0].partition(":")[2] for row in refs}
     return found

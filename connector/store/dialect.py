@@ -34,7 +34,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Dialect
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import Executable
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.elements import BinaryExpression
@@ -42,12 +41,14 @@ from sqlalchemy.sql.operators import in_op
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from connector.base.json import JsonMap
+from connector.store.ids import IdOrRef, id_number
 from connector.store.packing import unpack
 from connector.store.types import Plain, Vocabulary, vocabulary_of
 
 BUSY_SECONDS = 15
 WAL_KEPT = 16 * 2**20  # bytes of the file beside the state that stay once what was in it is in the state
 _IDS = "ids"  # parameter of statements that are asked for thousands of ids
+_STORED = "ids_stored"  # the same, of columns where SQLite has them shorter
 ROWS = "rows_as_json"  # parameter of PostgreSQL's upserts
 WRITES = "connector_writes"  # execution option of connections whose transaction will write
 
@@ -147,31 +148,6 @@ def make_holder(url: URL, refusal: Callable[[], Exception]) -> Engine:
     return engine
 
 
-def compact(engine: Engine, tables: Sequence[str], *, scratch: str = "MEMORY") -> None:
-    """Gives the room of what was removed back, so that its bytes are gone from the file and what is beside it. On
-    PostgreSQL from the tables; what its log and its backups hold leaves with them. ``scratch``: where SQLite puts the
-    database together meanwhile."""
-    connection = engine.raw_connection()
-    try:
-        cursor: Any = connection.cursor()
-        if engine.dialect.name == "postgresql":
-            driver: Any = connection.driver_connection
-            driver.autocommit = True
-            cursor.execute(f"VACUUM (FULL) {', '.join(tables)}")
-            driver.autocommit = False
-        else:
-            cursor.execute(f"PRAGMA temp_store={scratch}")
-            cursor.execute("VACUUM")
-            cursor.execute("PRAGMA temp_store=MEMORY")
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        cursor.close()
-    except engine.dialect.loaded_dbapi.Error as error:
-        connection.invalidate()
-        raise DBAPIError.instance("VACUUM", None, error, engine.dialect.loaded_dbapi.Error) from error
-    finally:
-        connection.close()
-
-
 def put_together(engine: Engine) -> None:
     """What SQLite keeps beside its file goes into it, as far as nobody reads it now; waits for nobody."""
     connection = engine.raw_connection()
@@ -268,22 +244,30 @@ def number_on(connection: Connection, table: Table, after: int) -> int:
 def with_ids(connection: Connection, statement: Executable, ids: Sequence[str]) -> tuple[Executable, JsonMap]:
     """A statement with ``IN :ids`` that gets its ids in one value, and that parameter: thousands of parameters would be
     walked one by one by SQLAlchemy and by what parses the statement."""
-    if connection.dialect.name == "postgresql":
-        return _with_one_value(statement, is_array=True), {_IDS: list(ids)}
-    return _with_one_value(statement, is_array=False), {_IDS: json.dumps(list(ids))}
+    is_array = connection.dialect.name == "postgresql"
+    made, names = _with_one_value(statement, is_array=is_array)
+    if is_array:
+        return made, {_IDS: list(ids)}
+    words = vocabulary_of(connection.dialect)
+    told = {name: [id_number(words, each) for each in ids] if name == _STORED else list(ids) for name in names}
+    return made, {name: json.dumps(each) for name, each in told.items()}
 
 
 @lru_cache(200)
-def _with_one_value(statement: Any, *, is_array: bool) -> Any:
+def _with_one_value(statement: Any, *, is_array: bool) -> tuple[Any, frozenset[str]]:
+    """It, and the names of its parameters."""
+    names = set()
+
     def replace(element: Any, **_: Any) -> Any:
         if isinstance(element, BinaryExpression) and element.operator is in_op and element.right.key == _IDS:
             if is_array:
                 return element.left == any_(bindparam(_IDS, type_=postgresql.ARRAY(Text)))
-            told = func.json_each(bindparam(_IDS, type_=Text)).table_valued("value")
+            names.add(name := _STORED if isinstance(element.left.type, IdOrRef) else _IDS)
+            told = func.json_each(bindparam(name, type_=Text)).table_valued("value")
             return element.left.in_(select(told.c.value))
         return None
 
-    return replacement_traverse(statement, {}, replace)
+    return replacement_traverse(statement, {}, replace), frozenset(names)
 
 
 def add_up(connection: Connection, table: Table, row: JsonMap, column: str) -> None:

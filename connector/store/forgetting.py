@@ -43,7 +43,7 @@ from connector.store.schema import (
     STAY,
     TRACK,
 )
-from connector.store.types import in_text
+from connector.store.texts import in_text
 from connector.store.unsaid import forget_words
 
 log = structlog.get_logger(__name__)

@@ -22,7 +22,8 @@ from connector.base.clock import Clock, FrozenClock
 from connector.base.errors import ConnectorError, StateError, Transient
 from connector.base.private import narrow, private_file, private_folder
 from connector.store import migrations
-from connector.store.dialect import compact, make_engine, make_holder
+from connector.store.compacting import give_room_back
+from connector.store.dialect import make_engine, make_holder
 from connector.store.faults import FAULTS, translate
 from connector.store.schema import HEAD
 from connector.store.store import Store
@@ -187,7 +188,7 @@ def _migrate(engine: Engine, path: Path | None, where: str, *, create: bool, loc
         copy = _keep_copy(path, str(version)) if is_told else None
         migrations.upgrade(engine)
         if path and is_told:
-            _give_room_back(engine, where)
+            give_room_back(engine, where)
     if is_told:
         kept = str(copy) if copy else "none: this is no file, keep a backup of the database"
         now = path.stat().st_size if path else 0
@@ -211,14 +212,6 @@ def _check_room(path: Path) -> int:
             "make room on that disk, or move the state to a larger one",
         )
     return size
-
-
-def _give_room_back(engine: Engine, where: str) -> None:
-    """Where that fails, what comes next uses the room."""
-    try:
-        compact(engine, (), scratch="FILE")
-    except FAULTS as error:
-        log.warning("the room of an older state was not given back", state=where, error=str(translate(error, where)))
 
 
 def refuse_other(version: str | None, where: str, *, is_read: bool) -> None:

@@ -13,9 +13,11 @@ from connector.base.facts import PEOPLE
 from connector.base.json import JsonObject
 from connector.lifecycle.model import Identity
 from connector.store import accounts, books, linked, links, related
+from connector.store.ids import ids_meant
 from connector.store.links import IDS, affected, everybody, exists_now, is_alone, is_person, rows_in
 from connector.store.rows import address, iso, read_json
 from connector.store.schema import ACTIVITY, DIRTY, LOG, PROSPECT, RECORD, SET_ASIDE, TRACK
+from connector.store.texts import in_text
 
 _PAGE = 5000  # facts looked at in one go when all are
 
@@ -53,9 +55,10 @@ def count_stamped(connection: Connection, object_name: str, start: datetime, end
 def types_beside(connection: Connection, known: Collection[str]) -> list[JsonObject]:
     """Types of activities of marketing sources that are none of these kinds: source, type as the sender writes it, and
     how many; the most frequent first."""
-    source = func.substr(ACTIVITY.c.ref, 1, func.instr(ACTIVITY.c.ref, ":") - 1)
+    name = in_text(connection.dialect.name, ACTIVITY.c.ref)
+    source = func.substr(name, 1, func.instr(name, ":") - 1)
     if connection.dialect.name == "postgresql":
-        source = func.split_part(ACTIVITY.c.ref, ":", 1)
+        source = func.split_part(name, ":", 1)
     query = (
         select(source.label("source"), ACTIVITY.c.kind, func.count().label("times"), func.min(ACTIVITY.c.attributes))
         .where(ACTIVITY.c.feed.is_(None), ACTIVITY.c.kind.not_in(sorted(known)))
@@ -105,14 +108,10 @@ def moved_to(connection: Connection, track: str, value: str, limit: int) -> list
 def find_ever(connection: Connection, query: str) -> list[str]:
     """The same, and people who are there no longer."""
     asked = query.strip()
-    is_person = RECORD.c.object.in_(PEOPLE)
-    by_id = and_(RECORD.c.id >= asked, RECORD.c.id < asked + "~", func.length(RECORD.c.id) == 18)
-    if "@" in asked:
-        found = select(RECORD.c.id).where(RECORD.c.email == address(asked), is_person)
-    else:
-        found = select(RECORD.c.id).where(by_id, is_person)
-    gone = {row[0] for row in connection.execute(found)} if len(asked) in (15, 18) or "@" in asked else set()
-    return sorted(gone | set(find_people(connection, query)))
+    told = [address(asked) or ""] if "@" in asked else ids_meant(asked)
+    column = RECORD.c.email if "@" in asked else RECORD.c.id
+    found = select(RECORD.c.id).where(column.in_(IDS), RECORD.c.object.in_(PEOPLE))
+    return sorted(links.select_ids(connection, found, told) | set(find_people(connection, query)))
 
 
 def find_people(connection: Connection, query: str) -> list[str]:
@@ -122,12 +121,7 @@ def find_people(connection: Connection, query: str) -> list[str]:
         return sorted(affected(connection, prospects=[asked]))
     if "@" in asked:
         return sorted(affected(connection, emails=[address(asked)]))
-    if len(asked) == 15:  # the 18 character form has three more, of which only one is right
-        longer = select(RECORD.c.id).where(
-            RECORD.c.id > asked, RECORD.c.id < asked + "~", func.length(RECORD.c.id) == 18
-        )
-        return sorted(affected(connection, ids=[row[0] for row in connection.execute(longer)]))
-    return sorted(affected(connection, ids=[asked]))
+    return sorted(affected(connection, ids=ids_meant(asked)))
 
 
 _DOINGS = select(ACTIVITY.c.ref, ACTIVITY.c.crm_id, ACTIVITY.c.prospect, ACTIVITY.c.email, ACTIVITY.c.feed)

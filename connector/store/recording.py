@@ -11,7 +11,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 from sqlalchemy import Row as Found
 from sqlalchemy.sql import ColumnElement
 
@@ -19,6 +19,7 @@ from connector.base.facts import PEOPLE, Row, SourcePage
 from connector.base.json import JsonObject
 from connector.store import addresses, apart, books, domains, forgetting, history, linked, links, related
 from connector.store.dialect import run_many, upsert
+from connector.store.ids import between
 from connector.store.links import IDS, rows_in, run_for
 from connector.store.marking import ChangedRow, mark_changed, with_colleagues
 from connector.store.rows import (
@@ -164,7 +165,7 @@ def _under(connection: Connection, name: str, beginnings: Sequence[str]) -> set[
     """Refs of activities that go on behind one of these, by the primary key."""
     found: set[str] = set()
     for start in range(0, len(beginnings), BEGINNINGS):
-        some = _begins(name, beginnings[start : start + BEGINNINGS])
+        some = _begins(connection, name, beginnings[start : start + BEGINNINGS])
         found |= {row[0] for row in connection.execute(select(ACTIVITY.c.ref).where(some))}
     return found
 
@@ -300,7 +301,7 @@ def bury(connection: Connection, object_name: str, ids: Iterable[str], now: date
 def unseen(connection: Connection, object_name: str, generation: int) -> tuple[int, int]:
     """How many live rows, or activities, a full read did not see, and of how many."""
     records = select(RECORD.c.generation).where(RECORD.c.object == object_name, RECORD.c.live)
-    activities = select(ACTIVITY.c.generation).where(*_of_feed(object_name))
+    activities = select(ACTIVITY.c.generation).where(*_of_feed(connection, object_name))
     rows = (records.union_all(activities) if object_name in ACTIVITY_OBJECTS else records).subquery()
     count = select(func.count().filter(rows.c.generation < generation), func.count()).select_from(rows)
     found = connection.execute(count).one()
@@ -323,7 +324,7 @@ def sweep(connection: Connection, object_name: str, generation: int, now: dateti
 
 
 def _sweep_activities(connection: Connection, feed: str, generation: int, now: datetime) -> int:
-    unseen = select(ACTIVITY.c.ref).where(*_of_feed(feed), ACTIVITY.c.generation < generation)
+    unseen = select(ACTIVITY.c.ref).where(*_of_feed(connection, feed), ACTIVITY.c.generation < generation)
     total = 0
     while gone := [row[0] for row in connection.execute(unseen.limit(SWEEP_CHUNK))]:
         total += _remove_activities(connection, gone, now)
@@ -332,27 +333,25 @@ def _sweep_activities(connection: Connection, feed: str, generation: int, now: d
 
 def unseen_of(connection: Connection, name: str, beginnings: Sequence[str], generation: int) -> tuple[int, int]:
     older = func.count().filter(ACTIVITY.c.generation < generation)
-    found = connection.execute(select(older, func.count()).select_from(ACTIVITY).where(_begins(name, beginnings))).one()
+    those = _begins(connection, name, beginnings)
+    found = connection.execute(select(older, func.count()).select_from(ACTIVITY).where(those)).one()
     return int(found[0]), int(found[1])
 
 
 def sweep_source(connection: Connection, name: str, beginnings: Sequence[str], generation: int, now: datetime) -> int:
-    unseen = select(ACTIVITY.c.ref).where(_begins(name, beginnings), ACTIVITY.c.generation < generation)
+    unseen = select(ACTIVITY.c.ref).where(_begins(connection, name, beginnings), ACTIVITY.c.generation < generation)
     total = 0
     while gone := [row[0] for row in connection.execute(unseen.limit(SWEEP_CHUNK))]:
         total += _remove_activities(connection, gone, now)
     return total
 
 
-def _begins(name: str, beginnings: Sequence[str]) -> ColumnElement[bool]:
+def _begins(connection: Connection, name: str, beginnings: Sequence[str]) -> ColumnElement[bool]:
     """By the primary key; "" is the beginning of every id."""
     places = [ref(name, each) if each else name for each in beginnings]
-    return or_(*(and_(ACTIVITY.c.ref > f"{each}:", ACTIVITY.c.ref < f"{each};") for each in places))
+    return or_(*(between(connection, ACTIVITY.c.ref, f"{each}:", f"{each};") for each in places))
 
 
-def _of_feed(feed: str) -> tuple[ColumnElement[bool], ...]:
-    return (
-        ACTIVITY.c.ref > f"{OF_SALESFORCE}:",  # all of Salesforce's, by the primary key
-        ACTIVITY.c.ref < f"{OF_SALESFORCE};",
-        ACTIVITY.c.feed == feed,
-    )
+def _of_feed(connection: Connection, feed: str) -> tuple[ColumnElement[bool], ...]:
+    """All of Salesforce's, by the primary key, and of these one object's."""
+    return _begins(connection, OF_SALESFORCE, [""]), ACTIVITY.c.feed == feed

@@ -13,9 +13,10 @@ from sqlalchemy.sql import text
 from sqlmodel import Field, SQLModel
 
 from connector.base.json import JsonObject
+from connector.store.ids import IdOrRef
 from connector.store.types import Moment, Packed, Plain, Repeated
 
-HEAD = "0021"  # the newest migration; a file with another one unknown to us is newer than this program
+HEAD = "0022"  # the newest migration; a file with another one unknown to us is newer than this program
 
 
 def _where(column: str) -> JsonObject:
@@ -35,7 +36,7 @@ class StoredRecord(SQLModel, table=True):
         ),
     )
 
-    id: str = Field(sa_type=Plain, primary_key=True)
+    id: str = Field(sa_type=IdOrRef, primary_key=True)
     object: str = Field(sa_type=Repeated)
     stamp: str = Field(sa_type=Moment)  # SystemModstamp; "" when the row came without one
     fields: str = Field(sa_type=Packed)  # JSON of the whole row, with our own writes folded in
@@ -44,11 +45,11 @@ class StoredRecord(SQLModel, table=True):
     email: str | None = Field(sa_type=Plain)  # people only; stripped, lower case
     name: str | None = Field(sa_type=Plain)  # people only; for the views, as the next one
     owner_id: str | None = Field(sa_type=Repeated)
-    moved_to: str | None = Field(sa_type=Plain)  # people only: MasterRecordId, or ConvertedContactId
-    alias_of: str | None = Field(sa_type=Plain)  # end of the chain of moved_to, which may not have been read yet
-    account_id: str | None = Field(sa_type=Plain)
-    contact_id: str | None = Field(sa_type=Plain)  # of a role: the contact; of others see ``linked.py``
-    opportunity_id: str | None = Field(sa_type=Plain)  # of a role; of a relation the activity, see ``related.py``
+    moved_to: str | None = Field(sa_type=IdOrRef)  # people only: MasterRecordId, or ConvertedContactId
+    alias_of: str | None = Field(sa_type=IdOrRef)  # end of the chain of moved_to, which may not have been read yet
+    account_id: str | None = Field(sa_type=IdOrRef)
+    contact_id: str | None = Field(sa_type=IdOrRef)  # of a role: the contact; of others see ``linked.py``
+    opportunity_id: str | None = Field(sa_type=IdOrRef)  # of a role; of a relation the activity, see ``related.py``
 
 
 class StoredActivity(SQLModel, table=True):
@@ -64,14 +65,14 @@ class StoredActivity(SQLModel, table=True):
         ),
     )
 
-    ref: str = Field(sa_type=Plain, primary_key=True)
+    ref: str = Field(sa_type=IdOrRef, primary_key=True)
     kind: str = Field(sa_type=Repeated)
     direction: str = Field(sa_type=Repeated)
     occurred_at: str = Field(sa_type=Moment)
     name: str = Field(sa_type=Plain)
     attributes: str = Field(sa_type=Packed)  # JSON object
-    crm_id: str | None = Field(sa_type=Plain)
-    prospect: str | None = Field(sa_type=Plain)  # ref of the prospect
+    crm_id: str | None = Field(sa_type=IdOrRef)
+    prospect: str | None = Field(sa_type=IdOrRef)  # ref of the prospect
     email: str | None = Field(sa_type=Plain)
     feed: str | None = Field(sa_type=Repeated)  # Salesforce object it was read from, None for marketing sources
     generation: int  # as in record
@@ -86,9 +87,9 @@ class StoredProspect(SQLModel, table=True):
         Index("prospect_email", "email", **_where("email")),
     )
 
-    ref: str = Field(sa_type=Plain, primary_key=True)
+    ref: str = Field(sa_type=IdOrRef, primary_key=True)
     email: str | None = Field(sa_type=Plain)
-    crm_id: str | None = Field(sa_type=Plain)
+    crm_id: str | None = Field(sa_type=IdOrRef)
     attributes: str = Field(sa_type=Packed)  # JSON object
     deleted: bool  # its activities still count, it does not
     recorded_at: str = Field(sa_type=Moment)
@@ -101,7 +102,7 @@ class KnownAddress(SQLModel, table=True):
     __tablename__ = "address"
     __table_args__ = (Index("address_address", "address"), {"sqlite_with_rowid": False})
 
-    owner: str = Field(sa_type=Plain, primary_key=True)  # id of a record, or ref of a prospect
+    owner: str = Field(sa_type=IdOrRef, primary_key=True)  # id of a record, or ref of a prospect
     address: str = Field(sa_type=Plain, primary_key=True)
     whence: str = Field(sa_type=Repeated)  # the field, the source, or "former"
     since: str | None = Field(sa_type=Moment)  # None: nobody knows
@@ -115,7 +116,7 @@ class Superseded(SQLModel, table=True):
     __table_args__ = (Index("history_ref", "ref", "id"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    ref: str = Field(sa_type=Plain)  # of the record, or of the person whose track it is
+    ref: str = Field(sa_type=IdOrRef)  # of the record, or of the person whose track it is
     track: str = Field(sa_type=Repeated)  # "" for a record
     until: str = Field(sa_type=Moment)
     live: bool  # whether the record was
@@ -128,7 +129,7 @@ class DirtyPerson(SQLModel, table=True):
     __tablename__ = "dirty"
     __table_args__ = {"sqlite_with_rowid": False}
 
-    person_id: str = Field(sa_type=Plain, primary_key=True)
+    person_id: str = Field(sa_type=IdOrRef, primary_key=True)
     seq: int
 
 
@@ -136,7 +137,7 @@ class SettledPerson(SQLModel, table=True):
     __tablename__ = "settled"
     __table_args__ = (Index("settled_review_at", "review_at", **_where("review_at")), {"sqlite_with_rowid": False})
 
-    person_id: str = Field(sa_type=Plain, primary_key=True)
+    person_id: str = Field(sa_type=IdOrRef, primary_key=True)
     review_at: str | None = Field(sa_type=Moment)  # when time alone may change the answer; None once it was marked
     settled_at: str = Field(sa_type=Moment)
     cycle_id: int
@@ -152,7 +153,7 @@ class SettledTrack(SQLModel, table=True):
         {"sqlite_with_rowid": False},
     )
 
-    person_id: str = Field(sa_type=Plain, primary_key=True)
+    person_id: str = Field(sa_type=IdOrRef, primary_key=True)
     track: str = Field(sa_type=Repeated, primary_key=True)
     value: str | None = Field(sa_type=Repeated)
     current: str | None = Field(sa_type=Repeated)  # what stood in Salesforce when it was decided
@@ -175,7 +176,7 @@ class LoggedChange(SQLModel, table=True):
     __table_args__ = (Index("log_person", "person_id", "id"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    person_id: str = Field(sa_type=Plain)  # as the person was called then
+    person_id: str = Field(sa_type=IdOrRef)  # as the person was called then
     track: str = Field(sa_type=Repeated)
     at: str = Field(sa_type=Moment)
     cycle_id: int
@@ -187,7 +188,7 @@ class LoggedChange(SQLModel, table=True):
     reason: str = Field(sa_type=Repeated)
     evidence: str = Field(sa_type=Packed)
     object: str = Field(sa_type=Repeated)
-    record_id: str = Field(sa_type=Plain)
+    record_id: str = Field(sa_type=IdOrRef)
     changes: str = Field(sa_type=Packed)  # JSON list of {field, old, new}
     code: str = Field(sa_type=Repeated)  # Salesforce's reply
     message: str = Field(sa_type=Plain)
@@ -200,7 +201,7 @@ class Stayed(SQLModel, table=True):
     __table_args__ = (Index("stay_person", "person_id"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    person_id: str = Field(sa_type=Plain)  # as the person was called then
+    person_id: str = Field(sa_type=IdOrRef)  # as the person was called then
     track: str = Field(sa_type=Repeated)
     stage: str = Field(sa_type=Repeated)  # the step's name; a value that the mapping does not know; "" for nothing
     entered_at: str = Field(sa_type=Moment)
@@ -208,8 +209,8 @@ class Stayed(SQLModel, table=True):
     how: str = Field(sa_type=Repeated)  # observed | inferred
     by: str = Field(sa_type=Repeated)  # rule | person | first sight | taken over
     rule: str = Field(sa_type=Repeated)
-    line: str | None = Field(sa_type=Plain)  # what the person was called first; None: the same
-    became: str | None = Field(sa_type=Plain)  # who they were from then on
+    line: str | None = Field(sa_type=IdOrRef)  # what the person was called first; None: the same
+    became: str | None = Field(sa_type=IdOrRef)  # who they were from then on
     seen_at: str = Field(sa_type=Moment)  # when it was settled
 
 
@@ -218,8 +219,8 @@ class PutAside(SQLModel, table=True):
 
     __tablename__ = "set_aside"
 
-    person_id: str = Field(sa_type=Plain, primary_key=True)
-    record_id: str = Field(sa_type=Plain, primary_key=True)
+    person_id: str = Field(sa_type=IdOrRef, primary_key=True)
+    record_id: str = Field(sa_type=IdOrRef, primary_key=True)
     object: str = Field(sa_type=Plain)
     changes: str = Field(sa_type=Plain)  # JSON list of {track, field, old, new}
     code: str = Field(sa_type=Plain)
@@ -237,9 +238,9 @@ class Intended(SQLModel, table=True):
     __table_args__ = (Index("intent_record", "record_id"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    record_id: str = Field(sa_type=Plain)
+    record_id: str = Field(sa_type=IdOrRef)
     object: str = Field(sa_type=Plain)
-    person_id: str = Field(sa_type=Plain)
+    person_id: str = Field(sa_type=IdOrRef)
     seq: int  # the dirty mark that the decision answers
     changes: str = Field(sa_type=Plain)  # JSON list of {track, field, old, new}
     decision: str = Field(sa_type=Plain)  # JSON object
@@ -254,7 +255,7 @@ class UnreadRoles(SQLModel, table=True):
 
     __tablename__ = "unread_roles"
 
-    opportunity_id: str = Field(sa_type=Plain, primary_key=True)
+    opportunity_id: str = Field(sa_type=IdOrRef, primary_key=True)
 
 
 class Forgotten(SQLModel, table=True):
@@ -262,7 +263,7 @@ class Forgotten(SQLModel, table=True):
 
     __tablename__ = "forgotten"
 
-    key: str = Field(sa_type=Plain, primary_key=True)  # id of a record, ref of a prospect, or keyed hash of an address
+    key: str = Field(sa_type=IdOrRef, primary_key=True)  # id of a record, ref of a prospect, or keyed hash
     asked_at: str = Field(sa_type=Plain)
     done_at: str | None = Field(sa_type=Plain)
 

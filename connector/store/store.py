@@ -224,8 +224,8 @@ class Store(Forgetting):
 
     def dirty(self) -> list[str]:
         """Ids of everybody who is dirty."""
-        people = select(DIRTY.c.person_id).where(not_(accounts.is_account(DIRTY.c.person_id)))
         with self._read() as connection:
+            people = select(DIRTY.c.person_id).where(not_(accounts.is_account(connection, DIRTY.c.person_id)))
             return [row[0] for row in connection.execute(people)]
 
     def dirty_count(self) -> int:
@@ -234,10 +234,10 @@ class Store(Forgetting):
 
     def next_dirty(self, limit: int, after: str = "", *, of_accounts: bool = False) -> list[tuple[str, int]]:
         """(id, mark) of people, or of accounts, in order of id, from behind ``after``."""
-        kind = accounts.is_account(DIRTY.c.person_id)
-        wanted = and_(DIRTY.c.person_id > after, kind if of_accounts else not_(kind))
-        query = select(DIRTY).where(wanted).order_by(DIRTY.c.person_id).limit(limit)
         with self._read() as connection:
+            kind = accounts.is_account(connection, DIRTY.c.person_id)
+            wanted = and_(DIRTY.c.person_id > after, kind if of_accounts else not_(kind))
+            query = select(DIRTY).where(wanted).order_by(DIRTY.c.person_id).limit(limit)
             return [(row.person_id, row.seq) for row in connection.execute(query)]
 
     def facts_of(self, person_ids: Sequence[str], *, around: frozenset[str] | None = None) -> list[Person]:

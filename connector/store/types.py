@@ -12,10 +12,8 @@ from functools import lru_cache
 from threading import get_ident
 from typing import Any
 
-from sqlalchemy import Float, Integer, LargeBinary, Text, case, cast, func, select, table, type_coerce
-from sqlalchemy import column as named
+from sqlalchemy import Integer, LargeBinary, Text
 from sqlalchemy.engine import Dialect
-from sqlalchemy.sql import ColumnElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from connector.base.errors import StateError
@@ -28,7 +26,7 @@ _MINUTES = [f"T{minute // 60:02}:{minute % 60:02}:" for minute in range(1440)]
 _SECONDS = [f"{second:02}+00:00" for second in range(60)]
 _MICROSECOND = timedelta(microseconds=1)
 _EXACT = 2**32 * 1_000_000  # microseconds, to the year 2106; the fraction of a later time would not be exact
-_NEVER = -62_135_596_801  # seconds: before the year 1, for "", which is before every text
+NEVER = -62_135_596_801  # seconds: before the year 1, for "", which is before every text
 
 
 class Plain(TypeDecorator[str]):
@@ -100,7 +98,7 @@ class Repeated(Plain):
 @lru_cache(4096)
 def seconds(text: str | None) -> str | float | None:
     if not text:
-        return text if text is None else _NEVER
+        return text if text is None else NEVER
     try:
         at = datetime.fromisoformat(text)
         if at.utcoffset() != timedelta(0) or at.isoformat() != text:
@@ -116,7 +114,7 @@ def seconds(text: str | None) -> str | float | None:
 def moment(value: str | float | None) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    if value == _NEVER:
+    if value == NEVER:
         return ""
     whole = int(value)
     if whole != value:
@@ -169,6 +167,10 @@ class Vocabulary:
         except KeyError:
             raise StateError("a word of the state is missing from it", "go back to a backup of it") from None
 
+    def known(self) -> list[tuple[str, int]]:
+        """All that are known, with their numbers."""
+        return [*self._numbers.items()]
+
     def learn(self, rows: Sequence[Any]) -> bool:
         """What is written, from the last number that was read on. False where that says another thing: nothing is
         known then, and all is to be read again."""
@@ -207,26 +209,3 @@ def vocabulary_of(dialect: Any) -> Vocabulary:
     """Each engine has a dialect of its own, and so have its words."""
     words: Vocabulary = dialect.__dict__.setdefault("vocabulary", Vocabulary())
     return words
-
-
-def in_text(dialect: str, value: ColumnElement[Any]) -> ColumnElement[Any]:
-    """A column, or what was made of it, as SQL can show it and look into it."""
-    if dialect != "sqlite":
-        return value
-    if isinstance(value.type, Packed):
-        return func.unpacked(value, type_=Plain())
-    if isinstance(value.type, Repeated):
-        word = table("word", named("number", Integer), named("text", Text))
-        told = select(word.c.text).where(word.c.number == value).scalar_subquery()
-        return func.coalesce(told, value, type_=Plain())
-    return _moment_in_text(value) if isinstance(value.type, Moment) else value
-
-
-def _moment_in_text(value: ColumnElement[Any]) -> ColumnElement[Any]:
-    number = cast(value, Integer)
-    whole = number - (type_coerce(value, Integer) < number)  # the one below
-    day = func.strftime("%Y-%m-%dT%H:%M:%S", whole, "unixepoch")
-    part = func.round((type_coerce(value, Float) - whole) * 1_000_000)
-    told = day.concat(case((part > 0, func.printf(".%06d", part)), else_="")).concat("+00:00")
-    is_text = func.typeof(value).in_(("text", "null"))
-    return case((is_text, type_coerce(value, Plain)), (type_coerce(value, Integer) == _NEVER, ""), else_=told)

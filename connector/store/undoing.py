@@ -11,7 +11,7 @@ from connector.base.json import JsonMap, JsonObject
 from connector.store.links import IDS, rows_in
 from connector.store.rows import iso, read_json
 from connector.store.schema import CYCLE, HISTORY, LOG, TRACK
-from connector.store.types import in_text
+from connector.store.texts import in_text
 
 UNDONE = "undone"  # in a track's memory: what was rolled back, see ``connector.pipeline.undone``
 _APPLIED = LOG.c.result == "applied"

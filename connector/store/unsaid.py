@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, select, update
 
+from connector.store.ids import begins_ids
 from connector.store.redacting import Redactor
 from connector.store.schema import WORD, columns_of
 from connector.store.types import Repeated, vocabulary_of
@@ -18,7 +19,8 @@ def forget_words(connection: Connection, redact: Redactor) -> None:
     if connection.dialect.name != "sqlite":
         return
     for number, word in connection.execute(select(WORD.c.number, WORD.c.text)).all():
-        if redact.finds(word) and not any(_is_said(connection, column, word) for column in _SAYING):
+        is_to_go = redact.finds(word) and not begins_ids(word)
+        if is_to_go and not any(_is_said(connection, column, word) for column in _SAYING):
             connection.execute(update(WORD).where(WORD.c.number == number).values(text=""))
             vocabulary_of(connection.dialect).blank(word)
 

@@ -27,7 +27,7 @@ from sqlalchemy.sql import ColumnElement
 
 from connector.store.links import is_alone, is_person
 from connector.store.schema import ACTIVITY, HISTORY, PROSPECT, RECORD, SET_ASIDE, STAY, TRACK
-from connector.store.types import in_text
+from connector.store.texts import in_text
 
 VERSION = 1  # of the columns; docs/reports.md says what changed
 VIEW_NUMBERS = {"entered", "left_it", "standing", "attempts"}  # columns that are no texts
@@ -58,7 +58,7 @@ def _open_since(dialect: str, person: ColumnElement[str]) -> ColumnElement[Any]:
 def _person(dialect: str) -> Any:
     def columns(table: Any, person: Any, object_name: Any, name: Any, account: Any, owner: Any) -> Select[Any]:
         return select(
-            person.label("person_id"),
+            in_text(dialect, person).label("person_id"),
             object_name.label("object"),
             name.label("name"),
             table.c.email.label("email"),
@@ -70,9 +70,9 @@ def _person(dialect: str) -> Any:
             func.coalesce(_stands(dialect, person, "score", "value"), _stands(dialect, person, "score")).label("score"),
         ).select_from(table)
 
-    own = (in_text(dialect, RECORD.c[name]) for name in ("id", "object", "name", "account_id", "owner_id"))
-    crm = columns(RECORD, *own).where(is_person(RECORD))
-    nothing = cast(null(), RECORD.c.id.type)
+    own = (in_text(dialect, RECORD.c[name]) for name in ("object", "name", "account_id", "owner_id"))
+    crm = columns(RECORD, RECORD.c.id, *own).where(is_person(RECORD))
+    nothing = cast(null(), RECORD.c.name.type)
     alone = columns(PROSPECT, PROSPECT.c.ref, literal("Prospect"), nothing, nothing, nothing).where(is_alone())
     return union_all(crm, alone)
 
@@ -105,7 +105,7 @@ def _stage_day(dialect: str) -> Any:
 def _handoff(dialect: str) -> Any:
     def remembered(table: Any, person: Any, memory: Any) -> Select[Any]:
         at, by, to, written = (value_in(dialect, memory, name) for name in ("at", "by", "to", "written"))
-        columns = (person.label("person_id"), at.label("at"), by.label("handoff"))
+        columns = (in_text(dialect, person).label("person_id"), at.label("at"), by.label("handoff"))
         return select(*columns, func.coalesce(to, written).label("owner_id")).where(
             table.c.track == "owner", at.is_not(None)
         )
@@ -120,9 +120,9 @@ def _activity(dialect: str) -> Any:
     return select(*(in_text(dialect, ACTIVITY.c[name]).label(name) for name in names))
 
 
-def _refused(_dialect: str) -> Any:
+def _refused(dialect: str) -> Any:
     names = ("person_id", "object", "record_id", "code", "message", "since", "last_at", "attempts")
-    return select(*(SET_ASIDE.c[name] for name in names))
+    return select(*(in_text(dialect, SET_ASIDE.c[name]).label(name) for name in names))
 
 
 VIEWS = {

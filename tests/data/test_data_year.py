@@ -23,6 +23,7 @@ from connector.pipeline.cycle import run_cycle
 from connector.pipeline.report import CycleReport
 from connector.reports.compared import COMPARED
 from connector.reports.table import Figure, Report
+from connector.store.ids import id_text
 from connector.wiring import open_pipeline, open_state
 from practice_org.company.build import build_company
 from practice_org.company.life import live
@@ -33,6 +34,7 @@ from tests.data import asked, oracle, planted
 from tests.data.datasets import LADDER
 from tests.data.oracle import DAY, HOUR, Told, differences, of_report
 from tests.data.origins import sources
+from tests.raw import words_of
 
 BEGINS = datetime(2025, 1, 1, 12, tzinfo=UTC)  # a Wednesday
 WEEKS, EVENTS = 52, 14
@@ -83,6 +85,8 @@ class Year:
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
         state = sqlite3.connect(self.settings.state.removeprefix("sqlite:///"))
+        words = words_of(state)
+        state.create_function("named", 1, lambda value: id_text(words, value), deterministic=True)
         try:
             return state.execute(sql).fetchall()
         finally:
@@ -195,8 +199,8 @@ AND o.Id NOT IN (SELECT OpportunityId FROM OpportunityContactRole WHERE IsDelete
 LEAD_SOURCES = "SELECT Id, LeadSource FROM Contact UNION ALL SELECT Id, LeadSource FROM Lead"
 ADDRESSES = "SELECT Id, lower(Email) FROM Lead UNION ALL SELECT Id, lower(Email) FROM Contact WHERE IsDeleted = 0"
 DONE = """
-SELECT a.occurred_at, a.ref, a.kind, coalesce(a.crm_id, p.crm_id), coalesce(p.email, a.email), a.prospect
-FROM report_activity a LEFT JOIN prospect p ON p.ref = a.prospect WHERE a.direction = 'inbound'
+SELECT a.occurred_at, a.ref, a.kind, coalesce(a.crm_id, named(p.crm_id)), coalesce(p.email, a.email), a.prospect
+FROM report_activity a LEFT JOIN prospect p ON named(p.ref) = a.prospect WHERE a.direction = 'inbound'
 """
 Expected = dict[str, tuple[Told, dict[str, int]]]  # report -> its figures, and its tables
 
@@ -252,7 +256,7 @@ def test_every_report_of_people_is_what_the_lists_say(
 
 
 def said_in_org(year: Year) -> asked.Records:
-    prospects = {str(row[0]) for row in year.rows("SELECT ref FROM prospect")}
+    prospects = {str(row[0]) for row in year.rows("SELECT named(ref) FROM prospect")}
     return asked.records(year.practice.org.db.read(asked.RECORDS), prospects)
 
 

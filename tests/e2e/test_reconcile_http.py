@@ -3,13 +3,15 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import delete, make_url
 
 from connector.base.clock import SystemClock
 from connector.base.errors import LimitReached
 from connector.commands.status import read_status
 from connector.pipeline.alerts import Notice, Watch
 from connector.pipeline.cycle import run_cycle
+from connector.store.dialect import WRITES, make_engine
+from connector.store.schema import ACTIVITY, RECORD
 from connector.wiring import open_state, reconciling
 from practice_org.salesforce.schema import FieldSpec
 from tests.postgres import BOTH
@@ -31,11 +33,11 @@ def deals(site, number=3):
     return site.org.create("Opportunity", [{"Name": f"D{n}", **day} for n in range(number)], at=LONG_AGO)
 
 
-def in_state(site, statement, **values):
+def in_state(site, statement):
     """Damages the state."""
-    engine = create_engine(str(site.state) if "://" in str(site.state) else f"sqlite:///{site.state}")
-    with engine.begin() as connection:
-        connection.execute(text(statement), values)
+    engine = make_engine(make_url(str(site.state) if "://" in str(site.state) else f"sqlite:///{site.state}"))
+    with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
+        connection.execute(statement)
     engine.dispose()
 
 
@@ -65,7 +67,7 @@ def daily(site, **settings):
 def test_a_row_that_the_state_lost_and_one_that_is_old_are_read_again(site, way):
     lost, old, *_ = deals(site)
     site.sync()
-    in_state(site, "DELETE FROM record WHERE id = :id", id=lost)
+    in_state(site, delete(RECORD).where(RECORD.c.id == lost))
     site.org.update("Opportunity", [{"Id": old, "Name": "New"}], at=LONG_AGO + timedelta(days=40))
     assert way(site).drift == {"Opportunity": {"different": 2}}
     found = known(site, [lost, old])
@@ -79,7 +81,7 @@ def test_a_row_that_the_state_lost_and_one_that_is_old_are_read_again(site, way)
 def test_drift_is_told_once_and_is_over_when_a_comparison_finds_nothing(site, tmp_path):
     lost, *_ = deals(site)
     site.sync()
-    in_state(site, "DELETE FROM record WHERE id = :id", id=lost)
+    in_state(site, delete(RECORD).where(RECORD.c.id == lost))
     told: list[Notice] = []
     for _ in range(4):  # the first of these repairs it
         with site.pipeline() as pipeline:
@@ -93,7 +95,7 @@ def test_an_activity_that_the_state_lost_is_found_by_its_id(site):
     [ada] = site.contacts(1)
     [call] = site.org.create("Task", [{"Subject": "Call", "TaskSubtype": "Call", "WhoId": ada}], at=LONG_AGO)
     site.sync()
-    in_state(site, "DELETE FROM activity")
+    in_state(site, delete(ACTIVITY))
     assert daily(site).drift == {"Task": {"different": 1}}
     with open_state(site.settings()) as store:
         assert list(store.told_of_activities([call])) == [call]
@@ -144,7 +146,7 @@ def test_what_is_left_goes_on_in_the_next_cycle_and_nothing_is_asked_in_between(
     site.sync()
     lost = deals(site, 1)
     site.sync()
-    in_state(site, "DELETE FROM record WHERE id = :id", id=lost[0])
+    in_state(site, delete(RECORD).where(RECORD.c.id == lost[0]))
     settings = {"reconcile_interval": 0.000001, "reconcile_calls": 5}
     reports = [site.sync(**settings)]
     while (left := read_status(site.settings())["reconcile"]["under_way"]) and len(reports) < 10:
@@ -178,7 +180,7 @@ def subscribed(site, tmp_path):
 
 def test_a_row_of_an_object_of_the_mapping_s_own_that_was_lost_counts_again(subscribed):
     lost, hidden, _ = subscribed.made
-    in_state(subscribed, "DELETE FROM record WHERE id = :id", id=lost)
+    in_state(subscribed, delete(RECORD).where(RECORD.c.id == lost))
     lose(subscribed, "Subscription__c", hidden)
     report = daily(subscribed, **subscribed.mine)
     assert report.drift == {"Subscription__c": {"different": 1}}
@@ -216,7 +218,7 @@ def test_who_else_was_there_is_found_again_by_the_ids_of_relations(site, tmp_pat
     [relation] = site.org.create(name, [{link: made, "RelationId": ben}], at=LONG_AGO)
     site.sync(**mine)
     assert site.stages() == {ann: "Engaged", ben: "Engaged"}
-    in_state(site, "DELETE FROM record WHERE id = :id", id=relation)
+    in_state(site, delete(RECORD).where(RECORD.c.id == relation))
     assert daily(site, **mine).drift == {name: {"different": 1}}
     assert list(known(site, [relation])) == [relation]
     assert daily(site, **mine).drift == {}
@@ -227,7 +229,7 @@ def test_a_role_that_was_lost_and_one_that_is_old_count_as_they_are(site):
     rows = [{"OpportunityId": deal, "ContactId": each} for each in people]
     lost, old = site.org.create("OpportunityContactRole", rows, at=LONG_AGO)
     site.sync()
-    in_state(site, "DELETE FROM record WHERE id = :id", id=lost)
+    in_state(site, delete(RECORD).where(RECORD.c.id == lost))
     site.org.update("OpportunityContactRole", [{"Id": old, "Role": "Evaluator"}], at=LONG_AGO + timedelta(days=40))
     assert daily(site).drift == {"OpportunityContactRole": {"different": 2}}
     assert known(site, [lost, old])[old]["Role"] == "Evaluator"
@@ -238,8 +240,8 @@ def test_a_cycle_asks_no_more_than_its_share_and_its_cost_is_in_status(site):
     ids = [*deals(site), *site.contacts(3)]
     site.org.create("Task", [{"Subject": "Call", "TaskSubtype": "Call", "WhoId": ids[3]}], at=LONG_AGO)
     site.sync()
-    in_state(site, "DELETE FROM record")
-    in_state(site, "DELETE FROM activity")
+    in_state(site, delete(RECORD))
+    in_state(site, delete(ACTIVITY))
     settings = {"reconcile_interval": 0.000001, "reconcile_calls": 5}
     spent = []
     for _ in range(12):
@@ -259,7 +261,7 @@ def test_a_cycle_asks_no_more_than_its_share_and_its_cost_is_in_status(site):
 def test_where_the_day_s_calls_are_used_up_the_comparison_goes_on_the_next_day(site):
     made = deals(site)
     site.sync()
-    in_state(site, "DELETE FROM record WHERE id = :id", id=made[0])
+    in_state(site, delete(RECORD).where(RECORD.c.id == made[0]))
     with open_state(site.settings()) as store:
         spent = sum(store.calls_on(SystemClock().now().date())["salesforce"].values())
     with pytest.raises(LimitReached, match="budget"):

@@ -22,6 +22,7 @@ from connector.commands.report_cli import Subject
 from connector.commands.reporting import Reporter, Wanted
 from connector.mapping import load as load_mapping
 from connector.store import open_store
+from tests.raw import named
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,7 @@ def test_a_row_changed_by_hand_turns_the_ledger_red(report, office):
         ).fetchone()
         state.execute("UPDATE stay SET stage = 'Evangelist' WHERE id = ?", (stay,))
         state.commit()
-        assert person in report("ledger", code=3)
+        assert named(state, person) in report("ledger", code=3)
         state.execute("UPDATE stay SET stage = ? WHERE id = ?", (stage, stay))
         state.commit()
         assert "all books agree" in report("ledger")

@@ -24,6 +24,7 @@ from connector.pipeline.cycle import run_cycle
 from connector.wiring import load_mapping, open_pipeline
 from practice_org.company.life import live
 from practice_org.salesforce.core import Rule
+from tests.raw import named
 
 MAPPINGS = sorted(path.stem for path in (Path(__file__).parent.parent.parent / "mappings").glob("*.yaml"))
 REFUSED, WHY = "FIELD_CUSTOM_VALIDATION_EXCEPTION", "Nobody whose name begins with A or B moves [yet]"
@@ -46,7 +47,7 @@ class Office:
     def last(self, result: str) -> str:
         """The person whose stage Salesforce took ("applied") or refused ("set_aside") last."""
         with closing(sqlite3.connect(self.state)) as state:
-            return str(state.execute(LATEST, (result,)).fetchone()[0])
+            return named(state, state.execute(LATEST, (result,)).fetchone()[0])
 
     def record(self, person: str) -> dict[str, str]:
         name = "Contact" if person.startswith("003") else "Lead"
@@ -192,7 +193,7 @@ def test_explain_of_others_says_nothing_wrong(run, office):
     names = [("Contact", 5), ("Lead", 5)]
     people = [row["Id"] for name, n in names for row in office.served.org.rows(f"SELECT Id FROM {name} LIMIT {n}")]
     with closing(sqlite3.connect(office.state)) as state:
-        prospects = state.execute("SELECT person_id FROM settled WHERE person_id LIKE 'pardot:%' LIMIT 1")
+        prospects = state.execute("SELECT person_id FROM report_person WHERE object = 'Prospect' LIMIT 1")
         people += [row[0] for row in prospects]
     assert len(people) == 11
     for person in people:

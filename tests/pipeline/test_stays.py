@@ -26,6 +26,7 @@ from tests.cases import cases
 from tests.fakes import START
 from tests.pipeline.conftest import STAGE, World
 from tests.pipeline.test_past import STEPS, Compiled, Life, compiled
+from tests.raw import stored
 from tests.store.store_facts import older_state, rows_of
 
 SALES = ["Suspect", "Marketing Qualified", "Customer", None, "Odd"]
@@ -349,7 +350,7 @@ def test_one_row_changed_by_hand_is_found_and_named(tmp_path, where):
         with closing(sqlite3.connect(path)) as state:
             state.create_function("packed", 1, pack)
             state.create_function("unpacked", 1, unpack)
-            assert state.execute(PLANTED[where], {"ada": ada}).rowcount == 1
+            assert state.execute(PLANTED[where], {"ada": stored(state, ada)}).rowcount == 1
             state.commit()
         ledger = report_of(world, "ledger")
         assert ledger.good is False

@@ -62,7 +62,7 @@ def page(*facts: Activity | Prospect, removed: Sequence[str] = (), at: int = 0) 
 
 
 def dirty(store: Store) -> list[str]:
-    return [person_id for person_id, _ in store.next_dirty(1000)]
+    return sorted(person_id for person_id, _ in store.next_dirty(1000))
 
 
 def settle_all(store: Store) -> None:

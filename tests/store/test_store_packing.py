@@ -248,6 +248,35 @@ def test_an_upgraded_state_gives_the_room_back_and_says_how_much(
     assert "megabytes" in capsys.readouterr().out
 
 
+def pages_of(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as state:
+        return int(state.execute("PRAGMA page_count").fetchone()[0])
+
+
+def test_a_state_is_put_together_and_says_the_same(sqlite_store: Store, path: Path) -> None:
+    for text in ("", *(hashlib.sha256(str(each).encode()).hexdigest() for each in range(2))):  # rows get longer
+        rows = [row(f"C{each:04}", at=len(text), Said__c=text and f"{each}{text}") for each in range(2000)]
+        for each in (rows[::2], rows[1::2]):
+            sqlite_store.record_rows("Contact", each)
+    before, said = pages_of(path), everything(sqlite_store)
+    sqlite_store.defragment()
+    assert pages_of(path) < before
+    assert everything(sqlite_store) == said
+
+
+def test_where_a_state_cannot_be_put_together_it_is_left_as_it_is_and_that_is_told(
+    sqlite_store: Store, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sqlite_store.record_rows("Contact", [row("C1")])
+    with closing(sqlite3.connect(path)) as other:  # not the time to rewrite the file: somebody else writes
+        other.execute("BEGIN IMMEDIATE")
+        with sqlite_store._writer.connect() as connection:
+            connection.exec_driver_sql("PRAGMA busy_timeout=1")
+        sqlite_store.defragment()
+    assert "was not given back" in capsys.readouterr().out
+    assert sqlite_store.find_people("C1") == ["C1"]
+
+
 def test_an_owner_that_we_wrote_is_shown_by_the_views(store: Store) -> None:
     store.record_rows("Contact", [row("C1", Name="Ada", OwnerId="005A")])
     [(_, mark)] = store.next_dirty(1)

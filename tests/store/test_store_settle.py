@@ -217,7 +217,7 @@ def test_prospects_count_by_what_was_decided_for_nothing_stands_in_salesforce(kn
 
 
 def test_people_are_found_by_ids_and_addresses_of_all_they_were(known: Store) -> None:
-    lead, contact = "00Q000000000001AAA", "003000000000001AAA"
+    lead, contact = "00Q000000000001EAA", "003000000000001AAA"
     known.record_rows("Contact", [row(contact, Email="New@x.com"), row("003000000000002AAA", Email="new@x.com")])
     known.record_rows("Lead", [row(lead, IsConverted=True, ConvertedContactId=contact, Email="old@x.com")])
     known.record_page("pardot", page(prospect("7", "alone@x.com"), prospect("8", crm_id=contact)))

@@ -19,7 +19,8 @@ from connector.base.facts import Result
 from connector.store import Store, open_store
 from connector.store.redacting import Redactor
 from connector.store.schema import LOG, RECORD, STAY, TRACK, WORD
-from connector.store.types import Vocabulary, in_text, moment, seconds
+from connector.store.texts import in_text
+from connector.store.types import Vocabulary, moment, seconds
 from connector.store.unsaid import forget_words
 from tests.cases import cases
 from tests.store.store_facts import answered, decided, row, settle

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
 
+from connector.store.migrations.rewriting import rewrite
 from connector.store.types import Plain, Vocabulary, seconds
 from connector.store.views import drop_views, make_views
 
@@ -54,38 +54,14 @@ def upgrade() -> None:
 
 
 def _rewrite() -> None:
-    connection, words = op.get_bind(), Vocabulary()
+    words = Vocabulary()
     words.write()
-    driver: Any = connection.connection.driver_connection
+    driver: Any = op.get_bind().connection.driver_connection
     driver.create_function("seconds", 1, seconds, deterministic=True)
     driver.create_function("word_number", 1, words.number)
-    for table in _TIMES:
-        _rewrite_table(connection, table)
+    for table, times in _TIMES.items():
+        names = _WORDS.get(table, ())
+        told = {name: f'seconds("{name}")' for name in times} | {name: f'word_number("{name}")' for name in names}
+        also = {"line": _LINE} if table == "stay" else {}
+        rewrite(table, dict.fromkeys(times, "INTEGER") | dict.fromkeys(names, "BLOB"), told | also, nullable=also)
     driver.executemany("INSERT INTO word (number, text) VALUES (?, ?)", words.added())
-
-
-def _rewrite_table(connection: sa.Connection, table: str) -> None:
-    """A new table from the old one's own text, with other types."""
-    asked = sa.text("SELECT type, sql, name FROM sqlite_master WHERE tbl_name = :name AND sql IS NOT NULL")
-    made = connection.execute(asked, {"name": table}).all()
-    new = next(each.sql for each in made if each.type == "table")
-    told = {each["name"]: each["name"] for each in sa.inspect(connection).get_columns(table)}
-    for name in _TIMES[table]:
-        new = re.sub(rf"\b{name} TEXT", f"{name} INTEGER", new)
-        told[name] = f"seconds({name})"
-    for name in _WORDS.get(table, ()):
-        new = re.sub(rf'("{name}"|\b{name}) TEXT', r"\1 BLOB", new)
-        told[name] = f'word_number("{name}")'
-    if table == "stay":
-        new = new.replace("line TEXT NOT NULL", "line TEXT")
-        told["line"] = _LINE
-    indexes = [each for each in made if each.type == "index"]
-    for each in indexes:
-        op.drop_index(each.name, table)
-    op.rename_table(table, f"{table}_before")
-    op.execute(new)
-    into = ", ".join(f'"{name}"' for name in told)
-    op.execute(f"INSERT INTO {table} ({into}) SELECT {', '.join(told.values())} FROM {table}_before")
-    op.drop_table(f"{table}_before")
-    for each in indexes:
-        op.execute(each.sql)
