@@ -25,7 +25,7 @@ CHECK_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"  # which of five characters a
 _OF_SALESFORCE = "salesforce:"  # what refs of activities begin with that Salesforce's own objects tell
 _MOST_DECIMALS = 10  # that 36 bits hold
 _LONGEST = 12  # decimal digits; the first of them are the word's
-_WORD = re.compile(rf"({_OF_SALESFORCE})?[0-9A-Za-z]{{9}}\*|.+:[0-9]{{0,{_LONGEST - _MOST_DECIMALS}}}#+", re.DOTALL)
+_WORD = re.compile(rf"({_OF_SALESFORCE})?[0-9A-Za-z]{{9}}\*|.*:[0-9]{{0,{_LONGEST - _MOST_DECIMALS}}}#+", re.DOTALL)
 
 _PAIRS = [first + second for first in DIGITS for second in DIGITS]
 _of_pair = {pair: number for number, pair in enumerate(_PAIRS)}.get

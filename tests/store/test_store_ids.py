@@ -15,7 +15,7 @@ from sqlalchemy import select
 from connector.base.clock import FrozenClock
 from connector.store import Store, open_store
 from connector.store.dialect import run_many
-from connector.store.ids import DIGITS, between, id_number, id_text, ids_meant, with_check
+from connector.store.ids import DIGITS, begins_ids, between, id_number, id_text, ids_meant, with_check
 from connector.store.redacting import Redactor
 from connector.store.schema import STAY, UNREAD_ROLES
 from connector.store.texts import in_text
@@ -32,7 +32,7 @@ _DIGITS = st.text(DIGITS, min_size=6, max_size=6)
 IDS = st.builds(lambda beginning, digits: with_check(beginning + digits), _BEGINNINGS, _DIGITS)
 REFS = st.builds(
     lambda source, number: f"{source}:{number}",
-    st.sampled_from(["pardot", "hubspot", "a b", "x:y"]),
+    st.sampled_from(["pardot", "hubspot", "a b", "x:y", "a#", ""]),
     st.from_regex("[0-9]{1,14}", fullmatch=True),
 )
 TEXTS = IDS | IDS.map("salesforce:{}".format) | REFS | st.text(max_size=30)
@@ -52,12 +52,13 @@ def test_what_is_written_is_read(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [ADA, f"salesforce:{ADA}", "pardot:1", "pardot:0012345", "hubspot:123456789012", "x:012345678901"]
+    "text", [ADA, f"salesforce:{ADA}", "pardot:1", "pardot:0012345", "hubspot:123456789012", "x:012345678901", ":7"]
 )
 def test_what_has_the_shape_of_most_takes_six_bytes(text: str) -> None:
     words = with_words()
     assert isinstance(number := id_number(words, text), int)
     assert number < 2**47
+    assert all(begins_ids(word) for _, word in words.added())
     assert id_text(words, number) == text
 
 
