@@ -339,8 +339,7 @@ def _from_files(given: Mapping[str, str]) -> dict[str, str]:
     found = {}
     for name in secrets():
         variable = variable_of(name)
-        path = given.get(f"{variable}_FILE")
-        if path is None:
+        if (path := given.get(f"{variable}_FILE")) is None:
             continue
         if variable in given:
             raise ConfigurationError(f"{variable} and {variable}_FILE are both set", "unset one of them")
@@ -383,11 +382,8 @@ def _check(settings: Settings) -> None:
     check_database(warehouse.get_secret_value() if warehouse else "", variable_of("warehouse_url"))
     if settings.ca_bundle is not None:
         _check_authorities(settings.ca_bundle)
-    if not re.fullmatch(r"\d{2,3}\.0", settings.salesforce_api_version):
-        raise ConfigurationError(
-            f"CONNECTOR_SALESFORCE_API_VERSION is not a version: {settings.salesforce_api_version}",
-            "write it like 67.0",
-        )
+    if not re.fullmatch(r"\d{2,3}\.0", version := settings.salesforce_api_version):
+        raise ConfigurationError(f"CONNECTOR_SALESFORCE_API_VERSION is not a version: {version}", "write it like 67.0")
     for one, other in TOGETHER:
         if bool(getattr(settings, one)) != bool(getattr(settings, other)):
             raise ConfigurationError(f"{variable_of(one)} and {variable_of(other)} go together", "set both, or neither")
