@@ -135,7 +135,11 @@ class Ladder:
     def stand(self, view: View, current: str | None, memory: Memory) -> Standing:
         """Where the person stands, from the value as read and what was remembered. Whoever became this person is taken
         over once: on a track that only goes forward, the person goes on from the furthest."""
-        standing = self._stand(view, current, memory)
+        position = self.position_of(current, memory)
+        stood = view.person.stood.get(self.name)
+        if stood is not None and stood != (current or ""):  # since a first decision that was not written
+            return self._set_by_hand(view, position)
+        standing = self._stand(view, position, current, memory)
         if not self.track.forward or standing.position == UNKNOWN:
             return standing
         for key in sorted(view.person.former.keys() - set(memory.get("took", ()))):
@@ -146,13 +150,10 @@ class Ladder:
                 standing = Standing(before, since, hold, hidden, origin=key)
         return standing
 
-    def _stand(self, view: View, current: str | None, memory: Memory) -> Standing:
+    def _stand(self, view: View, position: int, current: str | None, memory: Memory) -> Standing:
         """A value that is not the one we left there was set by a person."""
-        position = self.position_of(current, memory)
         if not memory:
-            stood = view.person.stood.get(self.name)
-            is_found = stood is None or stood == (current or "")
-            return self._first_seen(view, position) if is_found else self._set_by_hand(view, position)
+            return self._first_seen(view, position)
         since, hold, hidden = time_of(memory.get("since")), memory.get("hold"), memory.get("hidden")
         if memory.get("record") != view.person.id:  # a converted lead or a merged record: goes on from the furthest
             before = self.positions.get(memory.get("at", ""), NOWHERE)

@@ -87,3 +87,22 @@ def test_what_a_hand_empties_after_a_refusal_is_decided_afresh(forever):
     world.set_by_hand(ada, None)
     world.cycle()
     assert world.stage(ada) == "Customer"
+
+
+@pytest.mark.parametrize("what", [killed, lost])
+@pytest.mark.parametrize("came", [unanswered, not_taken, refused])
+def test_what_a_hand_sets_on_the_contact_of_a_converted_lead_after_a_lost_write_holds(forever, state, what, came):
+    world = forever
+    lead = world.lead(Title="Customer")
+    world.cycle()
+    assert world.stage(lead) == "Customer"
+    ada = world.contact()
+    world.org.put("Lead", {"Id": lead, "IsConverted": True, "ConvertedContactId": ada})
+    came(world, what)
+    world.set_by_hand(ada, "Engaged")
+    world.restart(state)
+    for _ in range(2):
+        world.cycle()
+    assert world.stage(ada) == "Engaged"
+    assert world.store.latest(ada)[0]["memory"]["hold"]["by"] == "person"
+    assert world.store.dirty_count() == 0
