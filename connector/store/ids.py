@@ -12,17 +12,17 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Integer, LargeBinary, and_, or_, type_coerce
+from sqlalchemy import Connection, Integer, and_, or_, type_coerce
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ColumnElement
-from sqlalchemy.types import TypeEngine
 
-from connector.store.types import Plain, Vocabulary, vocabulary_of
+from connector.store.types import Plain, Shortened, Vocabulary, vocabulary_of
 
 BITS = 36  # of what follows the word
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # in the order of their code points
 CHECK_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"  # which of five characters are capitals, the first in the low bit
 _OF_SALESFORCE = "salesforce:"  # what refs of activities begin with that Salesforce's own objects tell
+_MARKS = ("*", "#")
 _MOST_DECIMALS = 10  # that 36 bits hold
 _LONGEST = 12  # decimal digits; the first of them are the word's
 _WORD = re.compile(rf"({_OF_SALESFORCE})?[0-9A-Za-z]{{9}}\*|.*:[0-9]{{0,{_LONGEST - _MOST_DECIMALS}}}#+", re.DOTALL)
@@ -37,15 +37,11 @@ _CAPITALS = str.maketrans(DIGITS, "".join("1" if "A" <= each <= "Z" else "0" for
 _CHECK = {f"{number:05b}"[::-1]: letter for number, letter in enumerate(CHECK_LETTERS)}
 
 
-class IdOrRef(Plain):
+class IdOrRef(Shortened):
     """The id of a record, or a ref. It has no order that means anything, but one by which to go on page by page, in
     which "" is the first."""
 
     cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        is_short = dialect.name == "sqlite"  # a type by which SQLite makes no number of a text
-        return dialect.type_descriptor(LargeBinary()) if is_short else super().load_dialect_impl(dialect)
 
     def bind_processor(self, dialect: Dialect) -> Any:
         if dialect.name != "sqlite":
@@ -119,7 +115,7 @@ def _written(word: str, number: int) -> str:
 
 def begins_ids(word: str) -> bool:
     """Whether a word may be one that ids or refs begin with."""
-    return _WORD.fullmatch(word) is not None
+    return word[-1:] in _MARKS and _WORD.fullmatch(word) is not None
 
 
 def between(connection: Connection, column: ColumnElement[str], after: str, upto: str) -> ColumnElement[bool]:
@@ -138,9 +134,18 @@ def between(connection: Connection, column: ColumnElement[str], after: str, upto
     return or_(is_between, *found)
 
 
+def behind(connection: Connection, column: ColumnElement[str], beginning: str) -> ColumnElement[bool]:
+    """Whether a ref goes on behind a beginning and a colon."""
+    return between(connection, column, f"{beginning}:", f"{beginning};")
+
+
 def _first_behind(word: str, text: str) -> int:
     """The first number of a word whose text sorts behind a text; how many numbers there are, if none does."""
     low, high = 0, len(DIGITS) ** 6 if word[-1] == "*" else 10 ** word.count("#")
+    if _written(word, 0) > text:
+        return 0
+    if _written(word, high - 1) <= text:  # nearly always it is all of them, or none
+        return high
     while low < high:
         middle = (low + high) // 2
         if _written(word, middle) > text:

@@ -19,7 +19,7 @@ from connector.base.facts import PEOPLE, Row, SourcePage
 from connector.base.json import JsonObject
 from connector.store import addresses, apart, books, domains, forgetting, history, linked, links, related
 from connector.store.dialect import run_many, upsert
-from connector.store.ids import between
+from connector.store.ids import behind
 from connector.store.links import IDS, rows_in, run_for
 from connector.store.marking import ChangedRow, mark_changed, with_colleagues
 from connector.store.rows import (
@@ -349,7 +349,7 @@ def sweep_source(connection: Connection, name: str, beginnings: Sequence[str], g
 def _begins(connection: Connection, name: str, beginnings: Sequence[str]) -> ColumnElement[bool]:
     """By the primary key; "" is the beginning of every id."""
     places = [ref(name, each) if each else name for each in beginnings]
-    return or_(*(between(connection, ACTIVITY.c.ref, f"{each}:", f"{each};") for each in places))
+    return or_(*(behind(connection, ACTIVITY.c.ref, each) for each in places))
 
 
 def _of_feed(connection: Connection, feed: str) -> tuple[ColumnElement[bool], ...]:

@@ -7,12 +7,11 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, func, not_, select
-from sqlalchemy.sql import ColumnElement
 
 from connector.base.facts import PEOPLE
 from connector.base.json import JsonObject
 from connector.store import books, links
-from connector.store.ids import between
+from connector.store.ids import behind
 from connector.store.links import FACT, IDS, people_where, rows_in
 from connector.store.schema import ACTIVITY, FURTHER, PROSPECT, RECORD
 
@@ -23,15 +22,10 @@ _PROSPECTS = select(PROSPECT.c.ref, PROSPECT.c.email).where(PROSPECT.c.ref.in_(I
 _ALONE = select(PROSPECT.c.ref).where(PROSPECT.c.ref.in_(IDS), links.is_alone())
 
 
-def of_source(connection: Connection, column: ColumnElement[str], name: str) -> ColumnElement[bool]:
-    """The refs of one source, by the primary key."""
-    return between(connection, column, f"{name}:", f"{name};")
-
-
 def told_by(connection: Connection, name: str, most: int) -> JsonObject:
     """``account``; ``kinds``: kind -> how many and the newest; ``prospects``; ``activities`` that reach somebody in
     Salesforce and those that do not; ``unmatched``: the first of whom these are, the busiest first."""
-    mine = (of_source(connection, ACTIVITY.c.ref, name), ACTIVITY.c.feed.is_(None))
+    mine = (behind(connection, ACTIVITY.c.ref, name), ACTIVITY.c.feed.is_(None))
     by_kind = (
         select(ACTIVITY.c.kind, func.count(), func.max(ACTIVITY.c.occurred_at)).where(*mine).group_by(ACTIVITY.c.kind)
     )
@@ -39,7 +33,7 @@ def told_by(connection: Connection, name: str, most: int) -> JsonObject:
     who = (ACTIVITY.c.crm_id, ACTIVITY.c.prospect, ACTIVITY.c.email)
     owners = connection.execute(select(*who, func.count()).where(*mine).group_by(*who)).all()
     unmatched, matched = _unmatched(connection, owners)
-    there = of_source(connection, PROSPECT.c.ref, name)
+    there = behind(connection, PROSPECT.c.ref, name)
     prospects = select(func.count()).select_from(PROSPECT).where(there, not_(PROSPECT.c.deleted))
     alone = select(func.count()).select_from(PROSPECT).where(there, links.is_alone())
     return {

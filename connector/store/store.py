@@ -314,7 +314,7 @@ class Store(Forgetting):
         noted: int | None = None,
     ) -> None:
         """Stores decisions, folds in what Salesforce took, logs it, and clears the marks these decisions answer; people
-        with a WAITING outcome stay dirty. ``cursors`` move with it. ``noted``: its number, if the logbook has it."""
+        with a WAITING outcome stay dirty. ``cursors`` move, ``marks`` are made. ``noted``: number in the logbook."""
         with uncollected(), self._write() as connection:
             settling.settle(connection, settled, cycle_id=cycle_id, mapping_version=mapping_version, now=now)
             journal.answered(connection, settled, cycle_id)

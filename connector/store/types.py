@@ -72,14 +72,20 @@ class Moment(Plain):
         return moment if dialect.name == "sqlite" else None
 
 
-class Repeated(Plain):
-    """A text of which a state has few different ones. It can be compared and grouped by, but has no order."""
+class Shortened(Plain):
+    """What SQLite has as a number where it can, and else as the text."""
 
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         is_short = dialect.name == "sqlite"  # a type by which SQLite makes no number of a text
         return dialect.type_descriptor(LargeBinary()) if is_short else super().load_dialect_impl(dialect)
+
+
+class Repeated(Shortened):
+    """A text of which a state has few different ones. It can be compared and grouped by, but has no order."""
+
+    cache_ok = True
 
     def bind_processor(self, dialect: Dialect) -> Any:
         return vocabulary_of(dialect).number if dialect.name == "sqlite" else None
