@@ -209,6 +209,14 @@ def killed_in_a_pack(pipeline, does):
         does()
 
 
+def spoil_and_be_killed(living, site):
+    """A run with a bad mapping that is killed in its first pack; its number."""
+    (living.folder / "mapping.yaml").write_text(BAD)
+    with site.pipeline(mapping=str(living.folder / "mapping.yaml")) as pipeline:
+        killed_in_a_pack(pipeline, lambda: run_cycle(pipeline))
+    return told(living("status", "--json"))["cycles"][0]["id"]
+
+
 def leads_now(site):
     return {row["Id"]: (row["Status"], row["OwnerId"]) for row in site.org.rows("SELECT Id, Status, OwnerId FROM Lead")}
 
@@ -273,12 +281,8 @@ def test_what_a_run_wrote_without_an_answer_is_put_back_too(living, site):
     site.contacts(3)
     told(living("backfill", "--json"))
     before = values(site)
-    (living.folder / "mapping.yaml").write_text(BAD)
-
-    with site.pipeline(mapping=str(living.folder / "mapping.yaml")) as pipeline:
-        killed_in_a_pack(pipeline, lambda: run_cycle(pipeline))
+    run = spoil_and_be_killed(living, site)
     assert {each[0] for each in values(site).values()} == {"Customer"}
-    run = told(living("status", "--json"))["cycles"][0]["id"]
 
     assert told(living("rollback", str(run), "--json"))["changes"]["stage"] == {"Customer -> Suspect": 3}
     done = told(living("rollback", str(run), "--apply", "--json"))
@@ -364,12 +368,9 @@ def test_an_object_that_is_refused_is_left_for_later_and_everybody_else_is_put_b
 
 def test_what_a_killed_run_may_have_written_where_nobody_can_look_is_told_and_put_back_later(of_both, site):
     living, before, leads = of_both
-    (living.folder / "mapping.yaml").write_text(BAD)
-    with site.pipeline(mapping=str(living.folder / "mapping.yaml")) as pipeline:
-        killed_in_a_pack(pipeline, lambda: run_cycle(pipeline))
+    run = spoil_and_be_killed(living, site)
     spoiled = values(site, "Lead")
     assert {each[0] for each in spoiled.values()} == {"Customer"}
-    run = told(living("status", "--json"))["cycles"][0]["id"]
     shows_again = hide_lead(site)
     shown = in_part(living("rollback", str(run), "--json"))
     assert (shown["changes"]["stage"], shown["unseen"]) == ({"Customer -> Suspect": 2}, {"Lead": 1})
@@ -383,10 +384,7 @@ def test_what_a_killed_run_may_have_written_where_nobody_can_look_is_told_and_pu
 
 def test_a_field_that_is_hidden_since_a_run_was_killed_costs_only_itself(of_both, site):
     living, before, _ = of_both
-    (living.folder / "mapping.yaml").write_text(BAD)
-    with site.pipeline(mapping=str(living.folder / "mapping.yaml")) as pipeline:
-        killed_in_a_pack(pipeline, lambda: run_cycle(pipeline))
-    run = told(living("status", "--json"))["cycles"][0]["id"]
+    run = spoil_and_be_killed(living, site)
     site.org.set_field_access("Contact", "Tags__c", visible=False)
     done = in_part(living("rollback", str(run), "--apply", "--json"))
     assert (done["written"], done["hidden_fields"]) == (3, {"Contact": ["Tags__c"]})

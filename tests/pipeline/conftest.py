@@ -18,6 +18,16 @@ from tests.fakes import START, FakeSalesforce, FakeSource
 from tests.postgres import BOTH
 
 STAGE = "Lifecycle_Stage__c"
+MANUAL_FOREVER = """
+gate:
+  stage: {direction: forward, manual: forever}
+fields:
+  stage: {Contact: Lifecycle_Stage__c, Lead: Lifecycle_Stage__c}
+stages:
+  - {name: Suspect, when: {email: present}}
+  - {name: Engaged, when: {activity: {direction: inbound}}}
+  - {name: Customer, when: {field: {Title: Customer}}}
+"""
 PREFIX = {"Contact": "003", "Lead": "00Q", "Opportunity": "006", "OpportunityContactRole": "00K", "Task": "00T"}
 
 
@@ -124,3 +134,10 @@ def world(request, state):
         made = World(store, clock=clock, address=address)
         yield made
         made.store.close()
+
+
+@pytest.fixture
+def forever(world):
+    """A hand that sets a stage sets it for good: whoever is taken for one freezes people."""
+    world.mapping = MANUAL_FOREVER
+    return world

@@ -5,7 +5,7 @@ import pytest
 from connector.lifecycle.written import same
 from connector.pipeline.restored import UNSURE
 from tests.fakes import SIGNED_IN
-from tests.pipeline.test_unanswered import MAPPING
+from tests.pipeline.conftest import MANUAL_FOREVER
 
 
 @pytest.mark.parametrize("old", [None, ""])
@@ -18,7 +18,7 @@ def test_nothing_is_nothing(old, new):
 
 def test_who_was_emptied_by_hand_before_a_backup_is_decided_afresh_when_it_is_put_back(world):
     """Our user wrote another field of the record last, and no logbook tells what: what stands there stood there."""
-    world.mapping = MAPPING
+    world.mapping = MANUAL_FOREVER
     ada = world.contact()
     world.cycle()
     world.set_by_hand(ada, "Engaged")

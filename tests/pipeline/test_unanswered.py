@@ -8,17 +8,6 @@ import pytest
 from connector.base.errors import Transient
 from connector.base.facts import Outcome, RecordChange, Result
 
-MAPPING = """
-gate:
-  stage: {direction: forward, manual: forever}
-fields:
-  stage: {Contact: Lifecycle_Stage__c, Lead: Lifecycle_Stage__c}
-stages:
-  - {name: Suspect, when: {email: present}}
-  - {name: Engaged, when: {activity: {direction: inbound}}}
-  - {name: Customer, when: {field: {Title: Customer}}}
-"""
-
 
 class Killed(BaseException):
     """The process ends here."""
@@ -36,19 +25,17 @@ def lost(outcomes):
     return [Outcome(each.change, Result.WAITING, "", "Salesforce did not answer") for each in outcomes]
 
 
-@pytest.fixture
-def forever(world):
-    """A hand that sets a stage sets it for good: whoever is taken for one freezes people."""
-    world.mapping = MAPPING
-    return world
+class Sent:
+    def __init__(self, change):
+        self.change = change
 
 
-def unanswered(world, what):
-    """Salesforce takes the rows of the next cycle, and its answer comes to nothing."""
+def unanswered(world, what, taken=True):
+    """Salesforce takes the rows of the next cycle, or does not, and its answer comes to nothing."""
     update = world.org.update
 
     def takes(changes):
-        for outcomes in update(changes):
+        for outcomes in update(changes) if taken else [[Sent(each) for each in changes]]:
             yield what(outcomes)
 
     world.org.update = takes
