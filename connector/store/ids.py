@@ -141,7 +141,7 @@ def behind(connection: Connection, column: ColumnElement[str], beginning: str) -
 
 def _first_behind(word: str, text: str) -> int:
     """The first number of a word whose text sorts behind a text; how many numbers there are, if none does."""
-    low, high = 0, len(DIGITS) ** 6 if word[-1] == "*" else 10 ** word.count("#")
+    low, high = 0, len(DIGITS) ** 6 if word[-1] == "*" else 10 ** (len(word) - len(word.rstrip("#")))
     if _written(word, 0) > text:
         return 0
     if _written(word, high - 1) <= text:  # nearly always it is all of them, or none

@@ -115,6 +115,12 @@ def test_between_two_texts_is_what_sorts_there(bench: Store, names: set[str], af
     assert found(bench, after, upto) == sorted(each for each in names if after < each <= upto)
 
 
+def test_a_mark_in_the_name_of_a_source_is_no_digit(bench: Store) -> None:
+    put(bench, ["a#:5", "a#:12"])
+    assert found(bench, "a#:4", "a#:6") == ["a#:5"]
+    assert found(bench, "a#:", "a#:2") == ["a#:12"]
+
+
 def test_a_place_between_two_rows_belongs_to_the_one_behind(bench: Store) -> None:
     names = [with_check(f"003Hs0000{each}") for each in ("000000", "000001", "zzzzzz")]
     put(bench, names)
